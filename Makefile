@@ -1,0 +1,37 @@
+# make demo    an example from nothing: structure factors, then images, in demo/
+# make test    the tests
+# make clean   remove what these made
+
+PYTHON ?= python3
+CELL = 30 35 40 90 95 90
+
+.PHONY: demo test clean
+.DELETE_ON_ERROR:
+
+demo: .venv/installed demo/chain.hkl
+	.venv/bin/nbkernel simulate -hkl demo/chain.hkl -dump demo/Fdump.bin -cell $(CELL) -misset 10 20 30 \
+	    -Na 12 -Nb 12 -Nc 12 -lambda 1.0 -fluence 1e28 -water 0 -osc 1 -phisteps 10 \
+	    -distance 130 -detpixels 1024 -pixel 0.1 -oversample 1 -scale 1 -pgmscale 2 \
+	    -floatfile demo/float.bin -intfile demo/image.img -noisefile demo/noise.img -pgmfile demo/image.pgm \
+	    --preview demo/preview.png
+	@echo
+	@echo 'demo/float.bin     photons per pixel, 1024 x 1024 float32'
+	@echo 'demo/image.img     the same as an SMV image (demo/noise.img: with photon noise)'
+	@echo 'demo/preview.png   the picture to look at first'
+
+test: .venv/installed
+	.venv/bin/python -m pytest tests
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp file, because the folder is there even when the installation failed.
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --editable '.[test]'
+	touch $@
+
+demo/chain.hkl: examples/random_chain.py | .venv/installed
+	mkdir -p demo
+	.venv/bin/python examples/random_chain.py $@ --cell $(CELL)

@@ -1,0 +1,1 @@
+"""The command line. Nothing here imports numba or numpy before the arguments are known to be good."""

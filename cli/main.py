@@ -1,0 +1,60 @@
+"""The `nbkernel` command: a table of sub-commands."""
+
+import signal
+import sys
+
+from nbkernel import __version__
+from nbkernel.errors import InputError
+
+from . import simulate
+
+COMMANDS = {"simulate": simulate}
+
+
+def help_text():
+    commands = "\n".join(f"  {name:<12} {module.SUMMARY}" for name, module in COMMANDS.items())
+    return f"usage: nbkernel COMMAND ...\n\n{commands}\n\nnbkernel COMMAND -h tells more; nbkernel --version"
+
+
+def main(argv=None):
+    """Runs a command line; returns its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        signal.signal(signal.SIGTERM, stop)
+    except ValueError:
+        pass  # not the main thread: nothing to set up
+    try:
+        return dispatch(argv)
+    except InputError as error:
+        print(f"nbkernel: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nbkernel: interrupted, nothing written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # whoever read standard output has left
+        sys.stderr.close()
+        return 141
+    except MemoryError:
+        print("nbkernel: out of memory; try a smaller detector or fewer steps", file=sys.stderr)
+        return 2
+
+
+def dispatch(argv):
+    if not argv or argv[0] in ("-h", "-help", "--help", "help"):
+        print(help_text())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"nbkernel {__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
+    return COMMANDS[argv[0]].run(argv[1:])
+
+
+def stop(signum, frame):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`nbkernel simulate`: nanoBragg.c's flags in, its files and statistics lines out."""
+
+import re
+import sys
+
+from nbkernel.errors import InputError
+from nbkernel.quirks import QUIRKS, parse_fixes
+
+from . import arguments, flags, options
+
+SUMMARY = "render a diffraction image (nanoBragg.c's flags)"
+
+
+def help_text():
+    quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
+    return (
+        "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
+        "Renders the diffraction of a nanocrystal as nanoBragg.c does: the same flags, the same files.\n"
+        "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
+        f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
+        f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
+    )
+
+
+def run(argv):
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(help_text())
+        return 0
+    if not argv:
+        raise InputError("simulate: needs flags, at least a cell and structure factors; see nbkernel simulate -h")
+    chosen, rest = arguments.split_options(argv)
+    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
+    check_engine(chosen)
+    threads, tile_shape = positive_count(chosen), tile_size(chosen)
+    parsed = arguments.parse_flags(rest, fixes)
+    for line in parsed.warnings:
+        warn(line)
+    experiment, outputs, progress = from_settings(parsed.settings, fixes, chosen.get("--preview"))
+
+    # numba is imported only now that the arguments are known to be good
+    from nbkernel.simulate import simulate_to_files
+
+    simulate_to_files(experiment, outputs, say, warn, threads, tile_shape, progress)
+    return 0
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def warn(line):
+    print(f"nbkernel: warning: {line}", file=sys.stderr)
+
+
+def check_engine(chosen):
+    precision = chosen.get("--precision", "exact")
+    if precision != "exact":
+        raise InputError(f"--precision: {precision!r} is not there; need exact")
+    device = chosen.get("--device", "auto")
+    if device not in ("auto", "cpu"):
+        raise InputError(f"--device: {device!r} is not there; need auto or cpu")
+
+
+def positive_count(chosen):
+    text = chosen.get("--threads")
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d+", text) or int(text) < 1:
+        raise InputError(f"--threads: needs a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def tile_size(chosen):
+    text = chosen.get("--tile")
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or min(int(size) for size in match.groups()) < 1:
+        raise InputError(f"--tile: needs SLOWxFAST pixels such as 64x512, not {text!r}")
+    return int(match.group(1)), int(match.group(2))
+
+
+def from_settings(settings, fixes, preview):
+    """Experiment, Outputs and whether to show progress, from the flag table's settings."""
+    from nbkernel.experiment import Experiment
+    from nbkernel.outputs import Outputs
+
+    settings = dict(settings)
+    progress = settings.pop("progress", True) and not settings.pop("printout", False)
+    for name in ("printout_pixel",):
+        settings.pop(name, None)
+    wanted = {
+        "pgmfile": settings.pop("write_pgm", True),
+        "noisefile": settings.pop("calculate_noise", True),
+    }
+    chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
+    chosen.update({name: None for name, wish in wanted.items() if not wish})
+    return Experiment(fix=fixes, **settings), Outputs(preview=preview, **chosen), progress

@@ -1,0 +1,12 @@
+"""Physics of one pixel and the loops around it.
+
+Three facts a reader needs:
+
+* A formula file (constants, vectors, detector, scattering, lattice, polarization, structure_factor, rotations,
+  random_deviates, pixel, carried) holds plain functions of numbers, 3-tuples and arrays, and imports neither
+  numba nor anything of the host side. The same function runs as bare Python, inside `@njit` and inside `@cuda.jit`.
+* `jit.py` makes them known to numba. Only it and the `cpu_*.py` loops import numba.
+* Names are nanoBragg's, so that both codes can be searched for the same word.
+
+Operations stand in nanoBragg.c's order: with numba's default (no contraction, libm's functions) they give its bits.
+"""

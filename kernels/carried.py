@@ -1,0 +1,87 @@
+"""Questions about a pixel whose answers nanoBragg.c carries on to later pixels (see `plan.Carried`).
+
+They walk the same loop nest as `pixel.render_pixel`, down to what the question needs.
+"""
+
+from .lattice import lattice_factor
+from .pixel import subpixel_position, vector_at
+from .scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
+from .structure_factor import interpolation_out_of_range
+from .vectors import unitize
+
+
+def polar_calls_in_pixel(plan, tile, spixel, fpixel):
+    """How often a pixel computes its polarisation factor (taken never to come out as exactly 0)."""
+    calls = 0
+    for thick_tic in range(plan.detector_thicksteps):
+        Odet = thick_tic * plan.detector_thickstep
+        for subS in range(plan.oversample):
+            for subF in range(plan.oversample):
+                diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
+                for source in range(plan.source_lambda.shape[0]):
+                    incident = vector_at(plan.source_incident, source)
+                    scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
+                    if beyond_dmin(scattering, plan.dmin) and not plan.keep_water_beyond_dmin:
+                        continue
+                    if plan.oversample_polar or (calls == 0 and not plan.nopolar):
+                        diffracted = unitize(diffracted)
+                        calls += 1
+                    if not plan.oversample_polar:
+                        return calls
+    return calls
+
+
+def pixel_evaluates(plan, tile, spixel, fpixel):
+    """True where at least one source of one sub-pixel is not cut by dmin."""
+    for thick_tic in range(plan.detector_thicksteps):
+        Odet = thick_tic * plan.detector_thickstep
+        for subS in range(plan.oversample):
+            for subF in range(plan.oversample):
+                diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
+                for source in range(plan.source_lambda.shape[0]):
+                    incident = vector_at(plan.source_incident, source)
+                    if not beyond_dmin(scattering_vector(diffracted, incident, plan.source_lambda[source]), plan.dmin):
+                        return True
+    return False
+
+
+def orientations_leave_table(plan, scattering, slots):
+    """True where a step with a lattice factor (or water) needs table entries that do not exist."""
+    for phi_tic in range(slots.shape[0]):
+        for mos_tic in range(plan.orientation.shape[1]):
+            h, k, l = miller_indices(plan.orientation, slots[phi_tic], mos_tic, scattering)
+            if interpolation_out_of_range(h, k, l, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min):
+                if plan.has_water:
+                    return True
+                h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
+                if 0.0 != lattice_factor(
+                    h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
+                ):
+                    return True
+    return False
+
+
+def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
+    """True where a pixel would switch interpolation off."""
+    polar_known = plan.nopolar
+    slots = plan.phi_slot_first if first_of_run else plan.phi_slot
+    for thick_tic in range(plan.detector_thicksteps):
+        Odet = thick_tic * plan.detector_thickstep
+        for subS in range(plan.oversample):
+            for subF in range(plan.oversample):
+                diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
+                for source in range(plan.source_lambda.shape[0]):
+                    incident = vector_at(plan.source_incident, source)
+                    scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
+                    beyond = beyond_dmin(scattering, plan.dmin)
+                    if beyond and not plan.keep_water_beyond_dmin:
+                        continue
+                    if plan.oversample_polar or not polar_known:
+                        diffracted = unitize(diffracted)
+                        polar_known = True
+                    if beyond:
+                        continue
+                    if orientations_leave_table(plan, scattering, slots):
+                        return True
+                    slots = plan.phi_slot
+    return False

@@ -1,0 +1,125 @@
+"""The exact engine's loops over a tile's pixels, and the surveys that come before it, on the CPU's threads."""
+
+import numpy as np
+from numba import prange
+
+from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel
+from .jit import compiled
+from .pixel import render_pixel
+from .vectors import unitize
+
+# pixels of one row that a thread takes at a time
+SEGMENT = 64
+
+
+@compiled(nogil=True)
+def render_segment(plan, carried, tile, mask, image, omegas, row, first, last):
+    """Pixels first .. last-1 of one of the tile's rows, see `render_tile`."""
+    spixel = tile.slow_start + row
+    several_axes = carried.axis.shape[0] > 1
+    for fpixel in range(first, last):
+        if not mask[spixel, fpixel]:
+            continue
+        number = spixel * image.shape[1] + fpixel
+        photons = render_pixel(
+            plan,
+            tile,
+            spixel,
+            fpixel,
+            plan.interpolate and number <= carried.latch_pixel,
+            number == carried.first_pixel,
+            carried.axis,
+            carried.axis_next,
+            carried.axis_start[spixel, fpixel] if several_axes else 0,
+            omegas[row, fpixel],
+        )
+        # the program adds to an image of zeros: no negative zero
+        image[spixel, fpixel] = 0.0 + photons
+
+
+@compiled(parallel=True, nogil=True)
+def render_tile(plan, carried, tile, mask, image, omegas):
+    """Fills the tile's part of `image`.
+
+    mask: (slow, fast) bool, True where a pixel is wanted; image: (slow, fast) float32, the whole panel;
+    omegas: (rows of the tile, fast, n) float64 that receives the solid angles for the statistics.
+    """
+    rows = tile.slow_stop - tile.slow_start
+    segments = (tile.fast_stop - tile.fast_start + SEGMENT - 1) // SEGMENT
+    for piece in prange(rows * segments):
+        # prange counts in uint64, which mixes with int64 to float64
+        row, segment = divmod(np.int64(piece), segments)
+        first = tile.fast_start + segment * SEGMENT
+        last = min(first + SEGMENT, tile.fast_stop)
+        render_segment(plan, carried, tile, mask, image, omegas, row, first, last)
+
+
+@compiled(nogil=True)
+def first_evaluated_pixel(plan, tile, mask):
+    """Number of the first wanted pixel of the tile with a source that dmin does not cut; -1 if there is none."""
+    for spixel in range(tile.slow_start, tile.slow_stop):
+        for fpixel in range(tile.fast_start, tile.fast_stop):
+            if mask[spixel, fpixel] and pixel_evaluates(plan, tile, spixel, fpixel):
+                return spixel * mask.shape[1] + fpixel
+    return -1
+
+
+@compiled(parallel=True, nogil=True)
+def first_pixel_outside_table(plan, tile, mask, first_pixel):
+    """Number of the first wanted pixel of the tile that leaves the table of structure factors; -1 if none does."""
+    rows = tile.slow_stop - tile.slow_start
+    found = np.full(rows, -1, np.int64)
+    for row in prange(rows):
+        spixel = tile.slow_start + np.int64(row)
+        for fpixel in range(tile.fast_start, tile.fast_stop):
+            number = spixel * mask.shape[1] + fpixel
+            if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
+                found[row] = number
+                break
+    for row in range(rows):
+        if found[row] >= 0:
+            return found[row]
+    return -1
+
+
+@compiled(parallel=True, nogil=True)
+def count_polar_calls(plan, tile, mask, calls):
+    """calls[slow, fast] (int32): how often each wanted pixel of the tile computes its polarisation factor."""
+    for row in prange(tile.slow_stop - tile.slow_start):
+        spixel = tile.slow_start + np.int64(row)
+        for fpixel in range(tile.fast_start, tile.fast_stop):
+            if mask[spixel, fpixel]:
+                calls[spixel, fpixel] = polar_calls_in_pixel(plan, tile, spixel, fpixel)
+
+
+@compiled(nogil=True)
+def axis_states(start, states, next_state):
+    """Fills `states` (n, 3) with `start` normalised once, twice, ... until a state comes back, and `next_state` (n,)
+    with each one's follower. Returns how many there are; one that does not come back follows itself."""
+    current = unitize((start[0], start[1], start[2]))
+    count = 0
+    while count < states.shape[0]:
+        # a cycle is short where there is one
+        for earlier in range(max(0, count - 64), count):
+            if states[earlier, 0] == current[0] and states[earlier, 1] == current[1] and states[earlier, 2] == current[2]:
+                next_state[count - 1] = earlier
+                return count
+        states[count, 0], states[count, 1], states[count, 2] = current
+        next_state[count] = count
+        if count > 0:
+            next_state[count - 1] = count
+        count += 1
+        current = unitize(current)
+    return count
+
+
+@compiled(nogil=True)
+def axis_starts(calls, next_state):
+    """Turns `calls` (slow, fast), in place, into each pixel's first state of the polarisation axis, in file order."""
+    state = 0
+    for spixel in range(calls.shape[0]):
+        for fpixel in range(calls.shape[1]):
+            used = calls[spixel, fpixel]
+            calls[spixel, fpixel] = state
+            for _ in range(used):
+                state = next_state[state]

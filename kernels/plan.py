@@ -1,0 +1,95 @@
+"""What an engine needs to render: flat NamedTuples of numbers and arrays, in SI units."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class RenderPlan(NamedTuple):
+    """The whole experiment but for the detector's panels. Quirks of nanoBragg.c and their fixes are data here.
+
+    Lengths in metres unless a field says otherwise; arrays are C-contiguous float64 unless a field says otherwise.
+    """
+
+    # beam
+    source_incident: np.ndarray  # (sources, 3), towards the sample
+    source_lambda: np.ndarray  # (sources,)
+    source_weight: np.ndarray  # (sources,), 1 where the weights are ignored
+    fluence: float  # photons/m^2
+    polarization: float  # Kahn factor
+    nopolar: bool
+    # crystal
+    orientation: np.ndarray  # (slots, mosaic_domains, 9): a, b, c; slot 0 is the unrotated crystal
+    phi_slot: np.ndarray  # (phisteps,) int64: slot of each phi step
+    phi_slot_first: np.ndarray  # (phisteps,) int64: the same for the first evaluated source of the run
+    recip: np.ndarray  # (9,): a_star, b_star, c_star of the unrotated crystal, 1/Angstrom
+    Na: float
+    Nb: float
+    Nc: float
+    fudge: float
+    xtal_shape: int
+    # structure factors
+    Fhkl: np.ndarray  # (h, k, l), electrons; an empty table is (0, 0, 0)
+    h_min: int
+    k_min: int
+    l_min: int
+    default_F: float
+    interpolate: bool
+    interpolation_latch: bool  # the first index out of range switches interpolation off for what follows
+    # background
+    I_bg: float  # in the units of F_cell^2 F_latt^2
+    has_water: bool
+    keep_water_beyond_dmin: bool
+    # sampling
+    dmin: float
+    oversample: int
+    steps: float
+    # detector sensor
+    detector_thick: float
+    detector_thickstep: float
+    detector_thicksteps: int
+    detector_mu: float  # 1/m
+    # a factor is renewed for every sub-pixel or once per pixel (the capture fraction: per layer)
+    oversample_thick: bool
+    oversample_polar: bool
+    oversample_omega: bool
+    # and weights the running sum after every step, or each step's own term, or (neither) the final sum
+    running_thick: bool
+    running_polar: bool
+    running_omega: bool
+    own_thick: bool
+    own_polar: bool
+    own_omega: bool
+
+
+class Tile(NamedTuple):
+    """A block of one panel's pixels with the geometry to render it. Vectors are (3,) float64."""
+
+    panel: int
+    slow_start: int
+    slow_stop: int
+    fast_start: int
+    fast_stop: int
+    fdet: np.ndarray
+    sdet: np.ndarray
+    odet: np.ndarray
+    pix0: np.ndarray  # corner of the panel's first pixel, m
+    beam: np.ndarray  # unit vector, for a curved detector
+    pixel_size: float
+    distance: float
+    close_distance: float
+    curved_detector: bool
+    point_pixel: bool
+
+
+class Carried(NamedTuple):
+    """What nanoBragg.c carries from pixel to pixel, worked out beforehand so that pixels can be rendered in any order.
+
+    Pixels are numbered by their position in the panel's file (slow x fpixels + fast).
+    """
+
+    first_pixel: int  # the pixel with the first evaluated source of the run; -1 where it makes no difference
+    latch_pixel: int  # the first pixel that finds itself outside the table; past the last where none does
+    axis: np.ndarray  # (n, 3) states of the polarisation axis, by number of calls
+    axis_next: np.ndarray  # (n,) int64: which state follows
+    axis_start: np.ndarray  # (slow, fast) int32: state at a pixel's first call; (1, 1) where there is only one state

@@ -1,0 +1,21 @@
+"""Polarisation of the scattered beam (Kahn et al. 1982, J. Appl. Cryst. 15, 330)."""
+
+import math
+
+from .vectors import cross_product, dot_product, unitize
+
+
+def polarization_factor(kahn_factor, incident, diffracted, axis):
+    """Share of the intensity that survives polarisation, for unit vectors.
+
+    kahn_factor is 0 for an unpolarised beam, 1 for one polarised along `axis` (made orthogonal to `incident`).
+    """
+    cos2theta = dot_product(incident, diffracted)
+    cos2theta_sqr = cos2theta * cos2theta
+    sin2theta_sqr = 1 - cos2theta_sqr
+    if kahn_factor != 0.0:
+        B_in = unitize(cross_product(axis, incident))
+        E_in = unitize(cross_product(incident, B_in))
+        psi = -math.atan2(dot_product(diffracted, B_in), dot_product(diffracted, E_in))
+        return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * math.cos(2 * psi) * sin2theta_sqr)
+    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * sin2theta_sqr)

@@ -1,0 +1,5 @@
+import sys
+
+from nbkernel.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,65 @@
+"""What the program carries from pixel to pixel, found out before rendering (see kernels.plan.Carried)."""
+
+import numpy as np
+
+from nbkernel.kernels.cpu_tiles import (
+    axis_starts,
+    axis_states,
+    count_polar_calls,
+    first_evaluated_pixel,
+    first_pixel_outside_table,
+)
+from nbkernel.kernels.plan import Carried
+
+from .tiles import bands
+
+SURVEY_ROWS = 32
+USUAL_STATES = 4096
+
+
+def survey(plan, whole, wanted, polar_vector):
+    """The Carried of a run: plan, the whole panel's Tile, the wanted pixels, the polarisation axis (unit vector)."""
+    first_pixel = -1
+    if not np.array_equal(plan.phi_slot, plan.phi_slot_first):
+        first_pixel = first_found(whole, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
+    latch_pixel = wanted.size
+    if plan.interpolate and plan.interpolation_latch:
+        found = first_found(
+            whole, wanted, lambda tile: first_pixel_outside_table(plan, tile, wanted, first_pixel)
+        )
+        latch_pixel = found if found >= 0 else wanted.size
+    axis, axis_next, axis_start = polarization_axes(plan, whole, wanted, polar_vector)
+    return Carried(first_pixel, latch_pixel, axis, axis_next, axis_start)
+
+
+def first_found(whole, wanted, question):
+    for band in bands(whole, (SURVEY_ROWS, wanted.shape[1]), wanted):
+        found = question(band[0])
+        if found >= 0:
+            return found
+    return -1
+
+
+def polarization_axes(plan, whole, wanted, polar_vector):
+    """States of the axis that each call normalises again, each one's follower, and each pixel's first state.
+
+    Normalising changes nothing from the second time on, as a rule; else it ends in a fixed point or a short cycle, or
+    drifts by a last bit for very long.
+    """
+    axis, axis_next = normalised_again(polar_vector, USUAL_STATES)
+    unused = plan.polarization == 0.0 or (plan.nopolar and not plan.oversample_polar)
+    if unused or len(axis) == 1:
+        return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
+    calls = np.zeros(wanted.shape, np.int32)
+    count_polar_calls(plan, whole, wanted, calls)
+    if len(axis) == USUAL_STATES:
+        axis, axis_next = normalised_again(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
+    axis_starts(calls, axis_next)
+    return axis, axis_next, calls
+
+
+def normalised_again(polar_vector, most):
+    states = np.empty((most, 3))
+    followers = np.empty(most, np.int64)
+    count = axis_states(np.array(polar_vector, np.float64), states, followers)
+    return states[:count].copy(), followers[:count].copy()

@@ -1,0 +1,201 @@
+"""The crystal: unit cell, orientation matrix, missetting, size. Direct vectors in metres, reciprocal in 1/Angstrom."""
+
+import math
+from dataclasses import dataclass
+
+from nbkernel.kernels.constants import PI, RTD
+from nbkernel.kernels.rotations import mosaic_rotation_umat, uniform_rotation_umat
+from nbkernel.kernels.vectors import (
+    cross_product,
+    dot_product,
+    magnitude,
+    rotate,
+    vector_rescale,
+    vector_scale,
+)
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """Cell vectors a, b, c (m), reciprocal ones (1/Angstrom), volume (Angstrom^3), cells along each edge."""
+
+    a: tuple
+    b: tuple
+    c: tuple
+    a_star: tuple
+    b_star: tuple
+    c_star: tuple
+    V_cell: float
+    Na: float
+    Nb: float
+    Nc: float
+    misset: tuple | None  # degrees, where one was applied
+
+    @property
+    def cell_lengths(self):
+        """Edges in metres."""
+        return magnitude(self.a), magnitude(self.b), magnitude(self.c)
+
+    @property
+    def size(self):
+        """Edges of the whole crystal in metres."""
+        a, b, c = self.cell_lengths
+        return a * self.Na, b * self.Nb, c * self.Nc
+
+
+def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
+    """The Crystal of an Experiment.
+
+    wavelength: m; matrix: nine numbers of a MOSFLM matrix (rows x, y, z of a_star, b_star, c_star, scaled by the
+    wavelength) or None; misset_seed, shuffle: state of the random generator. Raises InputError for an impossible cell.
+    """
+    lengths, V_cell, star = None, None, None
+    if experiment.cell is not None:
+        lengths, angles = cell_parameters(experiment.cell)
+        V_cell = cell_volume(lengths, angles)
+        star = standard_orientation(lengths, angles, V_cell)
+    if matrix is not None:
+        scale = 1e-10 / wavelength
+        star = tuple(vector_scale((matrix[i], matrix[3 + i], matrix[6 + i]), scale) for i in range(3))
+
+    misset = misset_angles(experiment, misset_seed, shuffle)
+    if misset is not None:
+        star = tuple(rotate(vector, *misset) for vector in star)
+
+    a_star, b_star, c_star = star
+    axb, bxc, cxa = cross_product(a_star, b_star), cross_product(b_star, c_star), cross_product(c_star, a_star)
+    V_star = dot_product(a_star, bxc)
+    if not 0.0 < abs(V_star) < math.inf:
+        raise InputError(f"-mat {experiment.mat}: its vectors span no volume; need three reciprocal cell vectors")
+    if lengths is not None:
+        # a cell beside a matrix: the directions are the matrix's, lengths and volume the cell's
+        bxc = vector_rescale(bxc, lengths[0] / V_cell)
+        cxa = vector_rescale(cxa, lengths[1] / V_cell)
+        axb = vector_rescale(axb, lengths[2] / V_cell)
+        V_star = 1.0 / V_cell
+    V_cell = 1.0 / V_star
+    a, b, c = vector_scale(bxc, V_cell), vector_scale(cxa, V_cell), vector_scale(axb, V_cell)
+    a_star = vector_scale(cross_product(b, c), V_star)
+    b_star = vector_scale(cross_product(c, a), V_star)
+    c_star = vector_scale(cross_product(a, b), V_star)
+
+    a, b, c = (vector_scale(vector, 1e-10) for vector in (a, b, c))
+    Na, Nb, Nc = cells_along_edges(experiment, magnitude(a), magnitude(b), magnitude(c))
+    degrees = None if misset is None else tuple(angle * RTD for angle in misset)
+    return Crystal(a, b, c, a_star, b_star, c_star, V_cell, Na, Nb, Nc, degrees)
+
+
+def cell_parameters(cell):
+    """Edges (Angstrom) and angles (radians) of a cell of which only the first numbers may be given."""
+    given = list(cell) + [0.0] * (6 - len(cell))
+    a = given[0]
+    if not 0.0 < a < math.inf:
+        raise InputError(f"-cell: an edge of {a:g} Angstrom is impossible; give a b c (Angstrom) and alpha beta gamma")
+    b, c = (length if length > 0.0 else a for length in given[1:3])
+    return (a, b, c), tuple(angle / RTD if angle / RTD > 0.0 else PI / 2 for angle in given[3:6])
+
+
+def cell_volume(lengths, angles):
+    """Volume (Angstrom^3). Raises InputError where the angles (radians) close no cell."""
+    a, b, c = lengths
+    alpha, beta, gamma = angles
+    aavg = (alpha + beta + gamma) / 2
+    skew = math.sin(aavg) * math.sin(aavg - alpha) * math.sin(aavg - beta) * math.sin(aavg - gamma)
+    # rounding alone leaves about 1e-16 of a flat cell
+    if not skew > 1e-12 or aavg >= PI:
+        shown = " ".join(f"{angle * RTD:g}" for angle in angles)
+        raise InputError(
+            f"-cell: angles of {shown} degrees make an impossible cell; each must be less than the sum of the other "
+            "two, and all three less than 360"
+        )
+    return 2.0 * a * b * c * math.sqrt(skew)
+
+
+def standard_orientation(lengths, angles, V_cell):
+    """Reciprocal vectors (1/Angstrom) with a_star along x and b_star in the x-y plane."""
+    a, b, c = lengths
+    alpha, beta, gamma = angles
+    V_star = 1.0 / V_cell
+    a_len = b * c * math.sin(alpha) * V_star
+    b_len = c * a * math.sin(beta) * V_star
+    c_len = a * b * math.sin(gamma) * V_star
+    sin_gamma_star = clipped(c * V_star / a_len / b_len)
+    cos_alpha_star = cosine(
+        (math.cos(beta) * math.cos(gamma) - math.cos(alpha)) / (math.sin(beta) * math.sin(gamma))
+    )
+    cos_beta_star = cosine(
+        (math.cos(gamma) * math.cos(alpha) - math.cos(beta)) / (math.sin(gamma) * math.sin(alpha))
+    )
+    cos_gamma_star = cosine(
+        (math.cos(alpha) * math.cos(beta) - math.cos(gamma)) / (math.sin(alpha) * math.sin(beta))
+    )
+    return (
+        (a_len, 0.0, 0.0),
+        (b_len * cos_gamma_star, b_len * sin_gamma_star, 0.0),
+        (
+            c_len * cos_beta_star,
+            c_len * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
+            c_len * V_cell / (a * b * c * sin_gamma_star),
+        ),
+    )
+
+
+def clipped(sine):
+    return max(-1.0, min(1.0, sine))
+
+
+def cosine(value):
+    return 1.0 if value * value > 1.0 else value
+
+
+def misset_angles(experiment, seed, shuffle):
+    """Missetting angles about x, y, z (radians), drawn where asked for; None where there are none."""
+    if experiment.misset is None:
+        return None
+    if experiment.misset == "random":
+        if "misset" in experiment.fix:
+            return umat2misset(uniform_rotation_umat(seed, shuffle))
+        # a cap of 90 radians: the program's units
+        return umat2misset(mosaic_rotation_umat(90.0, seed, shuffle))
+    return tuple(angle / RTD for angle in experiment.misset)
+
+
+def umat2misset(umat):
+    """Angles about x, y, z (radians) whose rotations, in this order, make the rotation matrix `umat`.
+
+    The rows are normalised twice, as the program does: a first time can leave a last bit to the second.
+    """
+    rows = [umat[0:3], umat[3:6], umat[6:9]]
+    for _ in range(2):
+        rows = [unit_row(row) for row in rows]
+    (_, uxy, _), (uyx, uyy, _), (uzx, uzy, uzz) = rows
+    if uzx * uzx < 1.0:
+        return (
+            math.atan2(uzy, uzz),
+            math.atan2(-uzx, math.sqrt(uzy * uzy + uzz * uzz)),
+            math.atan2(uyx, rows[0][0]),
+        )
+    return (math.atan2(1, 1) * 4, math.atan2(1, 1) * 2, math.atan2(uxy, -uyy))
+
+
+def unit_row(row):
+    length = magnitude(row)
+    return tuple(x / length for x in row) if length > 0 else row
+
+
+def cells_along_edges(experiment, a, b, c):
+    """Na, Nb, Nc: as many cells (edges a, b, c in m) as the sample needs, at least one.
+
+    A beam smaller than the sample cuts its width and height.
+    """
+    beamsize = experiment.beamsize / 1000
+    sample = [experiment.sample_x / 1000, experiment.sample_y / 1000, experiment.sample_z / 1000]
+    if beamsize >= 0:
+        sample[1:] = [min(edge, beamsize) for edge in sample[1:]]
+    counts = [float(experiment.Na), float(experiment.Nb), float(experiment.Nc)]
+    for i, (edge, cell) in enumerate(zip(sample, (a, b, c), strict=True)):
+        if edge > 0:
+            counts[i] = float(math.ceil(edge / cell))
+    return tuple(max(count, 1.0) for count in counts)

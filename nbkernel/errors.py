@@ -1,0 +1,5 @@
+"""Errors whose message is meant for the user as it stands."""
+
+
+class InputError(Exception):
+    """Input that cannot be used. The message names the flag or file, what is wrong and what would be right."""

@@ -1,0 +1,110 @@
+"""Experiment: what the user asked for, in the user's units. None stands for 'not given'."""
+
+from dataclasses import dataclass, fields, replace
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One simulated exposure. Names and units are nanoBragg's: mm, Angstrom, degrees, mrad (divergence), percent
+    (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them."""
+
+    # beam
+    wavelength: float | None = None  # Angstrom
+    fluence: float = 125932015286227086360700780544.0  # photons/m^2
+    flux: float = 0.0  # photons/s; with exposure and beamsize it replaces the fluence
+    exposure: float = 1.0  # s
+    beamsize: float = 0.1  # mm
+    polarization: float = 0.0  # Kahn factor
+    nopolar: bool = False
+    hdivrange: float | None = None  # mrad
+    hdivstep: float | None = None  # mrad
+    hdivsteps: int | None = None
+    vdivrange: float | None = None  # mrad
+    vdivstep: float | None = None  # mrad
+    vdivsteps: int | None = None
+    round_div: bool = True
+    dispersion: float = 0.0  # percent
+    dispsteps: int | None = None
+    sourcefile: str | None = None
+    # crystal
+    cell: tuple[float | None, ...] | None = None  # a b c (Angstrom) alpha beta gamma (degrees), cut short as given
+    mat: str | None = None
+    misset: Vector | str | None = None  # degrees about x, y, z, or "random"
+    misset_seed: int | None = None
+    Na: int = 1
+    Nb: int = 1
+    Nc: int = 1
+    sample_x: float = 0.0  # mm
+    sample_y: float = 0.0  # mm
+    sample_z: float = 0.0  # mm
+    xtal_shape: str = "square"  # square, round, gauss, tophat
+    fudge: float = 1.0
+    mosaic_spread: float | None = None  # degrees
+    mosaic_domains: int | None = None
+    mosaic_seed: int = 12345678
+    hkl: str | None = None
+    dump: str = "Fdump.bin"
+    default_F: float = 0.0  # electrons
+    stol: str | None = None  # profile of amorphous scattering; read, but of no effect
+    # spindle
+    phi: float | None = None  # degrees
+    osc: float | None = None  # degrees
+    phistep: float | None = None  # degrees
+    phisteps: int | None = None
+    spindle_axis: Vector = (0.0, 0.0, 1.0)
+    # detector
+    detpixels_f: int | None = None
+    detpixels_s: int | None = None
+    detsize_f: float = 102.4  # mm
+    detsize_s: float = 102.4  # mm
+    pixel: float | None = None  # mm
+    distance: float | None = None  # mm
+    close_distance: float | None = None  # mm
+    convention: str = "mosflm"  # adxv, mosflm, denzo, xds, dials, custom
+    pivot: str = "beam"  # beam or sample; only a custom convention asks
+    Xbeam: float | None = None  # mm
+    Ybeam: float | None = None  # mm
+    Ybeam_from_far_edge: tuple[float, float] | None = None  # detector size (m) and distance from its far edge (mm)
+    Xclose: float | None = None  # mm
+    Yclose: float | None = None  # mm
+    ORGX: float | None = None  # pixels
+    ORGY: float | None = None  # pixels
+    detector_rotx: float = 0.0  # degrees
+    detector_roty: float = 0.0  # degrees
+    detector_rotz: float = 0.0  # degrees
+    twotheta: float = 0.0  # degrees
+    twotheta_axis: Vector = (0.0, 1.0, 0.0)
+    fdet_vector: Vector | None = None
+    sdet_vector: Vector | None = None
+    odet_vector: Vector | None = None
+    beam_vector: Vector = (1.0, 0.0, 0.0)
+    polar_vector: Vector = (0.0, 0.0, 1.0)
+    pix0_vector: Vector | None = None  # m
+    curved_detector: bool = False
+    point_pixel: bool = False
+    detector_abs: float | None = None  # attenuation depth, micrometres; 0 or inf: none
+    detector_thick: float = 0.0  # micrometres
+    detector_thicksteps: int | None = None
+    img: str | None = None
+    mask: str | None = None
+    # sampling
+    oversample: int | None = None
+    oversample_thick: bool = False
+    oversample_polar: bool = False
+    oversample_omega: bool = False
+    roi: tuple[int, int, int, int] = (-1, -1, -1, -1)  # fast first, fast last, slow first, slow last; -1: the edge
+    dmin: float = 0.0  # Angstrom
+    interpolate: bool | None = None
+    water: float = 0.0  # micrometres
+    # quirks of nanoBragg.c that are corrected, see `quirks`
+    fix: frozenset[str] = frozenset()
+
+    def with_header(self, header):
+        """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
+
+        Raises nothing; unknown names are an error of the caller (TypeError).
+        """
+        given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
+        return replace(self, **{name: value for name, value in header.items() if name not in given})

@@ -1,0 +1,18 @@
+"""Outputs: which files a run writes and how they are scaled."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Which files to write, and how counts are scaled. A scale of 0 or less chooses itself; None leaves a file out."""
+
+    floatfile: str = "floatimage.bin"
+    intfile: str = "intimage.img"
+    pgmfile: str | None = "image.pgm"
+    noisefile: str | None = "noiseimage.img"
+    preview: str | None = None
+    scale: float = 0.0
+    pgmscale: float = 0.0
+    adc: float = 40.0
+    seed: int | None = None  # of the noise; None: the time

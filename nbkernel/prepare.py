@@ -1,0 +1,346 @@
+"""From an Experiment (user's units) to a RenderPlan (SI units, arrays): all that is decided before the first pixel."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbkernel.kernels.constants import (
+    AVOGADRO,
+    GAUSS,
+    R_E_SQR,
+    ROUND,
+    RTD,
+    SQUARE,
+    TOPHAT,
+    WATER_F,
+    WATER_MW,
+)
+from nbkernel.kernels.plan import RenderPlan
+from nbkernel.kernels.rotations import mosaic_rotation_umat
+from nbkernel.kernels.vectors import magnitude, rotate_axis, rotate_umat
+
+from .crystal import Crystal, build_crystal
+from .detector import Detector, place_detector
+from .errors import InputError
+from .experiment import Experiment
+from .io.columns import read_columns
+from .io.matrix import read_matrix
+from .io.smv import experiment_fields, read_smv
+from .io.structure_factors import Reflections, find_reflections
+from .memory import require_memory
+from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
+from .sources import generated_sources, sources_from_rows
+
+SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run, ready to render. `experiment` has the headers' values filled in."""
+
+    experiment: Experiment
+    detector: Detector
+    crystal: Crystal
+    reflections: Reflections
+    plan: RenderPlan
+    wanted: np.ndarray  # (slow, fast) bool: inside the ROI and not masked
+    roi: tuple  # fast first, fast last, slow first, slow last, within the detector
+    roi_flags: tuple  # the same as the program counts it, last values possibly past the edge
+    wavelength: float  # m
+    phi0: float  # radians
+    osc: float  # radians
+    quirks: tuple  # names of the uncorrected quirks that change this run
+    shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
+
+
+def prepare(experiment, default_seed):
+    """The Prepared run of an Experiment; `default_seed` (int) seeds a random missetting that has no seed of its own.
+
+    Reads the files that the experiment names. Raises InputError for whatever cannot be used.
+    """
+    mask, experiment = read_headers(experiment)
+    check_values(experiment)
+    detector = place_detector(experiment)
+    # image, wanted pixels, integers and bytes
+    pixels = detector.fpixels * detector.spixels
+    require_memory(pixels * 9, "-detpixels", f"an image of {detector.fpixels} x {detector.spixels} pixels")
+    wanted, roi, roi_flags = wanted_pixels(experiment, detector, mask)
+
+    wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
+    shuffle = np.zeros(33, np.int64)
+    misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
+    if experiment.cell is None and experiment.mat is None:
+        raise InputError("no unit cell: give -cell a b c alpha beta gamma, or -mat FILE")
+    matrix = None if experiment.mat is None else read_matrix(experiment.mat)
+    crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle)
+    reflections = find_reflections(experiment)
+    if experiment.stol is not None:
+        read_columns("-stol", experiment.stol, 2)
+    sources = find_sources(experiment, detector, wavelength)
+    phi = spindle_sweep(experiment)
+    phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
+    domains, spread = mosaic_sampling(
+        experiment.mosaic_domains, None if experiment.mosaic_spread is None else experiment.mosaic_spread / RTD
+    )
+    require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
+    umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
+    angles = [phi0 + phi.step * tic for tic in range(phi.steps)]
+    orientation, phi_slot, phi_slot_first = orientation_table(
+        crystal, detector.spindle_vector, angles, umats, spread, "phi0" in experiment.fix
+    )
+    oversample = experiment.oversample
+    if oversample is None or oversample <= 0:
+        oversample = recommended_oversample(
+            max(crystal.size), wavelength * detector.distance / detector.pixel_size
+        )
+    steps = len(sources.wavelength) * domains * phi.steps * oversample * oversample
+    plan = RenderPlan(
+        source_incident=np.ascontiguousarray(sources.incident),
+        source_lambda=sources.wavelength,
+        source_weight=effective_weights(sources.weight, experiment),
+        fluence=beam_fluence(experiment),
+        polarization=float(experiment.polarization),
+        nopolar=experiment.nopolar,
+        orientation=orientation,
+        phi_slot=phi_slot,
+        phi_slot_first=phi_slot_first,
+        recip=np.array(crystal.a_star + crystal.b_star + crystal.c_star, np.float64),
+        Na=crystal.Na,
+        Nb=crystal.Nb,
+        Nc=crystal.Nc,
+        fudge=float(experiment.fudge),
+        xtal_shape=SHAPES[experiment.xtal_shape],
+        Fhkl=np.ascontiguousarray(reflections.F),
+        h_min=reflections.h_min,
+        k_min=reflections.k_min,
+        l_min=reflections.l_min,
+        default_F=float(experiment.default_F),
+        interpolate=interpolation_on(experiment) and reflections.count > 0,
+        interpolation_latch="interpolation" not in experiment.fix,
+        I_bg=water_background(experiment, steps),
+        has_water=experiment.water != 0.0,
+        keep_water_beyond_dmin="dmin" in experiment.fix and experiment.water != 0.0,
+        dmin=experiment.dmin * 1e-10,
+        oversample=oversample,
+        steps=float(steps),
+        **sensor_and_weights(experiment),
+    )
+    return Prepared(
+        experiment, detector, crystal, reflections, plan, wanted, roi, roi_flags, wavelength, phi0, phi.span,
+        active_quirks(experiment, plan, angles, sources.weight), shuffle,
+    )  # fmt: skip
+
+
+def read_headers(experiment):
+    """The mask image (or None), and the experiment with what the headers of img and mask say; img wins."""
+    mask = None
+    fields = {}
+    if experiment.mask is not None:
+        mask = read_smv("-mask", experiment.mask)
+        fields.update(experiment_fields(mask, is_mask=True))
+    if experiment.img is not None:
+        fields.update(experiment_fields(read_smv("-img", experiment.img), is_mask=False))
+        if "Ybeam" in fields:
+            fields.pop("Ybeam_from_far_edge", None)
+    return mask, experiment.with_header(fields)
+
+
+def check_values(experiment):
+    """Raises InputError for a beam, cell or sampling value that cannot be."""
+    wavelength = experiment.wavelength
+    if wavelength is not None and not 0.0 < wavelength < math.inf:
+        raise InputError(f"-lambda, -energy: a wavelength of {wavelength:g} Angstrom is impossible")
+    if experiment.flux != 0.0 and experiment.beamsize == 0.0:
+        raise InputError("-beamsize: 0 mm makes the fluence of a -flux infinite; give a size greater than 0")
+    if (experiment.oversample or 0) > 10000:
+        raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; at most 10000")
+
+
+def wanted_pixels(experiment, detector, mask):
+    """(slow, fast) bool of the pixels to render, and the ROI within the detector and as the program counts it.
+
+    Raises InputError where the ROI holds no pixel or the mask is too small.
+    """
+    fpixels, spixels = detector.fpixels, detector.spixels
+    xmin, xmax, ymin, ymax = experiment.roi
+    flags = (max(xmin, 0), fpixels if xmax < 0 else xmax, max(ymin, 0), spixels if ymax < 0 else ymax)
+    roi = (flags[0], min(flags[1], fpixels - 1), flags[2], min(flags[3], spixels - 1))
+    if roi[0] > roi[1] or roi[2] > roi[3]:
+        raise InputError(
+            f"-roi: {' '.join(str(edge) for edge in experiment.roi)} holds no pixel of the {fpixels} x {spixels} "
+            "detector; give fast first, fast last, slow first, slow last"
+        )
+    wanted = np.zeros((spixels, fpixels), np.bool_)
+    wanted[roi[2] : roi[3] + 1, roi[0] : roi[1] + 1] = True
+    if mask is not None:
+        if mask.pixels.size < fpixels * spixels:
+            raise InputError(
+                f"-mask {experiment.mask}: has {mask.width} x {mask.height} pixels, the detector has "
+                f"{fpixels} x {spixels}; need a mask of at least as many"
+            )
+        # by position in the file, whatever the mask's own width
+        wanted &= mask.pixels[: fpixels * spixels].reshape(spixels, fpixels) != 0
+    return wanted, roi, flags
+
+
+def find_sources(experiment, detector, wavelength):
+    if experiment.sourcefile is not None:
+        rows = read_columns("-sourcefile", experiment.sourcefile, 5)
+        return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
+    return generated_sources(
+        experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector
+    )
+
+
+def effective_weights(weight, experiment):
+    """Weight of each source's term; they add up to the number of sources."""
+    if "weights" not in experiment.fix or (weight == weight[0]).all():
+        return np.ones_like(weight)
+    if not weight.sum() > 0.0:
+        raise InputError(f"-sourcefile {experiment.sourcefile}: the weights add up to {weight.sum():g}; need more than 0")
+    return weight * len(weight) / weight.sum()
+
+
+def beam_fluence(experiment):
+    """photons/m^2; a flux, where given, wins over a fluence."""
+    beamsize = experiment.beamsize / 1000
+    if experiment.flux != 0.0 and experiment.exposure > 0.0 and beamsize >= 0:
+        return experiment.flux * experiment.exposure / beamsize / beamsize
+    return float(experiment.fluence)
+
+
+def spindle_sweep(experiment):
+    def radians(value):
+        return None if value is None else value / RTD
+
+    sweep = phi_sweep(experiment.phisteps, radians(experiment.osc), radians(experiment.phistep))
+    if sweep.steps < 1:
+        raise InputError(f"-osc {experiment.osc:g} with -phistep {experiment.phistep:g} makes no phi step")
+    return sweep
+
+
+def generator_seed(seed):
+    """State of a random generator that starts afresh from the user's `seed`."""
+    return np.array([-seed], np.int64)
+
+
+def mosaic_umats(domains, spread, mosaic_seed, shuffle):
+    """Rotation matrices (nine numbers each) of the mosaic domains; the first is the identity."""
+    seed = generator_seed(mosaic_seed)
+    umats = [mosaic_rotation_umat(spread, seed, shuffle) for _ in range(domains)]
+    umats[0] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    return umats
+
+
+def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
+    """Cell vectors by phi step and mosaic domain, and which entry each phi step uses.
+
+    Returns orientation (slots, domains, 9), phi_slot and phi_slot_first (phisteps,). Slot 0 is the unrotated crystal,
+    slot t + 1 the one at angles[t]. The program rotates only where phi is not 0: a step at 0 uses the step before it,
+    which is the last step of the source, sub-pixel or pixel before, or at the very first the unrotated crystal.
+    """
+    cell = (crystal.a, crystal.b, crystal.c)
+    rotated = [cell] + [
+        cell if phi == 0.0 else tuple(rotate_axis(vector, spindle, phi) for vector in cell) for phi in angles
+    ]
+    orientation = np.empty((len(rotated), len(umats), 9))
+    for slot, vectors in enumerate(rotated):
+        for domain, umat in enumerate(umats):
+            turned = [rotate_umat(vector, umat) for vector in vectors] if spread > 0.0 else vectors
+            orientation[slot, domain] = turned[0] + turned[1] + turned[2]
+    fresh = [slot if phi != 0.0 else 0 for slot, phi in enumerate(angles, 1)]
+    if fix_phi0:
+        return orientation, np.array(fresh, np.int64), np.array(fresh, np.int64)
+    phi_slot_first = carried_slots(angles, 0)
+    return orientation, carried_slots(angles, int(phi_slot_first[-1])), phi_slot_first
+
+
+def carried_slots(angles, slot):
+    slots = []
+    for tic, phi in enumerate(angles, 1):
+        slot = tic if phi != 0.0 else slot
+        slots.append(slot)
+    return np.array(slots, np.int64)
+
+
+def interpolation_on(experiment):
+    """The user's choice, else on where the crystal is at most two cells wide (by -N, not by -xtalsize)."""
+    if experiment.interpolate is not None:
+        return experiment.interpolate
+    return experiment.Na <= 2 or experiment.Nb <= 2 or experiment.Nc <= 2
+
+
+def water_background(experiment, steps):
+    """Background in the units of F_cell^2 F_latt^2: scattering of a cube of water (density 1 g/cm^3).
+
+    The program multiplies by r_e^2 fluence here and again at the end, and divides by the steps; corrected, only what
+    is done at the end counts.
+    """
+    size = experiment.water / 1e6
+    if "water" in experiment.fix:
+        return WATER_F * WATER_F * size * size * size * 1e6 * AVOGADRO / WATER_MW * steps
+    fluence = beam_fluence(experiment)
+    return WATER_F * WATER_F * R_E_SQR * fluence * size * size * size * 1e6 * AVOGADRO / WATER_MW
+
+
+def sensor_and_weights(experiment):
+    """Fields of the plan for the sensor's layers and for how its factors weigh the sum."""
+    depth = experiment.detector_abs
+    if depth is None:
+        mu = None
+    else:
+        mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
+    fix_thickness = "thickness" in experiment.fix
+    sensor = sensor_layers(experiment.detector_thick * 1e-6, experiment.detector_thicksteps, mu, fix_thickness)
+    thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
+    corrected = "oversample" in experiment.fix
+    if corrected:
+        thick = thick and sensor.thick > 0.0
+        polar = polar and not experiment.nopolar
+    return dict(
+        detector_thick=sensor.thick,
+        detector_thickstep=sensor.thickstep,
+        detector_thicksteps=sensor.layers,
+        detector_mu=sensor.mu,
+        oversample_thick=thick,
+        oversample_polar=polar,
+        oversample_omega=omega,
+        running_thick=thick and not corrected,
+        running_polar=polar and not corrected,
+        running_omega=omega and not corrected,
+        own_thick=(thick and corrected) or (fix_thickness and sensor.layers > 1 and not thick),
+        own_polar=polar and corrected,
+        own_omega=omega and corrected,
+    )
+
+
+def active_quirks(experiment, plan, angles, weight):
+    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
+    rendering can tell)."""
+    water = experiment.water != 0.0
+    several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
+    active = {
+        "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
+        "oversample": plan.running_thick
+        or ((plan.running_polar or plan.running_omega) and several_terms)
+        or (plan.running_polar and experiment.nopolar),
+        "thickness": plan.detector_thick > 0.0
+        and (not plan.oversample_thick or experiment.detector_thicksteps is not None),
+        "misset": experiment.misset == "random",
+        "weights": not (weight == weight[0]).all(),
+        "water": water,
+        "vectors": experiment.convention == "custom" and ignores_vectors(experiment),
+        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
+    }
+    return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
+
+
+def ignores_vectors(experiment):
+    """True where a given vector is not taken as given."""
+    odet = experiment.odet_vector
+    return (
+        (odet is not None and magnitude(odet) != 1.0)
+        or experiment.twotheta_axis != Experiment.twotheta_axis
+        or experiment.pix0_vector is not None
+    )

@@ -1,0 +1,26 @@
+"""nanoBragg.c's progress lines, from the number of pixels done."""
+
+
+class ProgressLines:
+    """Calls `say` with 'N% done' for each pixel at which the program prints one.
+
+    roi_flags: the region as the program counts it (its last values may lie past the edge).
+    """
+
+    def __init__(self, roi_flags, say):
+        self.pixels = (roi_flags[1] - roi_flags[0] + 1) * (roi_flags[3] - roi_flags[2] + 1)
+        self.say = say
+        self.next = 0
+
+    def __call__(self, done):
+        twentieth, hundredth = self.pixels // 20, self.pixels // 100
+        if hundredth == 0:
+            return
+        for pixel in sorted(self.multiples(twentieth, done) | self.multiples(hundredth, done)):
+            near_an_end = 10 * pixel < self.pixels or 10 * pixel > 9 * self.pixels
+            if pixel % twentieth == 0 or near_an_end:
+                self.say(f"{pixel * 100 // self.pixels}% done")
+        self.next = done
+
+    def multiples(self, stride, done):
+        return set(range(-(-self.next // stride) * stride, done, stride))

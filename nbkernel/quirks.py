@@ -1,0 +1,61 @@
+"""Where nanoBragg.c surprises: the names of the fixes, and which quirks change a run at hand."""
+
+from .errors import InputError
+
+# name: (what the program does, what the fix does)
+QUIRKS = {
+    "phi0": (
+        "a step at phi = 0 uses the orientation of the step before it",
+        "phi = 0 means the unrotated crystal",
+    ),
+    "oversample": (
+        "-oversample_thick, _polar and _omega multiply the running sum after every step",
+        "each step's term is weighted by its own factor",
+    ),
+    "thickness": (
+        "all sensor layers are scaled by the last one's capture fraction, and N layers are thick/(N-1) deep",
+        "each layer has its own capture fraction, N layers are thick/N deep, no absorption captures all",
+    ),
+    "interpolation": (
+        "the first index outside the table switches interpolation off for the rest of the run",
+        "only that step falls back to the nearest neighbour",
+    ),
+    "misset": (
+        "-misset random does not draw orientations uniformly",
+        "the orientation is uniform over all rotations",
+    ),
+    "weights": (
+        "the weights in the source file are ignored",
+        "each source counts by its weight",
+    ),
+    "water": (
+        "the water background is scaled by r_e^2 fluence twice and divided by the steps",
+        "it is scaled once",
+    ),
+    "vectors": (
+        "-odet_vector, -twotheta_axis and -pix0_vector are not taken as given",
+        "they are normalised and honoured",
+    ),
+    "dmin": (
+        "pixels beyond -dmin lose their water background",
+        "they keep it",
+    ),
+}
+
+
+def parse_fixes(text):
+    """Set of fix names from 'name[,name...]' or 'all'. Raises InputError for an unknown name."""
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if not names:
+        raise InputError(f"--fix: needs one or more of {', '.join(QUIRKS)}, or all")
+    if "all" in names:
+        return frozenset(QUIRKS)
+    for name in sorted(names):
+        if name not in QUIRKS:
+            raise InputError(f"--fix: there is no fix '{name}'; there are {', '.join(QUIRKS)}, and all")
+    return frozenset(names)
+
+
+def warning(name):
+    """One line that says what a quirk does to this run and how to correct it."""
+    return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
