@@ -12,7 +12,7 @@ from .vectors import unitize
 SEGMENT = 64
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, _nrt=False)
 def render_segment(plan, carried, tile, mask, image, omegas, row, first, last):
     """Pixels first .. last-1 of one of the tile's rows, see `render_tile`."""
     spixel = tile.slow_start + row

@@ -30,7 +30,8 @@ def register_formulas():
     for module in FORMULA_FILES:
         for value in list(vars(module).values()):
             if getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__"):
-                register_jitable(value)
+                # as a call, a plan's hundred fields would go over the stack for every pixel
+                register_jitable(forceinline=True)(value)
 
 
 def cache_folder():
