@@ -1,18 +1,20 @@
 """The `nbkernel` command: a table of sub-commands."""
 
+import importlib
 import signal
 import sys
 
 from nbkernel import __version__
 from nbkernel.errors import InputError
 
-from . import simulate
-
-COMMANDS = {"simulate": simulate}
+# name: what it does; the module of that name has run(argv)
+COMMANDS = {
+    "simulate": "render a diffraction image (nanoBragg.c's flags)",
+}
 
 
 def help_text():
-    commands = "\n".join(f"  {name:<12} {module.SUMMARY}" for name, module in COMMANDS.items())
+    commands = "\n".join(f"  {name:<16} {summary}" for name, summary in COMMANDS.items())
     return f"usage: nbkernel COMMAND ...\n\n{commands}\n\nnbkernel COMMAND -h tells more; nbkernel --version"
 
 
@@ -49,7 +51,7 @@ def dispatch(argv):
         return 0
     if argv[0] not in COMMANDS:
         raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
-    return COMMANDS[argv[0]].run(argv[1:])
+    return importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}").run(argv[1:])
 
 
 def stop(signum, frame):

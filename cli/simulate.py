@@ -8,8 +8,6 @@ from nbkernel.quirks import QUIRKS, parse_fixes
 
 from . import arguments, flags, options
 
-SUMMARY = "render a diffraction image (nanoBragg.c's flags)"
-
 
 def help_text():
     quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
