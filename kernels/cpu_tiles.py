@@ -4,37 +4,53 @@ import numpy as np
 from numba import prange
 
 from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel
+from .certified import INTENSITY, OMEGA, WORK, render_piece
 from .jit import compiled
-from .pixel import render_pixel
+from .pixel import render_pixel, vector_at
 from .vectors import unitize
 
 # pixels of one row that a thread takes at a time
-SEGMENT = 64
+SEGMENT = 128
 
 
 @compiled(nogil=True, _nrt=False)
-def render_segment(plan, carried, tile, mask, image, omegas, row, first, last):
-    """Pixels first .. last-1 of one of the tile's rows, see `render_tile`."""
+def render_exactly(plan, carried, tile, image, omegas, row, fpixel):
+    """One pixel by the program's own operations, see `render_tile`."""
     spixel = tile.slow_start + row
-    several_axes = carried.axis.shape[0] > 1
-    for fpixel in range(first, last):
+    number = spixel * image.shape[1] + fpixel
+    photons = render_pixel(
+        plan,
+        tile,
+        spixel,
+        fpixel,
+        plan.interpolate and number <= carried.latch_pixel,
+        number == carried.first_pixel,
+        carried.axis,
+        carried.axis_next,
+        carried.axis_start[spixel, fpixel] if carried.axis.shape[0] > 1 else 0,
+        omegas[row, fpixel],
+    )
+    # the program adds to an image of zeros: no negative zero
+    image[spixel, fpixel] = 0.0 + photons
+
+
+@compiled(nogil=True, _nrt=False)
+def render_certified(plan, carried, tile, table, error, mask, image, omegas, row, first, work, position):
+    """Pixels of one row from `first` on by the vectorised way, then exactly those whose float32 it leaves open."""
+    spixel = tile.slow_start + row
+    render_piece(plan, tile, table, vector_at(carried.axis, 0), spixel, first, work, position)
+    for i in range(work.shape[1]):
+        fpixel = first + i
         if not mask[spixel, fpixel]:
             continue
-        number = spixel * image.shape[1] + fpixel
-        photons = render_pixel(
-            plan,
-            tile,
-            spixel,
-            fpixel,
-            plan.interpolate and number <= carried.latch_pixel,
-            number == carried.first_pixel,
-            carried.axis,
-            carried.axis_next,
-            carried.axis_start[spixel, fpixel] if several_axes else 0,
-            omegas[row, fpixel],
-        )
-        # the program adds to an image of zeros: no negative zero
-        image[spixel, fpixel] = 0.0 + photons
+        lowest = np.float32(work[INTENSITY, i] * (1.0 - error))
+        highest = np.float32(work[INTENSITY, i] * (1.0 + error))
+        first_of_run = spixel * image.shape[1] + fpixel == carried.first_pixel
+        if lowest == highest and not first_of_run:
+            image[spixel, fpixel] = lowest
+            omegas[row, fpixel, 0] = work[OMEGA, i]
+        else:
+            render_exactly(plan, carried, tile, image, omegas, row, fpixel)
 
 
 @compiled(parallel=True, nogil=True)
@@ -50,8 +66,26 @@ def render_tile(plan, carried, tile, mask, image, omegas):
         # prange counts in uint64, which mixes with int64 to float64
         row, segment = divmod(np.int64(piece), segments)
         first = tile.fast_start + segment * SEGMENT
-        last = min(first + SEGMENT, tile.fast_stop)
-        render_segment(plan, carried, tile, mask, image, omegas, row, first, last)
+        for fpixel in range(first, min(first + SEGMENT, tile.fast_stop)):
+            if mask[tile.slow_start + row, fpixel]:
+                render_exactly(plan, carried, tile, image, omegas, row, fpixel)
+
+
+@compiled(parallel=True, nogil=True)
+def render_tile_certified(plan, carried, tile, table, error, mask, image, omegas):
+    """As `render_tile`, the vectorised way where it is certain of the float32.
+
+    table: SquaredTable; error: bound on the relative error, see `certified.relative_error`.
+    """
+    rows = tile.slow_stop - tile.slow_start
+    segments = (tile.fast_stop - tile.fast_start + SEGMENT - 1) // SEGMENT
+    for piece in prange(rows * segments):
+        row, segment = divmod(np.int64(piece), segments)
+        first = tile.fast_start + segment * SEGMENT
+        size = min(SEGMENT, tile.fast_stop - first)
+        work = np.empty((WORK, size))
+        position = np.empty(size, np.int32)
+        render_certified(plan, carried, tile, table, error, mask, image, omegas, row, first, work, position)
 
 
 @compiled(nogil=True)

@@ -9,29 +9,58 @@ import os
 from pathlib import Path
 
 import numba
-from numba.extending import register_jitable
+from numba import types
+from numba.extending import intrinsic, overload, register_jitable
 
 from . import (
     carried,
+    certified,
     detector,
     lattice,
     pixel,
     polarization,
     random_deviates,
     scattering,
+    sine,
     structure_factor,
     vectors,
 )
 
-FORMULA_FILES = (vectors, detector, scattering, lattice, polarization, structure_factor, random_deviates, pixel, carried)
+FORMULA_FILES = (
+    vectors,
+    detector,
+    scattering,
+    lattice,
+    polarization,
+    structure_factor,
+    random_deviates,
+    sine,
+    pixel,
+    carried,
+    certified,
+)
 
 
 def register_formulas():
     for module in FORMULA_FILES:
         for value in list(vars(module).values()):
-            if getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__"):
+            own = getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__")
+            if own and value is not sine.fma:
                 # as a call, a plan's hundred fields would go over the stack for every pixel
                 register_jitable(forceinline=True)(value)
+
+
+@intrinsic
+def fused_multiply_add(typing_context, a, b, c):
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+@overload(sine.fma, jit_options={"forceinline": True})
+def compiled_fma(a, b, c):
+    return lambda a, b, c: fused_multiply_add(a, b, c)
 
 
 def cache_folder():

@@ -93,3 +93,17 @@ class Carried(NamedTuple):
     axis: np.ndarray  # (n, 3) states of the polarisation axis, by number of calls
     axis_next: np.ndarray  # (n,) int64: which state follows
     axis_start: np.ndarray  # (slow, fast) int32: state at a pixel's first call; (1, 1) where there is only one state
+
+
+class SquaredTable(NamedTuple):
+    """F_cell^2 with a border of one cell that holds default_F^2, so that a clamped index needs no range test."""
+
+    F_squared: np.ndarray  # flat float64; a single element where there is no table
+    h_low: float  # index of the border
+    k_low: float
+    l_low: float
+    h_top: float  # largest position along h
+    k_top: float
+    l_top: float
+    h_stride: float
+    k_stride: float

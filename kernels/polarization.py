@@ -5,6 +5,12 @@ import math
 from .vectors import cross_product, dot_product, unitize
 
 
+def unpolarized_factor(incident, diffracted):
+    """(1 + cos^2 2theta)/2, for unit vectors."""
+    cos2theta = dot_product(incident, diffracted)
+    return 0.5 * (1.0 + cos2theta * cos2theta)
+
+
 def polarization_factor(kahn_factor, incident, diffracted, axis):
     """Share of the intensity that survives polarisation, for unit vectors.
 
@@ -18,4 +24,4 @@ def polarization_factor(kahn_factor, incident, diffracted, axis):
         E_in = unitize(cross_product(incident, B_in))
         psi = -math.atan2(dot_product(diffracted, B_in), dot_product(diffracted, E_in))
         return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * math.cos(2 * psi) * sin2theta_sqr)
-    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * sin2theta_sqr)
+    return unpolarized_factor(incident, diffracted)

@@ -6,9 +6,10 @@ import numba
 import numpy as np
 
 from nbkernel.kernels.cpu_images import add_omegas
-from nbkernel.kernels.cpu_tiles import render_tile
+from nbkernel.kernels.cpu_tiles import render_tile, render_tile_certified
 
 from .carried import survey
+from .certify import certification
 from .tiles import bands, default_tile_shape, panel_tile
 
 # numba's thread pool takes one caller at a time
@@ -34,6 +35,7 @@ def render_exact(prepared, threads=None, tile_shape=None, on_pixels=None):
         plan, wanted = prepared.plan, prepared.wanted
         whole = panel_tile(prepared.detector)
         carried = survey(plan, whole, wanted, prepared.detector.polar_vector)
+        certain = certification(plan, carried)
         subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
         omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
         if tile_shape is None:
@@ -46,7 +48,11 @@ def render_exact(prepared, threads=None, tile_shape=None, on_pixels=None):
             slow_stop = max(tile.slow_stop for tile in band)
             omegas = np.empty((slow_stop - slow_start, wanted.shape[1], omegas_per_pixel))
             for tile in band:
-                render_tile(plan, carried, tile, wanted, image, omegas[tile.slow_start - slow_start :])
+                tile_omegas = omegas[tile.slow_start - slow_start :]
+                if certain is None:
+                    render_tile(plan, carried, tile, wanted, image, tile_omegas)
+                else:
+                    render_tile_certified(plan, carried, tile, *certain, wanted, image, tile_omegas)
             omega_sum = add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
             done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
             if on_pixels is not None:
