@@ -1,0 +1,1 @@
+"""Speed against the C program, run by hand: python -m bench --c-binary PATH."""
