@@ -1,7 +1,7 @@
-"""The exact engine's fast way: square crystals, nearest neighbours, pixels side by side.
+"""The exact engine's fast way: all shapes but round, nearest neighbours, pixels side by side.
 
-A pixel ends as a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine and
-in any order to within a known relative error; where both ends of that interval round to the same float32, this is
+A pixel ends as a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine
+or exponential and in any order to within a known relative error; where both ends of that interval round to the same float32, this is
 nanoBragg.c's. Elsewhere (some pixels in a million, and where a lattice factor is 0/0) the caller renders the pixel by
 `pixel.render_pixel`. Fractional indices are computed with the program's own operations: next to a zero of the lattice
 factor nothing else keeps the relative error small.
@@ -11,11 +11,13 @@ Arrays are (n,) float64, one element per pixel of a piece of a row; sx, sy, sz: 
 
 import numpy as np
 
-from .constants import PI, R_E_SQR
+from .constants import GAUSS, PI, R_E_SQR, SQUARE
 from .detector import absorbed_fraction, pixel_position, solid_angle
+from .exponential import exponential
+from .lattice import F_latt_tophat, rad_star_squared
 from .pixel import as_vector, subpixel_position, vector_at
 from .polarization import polarization_factor, unpolarized_factor
-from .scattering import beyond_dmin, scattering_vector
+from .scattering import beyond_dmin, nearest_index, scattering_vector
 from .sine import SINE_ERROR, sine_up_to_sign
 from .vectors import dot_product, magnitude, unitize
 
@@ -31,8 +33,8 @@ def relative_error(terms):
     return TERM_ERROR + STEP_ERROR * (terms + 40)
 
 
-def add_lattice(I, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, weight):
-    """Adds F_latt^2 of one orientation times `weight` (n,) to I."""
+def add_square(I, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, weight):
+    """Adds F_latt^2 of one orientation of a parallelepiped times `weight` (n,) to I."""
     a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
     b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
     c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
@@ -43,6 +45,27 @@ def add_lattice(I, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, weight):
         above = sine_up_to_sign(x * Na) * sine_up_to_sign(y * Nb) * sine_up_to_sign(z * Nc)
         below = sine_up_to_sign(x) * sine_up_to_sign(y) * sine_up_to_sign(z)
         F_latt = above / below
+        I[i] += F_latt * F_latt * weight[i]
+
+
+def add_spots(I, sx, sy, sz, orientation, slot, mos_tic, recip, Na, Nb, Nc, fudge, gauss, weight):
+    """The same for spots that depend on the distance to the nearest reciprocal-lattice point: Gaussian or tophat."""
+    a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
+    b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
+    c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    ax, ay, az, bx, by, bz = recip[0], recip[1], recip[2], recip[3], recip[4], recip[5]
+    recip = (ax, ay, az, bx, by, bz, recip[6], recip[7], recip[8])
+    cells = Na * Nb * Nc
+    for i in range(I.shape[0]):
+        h = a0 * sx[i] + a1 * sy[i] + a2 * sz[i]
+        k = b0 * sx[i] + b1 * sy[i] + b2 * sz[i]
+        l = c0 * sx[i] + c1 * sy[i] + c2 * sz[i]
+        dh, dk, dl = h - nearest_index(h), k - nearest_index(k), l - nearest_index(l)
+        rad_star_sqr = rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc)
+        if gauss:
+            F_latt = cells * exponential(-(rad_star_sqr / 0.63 * fudge))
+        else:
+            F_latt = F_latt_tophat(rad_star_sqr, Na, Nb, Nc, fudge)
         I[i] += F_latt * F_latt * weight[i]
 
 
@@ -172,9 +195,21 @@ def render_piece(plan, tile, table, axis, spixel, first, work, position):
                                 table_positions(position, sx, sy, sz, plan.orientation, slot, mos_tic, table)
                                 if not look_up(term_weight, weight, position, table.F_squared):
                                     continue
-                            add_lattice(
-                                I, sx, sy, sz, plan.orientation, slot, mos_tic, plan.Na, plan.Nb, plan.Nc, term_weight
-                            )
+                            if plan.xtal_shape == SQUARE:
+                                add_square(
+                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
+                                    plan.Na, plan.Nb, plan.Nc, term_weight,
+                                )
+                            elif plan.xtal_shape == GAUSS:
+                                add_spots(
+                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
+                                    plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, True, term_weight,
+                                )
+                            else:
+                                add_spots(
+                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
+                                    plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, False, term_weight,
+                                )
     for i in range(work.shape[1]):
         photons = R_E_SQR * plan.fluence * work[INTENSITY, i] / plan.steps
         work[INTENSITY, i] = photons * work[CAPTURE, i] * work[POLAR, i] * work[OMEGA, i]

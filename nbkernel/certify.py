@@ -6,7 +6,7 @@ import numpy as np
 from llvmlite import binding
 
 from nbkernel.kernels.certified import relative_error
-from nbkernel.kernels.constants import PI, SQUARE
+from nbkernel.kernels.constants import PI, ROUND, SQUARE
 from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.sine import LARGEST_ARGUMENT
 
@@ -17,16 +17,13 @@ def certification(plan, carried):
     """(SquaredTable, relative error) for a run that qualifies, else None."""
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
-    if plan.xtal_shape != SQUARE or plan.interpolate or len(carried.axis) > 1:
+    if plan.xtal_shape == ROUND or plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
         return None
     if plan.oversample_thick or plan.oversample_polar or plan.oversample_omega or plan.own_thick:
         return None
     if not binding.get_host_cpu_features().get("fma", False):
         return None
-    # no scattering vector is longer than 2 / lambda
-    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
-    largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
-    if PI * largest_index * max(plan.Na, plan.Nb, plan.Nc) >= LARGEST_ARGUMENT / 2:
+    if plan.xtal_shape == SQUARE and largest_sine_argument(plan) >= LARGEST_ARGUMENT / 2:
         return None
     if min(plan.source_weight.min(), 0.0) < 0.0 or plan.I_bg < 0.0:
         return None  # terms that cancel have no bound
@@ -34,7 +31,15 @@ def certification(plan, carried):
     return squared_table(plan), relative_error(terms)
 
 
+def largest_sine_argument(plan):
+    # no scattering vector is longer than 2 / lambda
+    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
+    largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
+    return PI * largest_index * max(plan.Na, plan.Nb, plan.Nc)
+
+
 def squared_table(plan):
+    """The plan's F_cell^2 with its border."""
     if plan.Fhkl.size == 0:
         return SquaredTable(np.array([plan.default_F * plan.default_F]), *[0.0] * 8)
     padded = np.full([n + 2 for n in plan.Fhkl.shape], plan.default_F * plan.default_F)

@@ -11,6 +11,7 @@ from nbkernel.cli import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.kernels import jit  # noqa: F401  (registers the formulas)
 from nbkernel.kernels.constants import PI
+from nbkernel.kernels.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
 from nbkernel.kernels.sine import LARGEST_ARGUMENT, SINE_ERROR, sine_up_to_sign
 from nbkernel.prepare import prepare
 from nbkernel.render import render_exact
@@ -51,8 +52,24 @@ def test_sine_is_as_good_as_it_claims():
     assert error.max() < SINE_ERROR
 
 
+@numba.njit
+def exponentials(x):
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = exponential(x[i])
+    return out
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
+def test_exponential_is_as_good_as_it_claims():
+    rng = np.random.default_rng(6)
+    x = np.concatenate([rng.uniform(LOWEST_ARGUMENT, 0, 50000), -(10.0 ** rng.uniform(-20, 2.8, 50000)), [0.0, -708.0]])
+    expected = np.exp(x.astype(np.longdouble))
+    assert (np.abs(exponentials(x) - expected) / expected).max() < EXPONENTIAL_ERROR
+
+
 def long_sine(x):
-    """sin of doubles by mpmath-free long double arithmetic: x87's sine after an exact reduction in integers."""
+    """sin of doubles by x87's sine after an exact reduction in integers."""
     from fractions import Fraction
 
     # 60 decimal digits of pi
@@ -76,6 +93,9 @@ RUNS = [
     "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
     "-Xbeam 10 -Ybeam 10 -denzo",
     f"{CELL} -default_F 100 -N 5 -curved_det -point_pixel -nopolar",
+    f"{CELL} -default_F 100 -N 5 -gauss_xtal -fudge 0.001 -mosaic 0.3 -mosaic_dom 7",
+    f"{CELL} -default_F 100 -N 5 -gauss_xtal -nopolar",
+    f"{CELL} -default_F 100 -N 5 -tophat_spots -fudge 0.0001 -mosaic 0.3 -mosaic_dom 7",
 ]
 
 
@@ -104,7 +124,9 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     "flags, qualifies",
     [
         ("-N 5", True),
-        ("-N 5 -gauss_xtal", False),
+        ("-N 5 -gauss_xtal", True),
+        ("-N 5 -gauss_xtal -fudge -1", False),
+        ("-N 5 -tophat_spots", True),
         ("-N 5 -round_xtal", False),
         ("-N 5 -oversample_polar", False),
         ("-N 100000000", False),
