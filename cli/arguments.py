@@ -26,11 +26,13 @@ class Arguments:
     warnings: list = field(default_factory=list)
 
 
-def split_options(argv):
-    """Double-dash options as a dictionary, and the remaining arguments. Raises InputError for an unknown option or a
-    missing value."""
-    known = {option.name: option for option in OPTIONS}
-    options, rest = {}, []
+def split_options(argv, options=OPTIONS):
+    """Double-dash options as a dictionary, and the remaining arguments. An option with several values has a tuple.
+
+    Raises InputError for an unknown option or a missing value.
+    """
+    known = {option.name: option for option in options}
+    chosen, rest = {}, []
     position = 0
     while position < len(argv):
         argument = argv[position]
@@ -41,13 +43,15 @@ def split_options(argv):
         name, equals, value = argument.partition("=")
         if name not in known:
             raise InputError(f"{name}: there is no such option{suggestion(name, known)}")
-        if known[name].value and not equals:
+        values = [value] if equals else []
+        wanted = known[name].value.split()
+        while len(values) < len(wanted):
             if position == len(argv) or argv[position].startswith("--"):
-                raise InputError(f"{name}: needs a value, {known[name].value}")
-            value = argv[position]
+                raise InputError(f"{name}: needs {'a value' if len(wanted) == 1 else 'values'}, {known[name].value}")
+            values.append(argv[position])
             position += 1
-        options[name] = value
-    return options, rest
+        chosen[name] = tuple(values) if len(wanted) > 1 else "".join(values)
+    return chosen, rest
 
 
 def suggestion(name, candidates):

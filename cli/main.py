@@ -1,16 +1,22 @@
 """The `nbkernel` command: a table of sub-commands."""
 
 import importlib
+import os
 import signal
 import sys
 
 from nbkernel import __version__
-from nbkernel.errors import InputError
+from nbkernel.errors import InputError, InternalError
 
 # name: what it does; the module of that name has run(argv)
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
+    "trace": "print every number behind one pixel",
+    "compare": "compare two images",
+    "compare-traces": "compare two trace logs of a pixel",
 }
+
+INTERRUPTED = 130
 
 
 def help_text():
@@ -30,9 +36,12 @@ def main(argv=None):
     except InputError as error:
         print(f"nbkernel: {error}", file=sys.stderr)
         return 2
+    except InternalError as error:
+        print(f"nbkernel: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("nbkernel: interrupted, nothing written", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # whoever read standard output has left
         sys.stderr.close()
@@ -58,5 +67,11 @@ def stop(signum, frame):
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def console():
+    """The process of the `nbkernel` command."""
+    status = main()
+    if status == INTERRUPTED:
+        # compiled work may still be running in another thread: nobody waits for it
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)

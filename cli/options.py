@@ -1,11 +1,11 @@
-"""Our own double-dash options of `simulate`."""
+"""Our own double-dash options of `simulate` and `trace`."""
 
 from typing import NamedTuple
 
 
 class Option(NamedTuple):
     name: str
-    value: str  # name of the value, empty for a switch
+    value: str  # names of the values, empty for a switch
     help: str
 
 
@@ -20,5 +20,12 @@ OPTIONS = (
 )
 
 
-def help_text():
-    return "\n".join(f"  {option.name + ' ' + option.value:<38} {option.help}" for option in OPTIONS)
+TRACE_OPTIONS = (
+    Option("--pixel", "FAST SLOW", "the pixel to trace, counted from 0"),
+    Option("--all-steps", "", "every layer, sub-pixel and source instead of the first"),
+    Option("--json", "", "one JSON object, values with all their digits"),
+)
+
+
+def help_text(shown=OPTIONS):
+    return "\n".join(f"  {option.name + ' ' + option.value:<38} {option.help}" for option in shown)

@@ -27,24 +27,33 @@ def run(argv):
         return 0
     if not argv:
         raise InputError("simulate: needs flags, at least a cell and structure factors; see nbkernel simulate -h")
-    chosen, rest = arguments.split_options(argv)
-    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
-    check_engine(chosen)
+    chosen, experiment, outputs, progress = read_command_line(argv)
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
-    parsed = arguments.parse_flags(rest, fixes)
-    for line in parsed.warnings:
-        warn(line)
-    experiment, outputs, progress = from_settings(parsed.settings, fixes, chosen.get("--preview"))
 
     # numba is imported only now that the arguments are known to be good
     from nbkernel.simulate import simulate_to_files
 
-    simulate_to_files(experiment, outputs, say, warn, threads, tile_shape, progress)
+    simulate_to_files(experiment, outputs, say, warn, note, threads, tile_shape, progress)
     return 0
+
+
+def read_command_line(argv, known=options.OPTIONS):
+    """Options, Experiment, Outputs and whether to show progress. Raises InputError for unusable arguments."""
+    chosen, rest = arguments.split_options(argv, known)
+    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
+    check_engine(chosen)
+    parsed = arguments.parse_flags(rest, fixes)
+    for line in parsed.warnings:
+        warn(line)
+    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"))
 
 
 def say(line):
     print(line, flush=True)
+
+
+def note(line):
+    print(f"nbkernel: {line}", file=sys.stderr)
 
 
 def warn(line):
@@ -85,9 +94,7 @@ def from_settings(settings, fixes, preview):
     from nbkernel.outputs import Outputs
 
     settings = dict(settings)
-    progress = settings.pop("progress", True) and not settings.pop("printout", False)
-    for name in ("printout_pixel",):
-        settings.pop(name, None)
+    progress = settings.pop("progress", True) and not settings.get("printout", False)
     wanted = {
         "pgmfile": settings.pop("write_pgm", True),
         "noisefile": settings.pop("calculate_noise", True),

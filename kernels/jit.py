@@ -83,6 +83,11 @@ def cache_folder():
     return str(folder) if os.access(folder, os.W_OK) else None
 
 
+def nothing_compiled():
+    """True where this machine has no compiled kernel of this version yet."""
+    return CACHE_FOLDER is None or not any(Path(CACHE_FOLDER).rglob("*.nbi"))
+
+
 def compiled(**options):
     """Decorator: numba's njit with C's floating-point errors (inf and nan, no exceptions) and the project's cache.
 

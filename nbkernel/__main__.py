@@ -1,5 +1,3 @@
-import sys
+from nbkernel.cli.main import console
 
-from nbkernel.cli.main import main
-
-sys.exit(main())
+console()

@@ -3,3 +3,7 @@
 
 class InputError(Exception):
     """Input that cannot be used. The message names the flag or file, what is wrong and what would be right."""
+
+
+class InternalError(Exception):
+    """Two ways of computing the same thing differ. The message says where."""

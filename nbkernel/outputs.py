@@ -1,4 +1,4 @@
-"""Outputs: which files a run writes and how they are scaled."""
+"""Outputs: which files a run writes, how they are scaled, and of which pixels it prints the numbers."""
 
 from dataclasses import dataclass
 
@@ -16,3 +16,6 @@ class Outputs:
     pgmscale: float = 0.0
     adc: float = 40.0
     seed: int | None = None  # of the noise; None: the time
+    printout: bool = False
+    printout_pixel: tuple[int, int] | None = None  # fast, slow; None or a fast below 0: every pixel
+    trace_pixel: tuple[int, int] | None = None  # slow, fast

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
+from nbkernel.kernels.jit import nothing_compiled
 
 from .errors import InputError
 from .io.output_files import OutputFiles
@@ -13,22 +14,27 @@ from .io.png import png_bytes, preview_bytes
 from .io.smv import smv_header
 from .io.structure_factors import write_dump
 from .io.text import c_format
+from .interruptible import interruptible
 from .noise import poisson_image
 from .prepare import generator_seed, prepare
+from .printout import Printout
 from .progress import ProgressLines
 from .quirks import warning
 from .render import render_exact
 from .statistics import image_statistics
 from .summary import summary_lines
+from .trace import check_pixel, require_in_image, survey_run, trace_pixel
 
 
-def simulate_to_files(experiment, outputs, say, warn, threads=None, tile_shape=None, progress=True):
+def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_shape=None, progress=True):
     """Renders an Experiment with `--precision exact` and writes its files, all or none.
 
-    say, warn: called with lines for standard output and standard error. Raises InputError for unusable input.
+    say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for unusable input.
     """
     now = int(time.time())
     prepared = prepare(experiment, now)
+    if outputs.trace_pixel is not None:
+        check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
     for name in prepared.quirks:
         warn(warning(name))
     with OutputFiles() as files:
@@ -36,7 +42,9 @@ def simulate_to_files(experiment, outputs, say, warn, threads=None, tile_shape=N
         dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
-        image, statistics = render(prepared, say, warn, threads, tile_shape, progress)
+        if nothing_compiled():
+            note("compiling, which only the first run does")
+        image, statistics = render(prepared, outputs, say, warn, threads, tile_shape, progress)
         say(statistics.max_line())
         say(statistics.mean_line())
         write_images(files, prepared, outputs, image, statistics, now, say)
@@ -68,18 +76,51 @@ def open_dump(files, experiment, warn):
         return None
 
 
-def render(prepared, say, warn, threads, tile_shape, progress):
-    """The image (slow, fast) float32 and its Statistics; says the progress and the solid angle."""
+def render(prepared, outputs, say, warn, threads, tile_shape, progress):
+    """The image (slow, fast) float32 and its Statistics; says the progress, single pixels and the solid angle."""
     on_pixels = ProgressLines(prepared.roi_flags, say) if progress else None
-    image, omega_sum, latched = render_exact(prepared, threads, tile_shape, on_pixels)
+    image, omega_sum, latched = interruptible(render_exact, prepared, threads, tile_shape, on_pixels)
     if latched:
         warn(warning("interpolation"))
+    show_pixels(prepared, outputs, image, say, warn, threads)
     statistics = image_statistics(
         image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum
     )
     say("")
     say(statistics.solid_angle_line())
     return image, statistics
+
+
+def show_pixels(prepared, outputs, image, say, warn, threads):
+    """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
+    differ."""
+    if not outputs.printout and outputs.trace_pixel is None:
+        return
+    carried = survey_run(prepared, threads)
+    if outputs.printout:
+        for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
+            say(text)
+    if outputs.trace_pixel is not None:
+        spixel, fpixel = outputs.trace_pixel
+        trace = trace_pixel(prepared, carried, fpixel, spixel)
+        for line in trace.lines():
+            say(line)
+        if trace.stopped:
+            warn(trace.stopped)
+        else:
+            require_in_image(trace, image)
+
+
+def printouts(printout, pixel, warn):
+    """Texts of -printout for one pixel (fast, slow), or for all."""
+    if pixel is None or pixel[0] < 0:
+        return printout.texts(warn)
+    try:
+        check_pixel("-printout_pixel", printout.prepared, *pixel)
+    except InputError as error:
+        warn(f"{error}; nothing is printed")
+        return []
+    return filter(None, [printout.one_text(*pixel, warn)])
 
 
 def write_images(files, prepared, outputs, image, statistics, now, say):

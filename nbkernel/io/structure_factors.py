@@ -19,13 +19,15 @@ LARGEST_INDEX = 1_000_000
 
 @dataclass(frozen=True)
 class Reflections:
-    """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given."""
+    """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given, the
+    last one read from a text table has last_F."""
 
     F: np.ndarray
     h_min: int
     k_min: int
     l_min: int
     count: int
+    last_F: float = 0.0
 
 
 NO_REFLECTIONS = Reflections(np.zeros((0, 0, 0)), 0, 0, 0, 0)
@@ -37,6 +39,8 @@ def read_hkl(path, default_F):
     Raises InputError, naming the line, for anything else.
     """
     text = read_text("-hkl", path)
+    if not text.strip():
+        raise InputError(f"-hkl {path}: {first_bad_line(text)}")
     try:
         table = np.loadtxt(io.StringIO(text), dtype=np.float64, comments=None, ndmin=2)
     except ValueError:
@@ -53,7 +57,7 @@ def read_hkl(path, default_F):
     F = np.full(shape, default_F)
     rows = (indices - lowest).astype(np.int64)
     F[rows[:, 0], rows[:, 1], rows[:, 2]] = table[:, 3]
-    return Reflections(F, *(int(x) for x in lowest), len(table))
+    return Reflections(F, *(int(x) for x in lowest), len(table), float(table[-1, 3]))
 
 
 def first_bad_line(text):

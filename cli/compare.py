@@ -1,0 +1,129 @@
+"""`nbkernel compare`: how far two images are apart, and what may be the cause."""
+
+import json
+import math
+
+from . import double_dash
+from .double_dash import Option
+
+OPTIONS = (
+    Option(
+        "--tolerance", ("exact|double|mixed",), double_dash.one_of("exact", "double", "mixed"), "what counts as equal [exact]"
+    ),
+    Option("--N", ("N",), double_dash.not_negative, "unit cells along the longest axis, for mixed [36]"),
+    Option("--roi", ("F0", "F1", "S0", "S1"), double_dash.whole, "compare these pixels only, ends included"),
+    Option("--shape", ("SLOW", "FAST"), double_dash.positive_whole, "of a float file without an SMV image beside it"),
+    Option("--json", (), None, "print JSON"),
+    Option("--png", ("FILE",), double_dash.text, "plot the images, their ratio, histogram and radial profile"),
+    Option("--help", (), None, "this text; also -h"),
+)
+
+
+def help_text():
+    return (
+        "usage: nbkernel compare A B [options]\n\n"
+        "Compares image B with the reference A: float files (the shape is that of the SMV image beside them) or SMV.\n\n"
+        f"{double_dash.help_text(OPTIONS)}\n\n"
+        "Tolerances, local errors being relative to the largest of A's 5 x 5 neighbours:\n"
+        "  exact   identical bits\n"
+        "  double  every pixel within 1 float32 ulp or a local error of 1e-9, the total within 1e-9\n"
+        "  mixed   every pixel within a local error of max(2e-6, 2e-7 N), the total within 2e-6\n\n"
+        "Exit status: 0 within the tolerance, 1 beyond, 2 bad input"
+    )
+
+
+def run(argv):
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(help_text())
+        return 0
+    paths, chosen = double_dash.parse("compare", OPTIONS, argv, ("A", "B"))
+
+    from nbkernel.compare import judge, make_pair, measure
+    from nbkernel.io.image import read_image
+    from nbkernel.suspects import suspects
+
+    images = [read_image("compare", path, chosen.get("--shape")) for path in paths]
+    pair = make_pair(*images, chosen.get("--roi"))
+    numbers, peaks = measure(pair)
+    numbers["suspects"] = suspects(pair, numbers, peaks)
+    numbers["verdict"] = judge(pair, chosen.get("--tolerance", "exact"), chosen.get("--N", 36.0))
+    if "--png" in chosen:
+        from nbkernel.compare_plot import write_plot
+
+        write_plot(chosen["--png"], pair, numbers, paths)
+    if "--json" in chosen:
+        print(json.dumps(double_dash.as_json({"a": paths[0], "b": paths[1], **numbers}), indent=1))
+    else:
+        print("\n".join(report(images, numbers)))
+    return 0 if numbers["verdict"]["within"] else 1
+
+
+def report(images, numbers):
+    """Lines for the reader."""
+    return [
+        *(f"{name}: {image_line(image)}" for name, image in zip("AB", images, strict=True)),
+        "",
+        *(f"{name:<22} {value}" for name, value in rows(numbers)),
+        "",
+        *profile_lines(numbers["radial_profile"]),
+        "",
+        *(f"suspect: {line}" for line in numbers["suspects"]),
+        verdict_line(numbers["verdict"]),
+    ]
+
+
+def image_line(image):
+    slow, fast = image.pixels.shape
+    return f"{image.path}, {image.kind}, {slow} x {fast} pixels (slow x fast)"
+
+
+def rows(numbers):
+    ulp, local, peaks = numbers["largest_ulp_distance"], numbers["largest_local_error"], numbers["peaks"]
+    yield "identical pixels", f"{numbers['identical']} of {numbers['pixels']} ({percent(numbers['identical_fraction'])})"
+    if numbers["not_finite_differ"]:
+        yield "nan or inf in one only", f"{numbers['not_finite_differ']} pixels"
+    yield "largest ulp distance", f"{ulp['value']}{at(ulp)}"
+    yield "largest local error", f"{local['value']:.3g} of the largest of the 5 x 5 neighbours{at(local)}"
+    yield "largest difference", f"{numbers['largest_difference']['value']:.6g}{at(numbers['largest_difference'])}"
+    yield "correlation", f"{numbers['correlation']:.9g}"
+    yield "sums", f"A {numbers['sum_a']:.9g}, B {numbers['sum_b']:.9g}, B/A {numbers['sum_ratio']:.9g}"
+    yield "RMS difference", f"{numbers['rms']:.4g} ({percent(numbers['rms_relative'])} of A's RMS)"
+    yield "peaks", (
+        f"{peaks['peaks_a']} in A, {peaks['unmatched_a']} without a partner; "
+        f"{peaks['peaks_b']} in B, {peaks['unmatched_b']} without a partner"
+    )
+    if peaks["matched"]:
+        yield "peak distance", f"median {peaks['distance_median']:.3g}, largest {peaks['distance_largest']:.3g} pixels"
+        yield "peak intensity B/A", (
+            f"median {peaks['ratio_median']:.6g}, 90 % between {peaks['ratio_5']:.6g} and {peaks['ratio_95']:.6g}"
+        )
+    constant = numbers["constant_factor"]
+    yield "constant factor B/A", f"{constant['factor']:.9g} ({percent(constant['share'])} of the pixels)" if constant else "none"
+
+
+def at(place):
+    return f", fast {place['fast']} slow {place['slow']}" if place["value"] else ""
+
+
+def percent(fraction):
+    """Rounded so that only a whole is 100 %."""
+    if math.isfinite(fraction) and fraction < 1.0:
+        fraction = min(fraction, 0.999999)
+    return f"{100.0 * fraction:.6g} %"
+
+
+def profile_lines(profile):
+    fast, slow = profile["center"]
+    yield f"B/A by radius about fast {fast:.6g} slow {slow:.6g} ({profile['center_from']})"
+    for ring in profile["rings"]:
+        yield f"{ring['radius_from']:>9.1f} to {ring['radius_to']:>9.1f} pixels  {ring['ratio']:.9g}"
+
+
+def verdict_line(verdict):
+    if verdict["within"]:
+        return f"within the tolerance {verdict['tolerance']}"
+    limit = f" (limit {verdict['local_limit']:.3g} of the neighbours)" if "local_limit" in verdict else ""
+    total = f", total off by {verdict['total_error']:.3g}" if "total_limit" in verdict else ""
+    total += f" (limit {verdict['total_limit']:.3g})" if total else ""
+    return f"beyond the tolerance {verdict['tolerance']}: {verdict['pixels_beyond']} pixels{limit}{total}"

@@ -1,0 +1,97 @@
+"""`nbkernel compare-traces`: where two traces of a pixel part."""
+
+import json
+
+from nbkernel.compare_traces import compare_traces, read_trace
+from nbkernel.io.text import read_text
+
+from . import double_dash
+from .double_dash import Option
+
+DEFAULT_TOLERANCE = 1e-12
+OPTIONS = (
+    Option("--tolerance", ("X",), double_dash.not_negative, f"relative difference that counts as equal [{DEFAULT_TOLERANCE:g}]"),
+    Option("--json", (), None, "print JSON"),
+    Option("--help", (), None, "this text; also -h"),
+)
+
+
+def help_text():
+    return (
+        "usage: nbkernel compare-traces A B [options]\n\n"
+        "Compares two traces of one pixel: output of nbkernel trace, or any output with lines such as\n"
+        "'TRACE_C: name values'. Names the first quantity that differs, and what it is computed from.\n"
+        "A vector's difference is that of its worst component, relative to its length.\n\n"
+        f"{double_dash.help_text(OPTIONS)}\n\n"
+        "Exit status: 0 no divergence, 1 a divergence, 2 bad input"
+    )
+
+
+def run(argv):
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(help_text())
+        return 0
+    paths, chosen = double_dash.parse("compare-traces", OPTIONS, argv, ("A", "B"))
+    traces = [read_trace(path, read_text("compare-traces", path)) for path in paths]
+    tolerance = chosen.get("--tolerance", DEFAULT_TOLERANCE)
+    comparison = compare_traces(*traces, tolerance)
+    if "--json" in chosen:
+        print(json.dumps(double_dash.as_json(as_dictionary(paths, comparison, tolerance)), indent=1))
+    else:
+        print("\n".join(report(paths, comparison, tolerance)))
+    return 0 if comparison.first is None else 1
+
+
+def as_dictionary(paths, comparison, tolerance):
+    return {
+        "a": paths[0],
+        "b": paths[1],
+        "tolerance": tolerance,
+        "quantities": [row_dictionary(row) for row in comparison.rows],
+        "only_a": names(comparison.only_a),
+        "only_b": names(comparison.only_b),
+        "first_divergence": None if comparison.first is None else row_dictionary(comparison.first),
+        "notes": comparison.notes,
+    }
+
+
+def row_dictionary(row):
+    return {"name": row.name, **dict(row.at), "a": row.a, "b": row.b, "difference": row.difference}
+
+
+def names(quantities):
+    """Each name once, in order."""
+    return list(dict.fromkeys(quantity.name for quantity in quantities))
+
+
+def report(paths, comparison, tolerance):
+    """Lines for the reader."""
+    lines = [f"A: {paths[0]}", f"B: {paths[1]}", ""]
+    lines += table(comparison.rows, tolerance)
+    lines.append("")
+    for label, quantities in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if quantities:
+            lines.append(f"only in {label}: {len(quantities)} values of {', '.join(names(quantities))}")
+    if comparison.first is None:
+        return [*lines, f"no divergence beyond {tolerance:g} in {len(comparison.rows)} quantities"]
+    first = comparison.first
+    lines.append(f"first divergence: {first.name}{f' ({first.where})' if first.at else ''}, relative {first.difference:.3g}")
+    lines += [f"  A {values(first.a)}", f"  B {values(first.b)}"]
+    return lines + [f"  {note}" for note in comparison.notes]
+
+
+def table(rows, tolerance):
+    """Name, difference and A's values of each quantity; B's below where they differ beyond `tolerance`."""
+    labels = [" ".join(filter(None, (row.name, row.where))) for row in rows]
+    width = max(map(len, labels))
+    yield f"{'quantity':<{width}}  {'difference':>10}    A, and B where it differs"
+    for label, row in zip(labels, rows, strict=True):
+        differs = row.difference > tolerance
+        yield f"{label:<{width}}  {row.difference:>10.3g}  {'*' if differs else ' '} {values(row.a)}"
+        if differs:
+            yield f"{'':<{width}}  {'':>10}    {values(row.b)}"
+
+
+def values(numbers):
+    return " ".join(f"{number:.15g}" for number in numbers)

@@ -1,0 +1,54 @@
+"""`nbkernel trace`: every number behind one pixel, with simulate's flags and options."""
+
+import re
+import sys
+
+from nbkernel.errors import InputError
+
+from .options import OPTIONS, TRACE_OPTIONS, help_text as options_text
+from .simulate import positive_count, read_command_line, warn
+
+
+def help_text():
+    return (
+        "usage: nbkernel trace [flags and options of simulate] --pixel FAST SLOW\n\n"
+        "Prints every quantity of a pixel's chain in the order of the computation: a name, then its values.\n"
+        "Of several layers, sub-pixels and sources it shows the first, and the sums over all. Writes no files.\n\n"
+        f"Options:\n{options_text(TRACE_OPTIONS)}\n\nFor the others see nbkernel simulate -h"
+    )
+
+
+def run(argv):
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(help_text())
+        return 0
+    chosen, experiment, _, _ = read_command_line(argv, OPTIONS + TRACE_OPTIONS)
+    fpixel, spixel = pixel(chosen)
+    threads = positive_count(chosen)
+
+    # numba is imported only now that the arguments are known to be good
+    from nbkernel.trace import trace_experiment
+
+    trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen)
+    if "--json" in chosen:
+        print(trace.as_json())
+    else:
+        for line in trace.lines():
+            print(line)
+    if trace.stopped:
+        sys.stdout.flush()
+        print(f"nbkernel: {trace.stopped}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def pixel(chosen):
+    """Fast and slow index of --pixel. Raises InputError where they are missing or no whole numbers."""
+    if "--pixel" not in chosen:
+        raise InputError("trace: needs --pixel FAST SLOW; see nbkernel trace -h")
+    texts = chosen["--pixel"]
+    for text in texts:
+        if not re.fullmatch(r"-?\d{1,9}", text):
+            raise InputError(f"--pixel: needs two whole numbers, FAST SLOW, not {text!r}")
+    return int(texts[0]), int(texts[1])

@@ -1,0 +1,24 @@
+"""Long compiled work that Ctrl-C can interrupt."""
+
+import threading
+
+
+def interruptible(function, *arguments):
+    """function(*arguments), computed in another thread while this one waits for it and for signals.
+
+    Raises what the function raises. On an interruption the work is left to end with the process.
+    """
+    outcome = {}
+
+    def work():
+        try:
+            outcome["result"] = function(*arguments)
+        except BaseException as error:
+            outcome["error"] = error
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]

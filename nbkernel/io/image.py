@@ -1,0 +1,138 @@
+"""Detector images of any kind that can be read: float files and SMV. One reader per kind, in READERS."""
+
+import math
+import os
+import stat
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbkernel.errors import InputError
+
+from .smv import finite_int, header_text, read_smv, value_of
+from .text import read_bytes
+
+SMV_START = b"{\nHEADER_BYT"
+HEADER_LIMIT = 65536
+SMV_SATURATED = 65535
+
+
+@dataclass(frozen=True)
+class Image:
+    """pixels: (slow, fast) float32; kind: float or SMV; whole_numbers: pixels were rounded and cut off at 65535;
+    beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the file
+    that gave shape and beam centre, None where there is none."""
+
+    path: str
+    kind: str
+    pixels: np.ndarray
+    whole_numbers: bool
+    beam_center: tuple | None
+    header_path: str | None
+
+
+def read_image(command, path, shape=None):
+    """Image of a file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None.
+
+    Raises InputError, led by `command`, for a file that cannot be read.
+    """
+    start = first_bytes(command, path)
+    for magic, reader in READERS:
+        if start.startswith(magic):
+            return reader(command, path, shape)
+    raise AssertionError("the last reader takes any file")
+
+
+def first_bytes(command, path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(16)
+    except (OSError, ValueError):
+        # says what is wrong in the words of the other readers
+        return read_bytes(command, path)[:16]
+
+
+def read_smv_image(command, path, shape):
+    smv = read_smv(command, path)
+    pixels = smv.pixels.reshape(smv.height, smv.width).astype(np.float32)
+    return Image(path, "SMV", pixels, True, beam_center(smv.header), path)
+
+
+def read_float_image(command, path, shape):
+    """Raises InputError where the length is not that of a float32 image of the shape, or the shape is not known."""
+    content = read_bytes(command, path)
+    count, rest = divmod(len(content), 4)
+    if rest:
+        raise InputError(f"{command}: {path} is neither SMV nor float: {len(content)} bytes are not whole float32 numbers")
+    header_path, center = None, None
+    if shape is None:
+        shape, header_path, center = shape_beside(command, path, count)
+    elif shape[0] * shape[1] != count:
+        raise InputError(
+            f"{command}: {path} has {count} float32 pixels, --shape {shape[0]} {shape[1]} needs {shape[0] * shape[1]}"
+        )
+    return Image(path, "float", np.frombuffer(content, np.float32).reshape(shape), False, center, header_path)
+
+
+def refuse(kind):
+    def reader(command, path, shape):
+        raise InputError(f"{command}: {path} is a {kind} file, which cannot be compared; need a float or SMV image")
+
+    return reader
+
+
+# first bytes of the file: reader(command, path, shape); the first that fits counts
+READERS = (
+    (SMV_START, read_smv_image),
+    (b"\x89HDF\r\n\x1a\n", refuse("HDF5")),
+    (b"\x89PNG", refuse("PNG")),
+    (b"P5\n", refuse("PGM")),
+    (b"", read_float_image),
+)
+
+
+def shape_beside(command, path, count):
+    """(slow, fast), header's path and beam centre from the SMV files in the folder of `path` that have `count`
+    pixels. Raises InputError unless they all have one shape."""
+    found = {}
+    for candidate, header in headers_beside(path):
+        width, height = (finite_int(value_of(header, keyword)) for keyword in ("SIZE1", "SIZE2"))
+        if width > 0 and width * height == count:
+            found.setdefault((height, width), (candidate, beam_center(header)))
+    if len(found) == 1:
+        shape, (header_path, center) = found.popitem()
+        return shape, header_path, center
+    ask = "give --shape SLOW FAST"
+    if not found:
+        raise InputError(f"{command}: no SMV image beside {path} has its {count} pixels; {ask}")
+    shapes = " and ".join(f"{slow} x {fast}" for slow, fast in sorted(found))
+    raise InputError(f"{command}: the SMV images beside {path} have different shapes, {shapes}; {ask}")
+
+
+def headers_beside(path):
+    """(path, header) of the SMV files in the folder of `path`, by name."""
+    folder = os.path.dirname(path) or os.curdir
+    for name in sorted(os.listdir(folder)):
+        candidate = os.path.join(folder, name)
+        try:
+            if not stat.S_ISREG(os.stat(candidate).st_mode):
+                continue
+            with open(candidate, "rb") as file:
+                raw = file.read(HEADER_LIMIT) if file.read(len(SMV_START)) == SMV_START else None
+        except OSError:
+            continue
+        if raw is not None:
+            yield candidate, header_text((SMV_START + raw).split(b"}", 1)[0])
+
+
+def beam_center(header):
+    """(fast, slow) of the direct beam in pixels by DENZO_Y_BEAM, DENZO_X_BEAM, else by BEAM_CENTER_Y, _X as MOSFLM
+    counts them; None where the header lacks them or the pixel size."""
+    pixel = value_of(header, "PIXEL_SIZE")
+    if not pixel or not math.isfinite(pixel):
+        return None
+    for fast, slow, offset in (("DENZO_Y_BEAM", "DENZO_X_BEAM", 0.0), ("BEAM_CENTER_Y", "BEAM_CENTER_X", 0.5)):
+        center = tuple(value_of(header, keyword) for keyword in (fast, slow))
+        if all(value is not None and math.isfinite(value) for value in center):
+            return tuple(value / pixel + offset for value in center)
+    return None

@@ -1,0 +1,133 @@
+"""Peaks of a diffraction image: local maxima, and which peak of one image is which of another."""
+
+import numpy as np
+
+NEIGHBOURHOOD = 2  # pixels to each side: 5 x 5
+MAD_TO_SIGMA = 1.4826
+STRONGEST = 1000
+MATCH_LIMIT = 3.0  # pixels
+
+
+def sliding_maximum(image, reach=NEIGHBOURHOOD):
+    """Largest value among the (2 reach + 1)^2 pixels around each pixel of a (slow, fast) array; the neighbourhood is cut
+    at the borders. The array must hold no nan."""
+    result = image.copy()
+    for axis in (0, 1):
+        # a square's maximum is the maximum along one axis, then along the other
+        source = np.moveaxis(result.copy(), axis, 0)
+        target = np.moveaxis(result, axis, 0)
+        for shift in range(1, min(reach, source.shape[0] - 1) + 1):
+            np.maximum(target[shift:], source[:-shift], out=target[shift:])
+            np.maximum(target[:-shift], source[shift:], out=target[:-shift])
+    return result
+
+
+def threshold(image, sigmas):
+    """Median plus `sigmas` robust standard deviations (from the median absolute deviation)."""
+    median = np.median(image)
+    return float(median + sigmas * MAD_TO_SIGMA * np.median(np.abs(image - median)))
+
+
+def find_peaks(image, level):
+    """(n, 2) positions (slow, fast) of the largest pixels of their 5 x 5 neighbours that are greater than `level`, the
+    strongest first. Of neighbours of equal height, the first in file order."""
+    places = np.argwhere((image == sliding_maximum(image)) & (image > level))
+    index = index_image(places, image.shape)
+    kept = np.ones(len(places), bool)
+    for ds in range(-NEIGHBOURHOOD, 1):
+        for df in range(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1 if ds else 0):
+            kept &= look_up(index, places, ds, df) < 0
+    places = places[kept]
+    return places[np.argsort(-image[tuple(places.T)], kind="stable")]
+
+
+def index_image(places, shape, margin=int(MATCH_LIMIT) + 1):
+    """(slow, fast) array, with a margin, of each place's row number; -1 elsewhere."""
+    index = np.full((shape[0] + 2 * margin, shape[1] + 2 * margin), -1, np.int64)
+    index[tuple((places + margin).T)] = np.arange(len(places))
+    return index
+
+
+def look_up(index, places, ds, df, margin=int(MATCH_LIMIT) + 1):
+    return index[places[:, 0] + ds + margin, places[:, 1] + df + margin]
+
+
+def match_peaks(places, others, shape, limit=MATCH_LIMIT):
+    """(n,) row of `others` that belongs to each of `places`, -1 where none lies within `limit` pixels. One to one: the
+    nearest pairs first."""
+    index = index_image(others, shape)
+    partner = np.full(len(places), -1, np.int64)
+    taken = np.zeros(len(others), bool)
+    for ds, df in offsets_within(limit):
+        found = look_up(index, places, ds, df)
+        free = (found >= 0) & (partner < 0)
+        free[free] = ~taken[found[free]]
+        # one offset cannot lead two places to one partner
+        partner[free] = found[free]
+        taken[found[free]] = True
+    return partner
+
+
+def offsets_within(limit):
+    reach = range(-int(limit), int(limit) + 1)
+    offsets = [(ds, df) for ds in reach for df in reach if ds * ds + df * df <= limit * limit]
+    return sorted(offsets, key=lambda offset: offset[0] ** 2 + offset[1] ** 2)
+
+
+def centroids(image, places):
+    """(n, 2) positions (slow, fast) in pixels: centres of mass of the 3 x 3 pixels around `places` above their lowest."""
+    steps = np.arange(-1, 2)
+    slow = np.clip(places[:, 0, None, None] + steps[:, None], 0, image.shape[0] - 1)
+    fast = np.clip(places[:, 1, None, None] + steps[None, :], 0, image.shape[1] - 1)
+    weight = image[slow, fast].astype(np.float64)
+    weight -= weight.min(axis=(1, 2), keepdims=True)
+    total = weight.sum(axis=(1, 2))
+    total[total == 0] = 1.0
+    shift = np.stack([(weight * steps[:, None]).sum(axis=(1, 2)), (weight * steps).sum(axis=(1, 2))], axis=1)
+    return places + shift / total[:, None]
+
+
+def compare_peaks(a, b, limit=MATCH_LIMIT, strongest=STRONGEST):
+    """PeakMatch of two (slow, fast) images without nan.
+
+    The strongest peaks of each (six robust standard deviations above the median) look for a partner among all of the
+    other's above three, so that one near the limit does not count as lost.
+    """
+    peaks_a, peaks_b = (find_peaks(image, threshold(image, 6.0))[:strongest] for image in (a, b))
+    all_a, all_b = (find_peaks(image, threshold(image, 3.0)) for image in (a, b))
+    partner = match_peaks(peaks_a, all_b, a.shape, limit)
+    lost_b = int(np.count_nonzero(match_peaks(peaks_b, all_a, a.shape, limit) < 0))
+    matched = partner >= 0
+    return PeakMatch(a, b, peaks_a[matched], all_b[partner[matched]], len(peaks_a), len(peaks_b), lost_b)
+
+
+class PeakMatch:
+    """Matched peaks: places_a, places_b (n, 2) pixels; shifts (n, 2) from A to B in pixels, slow and fast; ratios (n,)
+    of the peak pixels, B/A; counts of the peaks looked at and of those without a partner."""
+
+    def __init__(self, a, b, places_a, places_b, count_a, count_b, unmatched_b):
+        self.places_a, self.places_b = places_a, places_b
+        self.count_a, self.count_b = count_a, count_b
+        self.unmatched_a, self.unmatched_b = count_a - len(places_a), unmatched_b
+        self.shifts = centroids(b, places_b) - centroids(a, places_a)
+        self.distances = np.hypot(self.shifts[:, 0], self.shifts[:, 1])
+        self.ratios = b[tuple(places_b.T)].astype(np.float64) / a[tuple(places_a.T)]
+
+    def summary(self):
+        """Numbers as a dictionary; None where no peak matches."""
+        return {
+            "peaks_a": self.count_a,
+            "peaks_b": self.count_b,
+            "matched": len(self.places_a),
+            "unmatched_a": self.unmatched_a,
+            "unmatched_b": self.unmatched_b,
+            "distance_median": quantile(self.distances, 50),
+            "distance_largest": quantile(self.distances, 100),
+            "ratio_5": quantile(self.ratios, 5),
+            "ratio_median": quantile(self.ratios, 50),
+            "ratio_95": quantile(self.ratios, 95),
+        }
+
+
+def quantile(values, percent):
+    return float(np.percentile(values, percent)) if len(values) else None
