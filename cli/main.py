@@ -1,9 +1,11 @@
 """The `nbkernel` command: a table of sub-commands."""
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
+import threading
 
 from nbkernel import __version__
 from nbkernel.errors import InputError, InternalError
@@ -28,11 +30,8 @@ def main(argv=None):
     """Runs a command line; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        signal.signal(signal.SIGTERM, stop)
-    except ValueError:
-        pass  # not the main thread: nothing to set up
-    try:
-        return dispatch(argv)
+        with termination_heard():
+            return dispatch(argv)
     except InputError as error:
         print(f"nbkernel: {error}", file=sys.stderr)
         return 2
@@ -63,8 +62,21 @@ def dispatch(argv):
     return importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}").run(argv[1:])
 
 
-def stop(signum, frame):
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def termination_heard():
+    """SIGTERM ends the work as Ctrl-C does, so that no traces stay behind."""
+
+    def stop(signum, frame):
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set up signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def console():

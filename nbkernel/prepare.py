@@ -94,6 +94,10 @@ def prepare(experiment, default_seed):
         oversample = recommended_oversample(
             max(crystal.size), wavelength * detector.distance / detector.pixel_size
         )
+    sensor = sensor_and_weights(experiment)
+    if experiment.oversample_omega:
+        subpixels = oversample * oversample * sensor["detector_thicksteps"]
+        require_memory(8 * detector.fpixels * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
     steps = len(sources.wavelength) * domains * phi.steps * oversample * oversample
     plan = RenderPlan(
         source_incident=np.ascontiguousarray(sources.incident),
@@ -124,7 +128,7 @@ def prepare(experiment, default_seed):
         dmin=experiment.dmin * 1e-10,
         oversample=oversample,
         steps=float(steps),
-        **sensor_and_weights(experiment),
+        **sensor,
     )
     return Prepared(
         experiment, detector, crystal, reflections, plan, wanted, roi, roi_flags, wavelength, phi0, phi.span,

@@ -12,7 +12,7 @@ from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.png import png_bytes, preview_bytes
 from .io.smv import smv_header
-from .io.structure_factors import write_dump
+from .io.structure_factors import dump_pieces
 from .io.text import c_format
 from .interruptible import interruptible
 from .noise import poisson_image
@@ -29,7 +29,8 @@ from .trace import check_pixel, require_in_image, survey_run, trace_pixel
 def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_shape=None, progress=True):
     """Renders an Experiment with `--precision exact` and writes its files, all or none.
 
-    say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for unusable input.
+    say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for
+    unusable input.
     """
     now = int(time.time())
     prepared = prepare(experiment, now)
@@ -39,7 +40,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_s
         warn(warning(name))
     with OutputFiles() as files:
         open_outputs(files, outputs)
-        dump = open_dump(files, experiment, warn)
+        makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
         if nothing_compiled():
@@ -48,8 +49,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_s
         say(statistics.max_line())
         say(statistics.mean_line())
         write_images(files, prepared, outputs, image, statistics, now, say)
-        if dump is not None:
-            write_dump(dump, prepared.reflections)
+        if makes_dump:
+            files.write("-dump", *dump_pieces(prepared.reflections))
         files.commit()
 
 
@@ -66,14 +67,15 @@ def open_outputs(files, outputs):
 
 
 def open_dump(files, experiment, warn):
-    """The dump file, if this run makes one; like the program, a run goes on where it cannot be written."""
+    """Whether this run makes a dump file; like the program, it goes on where none can be written."""
     if experiment.hkl is None:
-        return None
+        return False
     try:
-        return files.open("-dump", experiment.dump)
+        files.open("-dump", experiment.dump)
     except InputError as error:
         warn(f"{error}; going on without a dump file")
-        return None
+        return False
+    return True
 
 
 def render(prepared, outputs, say, warn, threads, tile_shape, progress):
@@ -127,7 +129,7 @@ def write_images(files, prepared, outputs, image, statistics, now, say):
     """Fills the opened files from the float image; says the scales and the photons."""
     header = smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc)
     roi = prepared.roi
-    image.tofile(files["-floatfile"])
+    files.write("-floatfile", image)
 
     scale = outputs.scale
     if scale <= 0.0:
@@ -135,8 +137,7 @@ def write_images(files, prepared, outputs, image, statistics, now, say):
     say(c_format("intfile_scale = %g", scale))
     counts = np.empty(image.shape, np.uint16)
     scaled_counts(image, roi, scale, float(outputs.adc), counts)
-    files["-intfile"].write(header)
-    counts.tofile(files["-intfile"])
+    files.write("-intfile", header, counts)
 
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale
@@ -145,16 +146,14 @@ def write_images(files, prepared, outputs, image, statistics, now, say):
         say(c_format("pgm_scale = %g", pgmscale))
         grey = np.empty(image.shape, np.uint8)
         scaled_bytes(image, roi, pgmscale, grey)
-        files["-pgmfile"].write(pgm_header(image.shape[1], image.shape[0], pgmscale))
-        grey.tofile(files["-pgmfile"])
+        files.write("-pgmfile", pgm_header(image.shape[1], image.shape[0], pgmscale), grey)
         del grey
 
     if outputs.noisefile is not None:
         seed = generator_seed(now if outputs.seed is None else outputs.seed)
         photons, overloads = poisson_image(image, roi, float(outputs.adc), seed, prepared.shuffle, counts)
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
-        files["-noisefile"].write(header)
-        counts.tofile(files["-noisefile"])
+        files.write("-noisefile", header, counts)
 
     if outputs.preview is not None:
-        files["--preview"].write(png_bytes(preview_bytes(image)))
+        files.write("--preview", png_bytes(preview_bytes(image)))

@@ -7,9 +7,11 @@ import numpy as np
 from nbkernel.kernels.vectors import magnitude, rotate_axis, unitize, vector_scale
 
 from .errors import InputError
+from .memory import require_memory
 from .sampling import source_sweep
 
 SOURCE_DISTANCE = 10.0  # m; only directions matter
+BYTES_PER_SOURCE = 300
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     hdiv = source_sweep(experiment.hdivsteps, milliradians(experiment.hdivrange), milliradians(experiment.hdivstep))
     vdiv = source_sweep(experiment.vdivsteps, milliradians(experiment.vdivrange), milliradians(experiment.vdivstep))
     disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
+    require_memory(hdiv.steps * vdiv.steps * disp.steps * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
     directions, wavelengths = [], []
     for hdiv_tic in range(hdiv.steps):
         for vdiv_tic in range(vdiv.steps):

@@ -1,75 +1,100 @@
 """Output files that appear whole or not at all: written beside their place, then renamed, all together at the end."""
 
+import contextlib
 import os
 import stat
 import tempfile
+from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
 
 
+class Place(NamedTuple):
+    final: str  # path
+    temporary: str | None  # path; None for a device or a pipe
+    file: BinaryIO
+    shown: str  # the path as the user gave it
+
+
 class OutputFiles:
-    """The files of one run, opened for writing before the work begins.
+    """The files of one run, opened for writing before the work begins; each is named by its flag.
 
     Raises InputError at once for a name that cannot be written. As a context manager: leaving it without `commit`
     removes all traces.
     """
 
     def __init__(self):
-        self.places = {}  # flag -> (final path, temporary path or None, file)
+        self.places = {}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for _, temporary, file in self.places.values():
-            file.close()
-            if temporary is not None:
-                remove_quietly(temporary)
+        for place in self.places.values():
+            try:
+                place.file.close()
+            except OSError:
+                pass  # what could not be flushed is removed anyway
+            if place.temporary is not None:
+                remove_quietly(place.temporary)
         self.places = {}
 
     def open(self, flag, path):
-        """A binary file that will become `path`; `flag` names it in errors and in `[]`."""
+        """Makes a binary file that will become `path`."""
         final = os.path.realpath(path)
-        for other, (taken, temporary, _) in self.places.items():
-            if taken == final and temporary is not None:
+        for other, place in self.places.items():
+            if place.final == final and place.temporary is not None:
                 raise InputError(f"{flag}: {path} is already the file of {other}; give each output its own name")
-        try:
-            if os.path.isdir(final):
+        with self.errors_named(flag, path):
+            mode = existing_mode(final)
+            if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
-            if os.path.exists(final) and not stat.S_ISREG(os.stat(final).st_mode):
+            if mode is not None and not stat.S_ISREG(mode):
                 # a device or a pipe: nothing to rename
-                self.places[flag] = (final, None, open(final, "wb"))
-                return self.places[flag][2]
-            if os.path.exists(final) and not os.access(final, os.W_OK):
+                self.places[flag] = Place(final, None, open(final, "wb"), path)
+                return
+            if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")
             folder, name = os.path.split(final)
             handle, temporary = tempfile.mkstemp(prefix=f".{name[:200]}.", suffix=".part", dir=folder)
-        except OSError as error:
-            raise InputError(f"{flag}: cannot write {path}: {error.strerror}") from None
-        self.places[flag] = (final, temporary, os.fdopen(handle, "wb"))
-        os.chmod(temporary, file_mode(final))
-        return self.places[flag][2]
+            self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
+            os.chmod(temporary, new_file_mode() if mode is None else stat.S_IMODE(mode))
 
-    def __getitem__(self, flag):
-        return self.places[flag][2]
+    def write(self, flag, *pieces):
+        """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
+        with self.errors_named(flag, self.places[flag].shown):
+            for piece in pieces:
+                self.places[flag].file.write(piece)
 
     def commit(self):
         """Puts every file in its place. Raises InputError where the disk does not take them."""
-        try:
-            for _, _, file in self.places.values():
-                file.close()
-            for final, temporary, _ in self.places.values():
-                if temporary is not None:
-                    os.replace(temporary, final)
-        except OSError as error:
-            raise InputError(f"cannot write {error.filename or 'output'}: {error.strerror}") from None
+        # first everything that can fail for want of space, then the renaming
+        for flag, place in self.places.items():
+            with self.errors_named(flag, place.shown):
+                place.file.close()
+        for flag, place in self.places.items():
+            with self.errors_named(flag, place.shown):
+                if place.temporary is not None:
+                    os.replace(place.temporary, place.final)
         self.places = {}
 
+    @contextlib.contextmanager
+    def errors_named(self, flag, path):
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{flag}: cannot write {path}: {error.strerror}") from None
 
-def file_mode(path):
-    """Permissions of the file that is there, or what a new one gets."""
-    if os.path.exists(path):
-        return stat.S_IMODE(os.stat(path).st_mode)
+
+def existing_mode(path):
+    """Type and permissions of the file that is there, None where there is none."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def new_file_mode():
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -101,16 +101,16 @@ def read_dump(path):
     return Reflections(np.ascontiguousarray(F), h_min, k_min, l_min, F.size)
 
 
-def write_dump(file, reflections):
-    """Writes the dump file that nanoBragg.c and `read_dump` read."""
+def dump_pieces(reflections):
+    """The bytes of the dump file that nanoBragg.c and `read_dump` read, piece by piece."""
     F = reflections.F
     limits = []
     for first, length in zip((reflections.h_min, reflections.k_min, reflections.l_min), F.shape, strict=True):
         limits += [first, first + length - 1]
-    file.write((" ".join(str(limit) for limit in limits) + "\n\f").encode())
+    yield (" ".join(str(limit) for limit in limits) + "\n\f").encode()
     for h in range(F.shape[0]):
-        file.write(np.pad(F[h], ((0, 1), (0, 1))).tobytes())
-    file.write(bytes(8 * (F.shape[1] + 1) * (F.shape[2] + 1)))
+        yield np.pad(F[h], ((0, 1), (0, 1))).tobytes()
+    yield bytes(8 * (F.shape[1] + 1) * (F.shape[2] + 1))
 
 
 def find_reflections(experiment):

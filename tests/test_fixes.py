@@ -1,0 +1,274 @@
+"""Each --fix against a closed form or against other runs, and the warning that names a quirk where it changes a run."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nbkernel.kernels.constants import AVOGADRO, R_E_SQR
+from nbkernel.quirks import QUIRKS
+from running import BASE, image, image_and_run, simulate, smv_bytes, write_hkl
+
+RUN = f"{BASE} -detpixels 12 -pixel 0.4"
+# float32 pixels: sums of a few of them agree to some last bits
+CLOSE = dict(rtol=1e-6, atol=0)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_hkl("table.hkl", np.random.default_rng(1).uniform(50, 150, (9, 13, 15)), (-4, -6, -7))
+
+
+def test_phi0_makes_two_steps_the_mean_of_two_still_images():
+    still, turned = image(f"{RUN} -phi 0"), image(f"{RUN} -phi 0.5")
+    swept = image(f"{RUN} -phi 0 -osc 1 -phisteps 2", "--fix", "phi0")
+    np.testing.assert_allclose(swept, (still.astype(float) + turned) / 2, **CLOSE)
+
+
+def test_the_program_takes_the_step_before_for_phi_0():
+    """From the second pixel on: the last step of the pixel before."""
+    turned = image(f"{RUN} -phi 0.5")
+    swept = image(f"{RUN} -phi 0 -osc 1 -phisteps 2")
+    np.testing.assert_allclose(swept.ravel()[1:], turned.ravel()[1:], **CLOSE)
+
+
+def sub_pixels(command, n, edge=12, pixel=0.4):
+    """The image of a detector with n x n times as many pixels, as (slow, fast, n, n)."""
+    fine = image(f"{command} -detpixels {edge * n} -pixel {pixel / n!r}")
+    return fine.astype(float).reshape(edge, n, edge, n).transpose(0, 2, 1, 3)
+
+
+def test_oversample_fix_weights_each_sub_pixel_by_its_own_solid_angle_and_polarization():
+    """A pixel is then the sum of its sub-pixels taken as pixels of their own, whose solid angle is n^2 times smaller."""
+    n = 3
+    command = f"{RUN} -distance 20 -denzo -Xbeam 2.4 -Ybeam 2.4"
+    coarse = image(f"{command} -oversample {n} -oversample_omega -oversample_polar", "--fix", "oversample")
+    np.testing.assert_allclose(coarse, sub_pixels(command, n).sum(axis=(2, 3)), **CLOSE)
+
+
+@pytest.mark.parametrize("sensor", ["", "-detector_abs 50 -detector_thick 100 -thicksteps 3"])
+def test_oversample_fix_gives_terms_their_own_capture_fraction(sensor):
+    """The same with layers, each at its own depth, and with -oversample_thick without a sensor."""
+    n = 2
+    command = (
+        f"{RUN} -distance 20 -denzo -Xbeam 2.4 -Ybeam 2.4 {sensor} "
+        "-oversample_thick -oversample_omega -oversample_polar --fix oversample,thickness"
+    )
+    np.testing.assert_allclose(image(f"{command} -oversample {n}"), sub_pixels(command, n).sum(axis=(2, 3)), **CLOSE)
+
+
+def test_oversample_fix_leaves_out_the_polarization_with_nopolar():
+    plain = image(f"{RUN} -nopolar")
+    np.testing.assert_array_equal(image(f"{RUN} -nopolar -oversample_polar", "--fix", "oversample"), plain)
+    assert not np.array_equal(image(f"{RUN} -nopolar -oversample_polar"), plain)
+
+
+def test_oversample_thick_without_thickness_captures_all_when_fixed():
+    assert not image(f"{RUN} -oversample_thick").any()
+    np.testing.assert_array_equal(image(f"{RUN} -oversample_thick", "--fix", "oversample"), image(RUN))
+
+
+def obliquity(edge=12, pixel=0.4, distance=100.0):
+    """Cosine between the normal and the ray to each pixel; MOSFLM's default beam centre is half a pixel off twice."""
+    across = (np.arange(edge) + 0.5) * pixel - (edge + 1) / 2 * pixel - 0.5 * pixel
+    return distance / np.sqrt(distance**2 + across[:, None] ** 2 + across[None, :] ** 2)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 7])
+def test_thickness_fix_makes_layers_add_up_to_the_whole_sensor(layers):
+    """One unit cell scatters alike into all depths: the layers' sum is 1 - exp(-thick mu / cosine), up to the spread
+    of solid angle and direction over 1 um in 100 mm (2e-5 allowed)."""
+    one_cell = f"{RUN} -N 1 -nointerpolate -point_pixel"
+    sensor = f"-detector_abs 2 -detector_thick 1 -detector_thicksteps {layers}"
+    ratio = image(f"{one_cell} {sensor}", "--fix", "thickness") / image(one_cell).astype(float)
+    np.testing.assert_allclose(ratio, 1 - np.exp(-0.5 / obliquity()), rtol=2e-5)
+
+
+@pytest.mark.parametrize("thick", ["", "-detector_thick 100"])
+def test_no_absorption_is_no_thickness_when_fixed(thick):
+    run = image(f"{RUN} -detector_abs inf {thick}", "--fix", "thickness")
+    np.testing.assert_array_equal(run, image(RUN))
+
+
+def test_thickness_fix_takes_as_many_layers_as_asked():
+    """Two layers of half the sensor, rendered as sensors of their own at their own depth: the second is the whole
+    minus the first."""
+    mu = "-detector_abs 50"
+    run = image(f"{RUN} {mu} -detector_thick 100 -thicksteps 2", "--fix", "thickness").astype(float)
+    half = image(f"{RUN} {mu} -detector_thick 50 -thicksteps 1", "--fix", "thickness").astype(float)
+    rest = math.exp(-1.0)  # what the first layer lets through, straight on
+    # the second layer lies 50 um deeper in 100 mm: the spots move by 5e-4 of their position
+    middle = (slice(5, 8), slice(5, 8))
+    np.testing.assert_allclose(run[middle], (half * (1 + rest))[middle], rtol=5e-3)
+
+
+def test_interpolation_fix_falls_back_for_one_step_only():
+    """Where the table is left, the nearest neighbour; elsewhere what a larger table gives."""
+    inside = np.random.default_rng(1).uniform(50, 150, (9, 13, 15))
+    padded = np.pad(inside, 12, constant_values=77.0)
+    write_hkl("padded.hkl", padded, (-16, -18, -19))
+    command = f"{BASE} -detpixels 40 -pixel 0.7 -default_F 77"
+    fixed = image(f"{command} -interpolate -hkl table.hkl", "--fix", "interpolation")
+    nearest = image(f"{command} -nointerpolate -hkl table.hkl")
+    everywhere = image(f"{command} -interpolate -hkl padded.hkl")
+    by_table, by_neighbour = fixed == everywhere, fixed == nearest
+    assert (by_table | by_neighbour).all()
+    assert by_table.sum() > 200 and by_neighbour.sum() > 200
+    # the program: nearest from the first such pixel on
+    as_program = image(f"{command} -interpolate -hkl table.hkl")
+    first = np.flatnonzero(by_neighbour & ~by_table)[0]
+    np.testing.assert_array_equal(as_program.ravel()[first:], nearest.ravel()[first:])
+
+
+MISSET = f"{RUN} -misset_seed 7 -misset random"
+
+
+def test_misset_fix_draws_another_orientation_from_the_same_seed():
+    fixed = image(MISSET, "--fix", "misset")
+    np.testing.assert_array_equal(fixed, image(MISSET, "--fix", "misset"))
+    assert not np.array_equal(fixed, image(MISSET))
+    assert not np.array_equal(fixed, image(MISSET.replace("seed 7", "seed 8"), "--fix", "misset"))
+
+
+SOURCES = "-10 0 0 3 1e-10\n-10 0.01 0 1 1.01e-10\n-10 0 0.02 0 1e-10\n"
+
+
+def test_weights_fix_makes_a_weighted_mean_of_the_sources():
+    Path("three.src").write_text(SOURCES)
+    for number, line in enumerate(SOURCES.splitlines()):
+        Path(f"{number}.src").write_text(line + "\n")
+    # one source's polarisation serves all: leave it out
+    command = f"{RUN} -nopolar"
+    alone = [image(f"{command} -sourcefile {number}.src").astype(float) for number in range(3)]
+    fixed = image(f"{command} -sourcefile three.src", "--fix", "weights")
+    np.testing.assert_allclose(fixed, (3 * alone[0] + alone[1]) / 4, **CLOSE)
+    np.testing.assert_allclose(image(f"{command} -sourcefile three.src"), sum(alone) / 3, **CLOSE)
+
+
+def water_pixels(edge_um, fluence):
+    """r_e^2 fluence times F^2 of all molecules of the cube, times polarisation and solid angle."""
+    molecules = (edge_um * 1e-6) ** 3 * 1e6 * AVOGADRO / 18.0
+    cosine = obliquity()
+    solid_angle = (0.4 / 100) ** 2 * cosine**3
+    return R_E_SQR * fluence * 2.57**2 * molecules * (1 + cosine**2) / 2 * solid_angle
+
+
+# nothing but water: no structure factor where anybody looks
+WATER = f"{RUN} -default_F 0 -hkl far.hkl -nointerpolate -water 20"
+
+
+@pytest.mark.parametrize("more", ["", "-osc 1 -phisteps 3 -mosaic 1 -mosaic_domains 2 -dispersion 1 -dispsteps 2"])
+def test_water_fix_gives_the_scattering_of_all_its_molecules(more):
+    Path("far.hkl").write_text("99 99 99 1\n")
+    np.testing.assert_allclose(image(f"{WATER} {more}", "--fix", "water"), water_pixels(20, 1e28), rtol=2e-7)
+
+
+def test_the_program_scales_water_by_the_fluence_twice():
+    Path("far.hkl").write_text("99 99 99 1\n")
+    np.testing.assert_allclose(image(WATER), water_pixels(20, 1e28) * R_E_SQR * 1e28, rtol=2e-7)
+
+
+def test_dmin_fix_keeps_the_water():
+    Path("far.hkl").write_text("99 99 99 1\n")
+    beyond = f"{WATER} -dmin 1000"
+    assert not image(beyond, "--fix", "water").any()
+    np.testing.assert_allclose(image(beyond, "--fix", "water,dmin"), water_pixels(20, 1e28), rtol=2e-7)
+
+
+VECTORS = "-fdet_vector 0 0 1 -sdet_vector 0 -1 0 -Xbeam 2.4 -Ybeam 2.4"
+
+
+@pytest.mark.parametrize("origin", ["-pix0_vector 0.11 0.0021 -0.0017", "-pix0_vector_mm 110 2.1 -1.7"])
+def test_vectors_fix_puts_the_first_pixels_corner_where_it_is_said(origin):
+    """The same place by distance and beam centre: Xbeam along fast, Ybeam along slow."""
+    said = image(f"{RUN} {VECTORS} {origin}", "--fix", "vectors")
+    same = image(f"{RUN} {VECTORS} -distance 110 -Xbeam 1.7 -Ybeam 2.1")
+    np.testing.assert_allclose(said, same, rtol=1e-5)
+    assert not np.allclose(image(f"{RUN} {VECTORS} {origin}"), same, rtol=1e-2)
+
+
+def test_vectors_fix_normalises_the_normal():
+    tilted = f"{RUN} {VECTORS} -pivot sample -close_distance 100 -odet_vector"
+    np.testing.assert_array_equal(
+        image(f"{tilted} 2 0 0", "--fix", "vectors"), image(f"{tilted} 1 0 0", "--fix", "vectors")
+    )
+    # a normal aside of fast x slow: the program drops it, as its length is not 1
+    np.testing.assert_array_equal(image(f"{tilted} 1 0.2 0"), image(f"{tilted} 1 0 0"))
+    assert not np.array_equal(image(f"{tilted} 1 0.2 0", "--fix", "vectors"), image(f"{tilted} 1 0 0"))
+
+
+def test_vectors_fix_takes_the_twotheta_axis_as_a_direction():
+    swung = f"{RUN} {VECTORS} -pivot sample"
+    length_1 = image(f"{swung} -twotheta_axis 0 0.6 0.8 -twotheta 5", "--fix", "vectors")
+    length_5 = image(f"{swung} -twotheta_axis 0 3 4 -twotheta 5", "--fix", "vectors")
+    np.testing.assert_allclose(length_5, length_1, rtol=1e-6)
+    assert not np.allclose(image(f"{swung} -twotheta_axis 0 3 4 -twotheta 5"), length_1, rtol=1e-2)
+
+
+def test_vectors_fix_keeps_the_angle_apart_from_its_axis():
+    axis = f"{RUN} {VECTORS} -twotheta_axis 3 4 0"
+    straight = image(f"{RUN} {VECTORS}")
+    np.testing.assert_array_equal(image(axis, "--fix", "vectors"), straight)
+    assert not np.allclose(image(axis), straight, rtol=1e-2)  # 3 degrees
+
+
+# runs that a quirk changes, and likewise ones that it does not touch
+QUIRK_RUNS = {
+    "phi0": ["-osc 1 -phisteps 2"],
+    "oversample": ["-oversample 2 -oversample_omega", "-nopolar -oversample_polar", "-oversample_thick"],
+    "thickness": ["-detector_thick 100", "-detector_thick 100 -oversample_thick -thicksteps 3", "-detector_abs inf -detector_thick 9"],
+    "interpolation": ["-interpolate -hkl table.hkl -pixel 4"],
+    "misset": ["-misset_seed 3 -misset random"],
+    "weights": ["-sourcefile three.src"],
+    "water": ["-water 5"],
+    "vectors": ["-odet_vector 2 0 0.1", "-twotheta_axis 1 1 0", "-pix0_vector 0.1 0 0"],
+    "dmin": ["-water 5 -dmin 40"],
+}
+UNTOUCHED = {
+    "phi0": ["-phi 0", "-phi 1 -osc 1 -phisteps 2"],
+    "oversample": ["-oversample 2", "-oversample_omega"],
+    "thickness": ["-detector_abs 50", "-detector_thick 100 -oversample_thick"],
+    "interpolation": ["-interpolate -hkl table.hkl -detpixels 4", "-nointerpolate -hkl table.hkl -pixel 4", "-interpolate"],
+    "misset": ["-misset 10 20 30"],
+    "weights": ["-sourcefile equal.src"],
+    "water": ["-water 0"],
+    "vectors": ["-fdet_vector 0 0 1", "-twotheta 3"],
+    "dmin": ["-dmin 40", "-water 5"],
+}
+
+
+def write_sources():
+    Path("three.src").write_text(SOURCES)
+    Path("equal.src").write_text("-10 0 0 2 1e-10\n-10 1 0 2 1e-10\n")
+
+
+def warned(run, name):
+    return sum(f"(--fix {name}:" in line for line in run.warnings)
+
+
+@pytest.mark.parametrize("name, flags", [(name, flags) for name, all_flags in QUIRK_RUNS.items() for flags in all_flags])
+def test_a_quirk_that_changes_the_run_is_named_once_and_not_when_fixed(name, flags):
+    write_sources()
+    as_program, run = image_and_run(f"{RUN} {flags}")
+    fixed, fixed_run = image_and_run(f"{RUN} {flags}", "--fix", name)
+    assert warned(run, name) == 1
+    assert warned(fixed_run, name) == 0
+    assert not np.array_equal(as_program, fixed)
+
+
+@pytest.mark.parametrize("name, flags", [(name, flags) for name, all_flags in UNTOUCHED.items() for flags in all_flags])
+def test_a_quirk_that_changes_nothing_is_not_named(name, flags):
+    write_sources()
+    as_program, run = image_and_run(f"{RUN} {flags}")
+    fixed = image(f"{RUN} {flags}", "--fix", name)
+    assert warned(run, name) == 0
+    np.testing.assert_array_equal(as_program, fixed)
+
+
+def test_fix_all_is_every_fix():
+    run = simulate(f"{RUN} -osc 1 -phisteps 2 -water 5 -detector_thick 100 -oversample 2 -oversample_omega", "--fix", "all")
+    assert run.status == 0
+    assert not run.warnings
+    assert set(QUIRK_RUNS) == set(QUIRKS)
