@@ -11,6 +11,8 @@ CASES = {
     "phi1024": f"{CELL} -default_F 100 -Na 36 -Nb 47 -Nc 29 -detpixels 1024 -pixel 0.2 -osc 0.1 -phisteps 20 {FLOAT_AND_SMV}",
     "gauss1024": f"{CELL} -default_F 100 -N 10 -gauss_xtal -detpixels 1024 -pixel 0.2 -mosaic 0.5 -mosaic_dom 20 "
     f"{FLOAT_AND_SMV}",
+    "round512": f"{CELL} -default_F 100 -N 10 -round_xtal -detpixels 512 -pixel 0.4 -mosaic 0.5 -mosaic_dom 50 "
+    f"{FLOAT_AND_SMV}",
     "sensor512": f"{CELL} -default_F 100 -N 10 -detpixels 512 -pixel 0.2 -oversample 3 -detector_abs 234 -detector_thick 450 "
     f"-detector_thicksteps 5 -polar 0.95 {FLOAT_AND_SMV}",
     "sources512": f"{CELL} -default_F 100 -N 10 -detpixels 512 -pixel 0.2 -dispersion 1 -dispsteps 50 {FLOAT_AND_SMV}",

@@ -124,7 +124,7 @@ def accidental(arguments, entry, values):
 
 
 def c_atof(text):
-    match = FLOAT.match(text.lstrip())
+    match = re.match(rf"{FLOAT.pattern}|[-+]?(inf|nan)", text.lstrip(), re.IGNORECASE)
     return float(match.group()) if match else 0.0
 
 
@@ -190,7 +190,8 @@ def read_cell(arguments, entry, argument, values, is_last):
     if not given:
         shown = f", not {values[0]!r}" if values else ""
         raise InputError(f"{argument}: needs a b c (Angstrom) and alpha beta gamma (degrees){shown}")
-    apply(arguments, entry, tuple(given))
+    # what an earlier -cell gave and this one leaves out stays
+    apply(arguments, entry, tuple(given) + arguments.settings.get("cell", ())[len(given) :])
     return len(given)
 
 

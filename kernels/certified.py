@@ -69,6 +69,12 @@ def add_spots(I, sx, sy, sz, orientation, slot, mos_tic, recip, Na, Nb, Nc, fudg
         I[i] += F_latt * F_latt * weight[i]
 
 
+def clamped(position, top):
+    """`position` within 0 .. top; nan is 0, so that it is never an address."""
+    position = position if position > 0.0 else 0.0
+    return position if position < top else top
+
+
 def table_positions(position, sx, sy, sz, orientation, slot, mos_tic, table):
     """position (n,) int32: where in table.F_squared the nearest whole index of each pixel is."""
     a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
@@ -78,9 +84,9 @@ def table_positions(position, sx, sy, sz, orientation, slot, mos_tic, table):
         h0 = np.ceil((a0 * sx[i] + a1 * sy[i] + a2 * sz[i]) - 0.5) - table.h_low
         k0 = np.ceil((b0 * sx[i] + b1 * sy[i] + b2 * sz[i]) - 0.5) - table.k_low
         l0 = np.ceil((c0 * sx[i] + c1 * sy[i] + c2 * sz[i]) - 0.5) - table.l_low
-        h0 = min(max(h0, 0.0), table.h_top)
-        k0 = min(max(k0, 0.0), table.k_top)
-        l0 = min(max(l0, 0.0), table.l_top)
+        h0 = clamped(h0, table.h_top)
+        k0 = clamped(k0, table.k_top)
+        l0 = clamped(l0, table.l_top)
         position[i] = np.int32((h0 * table.h_stride + k0 * table.k_stride) + l0)
 
 

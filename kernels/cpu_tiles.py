@@ -47,7 +47,8 @@ def render_certified(plan, carried, tile, table, error, mask, image, omegas, row
         highest = np.float32(work[INTENSITY, i] * (1.0 + error))
         first_of_run = spixel * image.shape[1] + fpixel == carried.first_pixel
         if lowest == highest and not first_of_run:
-            image[spixel, fpixel] = lowest
+            # the program adds to an image of zeros: no negative zero
+            image[spixel, fpixel] = np.float32(0.0) + lowest
             omegas[row, fpixel, 0] = work[OMEGA, i]
         else:
             render_exactly(plan, carried, tile, image, omegas, row, fpixel)

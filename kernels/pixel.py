@@ -37,6 +37,7 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
     """Adds F_cell^2 F_latt^2 of every phi step and mosaic domain to `I`; returns it and whether interpolation is
     still on. Steps whose F_latt is exactly 0 are skipped unless there is water, as the program does."""
     running = plan.running_thick or plan.running_polar or plan.running_omega
+    skip_zeros = plan.F_latt_is_finite and not running
     for phi_tic in range(slots.shape[0]):
         for mos_tic in range(plan.orientation.shape[1]):
             h, k, l = miller_indices(plan.orientation, slots[phi_tic], mos_tic, scattering)
@@ -44,8 +45,8 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
             F_cell = plan.default_F
             if not interpolate:
                 F_cell = F_nearest(h0, k0, l0, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min, plan.default_F)
-                if F_cell == 0.0 and not running:
-                    continue  # adds exactly nothing: spare the sines
+                if F_cell == 0.0 and skip_zeros:
+                    continue
             F_latt = lattice_factor(
                 h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
             )

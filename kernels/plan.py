@@ -28,6 +28,7 @@ class RenderPlan(NamedTuple):
     Nc: float
     fudge: float
     xtal_shape: int
+    F_latt_is_finite: bool  # so that a step with F_cell = 0 adds exactly nothing
     # structure factors
     Fhkl: np.ndarray  # (h, k, l), electrons; an empty table is (0, 0, 0)
     h_min: int

@@ -23,9 +23,12 @@ def certification(plan, carried):
         return None
     if not binding.get_host_cpu_features().get("fma", False):
         return None
-    if plan.xtal_shape == SQUARE and largest_sine_argument(plan) >= LARGEST_ARGUMENT / 2:
+    if plan.source_lambda.min() <= 0.0:
         return None
-    if min(plan.source_weight.min(), 0.0) < 0.0 or plan.I_bg < 0.0:
+    # far beyond both limits for any real wavelength; sines' products must neither lose their reduction nor underflow
+    if plan.xtal_shape == SQUARE and not 1e-60 < largest_sine_argument(plan) < LARGEST_ARGUMENT / 2:
+        return None
+    if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
         return None  # terms that cancel have no bound
     terms = plan.steps * plan.detector_thicksteps
     return squared_table(plan), relative_error(terms)

@@ -16,6 +16,8 @@ from nbkernel.kernels.vectors import (
 
 from .errors import InputError
 
+SMALLEST_EDGE, LARGEST_EDGE = 1e-3, 1e9  # Angstrom
+
 
 @dataclass(frozen=True)
 class Crystal:
@@ -91,9 +93,12 @@ def cell_parameters(cell):
     """Edges (Angstrom) and angles (radians) of a cell of which only the first numbers may be given."""
     given = list(cell) + [0.0] * (6 - len(cell))
     a = given[0]
-    if not 0.0 < a < math.inf:
-        raise InputError(f"-cell: an edge of {a:g} Angstrom is impossible; give a b c (Angstrom) and alpha beta gamma")
     b, c = (length if length > 0.0 else a for length in given[1:3])
+    for edge in (a, b, c):
+        if not SMALLEST_EDGE <= edge <= LARGEST_EDGE:
+            raise InputError(
+                f"-cell: an edge of {edge:g} Angstrom is impossible; give a b c (Angstrom) and alpha beta gamma"
+            )
     return (a, b, c), tuple(angle / RTD if angle / RTD > 0.0 else PI / 2 for angle in given[3:6])
 
 

@@ -231,8 +231,9 @@ def nearest_distance(experiment, beam, odet):
     """distance along the beam, close_distance along the normal (m), and their ratio, for the rotated normal."""
     for name in ("distance", "close_distance"):
         value = getattr(experiment, name)
-        if value is not None and not 0.0 < value < math.inf:
-            raise InputError(f"-{name}: {value:g} mm is no distance; it must be greater than 0")
+        # headers of detectors swung beyond 90 degrees have a negative close_distance
+        if value is not None and (value == 0.0 or not math.isfinite(value)):
+            raise InputError(f"-{name}: {value:g} mm is no distance; it must not be 0")
     ratio = dot_product(beam, odet)
     if ratio == 0.0:
         ratio = DBL_MIN

@@ -27,11 +27,13 @@ from .experiment import Experiment
 from .io.columns import read_columns
 from .io.matrix import read_matrix
 from .io.smv import experiment_fields, read_smv
+from .io.text import read_text
 from .io.structure_factors import Reflections, find_reflections
 from .memory import require_memory
 from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
 from .sources import generated_sources, sources_from_rows
 
+SHORTEST_WAVELENGTH = 1e-100  # m; below it indices may overflow
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
 
 
@@ -59,6 +61,13 @@ def prepare(experiment, default_seed):
 
     Reads the files that the experiment names. Raises InputError for whatever cannot be used.
     """
+    try:
+        return prepare_values(experiment, default_seed)
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"a value is far too large or too small to compute with ({error})") from error
+
+
+def prepare_values(experiment, default_seed):
     mask, experiment = read_headers(experiment)
     check_values(experiment)
     detector = place_detector(experiment)
@@ -76,7 +85,7 @@ def prepare(experiment, default_seed):
     crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle)
     reflections = find_reflections(experiment)
     if experiment.stol is not None:
-        read_columns("-stol", experiment.stol, 2)
+        read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
@@ -115,6 +124,7 @@ def prepare(experiment, default_seed):
         Nc=crystal.Nc,
         fudge=float(experiment.fudge),
         xtal_shape=SHAPES[experiment.xtal_shape],
+        F_latt_is_finite=experiment.fudge >= 0.0 and bool((sources.wavelength > SHORTEST_WAVELENGTH).all()),
         Fhkl=np.ascontiguousarray(reflections.F),
         h_min=reflections.h_min,
         k_min=reflections.k_min,
@@ -157,6 +167,8 @@ def check_values(experiment):
         raise InputError(f"-lambda, -energy: a wavelength of {wavelength:g} Angstrom is impossible")
     if experiment.flux != 0.0 and experiment.beamsize == 0.0:
         raise InputError("-beamsize: 0 mm makes the fluence of a -flux infinite; give a size greater than 0")
+    if (experiment.mosaic_spread or 0.0) > 1e6:
+        raise InputError(f"-mosaic: a spread of {experiment.mosaic_spread:g} degrees is absurd; 90 is a powder")
     if (experiment.oversample or 0) > 10000:
         raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; at most 10000")
 
@@ -220,7 +232,10 @@ def spindle_sweep(experiment):
 
     sweep = phi_sweep(experiment.phisteps, radians(experiment.osc), radians(experiment.phistep))
     if sweep.steps < 1:
-        raise InputError(f"-osc {experiment.osc:g} with -phistep {experiment.phistep:g} makes no phi step")
+        raise InputError(
+            f"-phistep: steps of {experiment.phistep:g} deg over a range of {experiment.osc:g} deg (-osc, or OSC_RANGE in a "
+            "header) make no usable number of phi steps"
+        )
     return sweep
 
 
@@ -294,6 +309,8 @@ def sensor_and_weights(experiment):
     if depth is None:
         mu = None
     else:
+        if abs(depth) < 1e-300 and depth != 0.0:
+            raise InputError(f"-detector_abs: {depth:g} um is no attenuation depth; give inf for none")
         mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
     fix_thickness = "thickness" in experiment.fix
     sensor = sensor_layers(experiment.detector_thick * 1e-6, experiment.detector_thicksteps, mu, fix_thickness)

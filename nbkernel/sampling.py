@@ -21,6 +21,11 @@ class Sweep:
 ONE_POINT = Sweep(1, 0.0, 0.0)
 
 
+def c_ceil(value):
+    """`value` rounded up to a C int; what does not fit is the most negative one, as on x86-64."""
+    return math.ceil(value) if abs(value) < 2147483647.0 else -2147483648
+
+
 def source_sweep(steps, span, step):
     """Sweep over divergence or dispersion. A count alone spans 1 (radian!); a step alone is taken twice."""
     steps = 0 if steps is None else steps
@@ -36,7 +41,7 @@ def source_sweep(steps, span, step):
         if step <= 0.0:
             steps, step = 2, span
         else:
-            steps = math.ceil(span / step)
+            steps = c_ceil(span / step)
     elif step <= 0.0:
         steps = max(steps, 2)
         step = span / (steps - 1)
@@ -56,7 +61,7 @@ def phi_sweep(phisteps, osc, phistep):
             return Sweep(2, phistep, phistep)
         if phistep <= 0.0:
             return Sweep(2, osc / 2.0, osc)
-        return Sweep(math.ceil(osc / phistep), phistep, osc)
+        return Sweep(c_ceil(osc / phistep), phistep, osc)
     phisteps = max(phisteps, 1)
     if osc < 0.0:
         if phistep <= 0.0:
@@ -116,7 +121,4 @@ def recommended_oversample(xtalsize_max, reciprocal_pixel_size):
     """Sub-pixels per pixel edge that resolve a crystal of this size (both m)."""
     if reciprocal_pixel_size == 0.0:
         return 1
-    ratio = 3.0 * xtalsize_max / reciprocal_pixel_size
-    if not 0.0 < ratio < 2147483648.0:
-        return 1
-    return math.ceil(ratio)
+    return max(c_ceil(3.0 * xtalsize_max / reciprocal_pixel_size), 1)

@@ -212,3 +212,7 @@ def test_help_and_argument_errors_import_neither_numba_nor_numpy(arguments):
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("heavy: []\n"), done.stdout[-300:] + done.stderr
+
+
+def test_a_second_cell_keeps_what_it_does_not_give():
+    assert settings("-cell 62 62 150 90 90 120 -cell 100 100 100")["cell"] == (100, 100, 100, 90, 90, 120)

@@ -8,6 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
 
+STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+
 
 class Place(NamedTuple):
     final: str  # path
@@ -42,6 +44,8 @@ class OutputFiles:
     def open(self, flag, path):
         """Makes a binary file that will become `path`."""
         final = os.path.realpath(path)
+        # whatever standard output is connected to, it is not to be replaced by another file
+        is_stream = os.path.abspath(path).startswith(STREAMS)
         for other, place in self.places.items():
             if place.final == final and place.temporary is not None:
                 raise InputError(f"{flag}: {path} is already the file of {other}; give each output its own name")
@@ -49,9 +53,9 @@ class OutputFiles:
             mode = existing_mode(final)
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
-            if mode is not None and not stat.S_ISREG(mode):
+            if mode is not None and (is_stream or not stat.S_ISREG(mode)):
                 # a device or a pipe: nothing to rename
-                self.places[flag] = Place(final, None, open(final, "wb"), path)
+                self.places[flag] = Place(final, None, open(path, "wb"), path)
                 return
             if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 
 from nbkernel.errors import InputError
 
@@ -33,10 +34,14 @@ def read_text(flag, path):
 
 def c_format(template, *values):
     """`template % values`, with nan's sign as C prints it."""
-    negative_nan = any(isinstance(v, float) and math.isnan(v) and math.copysign(1.0, v) < 0 for v in values)
-    if not negative_nan:
-        return template % values
-    marker = -1.2345e-301  # no result has this value
-    shown = tuple(marker if isinstance(v, float) and math.isnan(v) and math.copysign(1.0, v) < 0 else v for v in values)
-    text = template % shown
-    return text.replace("%g" % marker, "-nan")
+    left = iter(values)
+
+    def formatted(match):
+        if match.group() == "%%":
+            return "%"
+        value = next(left)
+        if isinstance(value, float) and math.isnan(value):
+            return "-nan" if math.copysign(1.0, value) < 0 else "nan"
+        return match.group() % value
+
+    return re.sub(r"%%|%[-+ #0]*\d*(?:\.\d+)?[a-z]", formatted, template)
