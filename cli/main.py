@@ -18,7 +18,7 @@ COMMANDS = {
     "compare-traces": "compare two trace logs of a pixel",
 }
 
-INTERRUPTED = 130
+INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
 def help_text():
@@ -44,7 +44,7 @@ def main(argv=None):
     except BrokenPipeError:
         # whoever read standard output has left
         sys.stderr.close()
-        return 141
+        return PIPE_CLOSED
     except MemoryError:
         print("nbkernel: out of memory; try a smaller detector or fewer steps", file=sys.stderr)
         return 2
@@ -82,8 +82,10 @@ def termination_heard():
 def console():
     """The process of the `nbkernel` command."""
     status = main()
-    if status == INTERRUPTED:
-        # compiled work may still be running in another thread: nobody waits for it
+    try:
         sys.stdout.flush()
-        os._exit(status)
-    sys.exit(status)
+    except BrokenPipeError:
+        status = PIPE_CLOSED
+    # all files are closed: taking the interpreter apart would cost a fifth of a second, and on an interruption compiled
+    # work may still be running in another thread
+    os._exit(status)
