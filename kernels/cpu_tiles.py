@@ -35,9 +35,19 @@ def render_exactly(plan, carried, tile, image, omegas, row, fpixel):
 
 
 @compiled(nogil=True, _nrt=False)
+def any_wanted(mask, spixel, first, size):
+    for fpixel in range(first, first + size):
+        if mask[spixel, fpixel]:
+            return True
+    return False
+
+
+@compiled(nogil=True, _nrt=False)
 def render_certified(plan, carried, tile, table, error, mask, image, omegas, row, first, work, position):
     """Pixels of one row from `first` on by the vectorised way, then exactly those whose float32 it leaves open."""
     spixel = tile.slow_start + row
+    if not any_wanted(mask, spixel, first, work.shape[1]):
+        return
     render_piece(plan, tile, table, vector_at(carried.axis, 0), spixel, first, work, position)
     for i in range(work.shape[1]):
         fpixel = first + i

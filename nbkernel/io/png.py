@@ -22,9 +22,9 @@ def chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def preview_bytes(image, low=0.5, high=99.8):
+def preview_bytes(image, low=80.0, high=99.95):
     """(slow, fast) uint8 of a float image: dark is strong, on a logarithmic scale between two percentiles of the
-    positive pixels."""
+    positive pixels. The lower one is high: what lies between the spots is of no interest to the eye."""
     positive = image[image > 0]
     if positive.size == 0:
         return np.full(image.shape, 255, np.uint8)
