@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel
-from .certified import INTENSITY, OMEGA, WORK, render_piece
+from .certified import INTENSITY, OMEGA, UNCERTAIN, WORK, render_piece
 from .jit import compiled
 from .pixel import render_pixel, vector_at
 from .vectors import unitize
@@ -53,8 +53,9 @@ def render_certified(plan, carried, tile, table, error, mask, image, omegas, row
         fpixel = first + i
         if not mask[spixel, fpixel]:
             continue
-        lowest = np.float32(work[INTENSITY, i] * (1.0 - error))
-        highest = np.float32(work[INTENSITY, i] * (1.0 + error))
+        pixel_error = error + work[UNCERTAIN, i]
+        lowest = np.float32(work[INTENSITY, i] * (1.0 - pixel_error))
+        highest = np.float32(work[INTENSITY, i] * (1.0 + pixel_error))
         first_of_run = spixel * image.shape[1] + fpixel == carried.first_pixel
         if lowest == highest and not first_of_run:
             # the program adds to an image of zeros: no negative zero

@@ -83,9 +83,13 @@ def cache_folder():
     return str(folder) if os.access(folder, os.W_OK) else None
 
 
-def nothing_compiled():
-    """True where this machine has no compiled kernel of this version yet."""
-    return CACHE_FOLDER is None or not any(Path(CACHE_FOLDER).rglob("*.nbi"))
+def compilation_ahead():
+    """A line on the compilation that a run without kernels in the cache begins with; None where they are there."""
+    if CACHE_FOLDER is None:
+        return "compiling, as in every run: no folder for compiled kernels can be written (NUMBA_CACHE_DIR names one)"
+    if not any(Path(CACHE_FOLDER).rglob("*.nbi")):
+        return "compiling, which only the first run does"
+    return None
 
 
 def compiled(**options):

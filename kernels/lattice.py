@@ -31,12 +31,17 @@ def F_latt_square(h, k, l, Na, Nb, Nc):
     return F_latt
 
 
+def round_radius_squared(dh, dk, dl, Na, Nb, Nc):
+    """Squared distance to the nearest whole indices, in units of the crystal's own width."""
+    return dh * dh * Na * Na + dk * dk * Nb * Nb + dl * dl * Nc * Nc
+
+
 def F_latt_round(dh, dk, dl, Na, Nb, Nc, fudge):
     """Ellipsoid; dh, dk, dl are the offsets from the nearest whole indices.
 
     0.7236 is the square root of the ratio of the volumes of ellipsoid and parallelepiped.
     """
-    hrad_sqr = dh * dh * Na * Na + dk * dk * Nb * Nb + dl * dl * Nc * Nc
+    hrad_sqr = round_radius_squared(dh, dk, dl, Na, Nb, Nc)
     return Na * Nb * Nc * 0.723601254558268 * sinc3(PI * math.sqrt(hrad_sqr * fudge))
 
 

@@ -23,10 +23,27 @@ def fma(a, b, c):
     return a * b + c
 
 
-def sine_up_to_sign(x):
-    """sin(x) or -sin(x), for |x| < LARGEST_ARGUMENT."""
+def reduced(x):
+    """x less the nearest multiple of pi, for |x| < LARGEST_ARGUMENT."""
     q = np.rint(x * ONE_OVER_PI)
-    r = fma(-q, PI_3, fma(-q, PI_2, fma(-q, PI_1, x)))
+    return fma(-q, PI_3, fma(-q, PI_2, fma(-q, PI_1, x)))
+
+
+def reduced_sine(r):
+    """sin(r) for |r| < 1.575."""
     t = r * r
     s = fma(fma(fma(fma(fma(fma(fma(S17, t, S15), t, S13), t, S11), t, S9), t, S7), t, S5), t, S3)
     return fma(r * t, s, r)
+
+
+def sine_up_to_sign(x):
+    """sin(x) or -sin(x), for |x| < LARGEST_ARGUMENT."""
+    return reduced_sine(reduced(x))
+
+
+def sine_and_cosine_up_to_sign(x):
+    """sin(x), cos(x) or both with the other sign. The cosine is good to 2 SINE_ERROR absolutely, not
+    relative to itself."""
+    r = reduced(x)
+    half = reduced_sine(0.5 * r)
+    return reduced_sine(r), fma(-2.0 * half, half, 1.0)

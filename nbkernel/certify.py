@@ -17,7 +17,7 @@ def certification(plan, carried):
     """(SquaredTable, relative error) for a run that qualifies, else None."""
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
-    if plan.xtal_shape == ROUND or plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
+    if plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
         return None
     if plan.oversample_thick or plan.oversample_polar or plan.oversample_omega or plan.own_thick:
         return None
@@ -26,7 +26,7 @@ def certification(plan, carried):
     if plan.source_lambda.min() <= 0.0:
         return None
     # far beyond both limits for any real wavelength; sines' products must neither lose their reduction nor underflow
-    if plan.xtal_shape == SQUARE and not 1e-60 < largest_sine_argument(plan) < LARGEST_ARGUMENT / 2:
+    if plan.xtal_shape in (SQUARE, ROUND) and not 1e-60 < largest_sine_argument(plan) < LARGEST_ARGUMENT / 2:
         return None
     if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
         return None  # terms that cancel have no bound
@@ -38,6 +38,9 @@ def largest_sine_argument(plan):
     # no scattering vector is longer than 2 / lambda
     longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
     largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
+    if plan.xtal_shape == ROUND:
+        # at most half a cell from a whole index along each axis
+        return PI * math.sqrt((plan.Na**2 + plan.Nb**2 + plan.Nc**2) * plan.fudge)
     return PI * largest_index * max(plan.Na, plan.Nb, plan.Nc)
 
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
-from nbkernel.kernels.jit import nothing_compiled
+from nbkernel.kernels.jit import compilation_ahead
 
 from .errors import InputError
 from .io.output_files import OutputFiles
@@ -43,8 +43,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_s
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
-        if nothing_compiled():
-            note("compiling, which only the first run does")
+        if compilation_ahead():
+            note(compilation_ahead())
         image, statistics = render(prepared, outputs, say, warn, threads, tile_shape, progress)
         say(statistics.max_line())
         say(statistics.mean_line())

@@ -95,6 +95,10 @@ RUNS = [
     f"{CELL} -default_F 100 -N 5 -curved_det -point_pixel -nopolar",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -fudge 0.001 -mosaic 0.3 -mosaic_dom 7",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -nopolar",
+    f"{CELL} -default_F 100 -N 5 -round_xtal -oversample 2",
+    f"{CELL} -default_F 100 -Na 36 -Nb 3 -Nc 7 -round_xtal -fudge 0.3 -mosaic 0.3 -mosaic_dom 7",
+    "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -round_xtal -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
+    "-Xbeam 10 -Ybeam 10 -denzo",
     f"{CELL} -default_F 100 -N 5 -tophat_spots -fudge 0.0001 -mosaic 0.3 -mosaic_dom 7",
 ]
 
@@ -127,7 +131,8 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
         ("-N 5 -gauss_xtal", True),
         ("-N 5 -gauss_xtal -fudge -1", False),
         ("-N 5 -tophat_spots", True),
-        ("-N 5 -round_xtal", False),
+        ("-N 5 -round_xtal", True),
+        ("-N 5 -round_xtal -fudge 0", False),
         ("-N 5 -oversample_polar", False),
         ("-N 100000000", False),
     ],
