@@ -19,10 +19,9 @@ INTEGER = re.compile(r"\s*[-+]?\d+")
 
 @dataclass
 class Arguments:
-    """settings: values by the names in the flag table; options: by double-dash name; warnings: lines to show."""
+    """settings: values by the names in the flag table; warnings: lines to show."""
 
     settings: dict = field(default_factory=dict)
-    options: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
 
 

@@ -101,7 +101,7 @@ FLAGS = (
     flag("-detpixels", "int", "detpixels_f detpixels_s", DETECTOR, "pixels along each edge; wins over -detsize", exact=True),
     flag("-detpixels_f -detpixels_x", "int", "detpixels_f", DETECTOR, "pixels along fast"),
     flag("-detpixels_s -detpixels_y", "int", "detpixels_s", DETECTOR, "pixels along slow"),
-    flag("-curved_det", "curved", "", SENSOR, "all pixels at the same distance (not as the last argument)", also={"curved_detector": True}),
+    flag("-curved_det", "curved", "", SENSOR, "the detector is a ball of radius -distance (not as the last argument)", also={"curved_detector": True}),
     flag("-pixel", "float", "pixel", DETECTOR, "edge of a pixel", "mm", "0.1"),
     flag("-point_pixel", "none", "", SENSOR, "solid angle 1/r^2, without area and obliquity", also={"point_pixel": True}),
     flag("-polar", "float", "polarization", BEAM, "Kahn's polarisation factor, -1 to 1", default="0", exact=True, also={"nopolar": False}),

@@ -39,12 +39,17 @@ def main(argv=None):
         print(f"nbkernel: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("nbkernel: interrupted, nothing written", file=sys.stderr)
+        print("nbkernel: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read standard output has left
         sys.stderr.close()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno is None:
+            raise  # not from the system
+        print(f"nbkernel: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        return 2
     except MemoryError:
         print("nbkernel: out of memory; try a smaller detector or fewer steps", file=sys.stderr)
         return 2
@@ -86,6 +91,9 @@ def console():
         sys.stdout.flush()
     except BrokenPipeError:
         status = PIPE_CLOSED
+    except OSError as error:
+        print(f"nbkernel: standard output: {error.strerror}", file=sys.stderr)
+        status = 2
     # all files are closed: taking the interpreter apart would cost a fifth of a second, and on an interruption compiled
     # work may still be running in another thread
     os._exit(status)

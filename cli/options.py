@@ -12,7 +12,7 @@ class Option(NamedTuple):
 OPTIONS = (
     Option("--precision", "exact", "exact: nanoBragg.c's files, byte for byte"),
     Option("--device", "auto|cpu", "where to compute"),
-    Option("--threads", "N", "threads [default all cores]"),
+    Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
     Option("--preview", "FILE.png", "picture of the image, logarithmic scale"),

@@ -15,7 +15,7 @@ import numpy as np
 
 from .constants import GAUSS, PI, R_E_SQR, ROUND, SQUARE
 from .detector import absorbed_fraction, pixel_position, solid_angle
-from .exponential import exponential
+from .exponential import EXPONENTIAL_ERROR, exponential
 from .lattice import F_latt_tophat, rad_star_squared, round_radius_squared
 from .pixel import as_vector, subpixel_position, vector_at
 from .polarization import polarization_factor, unpolarized_factor
@@ -23,9 +23,13 @@ from .scattering import beyond_dmin, nearest_index, scattering_vector
 from .sine import SINE_ERROR, sine_and_cosine_up_to_sign, sine_up_to_sign
 from .vectors import dot_product, magnitude, unitize
 
+# rows of the work array
+DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
+WORK = 14
+
 # of one term F_cell^2 F_latt^2: twelve sines (the C library's own good to 1.2e-16) and the products, in both programs;
 # doubled for safety
-TERM_ERROR = 2 * (12 * (SINE_ERROR + 1.2e-16) + 40 * 1.2e-16)
+TERM_ERROR = 2 * (12 * (max(SINE_ERROR, EXPONENTIAL_ERROR) + 1.2e-16) + 40 * 1.2e-16)
 # of sin(x)/x - cos(x), relative to |sin(x)/x| + 1, in both programs; doubled for safety
 DIFFERENCE_ERROR = 2 * (2 * SINE_ERROR + 3.5e-16)
 # of each addition, in both programs
@@ -254,7 +258,3 @@ def render_piece(plan, tile, table, axis, spixel, first, work, position):
         photons = R_E_SQR * plan.fluence * work[INTENSITY, i] / plan.steps
         work[INTENSITY, i] = photons * work[CAPTURE, i] * work[POLAR, i] * work[OMEGA, i]
 
-
-# rows of the work array
-DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
-WORK = 14

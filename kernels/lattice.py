@@ -6,14 +6,14 @@ from .constants import GAUSS, PI, ROUND, SQUARE
 
 
 def sincg(x, N):
-    """Fourier transform of a grating of N slits: sin(N x)/sin(x), N at x = 0."""
+    """Interference of N equally spaced scatterers: sin(N x)/sin(x), N at x = 0."""
     if x == 0.0:
         return N
     return math.sin(x * N) / math.sin(x)
 
 
 def sinc3(x):
-    """Fourier transform of a sphere: 3 (sin(x)/x - cos(x))/x^2, 1 at x = 0."""
+    """Form factor of a homogeneous ball: 3 (sin(x)/x - cos(x))/x^2, 1 at x = 0."""
     if x == 0.0:
         return 1.0
     return 3.0 * (math.sin(x) / x - math.cos(x)) / (x * x)

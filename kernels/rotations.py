@@ -14,30 +14,19 @@ def mosaic_rotation_umat(mosaicity, seed, shuffle):
     r1 = 2.0 * f8(ran1(seed, shuffle)) - 1.0
     r2 = 2.0 * f8(ran1(seed, shuffle)) - 1.0
     r3 = 2.0 * f8(ran1(seed, shuffle)) - 1.0
-    xyrad = math.sqrt(1.0 - r2 * r2)
-    rot = f8(f4(f4(mosaicity) * f4(1.0 - r3 * r3) ** f4(1.0 / 3.0)))
-    v1 = xyrad * math.sin(PI * r1)
-    v2 = xyrad * math.cos(PI * r1)
-    v3 = r2
-    return axis_angle_umat(v1, v2, v3, rot)
+    ring = math.sqrt(1.0 - r2 * r2)
+    angle = f8(f4(f4(mosaicity) * f4(1.0 - r3 * r3) ** f4(1.0 / 3.0)))
+    return axis_angle_umat(ring * math.sin(PI * r1), ring * math.cos(PI * r1), r2, angle)
 
 
-def axis_angle_umat(v1, v2, v3, rot):
-    """Matrix of the rotation by `rot` radians about the unit vector (v1, v2, v3), row by row."""
-    t1 = math.cos(rot)
-    t2 = 1.0 - t1
-    t8 = math.sin(rot)
-    t6 = t2 * v1
-    t7 = t6 * v2
-    t9 = t8 * v3
-    t11 = t6 * v3
-    t12 = t8 * v2
-    t19 = t2 * v2 * v3
-    t20 = t8 * v1
+def axis_angle_umat(x, y, z, angle):
+    """Matrix of the rotation by `angle` radians about the unit vector (x, y, z), row by row (Rodrigues' formula)."""
+    c, s = math.cos(angle), math.sin(angle)
+    v = 1.0 - c
     return (
-        t1 + t2 * (v1 * v1), t7 - t9, t11 + t12,
-        t7 + t9, t1 + t2 * (v2 * v2), t19 - t20,
-        t11 - t12, t19 + t20, t1 + t2 * (v3 * v3),
+        c + v * (x * x), v * x * y - s * z, v * x * z + s * y,
+        v * x * y + s * z, c + v * (y * y), v * y * z - s * x,
+        v * x * z - s * y, v * y * z + s * x, c + v * (z * z),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def scattering_vector(diffracted, incident, wavelength):
 
 
 def beyond_dmin(scattering, dmin):
-    """True where the d-spacing is finer than `dmin` (m): sin(theta)/lambda is half the scattering vector's length."""
+    """True where the spacing d = 1/|scattering| is finer than `dmin` (m); stol is sin(theta)/lambda."""
     stol = 0.5 * magnitude(scattering)
     return dmin > 0.0 and stol > 0.0 and dmin > 0.5 / stol
 

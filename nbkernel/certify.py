@@ -35,12 +35,12 @@ def certification(plan, carried):
 
 
 def largest_sine_argument(plan):
-    # no scattering vector is longer than 2 / lambda
-    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
-    largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
     if plan.xtal_shape == ROUND:
         # at most half a cell from a whole index along each axis
         return PI * math.sqrt((plan.Na**2 + plan.Nb**2 + plan.Nc**2) * plan.fudge)
+    # no scattering vector is longer than 2 / lambda
+    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
+    largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
     return PI * largest_index * max(plan.Na, plan.Nb, plan.Nc)
 
 

@@ -143,7 +143,7 @@ def place_detector(experiment):
     fdet, sdet, odet, pix0 = swing(fdet), swing(sdet), swing(odet), swing(unswung)
     if frame.pivot == "beam":
         pix0 = vector_sum(vector_scale(fdet, -Fbeam), vector_scale(sdet, -Sbeam), vector_scale(beam, distance))
-    if fixed and experiment.pix0_vector is not None:
+    if fixed and convention == "custom" and experiment.pix0_vector is not None:
         pix0 = experiment.pix0_vector
 
     Fclose = -dot_product(pix0, fdet)
@@ -202,7 +202,7 @@ def beam_centre(experiment, pixel_size, detsize_f, detsize_s):
 
 
 def custom_frame(experiment, fixed):
-    twotheta_axis = experiment.twotheta_axis
+    twotheta_axis = experiment.twotheta_axis or Y
     return Frame(
         experiment.beam_vector,
         experiment.fdet_vector or Z,

@@ -75,7 +75,7 @@ class Experiment:
     detector_roty: float = 0.0  # degrees
     detector_rotz: float = 0.0  # degrees
     twotheta: float = 0.0  # degrees
-    twotheta_axis: Vector = (0.0, 1.0, 0.0)
+    twotheta_axis: Vector | None = None  # 0 1 0 where a custom convention gives none
     fdet_vector: Vector | None = None
     sdet_vector: Vector | None = None
     odet_vector: Vector | None = None
@@ -101,10 +101,15 @@ class Experiment:
     # quirks of nanoBragg.c that are corrected, see `quirks`
     fix: frozenset[str] = frozenset()
 
+    def input_files(self):
+        """Paths of the files that the run reads and that no output can be meant for. Images are not among them: an old
+        intimage.img may well give the geometry of the next."""
+        return [path for path in (self.hkl, self.mat, self.sourcefile, self.stol) if path is not None]
+
     def with_header(self, header):
         """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
 
-        Raises nothing; unknown names are an error of the caller (TypeError).
+        Raises TypeError for a name that is no field.
         """
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})

@@ -73,7 +73,7 @@ def prepare_values(experiment, default_seed):
     detector = place_detector(experiment)
     # image, wanted pixels, integers and bytes
     pixels = detector.fpixels * detector.spixels
-    require_memory(pixels * 9, "-detpixels", f"an image of {detector.fpixels} x {detector.spixels} pixels")
+    require_memory(pixels * 8, "-detpixels", f"an image of {detector.fpixels} x {detector.spixels} pixels")
     wanted, roi, roi_flags = wanted_pixels(experiment, detector, mask)
 
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
@@ -362,6 +362,6 @@ def ignores_vectors(experiment):
     odet = experiment.odet_vector
     return (
         (odet is not None and magnitude(odet) != 1.0)
-        or experiment.twotheta_axis != Experiment.twotheta_axis
+        or experiment.twotheta_axis is not None
         or experiment.pix0_vector is not None
     )

@@ -1,4 +1,4 @@
-"""Where nanoBragg.c surprises: the names of the fixes, and which quirks change a run at hand."""
+"""Where nanoBragg.c surprises: the names of the fixes, and what is said of them."""
 
 from .errors import InputError
 

@@ -38,13 +38,13 @@ def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_s
         check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
     for name in prepared.quirks:
         warn(warning(name))
-    with OutputFiles() as files:
+    with OutputFiles(experiment.input_files()) as files:
         open_outputs(files, outputs)
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
-        if compilation_ahead():
-            note(compilation_ahead())
+        if (line := compilation_ahead()) is not None:
+            note(line)
         image, statistics = render(prepared, outputs, say, warn, threads, tile_shape, progress)
         say(statistics.max_line())
         say(statistics.mean_line())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbkernel.kernels.constants import PI, R_E_SQR, SQUARE
+from nbkernel.kernels.cpu_tiles import render_tile
 from nbkernel.kernels.lattice import sincg
 from nbkernel.kernels.vectors import cross_product, dot_product, vector_scale
 
@@ -91,7 +92,24 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
     carried = survey_run(prepared, threads)
     if carried.latch_pixel < prepared.wanted.size:
         warn(warning("interpolation"))
-    return trace_pixel(prepared, carried, fpixel, spixel, all_steps)
+    trace = trace_pixel(prepared, carried, fpixel, spixel, all_steps)
+    if not trace.stopped:
+        require_in_image(trace, render_one_pixel(prepared, carried, fpixel, spixel))
+    return trace
+
+
+def render_one_pixel(prepared, carried, fpixel, spixel):
+    """The image (slow, fast) with this pixel alone rendered, by the compiled engine."""
+    tile = panel_tile(prepared.detector)._replace(
+        slow_start=spixel, slow_stop=spixel + 1, fast_start=fpixel, fast_stop=fpixel + 1
+    )
+    plan = prepared.plan
+    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
+    image = np.zeros(prepared.wanted.shape, np.float32)
+    omegas = np.empty((1, prepared.wanted.shape[1], subpixels if plan.oversample_omega else 1))
+    with ONE_CALLER:
+        render_tile(plan, carried, tile, prepared.wanted, image, omegas)
+    return image
 
 
 def check_pixel(flag, prepared, fpixel, spixel):

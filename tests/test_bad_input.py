@@ -1,5 +1,6 @@
 """Input that cannot be used: one line on standard error that names the flag or file, status 2, nothing written."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -121,7 +122,7 @@ WRONG_FILES = [
     ("-hkl huge_range.hkl", "-hkl huge_range.hkl"),
     ("-hkl huge_index.hkl", "huge_index.hkl: line 1"),
     ("-hkl blank.hkl", "-hkl blank.hkl"),
-    ("-hkl good.img", "-hkl good.img"),
+    ("-hkl good.img", "-hkl: good.img"),
     ("-mat eight.mat", "-mat eight.mat"),
     ("-mat flat.mat", "-mat flat.mat"),
     ("-mat nan.mat", "-mat nan.mat"),
@@ -196,6 +197,14 @@ UNWRITABLE = [
     ("-noisefile /dev/full", "/dev/full"),
     ("--preview /dev/full", "/dev/full"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels(tmp_path_factory):
+    """Compiled beforehand: that takes longer than the patience with a run that should have been refused."""
+    with contextlib.chdir(tmp_path_factory.mktemp("kernels")):
+        simulate(GOOD)
+        simulate(f"{GOOD} -interpolate")
 
 
 # seconds after which a run that should have been refused is ended
@@ -300,4 +309,12 @@ def test_a_stopped_run_leaves_no_output(name, status, folder):
         assert all(os.path.basename(path).startswith(".") for path in after.keys() - before.keys())
     else:
         assert after == before
-        assert len(err.splitlines()) == 1 and "Traceback" not in err
+        said = [line for line in err.splitlines() if "compiling" not in line]
+        assert len(said) == 1 and "Traceback" not in err
+
+
+def test_a_dump_does_not_overwrite_the_table_that_it_copies(folder):
+    before = contents(folder)
+    run = simulate(f"{GOOD} -hkl good.hkl -dump ./good.hkl")
+    assert contents(folder)["good.hkl"] == before["good.hkl"]
+    assert any("good.hkl" in line for line in run.warnings)

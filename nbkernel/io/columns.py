@@ -1,4 +1,4 @@
-"""Text tables with free delimiters: source files and scattering profiles."""
+"""Text tables with free delimiters: source files."""
 
 import re
 

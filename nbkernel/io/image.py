@@ -54,7 +54,10 @@ def first_bytes(command, path):
 
 def read_smv_image(command, path, shape):
     smv = read_smv(command, path)
-    pixels = smv.pixels.reshape(smv.height, smv.width).astype(np.float32)
+    # counted from the end: a long header pushes the pixels back while HEADER_BYTES still says 512
+    kind = ">u2" if "BYTE_ORDER=big_endian" in smv.header else "<u2"
+    content = read_bytes(command, path)[-2 * smv.width * smv.height :]
+    pixels = np.frombuffer(content, kind).reshape(smv.height, smv.width).astype(np.float32)
     return Image(path, "SMV", pixels, True, beam_center(smv.header), path)
 
 

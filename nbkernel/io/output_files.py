@@ -19,14 +19,16 @@ class Place(NamedTuple):
 
 
 class OutputFiles:
-    """The files of one run, opened for writing before the work begins; each is named by its flag.
+    """The files of one run, opened for writing before the work begins; each is named by its flag. inputs: paths that
+    must not be overwritten.
 
     Raises InputError at once for a name that cannot be written. As a context manager: leaving it without `commit`
     removes all traces.
     """
 
-    def __init__(self):
+    def __init__(self, inputs=()):
         self.places = {}
+        self.inputs = {os.path.realpath(path) for path in inputs}
 
     def __enter__(self):
         return self
@@ -49,6 +51,8 @@ class OutputFiles:
         for other, place in self.places.items():
             if place.final == final and place.temporary is not None:
                 raise InputError(f"{flag}: {path} is already the file of {other}; give each output its own name")
+        if final in self.inputs:
+            raise InputError(f"{flag}: {path} is an input of this run; give another name")
         with self.errors_named(flag, path):
             mode = existing_mode(final)
             if mode is not None and stat.S_ISDIR(mode):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbkernel.errors import InputError
+from nbkernel.memory import require_memory
 
 from .text import read_bytes, read_text
 
@@ -54,6 +55,8 @@ def read_hkl(path, default_F):
     shape = highest - lowest + 1
     if np.prod(shape.astype(float)) > MOST_ENTRIES:
         raise InputError(f"-hkl {path}: indices from {lowest} to {highest} make a table too large for memory")
+    # the table, its squares with a border, one more on the way
+    require_memory(24 * int(np.prod(shape.astype(float))), "-hkl", f"the table of {path}, indices {lowest} to {highest},")
     F = np.full(shape, default_F)
     rows = (indices - lowest).astype(np.int64)
     F[rows[:, 0], rows[:, 1], rows[:, 2]] = table[:, 3]

@@ -27,9 +27,11 @@ def read_text(flag, path):
     """Contents of a text file. Raises InputError where it is not there or not text."""
     content = read_bytes(flag, path)
     try:
-        return content.decode("ascii" if b"\0" in content else "utf-8")
+        if b"\0" not in content:
+            return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{flag}: {os.fspath(path)} is not a text file") from None
+        pass
+    raise InputError(f"{flag}: {os.fspath(path)} is not a text file")
 
 
 def c_format(template, *values):
