@@ -44,6 +44,8 @@ def split_options(argv, options=OPTIONS):
             raise InputError(f"{name}: there is no such option{suggestion(name, known)}")
         values = [value] if equals else []
         wanted = known[name].value.split()
+        if equals and not wanted:
+            raise InputError(f"{name}: takes no value, got {value!r}")
         while len(values) < len(wanted):
             if position == len(argv) or argv[position].startswith("--"):
                 raise InputError(f"{name}: needs {'a value' if len(wanted) == 1 else 'values'}, {known[name].value}")

@@ -29,6 +29,8 @@ def parse(command, options, argv, files):
         name, equals, text = argument.partition("=")
         if name not in known:
             raise InputError(f"{command}: there is no option {name}{suggestion(name, known)}")
+        if equals and not known[name].values:
+            raise InputError(f"{name}: takes no value, got {text!r}")
         if equals:
             arguments[:0] = text.split()
         chosen[name] = take_values(known[name], arguments)

@@ -9,6 +9,10 @@ from .options import OPTIONS, TRACE_OPTIONS, help_text as options_text
 from .simulate import positive_count, read_command_line, warn
 
 
+# what a picture and tiles are for, a trace has no use for
+SHARED_OPTIONS = tuple(option for option in OPTIONS if option.name not in ("--preview", "--tile"))
+
+
 def help_text():
     return (
         "usage: nbkernel trace [flags and options of simulate] --pixel FAST SLOW\n\n"
@@ -23,7 +27,7 @@ def run(argv):
     if any(argument in ("-h", "-help", "--help") for argument in argv):
         print(help_text())
         return 0
-    chosen, experiment, _, _ = read_command_line(argv, OPTIONS + TRACE_OPTIONS)
+    chosen, experiment, _, _ = read_command_line(argv, SHARED_OPTIONS + TRACE_OPTIONS)
     fpixel, spixel = pixel(chosen)
     threads = positive_count(chosen)
 

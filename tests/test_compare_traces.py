@@ -267,3 +267,44 @@ def test_help():
 def test_compare_traces_as_functions():
     a, b = (read_trace("x", text) for text in (LISTING, changed(LISTING, {"steps"})))
     assert compare_traces(a, b, 1e-12).first.name == "steps"
+
+
+# every kind of quantity that `trace` prints: several phi steps and domains, layers, a polarised beam, water
+TRACED = (
+    "-cell 70 80 90 75 85 95 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 24 -pixel 0.5 -oversample 1 "
+    "-phi 0 -osc 1 -phisteps 2 -mosaic 1 -mosaic_dom 2 -detector_abs 300 -detector_thick 450 -polar 0.9 -water 5 "
+    "--pixel 7 9"
+)
+
+
+@pytest.fixture(scope="module")
+def real_trace():
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        assert main(["trace", *TRACED.split()]) == 0
+    return out.getvalue()
+
+
+LOOPS = ("phi_tic", "mos_tic", "source", "thick_tic", "subS", "subF")
+
+
+def test_a_divergence_in_each_quantity_that_trace_prints_is_found(real_trace, tmp_path):
+    """Planted one by one where the quantity stands first; what depends on it is left as it was."""
+    (tmp_path / "a").write_text(real_trace)
+    lines = real_trace.splitlines()
+    names = dict.fromkeys(line.split()[0] for line in lines)
+    missed = []
+    for name in names:
+        if name in LOOPS:
+            continue
+        position = next(i for i, line in enumerate(lines) if line.split()[0] == name)
+        planted = changed(lines[position], [name], 1.0 + 1e-6)
+        (tmp_path / "b").write_text("\n".join([*lines[:position], planted.strip(), *lines[position + 1 :]]) + "\n")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            status = main(["compare-traces", str(tmp_path / "a"), str(tmp_path / "b")])
+        named = [line for line in out.getvalue().splitlines() if line.startswith("first divergence: ")]
+        if status != 1 or named[0].split()[2].rstrip(",") != name:
+            missed.append((name, status, named))
+    assert not missed
+    assert {"rot_a_star", "I_sum", "kahn_factor", "parallax", "I_bg", "cell_from_phi_tic"} <= set(names)

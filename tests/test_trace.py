@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 SLOW, FAST = 12, 17
 SMALL = f"{BASE} -detpixels_f {FAST} -detpixels_s {SLOW}"
 SENSOR = "-detector_thick 450 -detector_abs 300"
-DATA = Path(__file__).parents[2] / "shared" / "data"
+# a folder with the real case: A.mat and scaled.hkl
+DATA = Path(os.environ.get("NBKERNEL_DATA", "absent"))
 REAL_GEOMETRY = (
     "-nonoise -nointerpolate -oversample 1 -exposure 1 -flux 1e18 -beamsize 1.0 -spindle_axis -1 0 0 "
     "-Xbeam 217.742295 -Ybeam 213.907080 -distance 231.274660 -lambda 0.976800 -pixel 0.172 "
