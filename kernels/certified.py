@@ -41,15 +41,26 @@ def relative_error(terms):
     return TERM_ERROR + STEP_ERROR * (terms + 40)
 
 
+def cell_vectors(orientation, slot, mos_tic):
+    """a, b, c (m) of one orientation, three tuples: read once, before the loop over pixels."""
+    first = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
+    second = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
+    third = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    return first, second, third
+
+
+def index_of(vector, sx, sy, sz, i):
+    """Fractional Miller index of pixel i along a cell vector, summed in the program's order."""
+    return vector[0] * sx[i] + vector[1] * sy[i] + vector[2] * sz[i]
+
+
 def add_square(I, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, weight):
     """Adds F_latt^2 of one orientation of a parallelepiped times `weight` (n,) to I."""
-    a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
-    b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
-    c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    a, b, c = cell_vectors(orientation, slot, mos_tic)
     for i in range(I.shape[0]):
-        x = PI * (a0 * sx[i] + a1 * sy[i] + a2 * sz[i])
-        y = PI * (b0 * sx[i] + b1 * sy[i] + b2 * sz[i])
-        z = PI * (c0 * sx[i] + c1 * sy[i] + c2 * sz[i])
+        x = PI * index_of(a, sx, sy, sz, i)
+        y = PI * index_of(b, sx, sy, sz, i)
+        z = PI * index_of(c, sx, sy, sz, i)
         above = sine_up_to_sign(x * Na) * sine_up_to_sign(y * Nb) * sine_up_to_sign(z * Nc)
         below = sine_up_to_sign(x) * sine_up_to_sign(y) * sine_up_to_sign(z)
         F_latt = above / below
@@ -59,14 +70,12 @@ def add_square(I, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, weight):
 def add_round(I, uncertain, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, fudge, weight):
     """The same for an ellipsoid. Its transform is a difference that can cancel: what that leaves uncertain of the sum is
     added to `uncertain` (n,)."""
-    a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
-    b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
-    c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    a, b, c = cell_vectors(orientation, slot, mos_tic)
     volume = Na * Nb * Nc * 0.723601254558268
     for i in range(I.shape[0]):
-        h = a0 * sx[i] + a1 * sy[i] + a2 * sz[i]
-        k = b0 * sx[i] + b1 * sy[i] + b2 * sz[i]
-        l = c0 * sx[i] + c1 * sy[i] + c2 * sz[i]
+        h = index_of(a, sx, sy, sz, i)
+        k = index_of(b, sx, sy, sz, i)
+        l = index_of(c, sx, sy, sz, i)
         dh, dk, dl = h - nearest_index(h), k - nearest_index(k), l - nearest_index(l)
         x = PI * math.sqrt(round_radius_squared(dh, dk, dl, Na, Nb, Nc) * fudge)
         sine, cosine = sine_and_cosine_up_to_sign(x)
@@ -79,16 +88,14 @@ def add_round(I, uncertain, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, 
 
 def add_spots(I, sx, sy, sz, orientation, slot, mos_tic, recip, Na, Nb, Nc, fudge, gauss, weight):
     """The same for spots that depend on the distance to the nearest reciprocal-lattice point: Gaussian or tophat."""
-    a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
-    b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
-    c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    a, b, c = cell_vectors(orientation, slot, mos_tic)
     ax, ay, az, bx, by, bz = recip[0], recip[1], recip[2], recip[3], recip[4], recip[5]
     recip = (ax, ay, az, bx, by, bz, recip[6], recip[7], recip[8])
     cells = Na * Nb * Nc
     for i in range(I.shape[0]):
-        h = a0 * sx[i] + a1 * sy[i] + a2 * sz[i]
-        k = b0 * sx[i] + b1 * sy[i] + b2 * sz[i]
-        l = c0 * sx[i] + c1 * sy[i] + c2 * sz[i]
+        h = index_of(a, sx, sy, sz, i)
+        k = index_of(b, sx, sy, sz, i)
+        l = index_of(c, sx, sy, sz, i)
         dh, dk, dl = h - nearest_index(h), k - nearest_index(k), l - nearest_index(l)
         rad_star_sqr = rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc)
         if gauss:
@@ -106,13 +113,11 @@ def clamped(position, top):
 
 def table_positions(position, sx, sy, sz, orientation, slot, mos_tic, table):
     """position (n,) int32: where in table.F_squared the nearest whole index of each pixel is."""
-    a0, a1, a2 = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
-    b0, b1, b2 = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
-    c0, c1, c2 = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    a, b, c = cell_vectors(orientation, slot, mos_tic)
     for i in range(position.shape[0]):
-        h0 = np.ceil((a0 * sx[i] + a1 * sy[i] + a2 * sz[i]) - 0.5) - table.h_low
-        k0 = np.ceil((b0 * sx[i] + b1 * sy[i] + b2 * sz[i]) - 0.5) - table.k_low
-        l0 = np.ceil((c0 * sx[i] + c1 * sy[i] + c2 * sz[i]) - 0.5) - table.l_low
+        h0 = nearest_index(index_of(a, sx, sy, sz, i)) - table.h_low
+        k0 = nearest_index(index_of(b, sx, sy, sz, i)) - table.k_low
+        l0 = nearest_index(index_of(c, sx, sy, sz, i)) - table.l_low
         h0 = clamped(h0, table.h_top)
         k0 = clamped(k0, table.k_top)
         l0 = clamped(l0, table.l_top)

@@ -17,8 +17,6 @@ from nbkernel.kernels.constants import (
     WATER_MW,
 )
 from nbkernel.kernels.plan import RenderPlan
-from nbkernel.kernels.rotations import mosaic_rotation_umat
-from nbkernel.kernels.vectors import magnitude, rotate_axis, rotate_umat
 
 from .crystal import Crystal, build_crystal
 from .detector import Detector, place_detector
@@ -27,9 +25,11 @@ from .experiment import Experiment
 from .io.columns import read_columns
 from .io.matrix import read_matrix
 from .io.smv import experiment_fields, read_smv
-from .io.text import read_text
 from .io.structure_factors import Reflections, find_reflections
+from .io.text import read_text
 from .memory import require_memory
+from .orientation import generator_seed, mosaic_umats, orientation_table
+from .quirks import active_quirks
 from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
 from .sources import generated_sources, sources_from_rows
 
@@ -239,50 +239,6 @@ def spindle_sweep(experiment):
     return sweep
 
 
-def generator_seed(seed):
-    """State of a random generator that starts afresh from the user's `seed`."""
-    return np.array([-seed], np.int64)
-
-
-def mosaic_umats(domains, spread, mosaic_seed, shuffle):
-    """Rotation matrices (nine numbers each) of the mosaic domains; the first is the identity."""
-    seed = generator_seed(mosaic_seed)
-    umats = [mosaic_rotation_umat(spread, seed, shuffle) for _ in range(domains)]
-    umats[0] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    return umats
-
-
-def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
-    """Cell vectors by phi step and mosaic domain, and which entry each phi step uses.
-
-    Returns orientation (slots, domains, 9), phi_slot and phi_slot_first (phisteps,). Slot 0 is the unrotated crystal,
-    slot t + 1 the one at angles[t]. The program rotates only where phi is not 0: a step at 0 uses the step before it,
-    which is the last step of the source, sub-pixel or pixel before, or at the very first the unrotated crystal.
-    """
-    cell = (crystal.a, crystal.b, crystal.c)
-    rotated = [cell] + [
-        cell if phi == 0.0 else tuple(rotate_axis(vector, spindle, phi) for vector in cell) for phi in angles
-    ]
-    orientation = np.empty((len(rotated), len(umats), 9))
-    for slot, vectors in enumerate(rotated):
-        for domain, umat in enumerate(umats):
-            turned = [rotate_umat(vector, umat) for vector in vectors] if spread > 0.0 else vectors
-            orientation[slot, domain] = turned[0] + turned[1] + turned[2]
-    fresh = [slot if phi != 0.0 else 0 for slot, phi in enumerate(angles, 1)]
-    if fix_phi0:
-        return orientation, np.array(fresh, np.int64), np.array(fresh, np.int64)
-    phi_slot_first = carried_slots(angles, 0)
-    return orientation, carried_slots(angles, int(phi_slot_first[-1])), phi_slot_first
-
-
-def carried_slots(angles, slot):
-    slots = []
-    for tic, phi in enumerate(angles, 1):
-        slot = tic if phi != 0.0 else slot
-        slots.append(slot)
-    return np.array(slots, np.int64)
-
-
 def interpolation_on(experiment):
     """The user's choice, else on where the crystal is at most two cells wide (by -N, not by -xtalsize)."""
     if experiment.interpolate is not None:
@@ -333,35 +289,4 @@ def sensor_and_weights(experiment):
         own_thick=(thick and corrected) or (fix_thickness and sensor.layers > 1 and not thick),
         own_polar=polar and corrected,
         own_omega=omega and corrected,
-    )
-
-
-def active_quirks(experiment, plan, angles, weight):
-    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
-    rendering can tell)."""
-    water = experiment.water != 0.0
-    several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
-    active = {
-        "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
-        "oversample": plan.running_thick
-        or ((plan.running_polar or plan.running_omega) and several_terms)
-        or (plan.running_polar and experiment.nopolar),
-        "thickness": plan.detector_thick > 0.0
-        and (not plan.oversample_thick or experiment.detector_thicksteps is not None),
-        "misset": experiment.misset == "random",
-        "weights": not (weight == weight[0]).all(),
-        "water": water,
-        "vectors": experiment.convention == "custom" and ignores_vectors(experiment),
-        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
-    }
-    return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
-
-
-def ignores_vectors(experiment):
-    """True where a given vector is not taken as given."""
-    odet = experiment.odet_vector
-    return (
-        (odet is not None and magnitude(odet) != 1.0)
-        or experiment.twotheta_axis is not None
-        or experiment.pix0_vector is not None
     )

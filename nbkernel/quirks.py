@@ -1,4 +1,7 @@
-"""Where nanoBragg.c surprises: the names of the fixes, and what is said of them."""
+"""Where nanoBragg.c surprises: the names of the fixes, what is said of them, and which of
+them change a run."""
+
+from nbkernel.kernels.vectors import magnitude
 
 from .errors import InputError
 
@@ -59,3 +62,34 @@ def parse_fixes(text):
 def warning(name):
     """One line that says what a quirk does to this run and how to correct it."""
     return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
+
+
+def active_quirks(experiment, plan, angles, weight):
+    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
+    rendering can tell)."""
+    water = experiment.water != 0.0
+    several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
+    active = {
+        "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
+        "oversample": plan.running_thick
+        or ((plan.running_polar or plan.running_omega) and several_terms)
+        or (plan.running_polar and experiment.nopolar),
+        "thickness": plan.detector_thick > 0.0
+        and (not plan.oversample_thick or experiment.detector_thicksteps is not None),
+        "misset": experiment.misset == "random",
+        "weights": not (weight == weight[0]).all(),
+        "water": water,
+        "vectors": experiment.convention == "custom" and ignores_vectors(experiment),
+        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
+    }
+    return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
+
+
+def ignores_vectors(experiment):
+    """True where a given vector is not taken as given."""
+    odet = experiment.odet_vector
+    return (
+        (odet is not None and magnitude(odet) != 1.0)
+        or experiment.twotheta_axis is not None
+        or experiment.pix0_vector is not None
+    )

@@ -16,7 +16,8 @@ from .io.structure_factors import dump_pieces
 from .io.text import c_format
 from .interruptible import interruptible
 from .noise import poisson_image
-from .prepare import generator_seed, prepare
+from .orientation import generator_seed
+from .prepare import prepare
 from .printout import Printout
 from .progress import ProgressLines
 from .quirks import warning
