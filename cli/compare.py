@@ -39,7 +39,7 @@ def run(argv):
         return 0
     paths, chosen = double_dash.parse("compare", OPTIONS, argv, ("A", "B"))
 
-    from nbkernel.compare import judge, make_pair, measure
+    from nbkernel.compare import DEFAULT_N, judge, make_pair, measure
     from nbkernel.io.image import read_image
     from nbkernel.suspects import suspects
 
@@ -47,7 +47,7 @@ def run(argv):
     pair = make_pair(*images, chosen.get("--roi"))
     numbers, peaks = measure(pair)
     numbers["suspects"] = suspects(pair, numbers, peaks)
-    numbers["verdict"] = judge(pair, chosen.get("--tolerance", "exact"), chosen.get("--N", 36.0))
+    numbers["verdict"] = judge(pair, chosen.get("--tolerance", "exact"), chosen.get("--N", DEFAULT_N))
     if "--png" in chosen:
         from nbkernel.compare_plot import write_plot
 

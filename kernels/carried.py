@@ -10,6 +10,14 @@ from .structure_factor import interpolation_out_of_range
 from .vectors import unitize
 
 
+def taken_over(plan, carried, spixel, fpixel, fpixels):
+    """What a pixel of a panel `fpixels` wide takes over from those before it: whether interpolation is still on, whether
+    the run's first evaluated source is in it, and its first state of the polarisation axis."""
+    number = spixel * fpixels + fpixel
+    axis_state = carried.axis_start[spixel, fpixel] if carried.axis.shape[0] > 1 else 0
+    return plan.interpolate and number <= carried.latch_pixel, number == carried.first_pixel, axis_state
+
+
 def polar_calls_in_pixel(plan, tile, spixel, fpixel):
     """How often a pixel computes its polarisation factor (taken never to come out as exactly 0)."""
     calls = 0

@@ -1,10 +1,10 @@
 """The exact engine's fast way: nearest neighbours, pixels side by side.
 
-A pixel ends as a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine
-or exponential and in any order to within a known relative error; where both ends of that interval round to the same float32, this is
-nanoBragg.c's. Elsewhere (some pixels in a million, and where a lattice factor is 0/0) the caller renders the pixel by
-`pixel.render_pixel`. Fractional indices are computed with the program's own operations: next to a zero of the lattice
-factor nothing else keeps the relative error small.
+A pixel ends as a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine or
+exponential and in any order to within a known relative error; where both ends of that interval round to the same
+float32, this is nanoBragg.c's. Elsewhere (some pixels in a million, and where a lattice factor is 0/0) the caller renders
+the pixel by `pixel.render_pixel`. Fractional indices are computed with the program's own operations: next to a zero of
+the lattice factor nothing else keeps the relative error small.
 
 Arrays are (n,) float64, one element per pixel of a piece of a row; sx, sy, sz: scattering vector (1/m).
 """
@@ -89,8 +89,7 @@ def add_round(I, uncertain, sx, sy, sz, orientation, slot, mos_tic, Na, Nb, Nc, 
 def add_spots(I, sx, sy, sz, orientation, slot, mos_tic, recip, Na, Nb, Nc, fudge, gauss, weight):
     """The same for spots that depend on the distance to the nearest reciprocal-lattice point: Gaussian or tophat."""
     a, b, c = cell_vectors(orientation, slot, mos_tic)
-    ax, ay, az, bx, by, bz = recip[0], recip[1], recip[2], recip[3], recip[4], recip[5]
-    recip = (ax, ay, az, bx, by, bz, recip[6], recip[7], recip[8])
+    recip = (recip[0], recip[1], recip[2], recip[3], recip[4], recip[5], recip[6], recip[7], recip[8])
     cells = Na * Nb * Nc
     for i in range(I.shape[0]):
         h = index_of(a, sx, sy, sz, i)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel
+from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel, taken_over
 from .certified import INTENSITY, OMEGA, UNCERTAIN, WORK, render_piece
 from .jit import compiled
 from .pixel import render_pixel, vector_at
@@ -17,17 +17,17 @@ SEGMENT = 128
 def render_exactly(plan, carried, tile, image, omegas, row, fpixel):
     """One pixel by the program's own operations, see `render_tile`."""
     spixel = tile.slow_start + row
-    number = spixel * image.shape[1] + fpixel
+    interpolate, first_of_run, axis_state = taken_over(plan, carried, spixel, fpixel, image.shape[1])
     photons = render_pixel(
         plan,
         tile,
         spixel,
         fpixel,
-        plan.interpolate and number <= carried.latch_pixel,
-        number == carried.first_pixel,
+        interpolate,
+        first_of_run,
         carried.axis,
         carried.axis_next,
-        carried.axis_start[spixel, fpixel] if carried.axis.shape[0] > 1 else 0,
+        axis_state,
         omegas[row, fpixel],
     )
     # the program adds to an image of zeros: no negative zero
@@ -56,7 +56,7 @@ def render_certified(plan, carried, tile, table, error, mask, image, omegas, row
         pixel_error = error + work[UNCERTAIN, i]
         lowest = np.float32(work[INTENSITY, i] * (1.0 - pixel_error))
         highest = np.float32(work[INTENSITY, i] * (1.0 + pixel_error))
-        first_of_run = spixel * image.shape[1] + fpixel == carried.first_pixel
+        _, first_of_run, _ = taken_over(plan, carried, spixel, fpixel, image.shape[1])
         if lowest == highest and not first_of_run:
             # the program adds to an image of zeros: no negative zero
             image[spixel, fpixel] = np.float32(0.0) + lowest

@@ -20,8 +20,8 @@ EXPONENTIAL_ERROR = 4e-16
 
 
 def exponential(x):
-    """exp(x) for x from LOWEST_ARGUMENT to 0; lower arguments count as LOWEST_ARGUMENT."""
-    x = max(x, LOWEST_ARGUMENT)
+    """exp(x) for x from LOWEST_ARGUMENT to 0; lower arguments count as LOWEST_ARGUMENT, nan stays nan."""
+    x = LOWEST_ARGUMENT if x < LOWEST_ARGUMENT else x
     shifted = fma(x, ONE_OVER_LN2, MAGIC)
     k = shifted - MAGIC
     r = fma(-k, LN2_2, fma(-k, LN2_1, x))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nbkernel.kernels.carried import taken_over
 from nbkernel.kernels.constants import R_E_SQR
 from nbkernel.kernels.detector import absorbed_fraction, solid_angle
 from nbkernel.kernels.lattice import lattice_factor
@@ -87,14 +88,8 @@ class Total(NamedTuple):
 
 def start_of_pixel(plan, carried, spixel, fpixel, fpixels):
     """The Start of a pixel of a panel `fpixels` wide, from the run's Carried."""
-    number = spixel * fpixels + fpixel
-    return Start(
-        plan.interpolate and number <= carried.latch_pixel,
-        number == carried.first_pixel,
-        carried.axis,
-        carried.axis_next,
-        int(carried.axis_start[spixel, fpixel]) if len(carried.axis) > 1 else 0,
-    )
+    interpolate, first_of_run, axis_state = taken_over(plan, carried, spixel, fpixel, fpixels)
+    return Start(interpolate, first_of_run, carried.axis, carried.axis_next, int(axis_state))
 
 
 def engine_photons(plan, tile, spixel, fpixel, start):

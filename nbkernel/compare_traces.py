@@ -4,10 +4,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from .errors import InputError
 from .factors import name_factor
+from .quantity import Quantity
 
 PREFIX = re.compile(r"\s*TRACE(?:_\w+)?(?::\s*|\s+)(?=\S)")
 # loops of a pixel, outermost first
@@ -122,14 +122,6 @@ INPUTS = {
     ),
     "floatimage_accumulated": (("I_pixel_final",), "earlier contributions"),
 }
-
-
-class Quantity(NamedTuple):
-    """at: (loop, index) pairs of the block it stands in, outermost first; values: numbers."""
-
-    name: str
-    values: tuple
-    at: tuple
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def use_threads(threads):
 
 def render_exact(prepared, threads=None, tile_shape=None, on_pixels=None):
     """The image of a Prepared run with `--precision exact`: (slow, fast) float32 photons, the sum of the solid angles
-    of all sub-pixels (sr), and whether interpolation was switched off on the way.
+    of all sub-pixels (sr), and the run's Carried.
 
     tile_shape: (slow, fast) pixels; on_pixels: called with the number of pixels done after each band of tiles.
     """
@@ -57,4 +57,4 @@ def render_exact(prepared, threads=None, tile_shape=None, on_pixels=None):
             done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
             if on_pixels is not None:
                 on_pixels(done)
-    return image, omega_sum, carried.latch_pixel < wanted.size
+    return image, omega_sum, carried

@@ -8,13 +8,13 @@ from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 from nbkernel.kernels.jit import compilation_ahead
 
 from .errors import InputError
+from .interruptible import interruptible
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.png import png_bytes, preview_bytes
 from .io.smv import smv_header
 from .io.structure_factors import dump_pieces
 from .io.text import c_format
-from .interruptible import interruptible
 from .noise import poisson_image
 from .orientation import generator_seed
 from .prepare import prepare
@@ -24,7 +24,7 @@ from .quirks import warning
 from .render import render_exact
 from .statistics import image_statistics
 from .summary import summary_lines
-from .trace import check_pixel, require_in_image, survey_run, trace_pixel
+from .trace import check_pixel, require_in_image, trace_pixel
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_shape=None, progress=True):
@@ -82,10 +82,10 @@ def open_dump(files, experiment, warn):
 def render(prepared, outputs, say, warn, threads, tile_shape, progress):
     """The image (slow, fast) float32 and its Statistics; says the progress, single pixels and the solid angle."""
     on_pixels = ProgressLines(prepared.roi_flags, say) if progress else None
-    image, omega_sum, latched = interruptible(render_exact, prepared, threads, tile_shape, on_pixels)
-    if latched:
+    image, omega_sum, carried = interruptible(render_exact, prepared, threads, tile_shape, on_pixels)
+    if carried.latch_pixel < image.size:
         warn(warning("interpolation"))
-    show_pixels(prepared, outputs, image, say, warn, threads)
+    show_pixels(prepared, carried, outputs, image, say, warn)
     statistics = image_statistics(
         image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum
     )
@@ -94,12 +94,9 @@ def render(prepared, outputs, say, warn, threads, tile_shape, progress):
     return image, statistics
 
 
-def show_pixels(prepared, outputs, image, say, warn, threads):
+def show_pixels(prepared, carried, outputs, image, say, warn):
     """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
     differ."""
-    if not outputs.printout and outputs.trace_pixel is None:
-        return
-    carried = survey_run(prepared, threads)
     if outputs.printout:
         for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
             say(text)

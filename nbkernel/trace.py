@@ -4,7 +4,6 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,17 +27,10 @@ from .chain import (
 )
 from .errors import InputError, InternalError
 from .prepare import prepare
+from .quantity import Quantity
 from .quirks import warning
 from .render import ONE_CALLER, use_threads
 from .tiles import panel_tile
-
-
-class Quantity(NamedTuple):
-    """at: (loop, index) pairs of the loops around the quantity that have several turns, outermost first."""
-
-    name: str
-    values: tuple  # of numbers
-    at: tuple
 
 
 @dataclass(frozen=True)
