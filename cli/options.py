@@ -9,8 +9,9 @@ class Option(NamedTuple):
     help: str
 
 
+PRECISIONS = ("exact", "double", "mixed")
 OPTIONS = (
-    Option("--precision", "exact", "exact: nanoBragg.c's files, byte for byte"),
+    Option("--precision", "exact|double|mixed", "exact: nanoBragg.c's bytes; mixed: fastest [default double]"),
     Option("--device", "auto|cpu", "where to compute"),
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),

@@ -30,10 +30,11 @@ def run(argv):
     chosen, experiment, outputs, progress = read_command_line(argv)
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
 
-    # numba is imported only now that the arguments are known to be good
-    from nbkernel.simulate import simulate_to_files
+    # numpy and the compiler are imported only now that the arguments are known to be good
+    from nbkernel.simulate import Engine, simulate_to_files
 
-    simulate_to_files(experiment, outputs, say, warn, note, threads, tile_shape, progress)
+    engine = Engine(chosen.get("--precision", "double"), threads, tile_shape)
+    simulate_to_files(experiment, outputs, say, warn, note, engine, progress)
     return 0
 
 
@@ -61,9 +62,9 @@ def warn(line):
 
 
 def check_engine(chosen):
-    precision = chosen.get("--precision", "exact")
-    if precision != "exact":
-        raise InputError(f"--precision: {precision!r} is not there; need exact")
+    precision = chosen.get("--precision", "double")
+    if precision not in options.PRECISIONS:
+        raise InputError(f"--precision: {precision!r} is not there; need {' or '.join(options.PRECISIONS)}")
     device = chosen.get("--device", "auto")
     if device not in ("auto", "cpu"):
         raise InputError(f"--device: {device!r} is not there; need auto or cpu")

@@ -1,16 +1,21 @@
-"""From the float image to statistics, integers, bytes and noise, pixel by pixel in file order.
+"""From the float image to statistics, integers, bytes and noise, pixel by pixel in file order, for one thread.
 
 A region of interest is given by its first and last pixels: (fast first, fast last, slow first, slow last), inclusive.
+Sums go on from what their arrays hold: over the whole image in one sum, as the program does, or each row in its own, so
+that rows can be summed side by side.
 """
 
 import numpy as np
-from numba import prange
 
-from .jit import compiled
+from .ahead import Kernel
 from .random_deviates import poidev
+from .vector_loops import full_vector_width
+
+# elements of `sums` in image_sums
+TOTAL, SQUARES, COUNT, LARGEST, LARGEST_SLOW, LARGEST_FAST = range(6)
+NO_SUMS = (0.0, 0.0, 0.0, 0.0, -1.0, -1.0)
 
 
-@compiled(nogil=True)
 def wrapped_integer(value):
     """`value` truncated as x86-64 does it: through int32, where what does not fit becomes the most negative one."""
     if value > -2147483649.0 and value < 2147483648.0:
@@ -18,95 +23,105 @@ def wrapped_integer(value):
     return np.int32(-2147483648)
 
 
-@compiled(nogil=True)
+@Kernel
 def add_omegas(omegas, mask, slow_start, repeats, total):
-    """`total` plus every wanted pixel's solid angles, one after another; each counts `repeats` times."""
+    """Adds every wanted pixel's solid angles to total[0], one after another; each counts `repeats` times."""
+    summed = total[0]
     for row in range(omegas.shape[0]):
         for fpixel in range(omegas.shape[1]):
             if mask[slow_start + row, fpixel]:
                 for n in range(omegas.shape[2]):
                     for _ in range(repeats):
-                        total += omegas[row, fpixel, n]
-    return total
+                        summed += omegas[row, fpixel, n]
+    total[0] = summed
 
 
-@compiled(nogil=True)
-def image_sums(image, mask):
+@Kernel
+def image_sums(image, mask, sums, slow_start, slow_stop):
     """Sum, sum of squares, number of wanted pixels, and the largest value with its position (slow, fast).
 
-    Squares are float32 products; without a positive pixel the largest value is 0 at (-1, -1).
+    sums: (1, 6) or (slow, 6), begun with NO_SUMS. Squares are float32 products; without a positive pixel the largest value
+    is 0 at (-1, -1).
     """
-    total, squares, count = 0.0, 0.0, 0
-    max_I, max_slow, max_fast = 0.0, -1, -1
-    for spixel in range(image.shape[0]):
+    for spixel in range(slow_start, slow_stop):
+        row = sums[spixel if sums.shape[0] > 1 else 0]
+        total, squares, count, largest = row[TOTAL], row[SQUARES], row[COUNT], row[LARGEST]
         for fpixel in range(image.shape[1]):
             if mask[spixel, fpixel]:
                 value = image[spixel, fpixel]
-                if value > max_I:
-                    max_I, max_slow, max_fast = np.float64(value), spixel, fpixel
+                if value > largest:
+                    largest = np.float64(value)
+                    row[LARGEST_SLOW], row[LARGEST_FAST] = spixel, fpixel
                 total += value
                 squares += np.float32(value * value)
-                count += 1
-    return total, squares, count, max_I, max_slow, max_fast
+                count += 1.0
+        row[TOTAL], row[SQUARES], row[COUNT], row[LARGEST] = total, squares, count, largest
 
 
-@compiled(nogil=True)
-def squared_deviations(image, roi, mean):
-    """Sum of squared deviations from `mean` over the region of interest, and the number of pixels."""
-    total, count = 0.0, 0
-    for spixel in range(roi[2], roi[3] + 1):
+@Kernel
+def squared_deviations(image, roi, mean, sums, slow_start, slow_stop):
+    """Sums of squared deviations from `mean` over the region of interest; sums: (1,) or (slow,)."""
+    for spixel in range(max(slow_start, roi[2]), min(slow_stop, roi[3] + 1)):
+        row = spixel if sums.shape[0] > 1 else 0
+        total = sums[row]
         for fpixel in range(roi[0], roi[1] + 1):
             deviation = image[spixel, fpixel] - mean
             total += deviation * deviation
-            count += 1
-    return total, count
+        sums[row] = total
 
 
-@compiled(parallel=True, nogil=True)
-def scaled_counts(image, roi, scale, adc_offset, out):
+def within(value, top):
+    """`value` cut to 0 .. top; nan is 0."""
+    value = value if value > 0.0 else 0.0
+    return value if value < top else top
+
+
+def counts_of_row(values, scale, adc_offset, out):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        out[i] = np.int32(np.floor(np.float32(within(values[i] * scale + adc_offset, 65535.0) + 0.5)))
+
+
+@Kernel
+def scaled_counts(image, roi, scale, adc_offset, out, slow_start, slow_stop):
     """out (uint16): value * scale + adc_offset, clipped to 0..65535, rounded through float32; 0 outside the region."""
-    for spixel in prange(image.shape[0]):
-        for fpixel in range(image.shape[1]):
-            out[spixel, fpixel] = 0
-            if roi[2] <= spixel <= roi[3] and roi[0] <= fpixel <= roi[1]:
-                value = image[spixel, fpixel] * scale + adc_offset
-                if value > 65535.0:
-                    value = 65535.0
-                if value < 0.0:
-                    value = 0.0
-                out[spixel, fpixel] = wrapped_integer(np.floor(np.float32(value + 0.5)))
+    for spixel in range(slow_start, slow_stop):
+        out[spixel, :] = 0
+        if roi[2] <= spixel <= roi[3]:
+            counts_of_row(image[spixel, roi[0] : roi[1] + 1], scale, adc_offset, out[spixel, roi[0] : roi[1] + 1])
 
 
-@compiled(parallel=True, nogil=True)
-def scaled_bytes(image, roi, scale, out):
+def bytes_of_row(values, scale, out):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        value = values[i] * scale
+        out[i] = wrapped_integer(value if not value > 255.0 else 255.0)
+
+
+@Kernel
+def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
     """out (uint8): value * scale, clipped above at 255, truncated; 0 outside the region."""
-    for spixel in prange(image.shape[0]):
-        for fpixel in range(image.shape[1]):
-            out[spixel, fpixel] = 0
-            if roi[2] <= spixel <= roi[3] and roi[0] <= fpixel <= roi[1]:
-                value = image[spixel, fpixel] * scale
-                if value > 255.0:
-                    value = 255.0
-                out[spixel, fpixel] = wrapped_integer(value)
+    for spixel in range(slow_start, slow_stop):
+        out[spixel, :] = 0
+        if roi[2] <= spixel <= roi[3]:
+            bytes_of_row(image[spixel, roi[0] : roi[1] + 1], scale, out[spixel, roi[0] : roi[1] + 1])
 
 
-@compiled(nogil=True)
-def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, photons, out):
+@Kernel
+def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
     out (uint16): the deviate plus adc_offset, clipped above at 65535, truncated; 0 outside the region. The generator's
-    state goes on from row to row. Returns `photons` plus the photons of these rows, and the number of clipped pixels.
+    state goes on from row to row. Adds the photons of these rows to sums[0], the number of clipped pixels to sums[1].
     """
-    overloads = 0
     for row in range(image.shape[0]):
         for fpixel in range(image.shape[1]):
             out[row, fpixel] = 0
             if roi[2] <= first + row <= roi[3] and roi[0] <= fpixel <= roi[1]:
                 value = np.float64(poidev(image[row, fpixel], seed, shuffle, spare, memo))
-                photons += value
+                sums[0] += value
                 value += adc_offset
                 if value > 65535.0:
                     value = 65535.0
-                    overloads += 1
+                    sums[1] += 1.0
                 out[row, fpixel] = wrapped_integer(value)
-    return photons, overloads

@@ -7,7 +7,7 @@ the sum.
 
 import numpy as np
 
-from .sine import fma
+from .arithmetic import fma
 
 LN2_1, LN2_2 = 0.6931471805599453, 2.3190468138462996e-17
 ONE_OVER_LN2 = 1.4426950408889634
@@ -29,3 +29,19 @@ def exponential(x):
     s = fma(fma(fma(fma(fma(fma(fma(s, r, E6), r, E5), r, E4), r, E3), r, E2), r, 1.0), r, 1.0)
     two_to_k = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
     return s * two_to_k
+
+
+# 2^x on |x| <= 1/2: minimax polynomial (Remez' algorithm, relative error), lowest term first
+P0, P1, P2 = 0.9999999999997623, 0.6931471805465144, 0.2402265069888032
+P3, P4, P5 = 0.05550410939341089, 0.00961812854287041, 0.0013333452062791777
+P6, P7, P8 = 0.00015403851744514194, 1.530973729473456e-05, 1.317585882142459e-06
+POWER_OF_TWO_ERROR = 8e-13  # relative
+
+
+def power_of_two(x):
+    """2^x for x from -1022 to 1023; lower x count as -1022, nan stays nan."""
+    x = -1022.0 if x < -1022.0 else x
+    shifted = x + MAGIC
+    r = x - (shifted - MAGIC)
+    s = fma(fma(fma(fma(fma(fma(fma(fma(P8, r, P7), r, P6), r, P5), r, P4), r, P3), r, P2), r, P1), r, P0)
+    return s * np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)

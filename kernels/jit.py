@@ -1,33 +1,43 @@
-"""Makes the formula files known to numba, and compiles with this project's options.
+"""Makes the formula files known to numba, and compiles kernels with this project's options.
 
 `register_jitable` leaves a function as it is (bare Python calls it unchanged) and lets compiled code call it with the
-caller's own flags, on the CPU and under CUDA.
+caller's own flags, on the CPU and under CUDA. Imported only where something has to be compiled.
 """
 
-import hashlib
-import os
-from pathlib import Path
-
 import numba
+import numpy as np
+from llvmlite import binding
 from numba import types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, register_jitable
 
 from . import (
+    arithmetic,
     carried,
     certified,
+    cpu_images,
+    cpu_pixels,
     detector,
     exponential,
     lattice,
+    lowering,
     pixel,
     polarization,
     random_deviates,
+    row_geometry,
+    row_interpolation,
+    row_lattice,
+    row_phases,
+    row_steps,
+    rows,
     scattering,
     sine,
     structure_factor,
     vectors,
 )
+from .ahead import start_llvm
 
 FORMULA_FILES = (
+    arithmetic,
     vectors,
     detector,
     scattering,
@@ -37,77 +47,96 @@ FORMULA_FILES = (
     random_deviates,
     sine,
     exponential,
+    row_lattice,
+    row_steps,
+    row_phases,
+    row_interpolation,
     pixel,
+    row_geometry,
+    rows,
     carried,
     certified,
+    cpu_images,
+    cpu_pixels,
 )
+# inlined, because as a call a plan's hundred fields would go over the stack for every pixel; and not callable from Python,
+# which would take a third of the compilation
+OPTIONS = dict(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+REGISTERED = set(lowering.COMPILED_OTHERWISE)
 
 
 def register_formulas():
     for module in FORMULA_FILES:
         for value in list(vars(module).values()):
-            own = getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__")
-            if own and value is not sine.fma:
-                # as a call, a plan's hundred fields would go over the stack for every pixel
-                register_jitable(forceinline=True)(value)
+            if getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__"):
+                register(value)
 
 
-@intrinsic
-def fused_multiply_add(typing_context, a, b, c):
-    def generate(context, builder, signature, arguments):
-        return builder.fma(*arguments)
-
-    return types.float64(types.float64, types.float64, types.float64), generate
-
-
-@overload(sine.fma, jit_options={"forceinline": True})
-def compiled_fma(a, b, c):
-    return lambda a, b, c: fused_multiply_add(a, b, c)
+def register(function):
+    """Makes a function and those that it was built from known to numba."""
+    if function in REGISTERED:
+        return
+    REGISTERED.add(function)
+    register_jitable(**OPTIONS)(function)
+    register_parts(function)
 
 
-def cache_folder():
-    """Folder for compiled kernels, named by a hash of all that they depend on (numba's own check misses edits in
-    another file); None where no folder can be written."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        base = Path(os.environ["NUMBA_CACHE_DIR"])
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbkernel"
-    digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    folder = base / digest.hexdigest()[:16]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+def register_parts(function):
+    for cell in function.__closure__ or ():
+        if hasattr(cell.cell_contents, "__code__"):
+            register(cell.cell_contents)
 
 
-def compilation_ahead():
-    """A line on the compilation that a run without kernels in the cache begins with; None where they are there."""
-    if CACHE_FOLDER is None:
-        return "compiling, as in every run: no folder for compiled kernels can be written (NUMBA_CACHE_DIR names one)"
-    if not any(Path(CACHE_FOLDER).rglob("*.nbi")):
-        return "compiling, which only the first run does"
-    return None
+def type_of(value):
+    """numba's type of a kernel's argument, see `ahead.flatten`."""
+    if isinstance(value, np.ndarray):
+        return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
+    if isinstance(value, tuple):
+        fields = [type_of(field) for field in value]
+        return types.NamedTuple(fields, type(value)) if hasattr(value, "_fields") else types.Tuple(fields)
+    if isinstance(value, (bool, np.bool_)):
+        return types.boolean
+    return types.float64 if isinstance(value, (float, np.floating)) else types.int64
 
 
-def compiled(**options):
-    """Decorator: numba's njit with C's floating-point errors (inf and nan, no exceptions) and the project's cache.
+def compile_ahead(function, arguments):
+    """Machine code of function(*arguments) for this processor: the name of its symbol, and an object file's bytes.
 
-    No fastmath: the exact engine's bits depend on the order of operations.
+    The code takes the address of the arguments' words, see `ahead.Kernel`. No fastmath: bits depend on the order of
+    operations. Floating-point errors are C's (inf and nan, no exceptions).
     """
-
-    def decorate(function):
-        previous = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = CACHE_FOLDER or ""
-        try:
-            return numba.njit(error_model="numpy", cache=CACHE_FOLDER is not None, **options)(function)
-        finally:
-            numba.config.CACHE_DIR = previous
-
-    return decorate
+    symbol, assembly = optimised(function, arguments)
+    start_llvm()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),
+        features=numba.config.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
+        opt=3, jit=True, codemodel="jitdefault", reloc="default",
+    )  # fmt: skip
+    return symbol, machine.emit_object(binding.parse_assembly(assembly))
 
 
-CACHE_FOLDER = cache_folder()
+def optimised(function, arguments):
+    """Name and optimised LLVM assembly of the machine code that takes the arguments' words."""
+    register_parts(function)
+    call = register_jitable(**OPTIONS)(function)
+    kinds = types.Tuple([type_of(argument) for argument in arguments])
+
+    @intrinsic
+    def unpacked(typing_context, words):
+        def generate(context, builder, signature, values):
+            return lowering.unpack(context, builder, kinds, values[0], 0)[0]
+
+        return kinds(words), generate
+
+    def native(words):
+        result = call(*unpacked(words))
+        return 0 if result is None else result
+
+    options = dict(error_model="numpy", nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    signature = types.int64(types.CPointer(types.int64))
+    compiled = numba.njit(signature, **options)(native)
+    result = compiled.overloads[(types.CPointer(types.int64),)]
+    return result.fndesc.llvm_func_name, result.library.get_llvm_str()
+
+
 register_formulas()

@@ -108,3 +108,19 @@ class SquaredTable(NamedTuple):
     l_top: float
     h_stride: float
     k_stride: float
+    s_beyond: float  # 1/m: beyond this |scattering vector| all F_cell are 0; inf where default_F is not
+    # for mixed precision, over the largest: flat float32
+    F_squared_single: np.ndarray
+    largest: float
+    # the structure factors themselves, for interpolation: flat float64
+    F_flat: np.ndarray
+
+
+class Space(NamedTuple):
+    """Memory that one thread works in, for pieces of n pixels."""
+
+    work: np.ndarray  # (row_geometry.WORK, n) float64
+    phases: np.ndarray  # (row_phases.PHASE_WORK, n) int32
+    sums: np.ndarray  # (n,) float32, zeros between pieces
+    interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK) float64
+    corner: np.ndarray  # (row_interpolation.BLOCK,) int64

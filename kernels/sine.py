@@ -8,6 +8,8 @@ addition together stay below SINE_ERROR relative to the sine.
 
 import numpy as np
 
+from .arithmetic import fma
+
 PI_1, PI_2, PI_3 = 3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33
 ONE_OVER_PI = 0.3183098861837907
 S3, S5, S7, S9 = -0.16666666666666666, 0.008333333333333316, -0.00019841269841254492, 2.755731921903321e-06
@@ -16,11 +18,6 @@ S15, S17 = -7.643936294976748e-13, 2.7310219352648482e-15
 LARGEST_ARGUMENT = 2.0**27
 # two roundings in the reduction, half an ulp at the end, the polynomial's own where it weighs most (|r| = pi/2)
 SINE_ERROR = 7e-16
-
-
-def fma(a, b, c):
-    """a * b + c; compiled, with a single rounding."""
-    return a * b + c
 
 
 def reduced(x):
@@ -47,3 +44,35 @@ def sine_and_cosine_up_to_sign(x):
     r = reduced(x)
     half = reduced_sine(0.5 * r)
     return reduced_sine(r), fma(-2.0 * half, half, 1.0)
+
+
+# sin(pi x) = x P(x^2) on |x| <= 1/2: minimax polynomials in x^2 (Remez' algorithm, relative error), lowest term first.
+# Next to its zeros sin(pi x) keeps the relative precision of x: nothing has to be subtracted.
+A0, A1, A2 = 3.1415926535895973, -5.167712779977312, 2.5501640354193094
+A3, A4, A5, A6 = -0.5992644257354168, 0.08214473211270053, -0.0073637850186621424, 0.00044720028375837316
+SINPI_ERROR = 7e-14  # relative; float32 rounds one sum in a hundred thousand the other way than the exact value
+# cos(pi x) on |x| <= 1/2, absolute error
+B0, B1, B2, B3 = 0.9999999999999981, -4.934802200543689, 4.058712126333491, -1.3352627661864749
+B4, B5, B6, B7 = 0.23533058836701548, -0.02580653229173249, 0.0019278709713509035, -0.00010041751404618894
+COSPI_ERROR = 2.5e-15
+# sin(pi x) = x P(x^2) once more, for float32
+C0, C1, C2 = np.float32(3.1415926368954117), np.float32(-5.167709684799477), np.float32(2.5500697263299963)
+C3, C4 = np.float32(-0.5982421263420936), np.float32(0.07756038679079723)
+SINPI_SINGLE_ERROR = 4e-7
+
+
+def sinpi(x):
+    """sin(pi x) for |x| <= 1/2."""
+    t = x * x
+    return x * fma(fma(fma(fma(fma(fma(A6, t, A5), t, A4), t, A3), t, A2), t, A1), t, A0)
+
+
+def cospi(x):
+    """cos(pi x) for |x| <= 1/2."""
+    t = x * x
+    return fma(fma(fma(fma(fma(fma(fma(B7, t, B6), t, B5), t, B4), t, B3), t, B2), t, B1), t, B0)
+
+
+def sinpi_over_x(t):
+    """sin(pi x)/x as a float32, from t = x^2 as a float32, for |x| <= 1/2."""
+    return fma(fma(fma(fma(C4, t, C3), t, C2), t, C1), t, C0)

@@ -62,3 +62,10 @@ def F_bicubic(pk, pl, Fhkl, i, j, m):
 
 def F_cubic(pl, Fhkl, i, j, m):
     return lagrange(pl, Fhkl[i, j, m], Fhkl[i, j, m + 1], Fhkl[i, j, m + 2], Fhkl[i, j, m + 3])
+
+
+def lagrange_weights(x, flr):
+    """The four weights of cubic Lagrange interpolation at x on the nodes flr-1 .. flr+2."""
+    x0, x1, x2, x3 = x - (flr - 1.0), x - flr, x - (flr + 1.0), x - (flr + 2.0)
+    low, high = x0 * x1, x2 * x3
+    return (x1 * high * (-1 / 6), x0 * high * 0.5, low * x3 * -0.5, low * x2 * (1 / 6))

@@ -2,15 +2,14 @@
 
 import math
 
-import numpy as np
 from llvmlite import binding
 
 from nbkernel.kernels.certified import relative_error
 from nbkernel.kernels.constants import PI, ROUND, SQUARE
-from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.sine import LARGEST_ARGUMENT
 
-LARGEST_TABLE = 2**31 - 1
+from .precision import largest_index
+from .tables import LARGEST_TABLE, squared_table
 
 
 def certification(plan, carried):
@@ -38,22 +37,4 @@ def largest_sine_argument(plan):
     if plan.xtal_shape == ROUND:
         # at most half a cell from a whole index along each axis
         return PI * math.sqrt((plan.Na**2 + plan.Nb**2 + plan.Nc**2) * plan.fudge)
-    # no scattering vector is longer than 2 / lambda
-    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
-    largest_index = longest_cell * 2.0 / float(plan.source_lambda.min())
-    return PI * largest_index * max(plan.Na, plan.Nb, plan.Nc)
-
-
-def squared_table(plan):
-    """The plan's F_cell^2 with its border."""
-    if plan.Fhkl.size == 0:
-        return SquaredTable(np.array([plan.default_F * plan.default_F]), *[0.0] * 8)
-    padded = np.full([n + 2 for n in plan.Fhkl.shape], plan.default_F * plan.default_F)
-    padded[1:-1, 1:-1, 1:-1] = plan.Fhkl * plan.Fhkl
-    nh, nk, nl = padded.shape
-    return SquaredTable(
-        padded.reshape(-1),
-        plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
-        nh - 1.0, nk - 1.0, nl - 1.0,
-        float(nk * nl), float(nl),
-    )  # fmt: skip
+    return PI * largest_index(plan) * max(plan.Na, plan.Nb, plan.Nc)

@@ -1,5 +1,6 @@
 """A page of pictures for two images. Imports matplotlib, the extra `plot`, when called."""
 
+import io
 import textwrap
 
 import numpy as np
@@ -23,10 +24,12 @@ def write_plot(path, pair, numbers, names):
     from matplotlib.figure import Figure
 
     with OutputFiles() as files:
-        file = files.open("--png", path)
+        files.open("--png", path)
         figure = Figure(figsize=(15, 9), layout="compressed")
         draw(figure.subplots(2, 3), figure, pair, numbers, names)
-        figure.savefig(file, format="png", dpi=110)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=110)
+        files.write("--png", picture.getbuffer())
         files.commit()
 
 

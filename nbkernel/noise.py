@@ -14,11 +14,8 @@ def poisson_image(image, roi, adc_offset, seed, shuffle, out):
     """
     spare = np.zeros(2, np.float32)
     memo = np.array([-1, 0, 0, 0], np.float32)
-    photons, overloads = 0.0, 0
+    sums = np.zeros(2)
     for first in range(0, image.shape[0], ROWS_AT_A_TIME):
         rows = slice(first, first + ROWS_AT_A_TIME)
-        photons, clipped = noise_rows(
-            image[rows], roi, first, adc_offset, seed, shuffle, spare, memo, photons, out[rows]
-        )
-        overloads += clipped
-    return photons, overloads
+        noise_rows(image[rows], roi, first, adc_offset, seed, shuffle, spare, memo, sums, out[rows])
+    return float(sums[0]), int(sums[1])

@@ -1,60 +1,147 @@
-"""Rendering on the CPU's threads: tiles in file order, statistics gathered on the way."""
+"""Rendering on the CPU's threads, tile by tile in file order."""
 
-import threading
-
-import numba
 import numpy as np
 
+from nbkernel.kernels.certified import WORK as CERTIFIED_WORK
 from nbkernel.kernels.cpu_images import add_omegas
-from nbkernel.kernels.cpu_tiles import render_tile, render_tile_certified
+from nbkernel.kernels.cpu_pixels import render_nan_rows, render_rows_certified, render_rows_exactly
+from nbkernel.kernels.cpu_rows import RENDER_ROWS, solid_angle_rows
+from nbkernel.kernels.plan import Space
+from nbkernel.kernels.row_geometry import WORK
+from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK
+from nbkernel.kernels.row_phases import PHASE_WORK
 
 from .carried import survey
 from .certify import certification
+from .errors import InputError
+from .precision import as_program, in_float32
+from .tables import LARGEST_TABLE, squared_table
+from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile
 
-# numba's thread pool takes one caller at a time
-ONE_CALLER = threading.Lock()
+# pixels of one row that are worked on side by side: whole vectors, and within the first cache
+PIECE, VECTOR = 512, 32
+CERTIFIED_PIECE = 128
 
 
-def use_threads(threads):
-    """Sets the number of threads for what follows; None means all cores."""
-    most = numba.config.NUMBA_NUM_THREADS
-    numba.set_num_threads(most if threads is None else min(threads, most))
-    # small helpings keep threads busy where work is uneven (masks, dmin, empty parts of the table)
-    numba.set_parallel_chunksize(4)
+def render(prepared, precision="double", threads=None, tile_shape=None, on_pixels=None):
+    """The image of a Prepared run: (slow, fast) float32 photons, the sum of the solid angles of all sub-pixels (sr), and
+    the run's Carried.
 
-
-def render_exact(prepared, threads=None, tile_shape=None, on_pixels=None):
-    """The image of a Prepared run with `--precision exact`: (slow, fast) float32 photons, the sum of the solid angles
-    of all sub-pixels (sr), and the run's Carried.
-
-    tile_shape: (slow, fast) pixels; on_pixels: called with the number of pixels done after each band of tiles.
+    precision: exact, double or mixed, see `precision.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with
+    the number of pixels done after each band of tiles. Raises InputError for a table too large for the precision.
     """
-    with ONE_CALLER:
-        use_threads(threads)
-        plan, wanted = prepared.plan, prepared.wanted
-        whole = panel_tile(prepared.detector)
-        carried = survey(plan, whole, wanted, prepared.detector.polar_vector)
-        certain = certification(plan, carried)
-        subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-        omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
-        if tile_shape is None:
-            steps_per_pixel = plan.steps * plan.detector_thicksteps
-            tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, omegas_per_pixel)
-        image = np.zeros(wanted.shape, np.float32)
-        omega_sum, done = 0.0, 0
-        for band in bands(whole, tile_shape, wanted):
-            slow_start = min(tile.slow_start for tile in band)
-            slow_stop = max(tile.slow_stop for tile in band)
-            omegas = np.empty((slow_stop - slow_start, wanted.shape[1], omegas_per_pixel))
-            for tile in band:
-                tile_omegas = omegas[tile.slow_start - slow_start :]
-                if certain is None:
-                    render_tile(plan, carried, tile, wanted, image, tile_omegas)
-                else:
-                    render_tile_certified(plan, carried, tile, *certain, wanted, image, tile_omegas)
-            omega_sum = add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
-            done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
-            if on_pixels is not None:
-                on_pixels(done)
+    threads = thread_count(threads)
+    carried = survey(
+        prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
+        every_axis=precision == "exact",
+    )  # fmt: skip
+    if precision == "exact":
+        image, omega_sum = render_exact(prepared, carried, threads, tile_shape, on_pixels)
+    else:
+        image, omega_sum = render_rows(prepared, carried, precision, threads, tile_shape, on_pixels)
     return image, omega_sum, carried
+
+
+def render_exact(prepared, carried, threads, tile_shape, on_pixels):
+    """Image and sum of solid angles by the program's own operations, or the vectorised way where that is certain."""
+    plan, wanted = prepared.plan, prepared.wanted
+    whole = panel_tile(prepared.detector)
+    certain = certification(plan, carried)
+    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
+    omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
+    if tile_shape is None:
+        steps_per_pixel = plan.steps * plan.detector_thicksteps
+        tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, omegas_per_pixel)
+    image = np.zeros(wanted.shape, np.float32)
+    omega_sum, done = np.zeros(1), 0
+    for band in bands(whole, tile_shape, wanted):
+        slow_start = min(tile.slow_start for tile in band)
+        slow_stop = max(tile.slow_stop for tile in band)
+        omegas = np.empty((slow_stop - slow_start, wanted.shape[1], omegas_per_pixel))
+        for tile in band:
+            exact_tile(plan, carried, tile, certain, wanted, image, omegas[tile.slow_start - slow_start :], threads)
+        add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
+        done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
+        if on_pixels is not None:
+            on_pixels(done)
+    return image, float(omega_sum[0])
+
+
+def exact_tile(plan, carried, tile, certain, wanted, image, omegas, threads):
+    """Fills the tile's part of the image and of omegas (rows from the tile's first on)."""
+    size = min(CERTIFIED_PIECE, tile.fast_stop - tile.fast_start)
+
+    def exactly(memory, start, stop):
+        return render_rows_exactly(plan, carried, tile, wanted, image, omegas, start, stop)
+
+    def certified(memory, start, stop):
+        return render_rows_certified(plan, carried, tile, *certain, wanted, image, omegas, *memory, start, stop)
+
+    if certain is None:
+        share_rows(exactly, tile.slow_start, tile.slow_stop, threads)
+    else:
+        share_rows(
+            certified, tile.slow_start, tile.slow_stop, threads,
+            lambda: (np.empty((CERTIFIED_WORK, size)), np.empty(size, np.int32)),
+        )  # fmt: skip
+
+
+def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
+    """Image and sum of solid angles in precision double or mixed."""
+    plan, wanted = prepared.plan, prepared.wanted
+    whole = panel_tile(prepared.detector)
+    if plan.Fhkl.size > LARGEST_TABLE // 8:
+        raise InputError(
+            f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
+            "give --precision exact"
+        )
+    single = precision == "mixed" and in_float32(plan)
+    kernel = RENDER_ROWS[single, as_program(plan, single, whole.curved_detector)]
+    table = squared_table(plan, single)
+    if tile_shape is None:
+        tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
+    image = np.zeros(wanted.shape, np.float32)
+    done = 0
+    for band in bands(whole, tile_shape, wanted):
+        for tile in band:
+            fill_tile(kernel, plan, carried, tile, table, wanted, image, threads)
+        done += sum(int(np.count_nonzero(wanted[t.slow_start : t.slow_stop, t.fast_start : t.fast_stop])) for t in band)
+        if on_pixels is not None:
+            on_pixels(done)
+    return image, solid_angle_sum(plan, whole, wanted, threads)
+
+
+def fill_tile(kernel, plan, carried, tile, table, wanted, image, threads):
+    def rows(space, start, stop):
+        return kernel(plan, carried, tile, table, wanted, image, space, start, stop)
+
+    width = tile.fast_stop - tile.fast_start
+    if share_rows(rows, tile.slow_start, tile.slow_stop, threads, lambda: new_space(width)) == 0:
+        return
+
+    def left_over(omega, start, stop):
+        return render_nan_rows(plan, carried, tile, wanted, image, omega, start, stop)
+
+    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
+    share_rows(left_over, tile.slow_start, tile.slow_stop, threads, lambda: np.empty(subpixels))
+
+
+def solid_angle_sum(plan, whole, wanted, threads):
+    sums = np.zeros(wanted.shape[0])
+
+    def rows(space, start, stop):
+        return solid_angle_rows(plan, whole, wanted, sums, space, start, stop)
+
+    share_rows(rows, 0, wanted.shape[0], threads, lambda: new_space(wanted.shape[1]))
+    return float(sums.sum())
+
+
+def new_space(width):
+    """Space for rows of so many pixels: pieces of equal size that leave few lanes idle."""
+    pieces = -(-width // PIECE)
+    size = -(-width // (pieces * VECTOR)) * VECTOR
+    return Space(
+        np.empty((WORK, size)), np.empty((PHASE_WORK, size), np.int32), np.zeros(size, np.float32),
+        np.empty((INTERPOLATION_WORK, BLOCK)), np.empty(BLOCK, np.int64),
+    )  # fmt: skip

@@ -1,11 +1,12 @@
 """One run from Experiment to files, as `nbkernel simulate` does it."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
+from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
-from nbkernel.kernels.jit import compilation_ahead
 
 from .errors import InputError
 from .interruptible import interruptible
@@ -21,14 +22,25 @@ from .prepare import prepare
 from .printout import Printout
 from .progress import ProgressLines
 from .quirks import warning
-from .render import render_exact
+from .render import render
 from .statistics import image_statistics
 from .summary import summary_lines
-from .trace import check_pixel, require_in_image, trace_pixel
+from .threads import share_rows, thread_count
+from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 
 
-def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_shape=None, progress=True):
-    """Renders an Experiment with `--precision exact` and writes its files, all or none.
+@dataclass(frozen=True)
+class Engine:
+    """How to compute. precision: see `precision.PRECISIONS`; threads: None for all cores; tile_shape: (slow, fast) pixels,
+    None for a good one."""
+
+    precision: str = "double"
+    threads: int | None = None
+    tile_shape: tuple | None = None
+
+
+def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=True):
+    """Renders an Experiment by an Engine and writes its files, all or none.
 
     say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for
     unusable input.
@@ -44,12 +56,18 @@ def simulate_to_files(experiment, outputs, say, warn, note, threads=None, tile_s
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
-        if (line := compilation_ahead()) is not None:
-            note(line)
-        image, statistics = render(prepared, outputs, say, warn, threads, tile_shape, progress)
+        CACHE.say = note
+        image, omega_sum = make_image(prepared, outputs, say, warn, engine, progress)
+        files.write_meanwhile("-floatfile", image)
+        statistics = image_statistics(
+            image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum,
+            None if engine.precision == "exact" else thread_count(engine.threads),
+        )  # fmt: skip
+        say("")
+        say(statistics.solid_angle_line())
         say(statistics.max_line())
         say(statistics.mean_line())
-        write_images(files, prepared, outputs, image, statistics, now, say)
+        write_images(files, prepared, outputs, image, statistics, now, say, thread_count(engine.threads))
         if makes_dump:
             files.write("-dump", *dump_pieces(prepared.reflections))
         files.commit()
@@ -79,22 +97,19 @@ def open_dump(files, experiment, warn):
     return True
 
 
-def render(prepared, outputs, say, warn, threads, tile_shape, progress):
-    """The image (slow, fast) float32 and its Statistics; says the progress, single pixels and the solid angle."""
+def make_image(prepared, outputs, say, warn, engine, progress):
+    """The image (slow, fast) float32 and the sum of its solid angles; says the progress and single pixels."""
     on_pixels = ProgressLines(prepared.roi_flags, say) if progress else None
-    image, omega_sum, carried = interruptible(render_exact, prepared, threads, tile_shape, on_pixels)
+    image, omega_sum, carried = interruptible(
+        render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
+    )
     if carried.latch_pixel < image.size:
         warn(warning("interpolation"))
-    show_pixels(prepared, carried, outputs, image, say, warn)
-    statistics = image_statistics(
-        image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum
-    )
-    say("")
-    say(statistics.solid_angle_line())
-    return image, statistics
+    show_pixels(prepared, carried, outputs, image, say, warn, engine.precision)
+    return image, omega_sum
 
 
-def show_pixels(prepared, carried, outputs, image, say, warn):
+def show_pixels(prepared, carried, outputs, image, say, warn, precision):
     """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
     differ."""
     if outputs.printout:
@@ -108,7 +123,9 @@ def show_pixels(prepared, carried, outputs, image, say, warn):
         if trace.stopped:
             warn(trace.stopped)
         else:
-            require_in_image(trace, image)
+            # the trace has the program's own operations
+            exact = image if precision == "exact" else render_one_pixel(prepared, carried, fpixel, spixel)
+            require_in_image(trace, exact)
 
 
 def printouts(printout, pixel, warn):
@@ -123,19 +140,17 @@ def printouts(printout, pixel, warn):
     return filter(None, [printout.one_text(*pixel, warn)])
 
 
-def write_images(files, prepared, outputs, image, statistics, now, say):
+def write_images(files, prepared, outputs, image, statistics, now, say, threads):
     """Fills the opened files from the float image; says the scales and the photons."""
     header = smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc)
     roi = prepared.roi
-    files.write("-floatfile", image)
-
     scale = outputs.scale
     if scale <= 0.0:
         scale = 55000.0 / statistics.max_I if statistics.max_I > 0.0 else 1.0
     say(c_format("intfile_scale = %g", scale))
     counts = np.empty(image.shape, np.uint16)
-    scaled_counts(image, roi, scale, float(outputs.adc), counts)
-    files.write("-intfile", header, counts)
+    in_rows(threads, scaled_counts, image, roi, scale, float(outputs.adc), counts)
+    files.write_meanwhile("-intfile", header, counts)
 
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale
@@ -143,15 +158,21 @@ def write_images(files, prepared, outputs, image, statistics, now, say):
             pgmscale = 250.0 / (5.0 * statistics.rmsd) if statistics.rmsd > 0.0 else scale
         say(c_format("pgm_scale = %g", pgmscale))
         grey = np.empty(image.shape, np.uint8)
-        scaled_bytes(image, roi, pgmscale, grey)
+        in_rows(threads, scaled_bytes, image, roi, pgmscale, grey)
         files.write("-pgmfile", pgm_header(image.shape[1], image.shape[0], pgmscale), grey)
         del grey
 
     if outputs.noisefile is not None:
         seed = generator_seed(now if outputs.seed is None else outputs.seed)
-        photons, overloads = poisson_image(image, roi, float(outputs.adc), seed, prepared.shuffle, counts)
+        noisy = np.empty(image.shape, np.uint16)
+        photons, overloads = poisson_image(image, roi, float(outputs.adc), seed, prepared.shuffle, noisy)
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
-        files.write("-noisefile", header, counts)
+        files.write("-noisefile", header, noisy)
 
     if outputs.preview is not None:
         files.write("--preview", png_bytes(preview_bytes(image)))
+
+
+def in_rows(threads, kernel, image, *arguments):
+    """kernel(image, *arguments, start, stop) for all rows, on threads."""
+    share_rows(lambda memory, start, stop: kernel(image, *arguments, start, stop), 0, image.shape[0], threads)

@@ -3,10 +3,23 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from nbkernel.kernels.constants import PI
-from nbkernel.kernels.cpu_images import image_sums, squared_deviations
+from nbkernel.kernels.cpu_images import (
+    COUNT,
+    LARGEST,
+    LARGEST_FAST,
+    LARGEST_SLOW,
+    NO_SUMS,
+    SQUARES,
+    TOTAL,
+    image_sums,
+    squared_deviations,
+)
 
 from .io.text import c_format
+from .threads import share_rows
 
 
 @dataclass(frozen=True)
@@ -35,13 +48,17 @@ class Statistics:
         return c_format("mean= %g rms= %g rmsd= %g", self.mean, self.rms, self.rmsd)
 
 
-def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum):
-    """Statistics of a float32 image (slow, fast); omega_sum: all sub-pixels' solid angles (sr)."""
-    total, squares, count, max_I, spixel, fpixel = image_sums(image, wanted)
+def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=None):
+    """Statistics of a float32 image (slow, fast); omega_sum: all sub-pixels' solid angles (sr).
+
+    threads: None sums pixel after pixel as the program does; a number sums rows side by side, then the rows.
+    """
+    total, squares, count, max_I, spixel, fpixel = sums_of_image(image, wanted, threads)
     mean = total / max(count, 1)
     # a single pixel counts as two, so that there is something to divide by
     rms = math.sqrt(squares / (max(count, 2) - 1))
-    deviations, count = squared_deviations(image, roi, mean)
+    deviations = sum_of_deviations(image, roi, mean, threads)
+    count = (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
     rmsd = math.sqrt(deviations / (max(count, 2) - 1))
     subpixel_size = pixel_size / plan.oversample
 
@@ -53,3 +70,27 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum):
     return Statistics(
         max_I, last_subpixel(fpixel), last_subpixel(spixel), mean, rms, rmsd, omega_sum / plan.steps
     )
+
+
+def sums_of_image(image, wanted, threads):
+    """Sum, sum of squares, number of wanted pixels, the largest value, its slow and fast position."""
+    rows = image.shape[0]
+    sums = np.array([NO_SUMS] * (rows if threads else 1))
+
+    def add(memory, start, stop):
+        return image_sums(image, wanted, sums, start, stop)
+
+    share_rows(add, 0, rows, threads or 1)
+    best = sums[sums[:, LARGEST].argmax()]
+    total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
+    return total, squares, int(count), float(best[LARGEST]), int(best[LARGEST_SLOW]), int(best[LARGEST_FAST])
+
+
+def sum_of_deviations(image, roi, mean, threads):
+    sums = np.zeros(image.shape[0] if threads else 1)
+
+    def add(memory, start, stop):
+        return squared_deviations(image, roi, mean, sums, start, stop)
+
+    share_rows(add, 0, image.shape[0], threads or 1)
+    return float(sums.sum())

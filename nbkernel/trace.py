@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbkernel.kernels.constants import PI, R_E_SQR, SQUARE
-from nbkernel.kernels.cpu_tiles import render_tile
+from nbkernel.kernels.cpu_pixels import render_rows_exactly
 from nbkernel.kernels.lattice import sincg
 from nbkernel.kernels.vectors import cross_product, dot_product, vector_scale
 
@@ -29,7 +29,7 @@ from .errors import InputError, InternalError
 from .prepare import prepare
 from .quantity import Quantity
 from .quirks import warning
-from .render import ONE_CALLER, use_threads
+from .threads import thread_count
 from .tiles import panel_tile
 
 
@@ -99,8 +99,7 @@ def render_one_pixel(prepared, carried, fpixel, spixel):
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     image = np.zeros(prepared.wanted.shape, np.float32)
     omegas = np.empty((1, prepared.wanted.shape[1], subpixels if plan.oversample_omega else 1))
-    with ONE_CALLER:
-        render_tile(plan, carried, tile, prepared.wanted, image, omegas)
+    render_rows_exactly(plan, carried, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
     return image
 
 
@@ -118,11 +117,10 @@ def check_pixel(flag, prepared, fpixel, spixel):
 
 def survey_run(prepared, threads=None):
     """The Carried of a Prepared run."""
-    with ONE_CALLER:
-        use_threads(threads)
-        return survey(
-            prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector
-        )
+    return survey(
+        prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector,
+        thread_count(threads), every_axis=True,
+    )  # fmt: skip
 
 
 def trace_pixel(prepared, carried, fpixel, spixel, all_steps=False):

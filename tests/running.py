@@ -32,7 +32,13 @@ class Run:
 
 
 def simulate(command, *more):
-    """Runs `nbkernel simulate` in the current folder. command: arguments in one text; more: single arguments."""
+    """Runs `nbkernel simulate` in the current folder. command: arguments in one text; more: single arguments.
+
+    By the program's own operations unless a --precision is given: most tests are about what it does.
+    """
+    arguments = [*command.split(), *(str(argument) for argument in more)]
+    if arguments and "--precision" not in arguments:
+        arguments += ["--precision", "exact"]
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.redirect_stdout(out),
@@ -40,7 +46,7 @@ def simulate(command, *more):
         warnings.catch_warnings(record=True) as pythons,
     ):
         warnings.simplefilter("default")
-        status = main(["simulate", *command.split(), *(str(argument) for argument in more)])
+        status = main(["simulate", *arguments])
     # what Python itself would have shown the user
     shown = [str(w.message) for w in pythons if not issubclass(w.category, (DeprecationWarning, ResourceWarning))]
     return Run(status, out.getvalue(), err.getvalue() + "".join(f"{text}\n" for text in shown))

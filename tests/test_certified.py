@@ -14,7 +14,7 @@ from nbkernel.kernels.constants import PI
 from nbkernel.kernels.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
 from nbkernel.kernels.sine import LARGEST_ARGUMENT, SINE_ERROR, sine_up_to_sign
 from nbkernel.prepare import prepare
-from nbkernel.render import render_exact
+from nbkernel.render import render
 
 CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixels 48 -pixel 1.2 -fluence 1e24"
 
@@ -106,9 +106,9 @@ RUNS = [
 @pytest.mark.parametrize("flags", RUNS)
 def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
     run = prepared(flags)
-    fast, fast_omega, _ = render_exact(run)
+    fast, fast_omega, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried: None)
-    plain, plain_omega, _ = render_exact(run)
+    plain, plain_omega, _ = render(run, "exact")
     assert fast.tobytes() == plain.tobytes()
     assert fast_omega == plain_omega
 
@@ -117,10 +117,10 @@ def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
     monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried: None)
-    plain, _, _ = render_exact(run)
+    plain, _, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.certify, "relative_error", lambda terms: error)
     monkeypatch.setattr(nbkernel.render, "certification", certification)
-    doubtful, _, _ = render_exact(run)
+    doubtful, _, _ = render(run, "exact")
     assert doubtful.tobytes() == plain.tobytes()
 
 
@@ -145,5 +145,5 @@ def test_only_runs_with_a_known_error_are_vectorised(flags, qualifies, monkeypat
         return seen[-1]
 
     monkeypatch.setattr(nbkernel.render, "certification", spy)
-    render_exact(prepared(f"{CELL} -detpixels 4 -oversample 1 -default_F 100 {flags}"))
+    render(prepared(f"{CELL} -detpixels 4 -oversample 1 -default_F 100 {flags}"), "exact")
     assert (seen[0] is not None) == qualifies

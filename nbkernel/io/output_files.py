@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import tempfile
+import threading
 from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
@@ -28,12 +29,15 @@ class OutputFiles:
 
     def __init__(self, inputs=()):
         self.places = {}
+        self.writers = []  # (thread, its error or None in a list)
         self.inputs = {os.path.realpath(path) for path in inputs}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
+        for thread, _ in self.writers:
+            thread.join()
         for place in self.places.values():
             try:
                 place.file.close()
@@ -74,8 +78,26 @@ class OutputFiles:
             for piece in pieces:
                 self.places[flag].file.write(piece)
 
+    def write_meanwhile(self, flag, *pieces):
+        """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until then."""
+        errors = []
+
+        def work():
+            try:
+                self.write(flag, *pieces)
+            except InputError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        self.writers.append((thread, errors))
+        thread.start()
+
     def commit(self):
         """Puts every file in its place. Raises InputError where the disk does not take them."""
+        for thread, errors in self.writers:
+            thread.join()
+            if errors:
+                raise errors[0]
         # first everything that can fail for want of space, then the renaming
         for flag, place in self.places.items():
             with self.errors_named(flag, place.shown):

@@ -1,0 +1,171 @@
+"""LLVM forms of the few functions that are not compiled from their Python text: fused operations, what a vectorised
+loop tells the compiler (`vector_loops`), and a kernel's arguments."""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import lower_builtin, type_callable
+
+from . import arithmetic, vector_loops
+
+COMPILED_OTHERWISE = (
+    arithmetic.fma,
+    vector_loops.add_four,
+    vector_loops.add_four_of_table,
+    vector_loops.full_vector_width,
+    vector_loops.load,
+    vector_loops.look_up,
+    vector_loops.store,
+)
+FOUR = types.UniTuple(types.float64, 4)
+FOUR_LANES = ir.VectorType(ir.DoubleType(), 4)
+WORD = ir.IntType(64)
+
+
+@type_callable(arithmetic.fma)
+def type_fma(context):
+    def typer(a, b, c):
+        return types.float32 if a == b == c == types.float32 else types.float64
+
+    return typer
+
+
+@lower_builtin(arithmetic.fma, types.Number, types.Number, types.Number)
+def compile_fma(context, builder, signature, arguments):
+    wide = signature.return_type
+    return builder.fma(*(context.cast(builder, a, kind, wide) for a, kind in zip(arguments, signature.args, strict=True)))
+
+
+@type_callable(vector_loops.full_vector_width)
+def type_full_vector_width(context):
+    return lambda: types.void
+
+
+@lower_builtin(vector_loops.full_vector_width)
+def compile_full_vector_width(context, builder, signature, arguments):
+    # llvmlite's own `add` takes only attributes without a value
+    set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+    return context.get_dummy_value()
+
+
+def table_scope(module):
+    """The memory of tables, for LLVM's alias analysis."""
+    domain = module.add_metadata([ir.MetaDataString(module, "nbkernel")])
+    return module.add_metadata([module.add_metadata([ir.MetaDataString(module, "table"), domain])])
+
+
+def element_address(context, builder, array_type, array, position_type, position):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [context.cast(builder, position, position_type, types.int64)])
+
+
+@type_callable(vector_loops.load)
+def type_load(context):
+    return lambda array, i: array.dtype
+
+
+@lower_builtin(vector_loops.load, types.Array, types.Integer)
+def compile_load(context, builder, signature, arguments):
+    (array_type, i_type), (array, i) = signature.args, arguments
+    loaded = builder.load(element_address(context, builder, array_type, array, i_type, i))
+    loaded.set_metadata("noalias", table_scope(builder.module))
+    return loaded
+
+
+@type_callable(vector_loops.look_up)
+def type_look_up(context):
+    return lambda table, position: table.dtype
+
+
+@lower_builtin(vector_loops.look_up, types.Array, types.Integer)
+def compile_look_up(context, builder, signature, arguments):
+    (table_type, position_type), (table, position) = signature.args, arguments
+    loaded = builder.load(element_address(context, builder, table_type, table, position_type, position))
+    loaded.set_metadata("alias.scope", table_scope(builder.module))
+    return loaded
+
+
+@type_callable(vector_loops.store)
+def type_store(context):
+    return lambda array, i, value: types.void
+
+
+@lower_builtin(vector_loops.store, types.Array, types.Integer, types.Number)
+def compile_store(context, builder, signature, arguments):
+    (array_type, i_type, value_type), (array, i, value) = signature.args, arguments
+    value = context.cast(builder, value, value_type, array_type.dtype)
+    stored = builder.store(value, element_address(context, builder, array_type, array, i_type, i))
+    stored.set_metadata("noalias", table_scope(builder.module))
+    return context.get_dummy_value()
+
+
+def four_lanes(builder, values):
+    """Vector of four numbers, which LLVM takes apart again only where it must."""
+    lanes = ir.Constant(FOUR_LANES, ir.Undefined)
+    for m, value in enumerate(values):
+        lanes = builder.insert_element(lanes, value, ir.Constant(ir.IntType(32), m))
+    return lanes
+
+
+def add_product(context, builder, sums, weight, factors):
+    """The 4-tuple `sums` plus a number times a vector of four."""
+    vector_fma = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(FOUR_LANES, [FOUR_LANES] * 3), "llvm.fma.v4f64"
+    )
+    sums = four_lanes(builder, [builder.extract_value(sums, m) for m in range(4)])
+    sums = builder.call(vector_fma, [four_lanes(builder, [weight] * 4), factors, sums])
+    lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), m)) for m in range(4)]
+    return context.make_tuple(builder, FOUR, lanes)
+
+
+@type_callable(vector_loops.add_four)
+def type_add_four(context):
+    return lambda sums, weight, four: FOUR
+
+
+@lower_builtin(vector_loops.add_four, types.UniTuple, types.Float, types.UniTuple)
+def compile_add_four(context, builder, signature, arguments):
+    sums, weight, four = arguments
+    factors = four_lanes(builder, [builder.extract_value(four, m) for m in range(4)])
+    return add_product(context, builder, sums, weight, factors)
+
+
+@type_callable(vector_loops.add_four_of_table)
+def type_add_four_of_table(context):
+    return lambda sums, weight, table, position: FOUR
+
+
+@lower_builtin(vector_loops.add_four_of_table, types.UniTuple, types.Float, types.Array, types.Integer)
+def compile_add_four_of_table(context, builder, signature, arguments):
+    (_, _, table_type, position_type), (sums, weight, table, position) = signature.args, arguments
+    address = element_address(context, builder, table_type, table, position_type, position)
+    neighbours = builder.load(builder.bitcast(address, FOUR_LANES.as_pointer()), align=8)
+    return add_product(context, builder, sums, weight, neighbours)
+
+
+def unpack(context, builder, kind, words, at):
+    """Value of a numba type from the words that `ahead.flatten` made of it, and the place of the next word."""
+
+    def word(place):
+        return builder.load(builder.gep(words, [ir.Constant(WORD, place)]))
+
+    if isinstance(kind, types.BaseTuple):
+        values = []
+        for field in kind.types:
+            value, at = unpack(context, builder, field, words, at)
+            values.append(value)
+        return context.make_tuple(builder, kind, values), at
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder)
+        array.meminfo = array.parent = ir.Constant(ir.IntType(8).as_pointer(), None)
+        array.nitems, array.itemsize = word(at + 2), word(at + 3)
+        array.data = builder.inttoptr(word(at + 4), array.data.type)
+        array.shape = cgutils.pack_array(builder, [word(at + 5 + axis) for axis in range(kind.ndim)])
+        array.strides = cgutils.pack_array(builder, [word(at + 5 + kind.ndim + axis) for axis in range(kind.ndim)])
+        return array._getvalue(), at + 5 + 2 * kind.ndim
+    value = word(at)
+    if kind == types.float64:
+        value = builder.bitcast(value, ir.DoubleType())
+    elif kind == types.boolean:
+        value = builder.icmp_unsigned("!=", value, ir.Constant(WORD, 0))
+    return value, at + 1

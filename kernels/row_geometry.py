@@ -1,0 +1,160 @@
+"""What pixels side by side see of the sample: directions, solid angle, absorption, polarisation, resolution.
+
+A piece of a row is described in one of two ways (see `row_steps`): along the row, by Fdet and 1/airpath, from which every
+product with the diffracted direction follows in two fused operations; or by unit vectors in the program's own operations.
+`work` holds one row of float64 per quantity, one element per pixel.
+"""
+
+import math
+
+from .arithmetic import fma, inverse_square_root
+from .detector import pixel_position
+from .exponential import LOWEST_ARGUMENT, exponential
+from .pixel import as_vector, subpixel_position, vector_at
+from .row_steps import index_along_row, index_as_program
+from .scattering import beyond_dmin, scattering_vector
+from .vector_loops import full_vector_width, load, store
+from .vectors import cross_product, dot_product, magnitude, unitize, vector_scale
+
+# rows of `work`
+FDET, INVERSE_AIRPATH, X, Y, Z, SX, SY, SZ = range(8)
+OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE = range(8, 18)
+WORK = 18
+
+
+def row_origin(plan, tile, spixel, subS, Odet):
+    """Position (m) of Fdet = 0 in this row of sub-pixels."""
+    subpixel_size = tile.pixel_size / plan.oversample
+    Sdet = subpixel_size * (spixel * plan.oversample + subS) + subpixel_size / 2.0
+    fdet, sdet, odet = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet)
+    return pixel_position(0.0, Sdet, Odet, fdet, sdet, odet, as_vector(tile.pix0))
+
+
+def locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work):
+    """Fills Fdet (m) and 1/airpath (1/m); nan for a pixel at the sample or beyond all measure."""
+    full_vector_width()
+    x0, y0, z0 = row_origin(plan, tile, spixel, subS, Odet)
+    fx, fy, fz = tile.fdet[0], tile.fdet[1], tile.fdet[2]
+    subpixel_size = tile.pixel_size / plan.oversample
+    pitch = subpixel_size * plan.oversample
+    start = subpixel_size * (first * plan.oversample + subF) + subpixel_size / 2.0
+    Fdets, inverse_airpaths = work[FDET], work[INVERSE_AIRPATH]
+    for i in range(work.shape[1]):
+        Fdet = fma(float(i), pitch, start)
+        x, y, z = fma(Fdet, fx, x0), fma(Fdet, fy, y0), fma(Fdet, fz, z0)
+        airpath_squared = fma(x, x, fma(y, y, z * z))
+        store(Fdets, i, Fdet)
+        usual = 1e-200 < airpath_squared < 1e200
+        store(inverse_airpaths, i, inverse_square_root(airpath_squared) if usual else math.nan)
+
+
+def locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work):
+    """Fills the unit vectors X, Y, Z and 1/airpath."""
+    for i in range(work.shape[1]):
+        x, y, z = subpixel_position(tile, plan.oversample, spixel, first + i, subS, subF, Odet)
+        airpath = magnitude((x, y, z))
+        work[X, i], work[Y, i], work[Z, i] = x / airpath, y / airpath, z / airpath
+        work[INVERSE_AIRPATH, i] = 1.0 / airpath
+
+
+def scatter_as_program(plan, source, work):
+    """Fills the scattering vectors SX, SY, SZ (1/m)."""
+    incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+    for i in range(work.shape[1]):
+        diffracted = (work[X, i], work[Y, i], work[Z, i])
+        work[SX, i], work[SY, i], work[SZ, i] = scattering_vector(diffracted, incident, wavelength)
+
+
+def keep_within_dmin(plan, work):
+    """KEPT: 1 where the scattering vector is not beyond dmin, else 0; the cut is the program's own, to the last bit."""
+    for i in range(work.shape[1]):
+        work[KEPT, i] = 0.0 if beyond_dmin((work[SX, i], work[SY, i], work[SZ, i]), plan.dmin) else 1.0
+
+
+def directions_along_row(work):
+    """The `place` of directions, see `row_steps`."""
+    return (work[FDET], work[INVERSE_AIRPATH])
+
+
+def directions_as_program(work):
+    return (work[X], work[Y], work[Z])
+
+
+def scatterings_as_program(work):
+    return (work[SX], work[SY], work[SZ])
+
+
+def direction_line_along_row(vector, origin, fdet):
+    """What `index_along_row` needs for the product of `vector` with the diffracted direction."""
+    return (dot_product(vector, origin), dot_product(vector, fdet), 0.0)
+
+
+def direction_line_as_program(vector, origin, fdet):
+    return vector
+
+
+def index_line_along_row(vector, incident, wavelength, origin, fdet):
+    """The same for the product of a cell vector with the scattering vector."""
+    vector = vector_scale(vector, 1.0 / wavelength)
+    return (dot_product(vector, origin), dot_product(vector, fdet), -dot_product(vector, incident))
+
+
+def index_line_as_program(vector, incident, wavelength, origin, fdet):
+    return vector
+
+
+def solid_angles(tile, work):
+    """OMEGA (sr), see `detector.solid_angle`."""
+    full_vector_width()
+    omegas, inverse_airpaths = work[OMEGA], work[INVERSE_AIRPATH]
+    scale = tile.pixel_size * tile.pixel_size * tile.close_distance
+    point_pixel = tile.point_pixel
+    for i in range(work.shape[1]):
+        inverse = load(inverse_airpaths, i)
+        square = inverse * inverse
+        store(omegas, i, square if point_pixel else square * inverse * scale)
+
+
+def captures_of(index):
+    def capture_fractions(plan, thick_tic, odet, place, work):
+        """CAPTURE, see `detector.absorbed_fraction`; nan where the exponentials are out of the usual range."""
+        full_vector_width()
+        captures = work[CAPTURE]
+        near = -thick_tic * plan.detector_thickstep * plan.detector_mu
+        far = -(thick_tic + 1) * plan.detector_thickstep * plan.detector_mu
+        for i in range(work.shape[1]):
+            slant = 1.0 / index(odet, place, i)
+            usual = LOWEST_ARGUMENT < far * slant <= 0.0
+            store(captures, i, exponential(near * slant) - exponential(far * slant) if usual else math.nan)
+
+    return capture_fractions
+
+
+def polarization_plane(plan, incident, axis):
+    """E_in and B_in, see `polarization.polarization_factor`; zero vectors where the axis lies along the beam."""
+    B_in = unitize(cross_product(axis, incident))
+    return unitize(cross_product(incident, B_in)), B_in
+
+
+def polarizations_of(index):
+    def polarization_factors(plan, along_E, along_B, along_beam, in_plane, place, work):
+        """POLAR where it is wanted (a pixel kept, its factor not yet known or renewed), by Kahn's formula.
+
+        cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in and B_in;
+        sin^2(2 theta) where there is no plane of polarisation.
+        """
+        full_vector_width()
+        polars, kepts = work[POLAR], work[KEPT]
+        kahn_factor = plan.polarization
+        always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
+        for i in range(work.shape[1]):
+            cos2theta = index(along_beam, place, i)
+            E, B = index(along_E, place, i), index(along_B, place, i)
+            cos2theta_sqr = cos2theta * cos2theta
+            turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
+            factor = 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+            known = load(polars, i)
+            renewed = (always or known == 0.0) and (keep_all or load(kepts, i) != 0.0)
+            store(polars, i, factor if renewed else known)
+
+    return polarization_factors

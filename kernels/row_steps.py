@@ -1,0 +1,128 @@
+"""The innermost loops: one orientation's step of each pixel of a piece of a row, in float64.
+
+Arrays are (n,) float64, one element per pixel. A cell vector's index comes from `index_along_row` (flat detectors: six
+fused operations for h, k and l) or from `index_as_program` (the program's own operations: curved detectors, and crystals
+so sharp that the last digits count); `place` is what either needs of each pixel.
+"""
+
+import numpy as np
+
+from .arithmetic import fma
+from .constants import GAUSS, ROUND, SQUARE
+from .row_lattice import (
+    crystal_gauss,
+    crystal_round,
+    crystal_square,
+    crystal_tophat,
+    gauss_squared,
+    gauss_there,
+    round_squared,
+    tophat_squared,
+    tophat_there,
+)
+from .scattering import nearest_index
+from .vector_loops import full_vector_width, load, look_up, store
+
+
+def index_along_row(line, place, i):
+    """(line[0] + line[1] Fdet)/airpath + line[2]; place: (Fdet, 1/airpath)."""
+    Fdet, inverse_airpath = place
+    return fma(fma(line[1], load(Fdet, i), line[0]), load(inverse_airpath, i), line[2])
+
+
+def index_as_program(vector, place, i):
+    """Product of `vector` with that of pixel i, summed as the program does; place: three components."""
+    x, y, z = place
+    return vector[0] * load(x, i) + vector[1] * load(y, i) + vector[2] * load(z, i)
+
+
+def clamped(position, top):
+    """`position` within 0 .. top; nan is 0, so that it is never an address."""
+    position = position if position > 0.0 else 0.0
+    return position if position < top else top
+
+
+def table_position(h0, k0, l0, table):
+    """Where in a SquaredTable's F_squared the whole indices are; those outside are on its border."""
+    h0 = clamped(h0 - table.h_low, table.h_top)
+    k0 = clamped(k0 - table.k_low, table.k_top)
+    l0 = clamped(l0 - table.l_low, table.l_top)
+    return np.int32(fma(h0, table.h_stride, fma(k0, table.k_stride, l0)))
+
+
+def steps_of(index, F_latt_squared):
+    """The loop for one kind of index and one shape of crystal, without a table."""
+
+    def add_steps(I, weight, place, cell, crystal):
+        """Adds F_latt^2 times weight to I."""
+        full_vector_width()
+        for i in range(I.shape[0]):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            step = F_latt_squared(h, k, l, np.rint(h), np.rint(k), np.rint(l), crystal)
+            store(I, i, fma(step, load(weight, i), load(I, i)))
+
+    return add_steps
+
+
+def table_steps_of(index, F_latt_squared):
+    """The same with F_cell^2 of the nearest whole indices from a SquaredTable."""
+
+    def add_table_steps(I, weight, place, cell, crystal, table):
+        full_vector_width()
+        for i in range(I.shape[0]):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
+            F_squared = look_up(table.F_squared, table_position(h0, k0, l0, table))
+            step = F_latt_squared(h, k, l, h0, k0, l0, crystal) * F_squared
+            store(I, i, fma(step, load(weight, i), load(I, i)))
+
+    return add_table_steps
+
+
+def orientation_of(index, square_squared):
+    """The choice of the loop by the crystal's shape, for one kind of index and of sines."""
+    add_square, add_table_square = steps_of(index, square_squared), table_steps_of(index, square_squared)
+    add_round, add_table_round = steps_of(index, round_squared), table_steps_of(index, round_squared)
+    add_gauss, add_table_gauss = steps_of(index, gauss_squared), table_steps_of(index, gauss_squared)
+    add_tophat, add_table_tophat = steps_of(index, tophat_squared), table_steps_of(index, tophat_squared)
+
+    def add_orientation(plan, has_table, I, weight, place, cell, table):
+        """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
+        if plan.xtal_shape == SQUARE:
+            if has_table:
+                add_table_square(I, weight, place, cell, crystal_square(plan), table)
+            else:
+                add_square(I, weight, place, cell, crystal_square(plan))
+        elif plan.xtal_shape == ROUND:
+            if has_table:
+                add_table_round(I, weight, place, cell, crystal_round(plan), table)
+            else:
+                add_round(I, weight, place, cell, crystal_round(plan))
+        elif plan.xtal_shape == GAUSS:
+            if has_table:
+                add_table_gauss(I, weight, place, cell, crystal_gauss(plan), table)
+            else:
+                add_gauss(I, weight, place, cell, crystal_gauss(plan))
+        elif has_table:
+            add_table_tophat(I, weight, place, cell, crystal_tophat(plan), table)
+        else:
+            add_tophat(I, weight, place, cell, crystal_tophat(plan))
+
+    return add_orientation
+
+
+def there_of(index):
+    """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
+    add_gauss_there, add_tophat_there = steps_of(index, gauss_there), steps_of(index, tophat_there)
+
+    def add_there(plan, there, kept, place, cell):
+        """Adds `kept` to `there` where one orientation's F_latt is not 0, or there is water."""
+        if plan.has_water or plan.xtal_shape == SQUARE or plan.xtal_shape == ROUND:
+            for i in range(there.shape[0]):
+                there[i] += kept[i]
+        elif plan.xtal_shape == GAUSS:
+            add_gauss_there(there, kept, place, cell, crystal_gauss(plan))
+        else:
+            add_tophat_there(there, kept, place, cell, crystal_tophat(plan))
+
+    return add_there

@@ -1,0 +1,322 @@
+"""A piece of a row in precision `double` or `mixed`: nanoBragg's loop nest with the pixels innermost.
+
+Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the piece.
+Every pixel sums its own steps in this order whatever pixels stand beside it, so an image does not depend on how it was cut.
+A pixel comes out as nan where only the program's own operations tell its value (0/0 at a whole index, ...): the caller
+renders those by `pixel.render_pixel`.
+"""
+
+import numpy as np
+
+from .constants import R_E_SQR, SQUARE
+from .detector import pixel_position
+from .pixel import as_vector, vector_at
+from .row_geometry import (
+    CAPTURE,
+    INTENSITY,
+    KEPT,
+    OMEGA,
+    OWN,
+    POLAR,
+    STEP,
+    TERM,
+    THERE,
+    WEIGHT,
+    captures_of,
+    direction_line_along_row,
+    direction_line_as_program,
+    directions_along_row,
+    directions_as_program,
+    index_line_along_row,
+    index_line_as_program,
+    keep_within_dmin,
+    locate_along_row,
+    locate_as_program,
+    polarization_plane,
+    polarizations_of,
+    row_origin,
+    scatter_as_program,
+    scatterings_as_program,
+    solid_angles,
+)
+from .row_interpolation import interpolation_of
+from .row_lattice import square_squared, square_squared_as_program
+from .row_phases import FLUSH, flush, phases_of
+from .row_steps import index_along_row, index_as_program, orientation_of, there_of
+from .scattering import scattering_vector
+from .vector_loops import full_vector_width, load, store
+from .vectors import magnitude, unitize
+
+ORIGIN = (0.0, 0.0, 0.0)
+
+
+def cell_lines_of(index_line):
+    def cell_lines(plan, slot, mos_tic, source, origin, fdet):
+        """What `index` needs for a, b and c of one orientation."""
+        incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+        o = plan.orientation
+        a = (o[slot, mos_tic, 0], o[slot, mos_tic, 1], o[slot, mos_tic, 2])
+        b = (o[slot, mos_tic, 3], o[slot, mos_tic, 4], o[slot, mos_tic, 5])
+        c = (o[slot, mos_tic, 6], o[slot, mos_tic, 7], o[slot, mos_tic, 8])
+        return (
+            index_line(a, incident, wavelength, origin, fdet),
+            index_line(b, incident, wavelength, origin, fdet),
+            index_line(c, incident, wavelength, origin, fdet),
+        )
+
+    return cell_lines
+
+
+def is_running(plan):
+    return plan.running_thick or plan.running_polar or plan.running_omega
+
+
+def multiply(out, factors):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        store(out, i, load(out, i) * load(factors, i))
+
+
+def add(out, terms):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        store(out, i, load(out, i) + load(terms, i))
+
+
+def run_on(plan, work):
+    """The sum takes up one step, and is then multiplied by the factors that weigh the running sum; where F_latt is 0 the
+    program leaves it alone."""
+    for i in range(work.shape[1]):
+        if work[THERE, i] != 0.0:
+            I = work[INTENSITY, i] + work[STEP, i]
+            if plan.running_thick:
+                I *= work[CAPTURE, i]
+            if plan.running_polar:
+                I *= work[POLAR, i]
+            if plan.running_omega:
+                I *= work[OMEGA, i]
+            work[INTENSITY, i] = I
+
+
+def steps_in_float64(index, square):
+    """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
+    add_orientation = orientation_of(index, square)
+
+    def step(plan, has_table, out, weight, place, cell, table, space):
+        add_orientation(plan, has_table, out, weight, place, cell, table)
+
+    def no_flush(out, weight, space):
+        pass
+
+    return step, no_flush
+
+
+def steps_in_phases(index):
+    """The same for parallelepipeds in fixed-point phases; what `step` adds reaches out by `flush`."""
+    add_phases = phases_of(index)
+
+    def step(plan, has_table, out, weight, place, cell, table, space):
+        add_phases(plan, has_table, space.sums, place, cell, table, space.phases)
+
+    def flush_sums(out, weight, space):
+        flush(out, weight, space.sums)
+
+    return step, flush_sums
+
+
+def orientations_of(index, index_line, scatterings, steps):
+    """The loops over phi steps and mosaic domains. steps: (step, flush)."""
+    step, flush_steps = steps
+    add_there, interpolated = there_of(index), interpolation_of(index)
+    cell_lines = cell_lines_of(index_line)
+
+    def add_orientations(plan, table, interpolate, source, origin, fdet, space):
+        work = space.work
+        place = scatterings(work)
+        has_table = table.h_stride > 0.0 and not interpolate
+        running = is_running(plan)
+        one_cell = plan.xtal_shape == SQUARE and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
+        out = work[STEP] if running else work[INTENSITY]
+        weight = work[TERM] if interpolate else work[WEIGHT]
+        unflushed = 0
+        for phi_tic in range(plan.phi_slot.shape[0]):
+            for mos_tic in range(plan.orientation.shape[1]):
+                cell = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
+                if interpolate:
+                    interpolated(plan, weight, table.F_flat, place, cell, space.interpolation, space.corner)
+                    multiply(weight, work[WEIGHT])
+                if running:
+                    out[:] = 0.0
+                if one_cell and not has_table:
+                    add(out, weight)
+                else:
+                    step(plan, has_table, out, weight, place, cell, table, space)
+                    unflushed += 1
+                    if unflushed == FLUSH or interpolate or running:
+                        flush_steps(out, weight, space)
+                        unflushed = 0
+                if running:
+                    work[THERE, :] = 0.0
+                    add_there(plan, work[THERE], work[KEPT], place, cell)
+                    run_on(plan, work)
+        if unflushed > 0:
+            flush_steps(out, weight, space)
+
+    return add_orientations
+
+
+def begin(plan, work):
+    own = plan.own_thick or plan.own_polar or plan.own_omega
+    for i in range(work.shape[1]):
+        # where each step has its own weight, the background gets the mean of those weights in the end
+        work[INTENSITY, i] = 0.0 if own else plan.I_bg
+        work[OWN, i] = 0.0
+        work[POLAR, i] = 1.0 if plan.nopolar else 0.0
+        work[CAPTURE, i] = 1.0
+        work[KEPT, i] = 1.0
+
+
+def weigh(plan, table, source, interpolate, work):
+    """WEIGHT of one source's steps: 0 where dmin cuts it; with F_cell^2 where that is a constant."""
+    full_vector_width()
+    scale = plan.source_weight[source]
+    if table.h_stride == 0.0:
+        scale *= table.F_squared[0]
+    elif not interpolate:
+        scale *= table.largest
+    weights, kepts = work[WEIGHT], work[KEPT]
+    for i in range(work.shape[1]):
+        store(weights, i, load(kepts, i) * scale)
+    if plan.own_thick:
+        multiply(weights, work[CAPTURE])
+    if plan.own_polar:
+        multiply(weights, work[POLAR])
+    if plan.own_omega:
+        multiply(weights, work[OMEGA])
+
+
+def add_own_weights(plan, work):
+    for i in range(work.shape[1]):
+        work[OWN, i] += (
+            (work[CAPTURE, i] if plan.own_thick else 1.0)
+            * (work[POLAR, i] if plan.own_polar else 1.0)
+            * (work[OMEGA, i] if plan.own_omega else 1.0)
+        )
+
+
+def finish(plan, work):
+    """INTENSITY becomes photons, as at the end of `pixel.render_pixel`."""
+    if plan.own_thick or plan.own_polar or plan.own_omega:
+        layers = 1 if plan.own_thick else plan.detector_thicksteps
+        for i in range(work.shape[1]):
+            work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
+    scale = R_E_SQR * plan.fluence / plan.steps
+    photons = work[INTENSITY]
+    for i in range(work.shape[1]):
+        photons[i] *= scale
+    if not (plan.running_thick or plan.own_thick):
+        multiply(photons, work[CAPTURE])
+    if not (plan.running_polar or plan.own_polar):
+        multiply(photons, work[POLAR])
+    if not (plan.running_omega or plan.own_omega):
+        multiply(photons, work[OMEGA])
+
+
+def all_known(factors):
+    for i in range(factors.shape[0]):
+        if factors[i] == 0.0:
+            return False
+    return True
+
+
+def beyond_table(plan, tile, table, source, spixel, first, last):
+    """True where no pixel of the piece (on a flat detector) comes near an index with a structure factor: from the ends of
+    the piece, the scattering vector gets shorter by at most the way between them, a pixel and the sensor's depth."""
+    if table.s_beyond == np.inf:
+        return False
+    incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+    Sdet = tile.pixel_size * (spixel + 0.5)
+    fdet, sdet, odet, pix0 = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet), as_vector(tile.pix0)
+    left = pixel_position(tile.pixel_size * first, Sdet, 0.0, fdet, sdet, odet, pix0)
+    right = pixel_position(tile.pixel_size * last, Sdet, 0.0, fdet, sdet, odet, pix0)
+    depth = (tile.pixel_size + plan.detector_thick) / min(magnitude(left), magnitude(right))
+    left, right = unitize(left), unitize(right)
+    way = magnitude((right[0] - left[0], right[1] - left[1], right[2] - left[2]))
+    at_left = magnitude(scattering_vector(left, incident, wavelength))
+    at_right = magnitude(scattering_vector(right, incident, wavelength))
+    return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
+
+
+def piece_of(locate, directions, direction_line, scatterings, index_line, index, along_row, steps):
+    """`render_piece` for one way of describing a piece (see `row_geometry`) and one kind of steps."""
+    add_orientations = orientations_of(index, index_line, scatterings, steps)
+    capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
+
+    def polarize(plan, source, axis, origin, fdet, work):
+        incident = unitize(vector_at(plan.source_incident, source))
+        E_in, B_in = polarization_plane(plan, incident, axis)
+        polarization_factors(
+            plan,
+            direction_line(E_in, origin, fdet),
+            direction_line(B_in, origin, fdet),
+            direction_line(incident, origin, fdet),
+            magnitude(E_in) > 0.0,
+            directions(work),
+            work,
+        )
+
+    def render_piece(plan, tile, table, axis, interpolate, spixel, first, space):
+        """Photons of the pixels from `first` on, left in work[INTENSITY]."""
+        work = space.work
+        fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
+        begin(plan, work)
+        polar_wanted = plan.oversample_polar or not plan.nopolar
+        capture_kept = plan.oversample_thick or plan.own_thick
+        may_be_empty = along_row and not interpolate and not is_running(plan)
+        for thick_tic in range(plan.detector_thicksteps):
+            Odet = thick_tic * plan.detector_thickstep
+            capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
+            for subS in range(plan.oversample):
+                origin = row_origin(plan, tile, spixel, subS, Odet)
+                for subF in range(plan.oversample):
+                    locate(plan, tile, spixel, first, subS, subF, Odet, work)
+                    if along_row and plan.dmin > 0.0:
+                        locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
+                    if plan.oversample_omega or (thick_tic == 0 and subS == 0 and subF == 0):
+                        solid_angles(tile, work)
+                    if (plan.detector_thick != 0.0 or plan.oversample_thick) and capture_wanted:
+                        if plan.oversample_thick or (subS == 0 and subF == 0):
+                            line = direction_line(odet, origin, fdet)
+                            capture_fractions(plan, thick_tic, line, directions(work), work)
+                    for source in range(plan.source_lambda.shape[0]):
+                        if plan.dmin > 0.0 or not along_row:
+                            scatter_as_program(plan, source, work)
+                        if plan.dmin > 0.0:
+                            keep_within_dmin(plan, work)
+                        if polar_wanted:
+                            polarize(plan, source, axis, origin, fdet, work)
+                            # without dmin the first source of all is the one that counts
+                            polar_wanted = plan.oversample_polar or (plan.dmin > 0.0 and not all_known(work[POLAR]))
+                        if may_be_empty and beyond_table(plan, tile, table, source, spixel, first, first + work.shape[1]):
+                            continue
+                        weigh(plan, table, source, interpolate, work)
+                        add_orientations(plan, table, interpolate, source, origin, fdet, space)
+                    if plan.own_thick or plan.own_polar or plan.own_omega:
+                        add_own_weights(plan, work)
+        finish(plan, work)
+
+    return render_piece
+
+
+ALONG_ROW = (
+    locate_along_row, directions_along_row, direction_line_along_row, directions_along_row, index_line_along_row,
+    index_along_row, True,
+)  # fmt: skip
+AS_PROGRAM = (
+    locate_as_program, directions_as_program, direction_line_as_program, scatterings_as_program, index_line_as_program,
+    index_as_program, False,
+)  # fmt: skip
+render_piece_double = piece_of(*ALONG_ROW, steps_in_float64(index_along_row, square_squared))
+render_piece_double_sharp = piece_of(*AS_PROGRAM, steps_in_float64(index_as_program, square_squared_as_program))
+render_piece_phases = piece_of(*ALONG_ROW, steps_in_phases(index_along_row))
+render_piece_phases_sharp = piece_of(*AS_PROGRAM, steps_in_phases(index_as_program))

@@ -1,0 +1,35 @@
+"""What a vectorised loop tells the compiler. As bare Python these do the plain thing; `jit.py` has the compiled forms."""
+
+
+def full_vector_width():
+    """Called at the head of a function whose loops shall use 512-bit registers where there are any: left to itself, LLVM
+    keeps to half of that on processors whose forerunners slowed down by them."""
+
+
+def look_up(table, position):
+    """table[position], for a whole position within the table (not checked).
+
+    Compiled, it names the table's memory; `load` and `store` promise to keep out of it. Without that, one look-up at a
+    computed address keeps the whole loop from being vectorised. Tables are read in no other way there.
+    """
+    return table[position]
+
+
+def load(array, i):
+    """array[i], for an array that is no table; i from 0 (not checked)."""
+    return array[i]
+
+
+def store(array, i, value):
+    """array[i] = value, for an array that is no table; i from 0 (not checked)."""
+    array[i] = value
+
+
+def add_four(sums, weight, four):
+    """The 4-tuple `sums` plus `weight` times the 4-tuple `four`, side by side."""
+    return tuple(sums[m] + weight * four[m] for m in range(4))
+
+
+def add_four_of_table(sums, weight, table, position):
+    """The 4-tuple `sums` plus `weight` times table[position] .. table[position + 3], side by side."""
+    return tuple(sums[m] + weight * table[position + m] for m in range(4))

@@ -1,0 +1,53 @@
+"""What each precision promises, and how a run is computed to keep it."""
+
+import math
+
+import numpy as np
+
+from nbkernel.kernels.constants import ROUND, SQUARE, TOPHAT
+from nbkernel.kernels.row_phases import FLUSH, LARGEST_INDEX
+
+# name: what it promises
+PRECISIONS = {
+    "exact": "nanoBragg.c's files, byte for byte",
+    "double": "every pixel within 1 float32 ulp of nanoBragg.c's, or within 1e-9 of the largest of its 5 x 5 neighbours",
+    "mixed": "every pixel within max(2e-6, 2e-7 N) of the largest of its 5 x 5 neighbours, N cells along the longest edge",
+}
+# largest index times cells along an edge for which indices along the row are good enough, in float64
+SHARP = 5e4
+# float32 sums of FLUSH steps stay finite
+LARGEST_SQUARE = 1e36 / FLUSH
+LARGEST_COUNT = 2**31 - 1
+
+
+def largest_index(plan):
+    """No index is larger: no scattering vector is longer than 2 / lambda."""
+    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
+    return longest_cell * 2.0 / float(plan.source_lambda.min())
+
+
+def sharpness(plan):
+    """N of the promise of `mixed`: cells along the longest edge; for spots the same in units of the shortest cell edge."""
+    if plan.xtal_shape in (SQUARE, ROUND):
+        return max(plan.Na, plan.Nb, plan.Nc)
+    longest_star = math.sqrt(float((plan.recip.reshape(3, 3) ** 2).sum(axis=1).max()))
+    return plan.Na * plan.Nb * plan.Nc * math.sqrt(max(plan.fudge, 0.0)) * longest_star
+
+
+def as_program(plan, single, curved):
+    """Whether fractional indices are to be computed by the program's own operations; single: in fixed-point phases."""
+    if curved or plan.xtal_shape == TOPHAT:
+        return True
+    return not single and not sharpness(plan) * largest_index(plan) < SHARP
+
+
+def in_float32(plan):
+    """Whether `mixed` gains and keeps its promise by fixed-point phases and float32; else it computes in float64."""
+    return (
+        plan.xtal_shape == SQUARE
+        and largest_index(plan) < LARGEST_INDEX
+        and max(plan.Na, plan.Nb, plan.Nc) <= LARGEST_COUNT
+        and (plan.Na * plan.Nb * plan.Nc) ** 2 < LARGEST_SQUARE
+        and all(float(N).is_integer() for N in (plan.Na, plan.Nb, plan.Nc))
+        and bool(np.isfinite(plan.Fhkl).all())
+    )

@@ -1,0 +1,55 @@
+"""The SquaredTable of a plan: F_cell^2 in the form that the vectorised loops look it up."""
+
+import math
+
+import numpy as np
+
+from nbkernel.kernels.plan import SquaredTable
+
+LARGEST_TABLE = 2**31 - 1
+NOTHING_SINGLE = np.zeros(1, np.float32)
+
+
+def squared_table(plan, single=False):
+    """single: with the copy in float32 that precision `mixed` needs."""
+    default = plan.default_F * plan.default_F
+    if plan.Fhkl.size == 0:
+        return SquaredTable(
+            np.array([default]), *[0.0] * 8, s_beyond=math.inf, F_squared_single=NOTHING_SINGLE, largest=1.0,
+            F_flat=plan.Fhkl.reshape(-1),
+        )  # fmt: skip
+    padded = np.full([n + 2 for n in plan.Fhkl.shape], default)
+    np.multiply(plan.Fhkl, plan.Fhkl, out=padded[1:-1, 1:-1, 1:-1])
+    nh, nk, nl = padded.shape
+    flat = padded.reshape(-1)
+    largest = float(flat.max()) if single else 1.0
+    largest = largest if 0.0 < largest < math.inf else 1.0
+    return SquaredTable(
+        flat,
+        plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
+        nh - 1.0, nk - 1.0, nl - 1.0,
+        float(nk * nl), float(nl),
+        s_beyond=math.inf if default != 0.0 else beyond_all(plan),
+        F_squared_single=(flat / largest).astype(np.float32) if single else NOTHING_SINGLE,
+        largest=largest,
+        F_flat=plan.Fhkl.reshape(-1),
+    )  # fmt: skip
+
+
+def beyond_all(plan):
+    """Length (1/m) of a scattering vector whose nearest whole index has no structure factor, whatever its direction."""
+    a_star, b_star, c_star = plan.recip.reshape(3, 3)
+    farthest = 0.0
+    l = np.arange(plan.Fhkl.shape[2]) + plan.l_min
+    for i, plane in enumerate(plan.Fhkl):
+        there = plane != 0.0
+        rows = np.flatnonzero(there.any(axis=1))
+        if rows.size == 0:
+            continue
+        # along l the squared length is a parabola: largest at one of the two ends
+        first, last = there[rows].argmax(axis=1), there.shape[1] - 1 - there[rows, ::-1].argmax(axis=1)
+        for ends in (l[first], l[last]):
+            vectors = (i + plan.h_min) * a_star + np.outer(rows + plan.k_min, b_star) + np.outer(ends, c_star)
+            farthest = max(farthest, float((vectors * vectors).sum(axis=1).max()))
+    half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in (a_star, b_star, c_star))
+    return (math.sqrt(farthest) + half_way) * 1e10 * (1.0 + 1e-6)

@@ -1,0 +1,30 @@
+"""Precisions `double` and `mixed` against nanoBragg.c's images, pixel by pixel within what each promises."""
+
+
+import numpy as np
+import pytest
+
+from golden import expected_file, load_cases
+from nbkernel.cli import arguments
+from nbkernel.cli.simulate import from_settings
+from nbkernel.compare import judge, make_pair
+from nbkernel.io.image import Image
+from nbkernel.precision import sharpness
+from nbkernel.prepare import prepare
+from nbkernel.render import render
+
+
+def as_image(pixels):
+    return Image("", "float", pixels, False, None, None)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
+def test_every_pixel_is_within_the_promise(case, precision, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = arguments.parse_flags(case.command()).settings
+    prepared = prepare(from_settings(settings, frozenset(), None)[0], 1)
+    image, _, _ = render(prepared, precision)
+    expected = np.frombuffer(expected_file(case.id, "float.bin"), np.float32).reshape(image.shape)
+    verdict = judge(make_pair(as_image(expected), as_image(image)), precision, sharpness(prepared.plan))
+    assert verdict["within"], verdict
