@@ -1,99 +1,119 @@
-"""python -m bench --c-binary PATH [--c-binary-omp PATH] [--repeat N] [--json FILE] [CASE ...]
+"""python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
 
-Runs each case by nbkernel and by the C program in turn, whole processes, and prints medians and ratios. A case whose
-files differ from the single-thread C program's gets no speed.
+Runs each case in every precision and, where given, by the C program, all in turn. An image that is not what its precision
+promises gets no speed. Without the C program the reference is --precision exact, and there are no ratios.
+
+Columns: ns per step (computing time over all threads by steps); computing time, without starting, reading and writing;
+whole process; peak memory; ratios of computing and of whole processes to the C program's.
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-from .cases import CASES
+from nbkernel.threads import thread_count
 
-FILES = ("floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img")
+from .cases import CASES, make_inputs
+from .parity import parity, prepared_run
+from .report import machine, table_lines, title, write_json, write_picture
+from .timing import Nanobragg, Nbkernel, run
 
-
-def timed(command, folder):
-    """Wall seconds and peak memory (MB) of a command run in `folder`."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"bench: {' '.join(command[:2])} failed with status {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+PRECISIONS = ("exact", "double", "mixed")
 
 
-def same_files(ours, theirs):
-    names = [name for name in FILES if (theirs / name).exists()]
-    return bool(names) and all((ours / name).read_bytes() == (theirs / name).read_bytes() for name in names)
+def programs(options):
+    """{name: program}, the reference first."""
+    found = {}
+    if options.c_binary:
+        found["C"] = Nanobragg(options.c_binary)
+    if options.c_binary_omp:
+        found["C OpenMP"] = Nanobragg(options.c_binary_omp)
+    cores = thread_count(None)
+    for precision in options.precision.split(","):
+        for threads in sorted({1, cores}):
+            found[f"{precision}, {threads} thread{'s' * (threads > 1)}"] = Nbkernel(precision, threads)
+    return found
 
 
-def measure(name, flags, programs, repeat):
-    """Median seconds, spread and peak memory of each program, and whether nbkernel's files are the C program's."""
-    rows = {}
-    with tempfile.TemporaryDirectory() as base:
-        folders = {program: Path(base, program) for program in programs}
-        for folder in folders.values():
-            folder.mkdir()
-        times = {program: [] for program in programs}
-        memory = dict.fromkeys(programs, 0.0)
-        for program in programs:  # not counted: compilation, file cache
-            timed([*programs[program], *flags.split()], folders[program])
-        same = same_files(folders["nbkernel"], folders["c"])
-        for _ in range(repeat):
-            for program, command in programs.items():
-                seconds, peak = timed([*command, *flags.split()], folders[program])
-                times[program].append(seconds)
-                memory[program] = max(memory[program], peak)
-    for program in programs:
-        rows[program] = {
-            "seconds": statistics.median(times[program]),
-            "spread": max(times[program]) - min(times[program]),
-            "peak_mb": round(memory[program]),
-        }
-    return {"case": name, "flags": flags, "same_files": same, "programs": rows}
+def measure(case, flags, contestants, repeat, base):
+    """The result of one case, as it stands in the report."""
+    prepared = prepared_run(flags)
+    plan = prepared.plan
+    steps = int(prepared.wanted.sum()) * plan.steps * plan.detector_thicksteps
+    folders = {name: Path(base, name.replace(" ", "_").replace(",", "")) for name in contestants}
+    times = {name: [] for name in contestants}
+    kept = {}
+    reference = next(iter(contestants))
+    for name, program in contestants.items():  # not counted: compilation, file cache
+        folders[name].mkdir(exist_ok=True)
+        run([*program.command, *flags], folders[name])
+        precision = name.split(",")[0] if isinstance(program, Nbkernel) else "exact"
+        kept[name] = parity(prepared, precision, folders[name], folders[reference])
+    for _ in range(repeat):
+        for name, program in contestants.items():
+            if kept[name]["kept"]:
+                times[name].append(program.times(flags, folders[name]))
+    rows = {name: row(times[name], steps) | {"parity": kept[name], "command": contestants[name].command} for name in times}
+    return {
+        "case": case.name, "about": case.about, "scaled": case.scaled, "flags": flags, "steps": steps, "programs": rows,
+    }  # fmt: skip
 
 
-def print_row(result):
-    if not result["same_files"]:
-        print(f"{result['case']:<12} files differ from the C program's: no speed")
-        return
-    ours = result["programs"]["nbkernel"]
-    cells = [f"{result['case']:<12} nbkernel {ours['seconds']:7.2f} s +- {ours['spread']:.2f} {ours['peak_mb']:5d} MB"]
-    for program, row in result["programs"].items():
-        if program != "nbkernel":
-            cells.append(f"{program} {row['seconds']:7.2f} s  ratio {row['seconds'] / ours['seconds']:5.2f}")
-    print("   ".join(cells), flush=True)
+def row(times, steps):
+    """Medians and spreads of (whole, computing, peak) of several runs."""
+    if not times:
+        return {}
+    whole, compute, peak = zip(*times, strict=True)
+    return {
+        "whole": statistics.median(whole),
+        "whole_spread": max(whole) - min(whole),
+        "compute": statistics.median(compute),
+        "compute_spread": max(compute) - min(compute),
+        "ns_per_step": statistics.median(compute) / steps * 1e9,
+        "peak_mb": max(peak),
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--c-binary", required=True, help="nanoBragg.c built for one thread: the reference")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--c-binary", help="nanoBragg.c built for one thread: the reference")
     parser.add_argument("--c-binary-omp", help="nanoBragg.c built with OpenMP")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--data", help="folder of the real case, with A.mat and scaled.hkl")
+    parser.add_argument("--precision", default=",".join(PRECISIONS), help="which to run, with commas")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each program, in turn")
+    parser.add_argument("--full", action="store_true", help="the workloads in their full size")
     parser.add_argument("--json", help="report file")
-    parser.add_argument("cases", nargs="*", default=list(CASES))
+    parser.add_argument("--png", help="picture of the ratios (needs matplotlib)")
+    parser.add_argument("cases", nargs="*", default=list(CASES), metavar="CASE", help=", ".join(CASES))
     options = parser.parse_args()
-    unknown = [name for name in options.cases if name not in CASES]
-    if unknown:
-        parser.error(f"there is no case {unknown[0]}; there are {', '.join(CASES)}")
-    programs = {"nbkernel": [sys.executable, "-m", "nbkernel", "simulate"], "c": [os.path.abspath(options.c_binary)]}
-    if options.c_binary_omp:
-        programs["c-omp"] = [os.path.abspath(options.c_binary_omp)]
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; whole processes")
-    results = []
     for name in options.cases:
-        results.append(measure(name, CASES[name], programs, options.repeat))
-        print_row(results[-1])
+        if name not in CASES:
+            parser.error(f"there is no case {name}; there are {', '.join(CASES)}")
+    for precision in options.precision.split(","):
+        if precision not in PRECISIONS:
+            parser.error(f"there is no precision {precision}; there are {', '.join(PRECISIONS)}")
+    about, results = machine(), []
+    print(title(about), flush=True)
+    contestants = programs(options)
+    with tempfile.TemporaryDirectory() as base:
+        inputs = make_inputs(base, options.data)
+        for name in options.cases:
+            case = CASES[name]
+            if missing := case.needs(inputs):
+                print(f"{name}: left out, {missing}", flush=True)
+                continue
+            result = measure(case, case.command(inputs, options.full), contestants, options.repeat, base)
+            result["scaled"] = "" if options.full else case.scaled
+            results.append(result)
+            print("\n".join(table_lines(result)), flush=True)
     if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=1))
+        write_json(options.json, about, results)
+    if options.png:
+        if options.c_binary:
+            write_picture(options.png, about, results)
+        else:
+            print("bench: --png shows ratios to the C program; give --c-binary")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,104 @@
-"""Workloads, as nanoBragg.c's flags. Sizes are small enough for a laptop; names say what they stress."""
+"""Workloads, as nanoBragg.c's flags. Sizes are small enough for a laptop; `full` has those that are meant."""
 
-CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24 -distance 100 -oversample 1"
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24"
+NEAR = f"{CELL} -distance 100 -oversample 1"
+LARGE = "-Na 36 -Nb 47 -Nc 29"
+DOMAINS = "-mosaic 0.5 -mosaic_dom 100"
 FLOAT_AND_SMV = "-nonoise -nopgm -noprogress"
 
+
+@dataclass(frozen=True)
+class Case:
+    """flags: as they are run; {table} is a file of random structure factors, {data} the folder of a real case.
+    scaled: how the run is smaller than what is meant; full: the flags of that."""
+
+    name: str
+    about: str
+    flags: str
+    scaled: str = ""
+    full: str = ""
+
+    def command(self, inputs, full):
+        flags = self.full if full and self.full else self.flags
+        return f"{flags.format(**inputs, large=LARGE)} {FLOAT_AND_SMV}".split()
+
+    def needs(self, inputs):
+        """What is missing to run the case, empty if nothing is."""
+        if "{data}" in self.flags and inputs["data"] is None:
+            return "needs --data, the folder with scaled.hkl and A.mat"
+        return ""
+
+
 CASES = {
-    "still4096": f"{CELL} -default_F 100 -N 5 -detpixels 4096 -pixel 0.1 {FLOAT_AND_SMV}",
-    "noise2048": f"{CELL} -default_F 100 -N 5 -detpixels 2048 -pixel 0.1 -noprogress -seed 1",
-    "mosaic1024": f"{CELL} -default_F 100 -Na 36 -Nb 47 -Nc 29 -detpixels 1024 -pixel 0.2 -mosaic 0.5 -mosaic_dom 50 "
-    f"{FLOAT_AND_SMV}",
-    "phi1024": f"{CELL} -default_F 100 -Na 36 -Nb 47 -Nc 29 -detpixels 1024 -pixel 0.2 -osc 0.1 -phisteps 20 {FLOAT_AND_SMV}",
-    "gauss1024": f"{CELL} -default_F 100 -N 10 -gauss_xtal -detpixels 1024 -pixel 0.2 -mosaic 0.5 -mosaic_dom 20 "
-    f"{FLOAT_AND_SMV}",
-    "round512": f"{CELL} -default_F 100 -N 10 -round_xtal -detpixels 512 -pixel 0.4 -mosaic 0.5 -mosaic_dom 50 "
-    f"{FLOAT_AND_SMV}",
-    "sensor512": f"{CELL} -default_F 100 -N 10 -detpixels 512 -pixel 0.2 -oversample 3 -detector_abs 234 -detector_thick 450 "
-    f"-detector_thicksteps 5 -polar 0.95 {FLOAT_AND_SMV}",
-    "sources512": f"{CELL} -default_F 100 -N 10 -detpixels 512 -pixel 0.2 -dispersion 1 -dispsteps 50 {FLOAT_AND_SMV}",
+    case.name: case
+    for case in (
+        Case("still", "4096^2 pixels, one step, N = 5", f"{NEAR} -default_F 100 -N 5 -detpixels 4096 -pixel 0.1"),
+        Case(
+            "pilatus",
+            "2463 x 2527 pixels, 10 phi steps, a table",
+            "-mat {data}/A.mat -hkl {data}/scaled.hkl -nointerpolate -oversample 1 -exposure 1 -flux 1e18 -beamsize 1.0 "
+            "-spindle_axis -1 0 0 -Xbeam 217.742295 -Ybeam 213.907080 -distance 231.274660 -lambda 0.976800 -pixel 0.172 "
+            "-detpixels_x 2463 -detpixels_y 2527 -odet_vector -0.000088 0.004914 -0.999988 "
+            "-sdet_vector -0.005998 -0.999970 -0.004913 -fdet_vector 0.999982 -0.005998 -0.000118 "
+            "-pix0_vector_mm -216.336293 215.205512 -230.200866 -beam_vector 0.00051387949 0.0 -0.99999986 {large} "
+            "-osc 0.1 -phi 0 -phisteps 10",
+        ),
+        Case(
+            "one-F",
+            "100 domains, N = 36 47 29, one F",
+            f"{NEAR} {LARGE} {DOMAINS} -default_F 100 -detpixels 512 -pixel 0.4",
+            "512^2 of 1024^2",
+            f"{NEAR} {LARGE} {DOMAINS} -default_F 100 -detpixels 1024 -pixel 0.2",
+        ),
+        Case(
+            "mosaic",
+            "100 domains, N = 36 47 29, a table of 65,000",
+            f"{NEAR} {LARGE} {DOMAINS} -hkl {{table}} -detpixels 512 -pixel 0.4",
+            "512^2 of 1024^2",
+            f"{NEAR} {LARGE} {DOMAINS} -hkl {{table}} -detpixels 1024 -pixel 0.2",
+        ),
+        Case(
+            "xfel",
+            "Gaussian spots, 25 domains x 100 energies, a table",
+            f"{NEAR} -N 20 -gauss_xtal -hkl {{table}} -mosaic 0.05 -mosaic_dom 25 -dispersion 1 -dispsteps 100 "
+            "-detpixels 3000 -pixel 0.1 -roi 1400 1599 1200 1399",
+            "200^2 of 3000^2",
+            f"{NEAR} -N 20 -gauss_xtal -hkl {{table}} -mosaic 0.05 -mosaic_dom 25 -dispersion 1 -dispsteps 100 "
+            "-detpixels 3000 -pixel 0.1",
+        ),
+        Case(
+            "gauss", "Gaussian spots, 100 domains, one F", f"{NEAR} {DOMAINS} -N 10 -gauss_xtal -default_F 100 -detpixels 512 -pixel 0.4"
+        ),
+        Case(
+            "round", "ellipsoid, 100 domains, one F", f"{NEAR} {DOMAINS} -N 10 -round_xtal -default_F 100 -detpixels 512 -pixel 0.4"
+        ),
+        Case(
+            "sensor",
+            "9 sub-pixels, 5 layers, Kahn factor 0.95",
+            f"{CELL} -distance 100 -default_F 100 -N 10 -detpixels 512 -pixel 0.2 -oversample 3 -detector_abs 234 "
+            "-detector_thick 450 -detector_thicksteps 5 -polar 0.95",
+        ),
+        Case(
+            "saxs",
+            "one cell, tricubic interpolation",
+            f"{CELL} -distance 1000 -oversample 1 -hkl {{table}} -N 1 -detpixels 1024 -pixel 0.2",
+        ),
+    )
 }
+
+
+def make_inputs(folder, data):
+    """Files that the cases read: {name: path}. data: folder of the real case, or None."""
+    table = Path(folder, "table.hkl")
+    draw = random.Random(1)
+    with open(table, "w") as file:
+        for h in range(-20, 21):
+            for k in range(-20, 21):
+                for l in range(-20, 21):
+                    file.write(f"{h} {k} {l} {draw.uniform(10, 1000):.3f}\n")
+    return {"table": str(table), "data": None if data is None else os.path.abspath(data)}

@@ -26,8 +26,9 @@ def help_text():
         f"{double_dash.help_text(OPTIONS)}\n\n"
         "Tolerances, local errors being relative to the largest of A's 5 x 5 neighbours:\n"
         "  exact   identical bits\n"
-        "  double  every pixel within 1 float32 ulp or a local error of 1e-9, the total within 1e-9\n"
-        "  mixed   every pixel within a local error of max(2e-6, 2e-7 N), the total within 2e-6\n\n"
+        "  double  every pixel within 1 float32 ulp or a local error of 1e-9, the total within 1e-9 (or one ulp of the\n"
+        "          brightest pixel)\n"
+        "  mixed   every pixel within 1 float32 ulp or a local error of max(2e-6, 2e-7 N), the total likewise\n\n"
         "Exit status: 0 within the tolerance, 1 beyond, 2 bad input"
     )
 

@@ -7,7 +7,7 @@ from .lattice import lattice_factor
 from .pixel import subpixel_position, vector_at
 from .scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
 from .structure_factor import interpolation_out_of_range
-from .vectors import unitize
+from .vectors import magnitude, unitize
 
 
 def taken_over(plan, carried, spixel, fpixel, fpixels):
@@ -92,4 +92,37 @@ def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
                     if orientations_leave_table(plan, scattering, slots):
                         return True
                     slots = plan.phi_slot
+    return False
+
+
+def piece_may_leave_table(plan, tile, spixel, first, last):
+    """False only where no step of the pixels first .. last - 1 of a row comes near the edges of the table.
+
+    The directions of a piece's sub-pixels are no farther from those of its ends than the ends are from each other, a pixel
+    and the sensor's depth.
+    """
+    left_pos = subpixel_position(tile, plan.oversample, spixel, first, 0, 0, 0.0)
+    right_pos = subpixel_position(tile, plan.oversample, spixel, last - 1, 0, 0, 0.0)
+    left, right = unitize(left_pos), unitize(right_pos)
+    depth = (2.0 * tile.pixel_size + abs(plan.detector_thick)) / min(magnitude(left_pos), magnitude(right_pos))
+    reach = magnitude((right[0] - left[0], right[1] - left[1], right[2] - left[2])) + 2.0 * depth
+    for source in range(plan.source_lambda.shape[0]):
+        incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+        at_left = scattering_vector(left, incident, wavelength)
+        at_right = scattering_vector(right, incident, wavelength)
+        for phi_tic in range(plan.phi_slot.shape[0]):
+            for mos_tic in range(plan.orientation.shape[1]):
+                slot = plan.phi_slot[phi_tic]
+                h, k, l = miller_indices(plan.orientation, slot, mos_tic, at_left)
+                h1, k1, l1 = miller_indices(plan.orientation, slot, mos_tic, at_right)
+                cell = plan.orientation[slot, mos_tic]
+                for i, low, high, first_index, indices in (
+                    (0, min(h, h1), max(h, h1), plan.h_min, plan.Fhkl.shape[0]),
+                    (3, min(k, k1), max(k, k1), plan.k_min, plan.Fhkl.shape[1]),
+                    (6, min(l, l1), max(l, l1), plan.l_min, plan.Fhkl.shape[2]),
+                ):
+                    width = magnitude((cell[i], cell[i + 1], cell[i + 2])) * reach / wavelength + 1e-9
+                    inside = low - width - 2.0 >= first_index and high + width - first_index + 3.0 <= indices
+                    if not inside:
+                        return True
     return False

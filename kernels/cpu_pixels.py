@@ -3,10 +3,19 @@
 import numpy as np
 
 from .ahead import Kernel
-from .carried import pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel, taken_over
+from .carried import (
+    piece_may_leave_table,
+    pixel_evaluates,
+    pixel_leaves_table,
+    polar_calls_in_pixel,
+    taken_over,
+)
 from .certified import INTENSITY, OMEGA, UNCERTAIN, render_piece
 from .pixel import render_pixel, vector_at
 from .vectors import unitize
+
+# pixels of a row that are asked about together
+SURVEYED = 64
 
 
 def any_wanted(mask, spixel, first, last):
@@ -82,9 +91,14 @@ def render_rows_certified(
 
 
 @Kernel
-def render_nan_rows(plan, carried, tile, mask, image, omega, slow_start, slow_stop):
-    """Renders the wanted pixels that are nan in these rows of the tile; omega: (n,) float64, memory of this thread."""
+def render_nan_rows(plan, carried, tile, mask, image, left, omega, slow_start, slow_stop):
+    """Renders the wanted pixels that are nan, in those of these rows of the tile where left[slow] is not 0.
+
+    omega: (n,) float64, memory of this thread.
+    """
     for spixel in range(slow_start, slow_stop):
+        if left[spixel] == 0:
+            continue
         for fpixel in range(tile.fast_start, tile.fast_stop):
             if mask[spixel, fpixel] and np.isnan(image[spixel, fpixel]):
                 render_exactly(plan, carried, tile, image, omega, spixel, fpixel)
@@ -105,11 +119,16 @@ def rows_outside_table(plan, tile, mask, first_pixel, found, slow_start, slow_st
     """found[slow] (int64): the first wanted pixel of each row that leaves the table of structure factors, -1 if none."""
     for spixel in range(slow_start, slow_stop):
         found[spixel] = -1
-        for fpixel in range(tile.fast_start, tile.fast_stop):
-            number = spixel * mask.shape[1] + fpixel
-            if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
-                found[spixel] = number
-                break
+        for first in range(tile.fast_start, tile.fast_stop, SURVEYED):
+            last = min(first + SURVEYED, tile.fast_stop)
+            # the run's first evaluated pixel may have an orientation of its own
+            is_first = 0 <= first_pixel - spixel * mask.shape[1] - first < last - first
+            if found[spixel] < 0 and (is_first or piece_may_leave_table(plan, tile, spixel, first, last)):
+                for fpixel in range(first, last):
+                    number = spixel * mask.shape[1] + fpixel
+                    if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
+                        found[spixel] = number
+                        break
 
 
 @Kernel

@@ -9,55 +9,91 @@ import numpy as np
 
 from .ahead import Kernel
 from .cpu_pixels import any_wanted
+from .doubt import is_noisy
 from .pixel import vector_at
-from .row_geometry import INTENSITY, OMEGA, locate_along_row, locate_as_program, solid_angles
-from .rows import render_piece_double, render_piece_double_sharp, render_piece_phases, render_piece_phases_sharp
+from .row_geometry import INTENSITY, OMEGA, OMEGAS
+from .rows import (
+    comes_near,
+    render_piece_double,
+    render_piece_double_sharp,
+    render_piece_phases,
+    render_piece_phases_sharp,
+    to_image,
+)
+
+
+def number_within(number, spixel, first, last, fpixels):
+    return spixel * fpixels + first <= number < spixel * fpixels + last
+
+
+def look_closer(plan, carried, tile, doubt, mask, image, spixel, first, last, space):
+    """Makes nan of those pixels of a piece that only the program's own operations tell; returns how many are nan."""
+    left = 0
+    for fpixel in range(first, last):
+        if not mask[spixel, fpixel]:
+            continue
+        number = spixel * image.shape[1] + fpixel
+        near = comes_near(space, fpixel - first, doubt)
+        if (
+            number == carried.first_pixel
+            or (plan.interpolate and number == carried.latch_pixel)
+            or (near and is_noisy(plan, tile, spixel, fpixel, doubt.noise))
+        ):
+            image[spixel, fpixel] = np.float32(math.nan)
+        if image[spixel, fpixel] != image[spixel, fpixel]:
+            left += 1
+    return left
 
 
 def rows_of(render_piece):
-    def store_piece(carried, interpolated, latched, mask, image, spixel, first, last, photons):
-        """Stores the wanted pixels that are `interpolated` (all, where the latch plays no part); returns how many are left
-        to the program's own operations, as nan."""
-        doubtful = 0
-        for i in range(last - first):
-            fpixel = first + i
-            number = spixel * image.shape[1] + fpixel
-            if not mask[spixel, fpixel] or (latched and (number <= carried.latch_pixel) != interpolated):
-                continue
-            # the program adds to an image of zeros: no negative zero
-            value = np.float32(0.0 + photons[i])
-            if number == carried.first_pixel or (latched and number == carried.latch_pixel):
-                value = np.float32(math.nan)
-            image[spixel, fpixel] = value
-            if value != value:
-                doubtful += 1
-        return doubtful
+    def render_part(plan, carried, tile, table, doubt, interpolated, mask, image, space, spixel, first, start, stop):
+        """Renders the piece that begins at pixel `first` and stores its pixels start .. stop; returns how many are nan."""
+        render_piece(plan, tile, table, vector_at(carried.axis, 0), interpolated, spixel, first, space)
+        wanted, pixels = mask[spixel, first:stop], image[spixel, first:stop]
+        omegas = space.work[OMEGAS] if plan.oversample_omega else space.work[OMEGA]
+        if start > first:
+            # the piece with the pixel that switches interpolation off, a second time
+            for i in range(start - first, stop - first):
+                if wanted[i]:
+                    pixels[i] = np.float32(0.0 + space.work[INTENSITY, i])
+                    space.omegas[i] += omegas[i]
+            return look_closer(plan, carried, tile, doubt, mask, image, spixel, first, stop, space)
+        special = number_within(carried.first_pixel, spixel, first, stop, image.shape[1]) or (
+            plan.interpolate and number_within(carried.latch_pixel, spixel, first, stop, image.shape[1])
+        )
+        if to_image(space, omegas, wanted, pixels, doubt) > 0 or special:
+            return look_closer(plan, carried, tile, doubt, mask, image, spixel, first, stop, space)
+        return 0
 
-    def render_rows(plan, carried, tile, table, mask, image, space, slow_start, slow_stop):
-        """Fills the rows slow_start .. slow_stop of the tile's part of `image`; returns how many pixels are left as nan,
-        see `rows`.
+    def render_rows(plan, carried, tile, table, doubt, mask, image, left, omega_sums, space, slow_start, slow_stop):
+        """Fills the rows slow_start .. slow_stop of the tile's part of `image`; left[slow] (int64): how many of its pixels
+        are left as nan, see `rows`. Adds to omega_sums[slow] (sr) the solid angles of all their layers and sub-pixels.
 
         mask: (slow, fast) bool, True where a pixel is wanted; image: (slow, fast) float32, the whole panel.
         """
         size = space.work.shape[1]
-        axis = vector_at(carried.axis, 0)
-        doubtful = 0
+        repeats = 1 if plan.oversample_omega else plan.detector_thicksteps * plan.oversample * plan.oversample
         for spixel in range(slow_start, slow_stop):
+            left[spixel] = 0
             for first in range(tile.fast_start, tile.fast_stop, size):
                 last = min(first + size, tile.fast_stop)
                 if not any_wanted(mask, spixel, first, last):
                     continue
-                number = spixel * image.shape[1] + first
-                before = plan.interpolate and number <= carried.latch_pixel
-                after = not plan.interpolate or number + last - first - 1 > carried.latch_pixel
-                for interpolated in (True, False):
-                    if before if interpolated else after:
-                        render_piece(plan, tile, table, axis, interpolated, spixel, first, space)
-                        doubtful += store_piece(
-                            carried, interpolated, plan.interpolate, mask, image, spixel, first, last,
-                            space.work[INTENSITY],
-                        )  # fmt: skip
-        return doubtful
+                # where interpolation ends within the piece, it is rendered with and without
+                ends = min(max(carried.latch_pixel + 1 - spixel * image.shape[1], first), last) if plan.interpolate else first
+                if ends > first:
+                    left[spixel] += render_part(
+                        plan, carried, tile, table, doubt, True, mask, image, space, spixel, first, first, ends
+                    )
+                if ends < last:
+                    left[spixel] += render_part(
+                        plan, carried, tile, table, doubt, False, mask, image, space, spixel, first, ends, last
+                    )
+            total = 0.0
+            for i in range(size):
+                total += space.omegas[i]
+                space.omegas[i] = 0.0
+            omega_sums[spixel] += total * repeats
 
     return render_rows
 
@@ -66,34 +102,6 @@ def kernel(render_piece, name):
     render_rows = rows_of(render_piece)
     render_rows.__name__ = name
     return Kernel(render_rows)
-
-
-@Kernel
-def solid_angle_rows(plan, tile, mask, sums, space, slow_start, slow_stop):
-    """sums[slow] (sr): solid angles of the wanted pixels of each row, over all their layers and sub-pixels."""
-    work = space.work
-    size = work.shape[1]
-    layers, subpixels = (plan.detector_thicksteps, plan.oversample) if plan.oversample_omega else (1, 1)
-    repeats = 1 if plan.oversample_omega else plan.detector_thicksteps * plan.oversample * plan.oversample
-    for spixel in range(slow_start, slow_stop):
-        total = 0.0
-        for first in range(tile.fast_start, tile.fast_stop, size):
-            last = min(first + size, tile.fast_stop)
-            if not any_wanted(mask, spixel, first, last):
-                continue
-            for thick_tic in range(layers):
-                Odet = thick_tic * plan.detector_thickstep
-                for subS in range(subpixels):
-                    for subF in range(subpixels):
-                        if tile.curved_detector:
-                            locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
-                        else:
-                            locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work)
-                        solid_angles(tile, work)
-                        for fpixel in range(first, last):
-                            if mask[spixel, fpixel]:
-                                total += work[OMEGA, fpixel - first]
-        sums[spixel] = total * repeats
 
 
 # by whether parallelepipeds are computed in float32, and whether the program's own operations give the indices

@@ -38,10 +38,11 @@ P6, P7, P8 = 0.00015403851744514194, 1.530973729473456e-05, 1.317585882142459e-0
 POWER_OF_TWO_ERROR = 8e-13  # relative
 
 
-def power_of_two(x):
-    """2^x for x from -1022 to 1023; lower x count as -1022, nan stays nan."""
-    x = -1022.0 if x < -1022.0 else x
-    shifted = x + MAGIC
-    r = x - (shifted - MAGIC)
+def halved(times):
+    """2^-times for times from 0 to 1000, beyond that 2^-1000; nan stays nan."""
+    times = 1000.0 if times > 1000.0 else times
+    shifted = MAGIC - times
+    r = (MAGIC - shifted) - times
     s = fma(fma(fma(fma(fma(fma(fma(fma(P8, r, P7), r, P6), r, P5), r, P4), r, P3), r, P2), r, P1), r, P0)
-    return s * np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
+    # the exponent is counted down in its own bits
+    return np.int64(np.float64(s).view(np.int64) + (np.float64(shifted).view(np.int64) << 52)).view(np.float64)

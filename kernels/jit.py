@@ -16,7 +16,9 @@ from . import (
     certified,
     cpu_images,
     cpu_pixels,
+    cpu_rows,
     detector,
+    doubt,
     exponential,
     lattice,
     lowering,
@@ -54,10 +56,12 @@ FORMULA_FILES = (
     pixel,
     row_geometry,
     rows,
+    doubt,
     carried,
     certified,
     cpu_images,
     cpu_pixels,
+    cpu_rows,
 )
 # inlined, because as a call a plan's hundred fields would go over the stack for every pixel; and not callable from Python,
 # which would take a third of the compilation

@@ -119,8 +119,18 @@ class SquaredTable(NamedTuple):
 class Space(NamedTuple):
     """Memory that one thread works in, for pieces of n pixels."""
 
-    work: np.ndarray  # (row_geometry.WORK, n) float64
+    work: np.ndarray  # (row_geometry.WORK, n) float64, made of ones
+    omegas: np.ndarray  # (n,) float64, zeros between rows
     phases: np.ndarray  # (row_phases.PHASE_WORK, n) int32
     sums: np.ndarray  # (n,) float32, zeros between pieces
+    nearest: np.ndarray  # (n,) float32
     interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK) float64
     corner: np.ndarray  # (row_interpolation.BLOCK,) int64
+
+
+class Doubt(NamedTuple):
+    """Where the program's own rounding errors are so large that only its own operations give its value, see
+    `doubt.is_noisy`."""
+
+    noise: float  # an offset from a whole index smaller than this times the index
+    largest_index: float  # no index is larger

@@ -7,6 +7,8 @@ product with the diffracted direction follows in two fused operations; or by uni
 
 import math
 
+import numpy as np
+
 from .arithmetic import fma, inverse_square_root
 from .detector import pixel_position
 from .exponential import LOWEST_ARGUMENT, exponential
@@ -18,8 +20,12 @@ from .vectors import cross_product, dot_product, magnitude, unitize, vector_scal
 
 # rows of `work`
 FDET, INVERSE_AIRPATH, X, Y, Z, SX, SY, SZ = range(8)
-OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE = range(8, 18)
-WORK = 18
+OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE, NEAREST, OMEGAS = range(8, 20)
+WORK = 20
+
+
+# share of the squared terms of a squared airpath below which too few digits are left
+CANCELLED = 1e-8
 
 
 def row_origin(plan, tile, spixel, subS, Odet):
@@ -31,20 +37,23 @@ def row_origin(plan, tile, spixel, subS, Odet):
 
 
 def locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work):
-    """Fills Fdet (m) and 1/airpath (1/m); nan for a pixel at the sample or beyond all measure."""
+    """Fills Fdet (m) and 1/airpath (1/m); nan for a pixel at the sample, where the position's digits cancel."""
     full_vector_width()
     x0, y0, z0 = row_origin(plan, tile, spixel, subS, Odet)
     fx, fy, fz = tile.fdet[0], tile.fdet[1], tile.fdet[2]
     subpixel_size = tile.pixel_size / plan.oversample
     pitch = subpixel_size * plan.oversample
-    start = subpixel_size * (first * plan.oversample + subF) + subpixel_size / 2.0
+    offset = subpixel_size * subF + subpixel_size / 2.0
+    origin_squared = x0 * x0 + y0 * y0 + z0 * z0
+    first = float(first)
     Fdets, inverse_airpaths = work[FDET], work[INVERSE_AIRPATH]
     for i in range(work.shape[1]):
-        Fdet = fma(float(i), pitch, start)
+        # from the pixel's number in its row, so that bits do not depend on where the piece begins
+        Fdet = fma(first + np.int32(i), pitch, offset)
         x, y, z = fma(Fdet, fx, x0), fma(Fdet, fy, y0), fma(Fdet, fz, z0)
         airpath_squared = fma(x, x, fma(y, y, z * z))
         store(Fdets, i, Fdet)
-        usual = 1e-200 < airpath_squared < 1e200
+        usual = CANCELLED * fma(Fdet, Fdet, origin_squared) < airpath_squared < 1e200
         store(inverse_airpaths, i, inverse_square_root(airpath_squared) if usual else math.nan)
 
 
@@ -101,6 +110,15 @@ def index_line_along_row(vector, incident, wavelength, origin, fdet):
 
 def index_line_as_program(vector, incident, wavelength, origin, fdet):
     return vector
+
+
+def normalise_again(plan, work):
+    """The program normalises a diffracted direction again whenever it computes a polarisation factor from it."""
+    for i in range(work.shape[1]):
+        wanted = plan.oversample_polar or work[POLAR, i] == 0.0
+        if wanted and (plan.keep_water_beyond_dmin or work[KEPT, i] != 0.0):
+            x, y, z = work[X, i], work[Y, i], work[Z, i]
+            work[X, i], work[Y, i], work[Z, i] = unitize((x, y, z))
 
 
 def solid_angles(tile, work):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arithmetic import fma, inverse_square_root
 from .constants import PI
-from .exponential import power_of_two
+from .exponential import MAGIC, halved
 from .lattice import rad_star_squared
 from .sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
 
@@ -20,6 +20,11 @@ NOISY_ROUND = 2e-6
 R0, R1, R2, R3, R4, R5, R6 = 1.0, -1 / 10, 1 / 280, -1 / 15120, 1 / 1330560, -1 / 172972800, 1 / 31135104000
 
 
+def less_whole(N, d):
+    """N d less the nearest whole number; a float64 as large as MAGIC has no bits for anything else."""
+    return fma(N, d, MAGIC - fma(N, d, MAGIC))
+
+
 def crystal_square(plan):
     return (plan.Na, plan.Nb, plan.Nc)
 
@@ -28,9 +33,7 @@ def square_squared(h, k, l, h0, k0, l0, crystal):
     """nan where an index is whole."""
     Na, Nb, Nc = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
-    x, y, z = Na * dh, Nb * dk, Nc * dl
-    x, y, z = fma(Na, dh, -np.rint(x)), fma(Nb, dk, -np.rint(y)), fma(Nc, dl, -np.rint(z))
-    above = (sinpi(x) * sinpi(y)) * sinpi(z)
+    above = (sinpi(less_whole(Na, dh)) * sinpi(less_whole(Nb, dk))) * sinpi(less_whole(Nc, dl))
     below = (sinpi(dh) * sinpi(dk)) * sinpi(dl)
     F_latt = above / below
     return F_latt * F_latt
@@ -52,12 +55,13 @@ def square_squared_as_program(h, k, l, h0, k0, l0, crystal):
 def crystal_round(plan):
     volume = plan.Na * plan.Nb * plan.Nc * 0.723601254558268
     volume = volume if plan.fudge >= 0.0 else math.nan
-    return (plan.Na * plan.Na * plan.fudge, plan.Nb * plan.Nb * plan.fudge, plan.Nc * plan.Nc * plan.fudge, volume)
+    noisy = NOISY_ROUND if plan.fudge > 0.0 else -1.0
+    return (plan.Na * plan.Na * plan.fudge, plan.Nb * plan.Nb * plan.fudge, plan.Nc * plan.Nc * plan.fudge, volume, noisy)
 
 
 def round_squared(h, k, l, h0, k0, l0, crystal):
-    """nan so close to a whole index that the program's value is made of rounding errors (but not at the index)."""
-    aa, bb, cc, volume = crystal
+    """nan so close to whole indices that the program's value is made of rounding errors."""
+    aa, bb, cc, volume, noisy = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
     turns_squared = fma(dh * dh, aa, fma(dk * dk, bb, dl * dl * cc))
     x_squared = (PI * PI) * turns_squared
@@ -68,13 +72,13 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
     far = 3.0 * (inverse * inverse) * fma(sinpi(rest), inverse, -cospi(rest))
     near = fma(fma(fma(fma(fma(fma(R6, x_squared, R5), x_squared, R4), x_squared, R3), x_squared, R2), x_squared, R1), x_squared, R0)
     sinc3 = near if x_squared < 1.0 else far
-    sinc3 = math.nan if 0.0 < x_squared < NOISY_ROUND else sinc3
+    sinc3 = math.nan if x_squared < noisy else sinc3
     F_latt = volume * sinc3
     return F_latt * F_latt
 
 
 def crystal_gauss(plan):
-    """Triangular matrix M with |M (dh, dk, dl)|^2 = -log2 of F_latt^2 / (Na Nb Nc)^2 (Cholesky), and (Na Nb Nc)^2."""
+    """Triangular matrix M with |M (dh, dk, dl)|^2 = -log2 of F_latt^2 / (Na Nb Nc)^2 (Cholesky)."""
     recip, cells = plan.recip, plan.Na * plan.Nb * plan.Nc
     scale = 2.0 / 0.63 * plan.fudge / LN2
     aa = recip[0] * recip[0] + recip[1] * recip[1] + recip[2] * recip[2]
@@ -89,12 +93,12 @@ def crystal_gauss(plan):
     yy = math.sqrt(bb - xy * xy)
     yz = (bc - xy * xz) / yy
     zz = math.sqrt(cc - xz * xz - yz * yz)
-    return (xx * root, xy * root, xz * root, yy * root, yz * root, zz * root, cells * cells)
+    return (xx * root, xy * root, xz * root, yy * root, yz * root, zz * root)
 
 
 def halvings(dh, dk, dl, crystal):
     """-log2 of F_latt^2 / (Na Nb Nc)^2."""
-    xx, xy, xz, yy, yz, zz, _ = crystal
+    xx, xy, xz, yy, yz, zz = crystal
     x = fma(xx, dh, fma(xy, dk, xz * dl))
     y = fma(yy, dk, yz * dl)
     z = zz * dl
@@ -102,7 +106,8 @@ def halvings(dh, dk, dl, crystal):
 
 
 def gauss_squared(h, k, l, h0, k0, l0, crystal):
-    return crystal[6] * power_of_two(-halvings(h - h0, k - k0, l - l0, crystal))
+    """Over (Na Nb Nc)^2, which `weigh` takes care of."""
+    return halved(halvings(h - h0, k - k0, l - l0, crystal))
 
 
 def gauss_there(h, k, l, h0, k0, l0, crystal):

@@ -48,48 +48,55 @@ def phases_of(index):
             store(dl, i, phase(l))
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
-    def add_phases(plan, has_table, sums, place, cell, table, work):
-        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to sums (n,) float32."""
+    def add_phases(plan, has_table, sums, nearest, place, cell, table, work):
+        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to sums (n,) float32, and keeps the
+        squared offset that comes nearest to a whole index in `nearest` (n,) float32."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             phases_and_positions(place, cell, table, work)
-            add_table_squares(sums, work, N, table.F_squared_single)
+            add_table_squares(sums, nearest, work, N, table.F_squared_single)
         else:
             phases(place, cell, work)
-            add_squares(sums, work, N)
+            add_squares(sums, nearest, work, N)
 
     return add_phases
 
 
-def square_from_phases(dh, dk, dl, N):
-    """F_latt^2 of a parallelepiped as a float32. An offset of 0 counts as 2^-32."""
-    dh, dk, dl = np.int32(dh | 1), np.int32(dk | 1), np.int32(dl | 1)
+def square_from_phases(nearest, dh, dk, dl, N):
+    """F_latt^2 of a parallelepiped as a float32 (nan where an offset is 0), and the new `nearest`."""
     nh, nk, nl = np.float32(np.int32(dh * N[0])), np.float32(np.int32(dk * N[1])), np.float32(np.int32(dl * N[2]))
     dh, dk, dl = np.float32(dh), np.float32(dk), np.float32(dl)
-    above = (unscaled_sine(nh) * unscaled_sine(nk)) * unscaled_sine(nl)
-    below = (unscaled_sine(dh) * unscaled_sine(dk)) * unscaled_sine(dl)
+    hh, kk, ll = squared_turns(dh), squared_turns(dk), squared_turns(dl)
+    # sines times 2^32, above and below
+    above = (nh * sinpi_over_x(squared_turns(nh))) * (nk * sinpi_over_x(squared_turns(nk)))
+    above *= nl * sinpi_over_x(squared_turns(nl))
+    below = ((dh * sinpi_over_x(hh)) * (dk * sinpi_over_x(kk))) * (dl * sinpi_over_x(ll))
     F_latt = above / below
-    return F_latt * F_latt
+    nearest = min(nearest, hh)
+    nearest = min(nearest, kk)
+    return F_latt * F_latt, min(nearest, ll)
 
 
-def unscaled_sine(x):
-    """2^32 sin(pi x 2^-32)."""
-    turn = x * TURN
-    return x * sinpi_over_x(turn * turn)
+def squared_turns(x):
+    turns = x * TURN
+    return turns * turns
 
 
-def add_squares(sums, work, N):
+def add_squares(sums, nearest, work, N):
     full_vector_width()
     dh, dk, dl = work[DH], work[DK], work[DL]
     for i in range(sums.shape[0]):
-        store(sums, i, load(sums, i) + square_from_phases(load(dh, i), load(dk, i), load(dl, i), N))
+        square, closest = square_from_phases(load(nearest, i), load(dh, i), load(dk, i), load(dl, i), N)
+        store(nearest, i, closest)
+        store(sums, i, load(sums, i) + square)
 
 
-def add_table_squares(sums, work, N, F_squared):
+def add_table_squares(sums, nearest, work, N, F_squared):
     full_vector_width()
     dh, dk, dl, positions = work[DH], work[DK], work[DL], work[POSITION]
     for i in range(sums.shape[0]):
-        square = square_from_phases(load(dh, i), load(dk, i), load(dl, i), N)
+        square, closest = square_from_phases(load(nearest, i), load(dh, i), load(dk, i), load(dl, i), N)
+        store(nearest, i, closest)
         store(sums, i, fma(square, look_up(F_squared, load(positions, i)), load(sums, i)))
 
 

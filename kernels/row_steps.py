@@ -50,70 +50,85 @@ def table_position(h0, k0, l0, table):
     return np.int32(fma(h0, table.h_stride, fma(k0, table.k_stride, l0)))
 
 
-def steps_of(index, F_latt_squared):
+def closer(nearest, h, k, l, h0, k0, l0):
+    """`nearest` or, where one is less, the square of an index' offset from the nearest whole one."""
+    dh, dk, dl = h - h0, k - k0, l - l0
+    nearest = min(nearest, dh * dh)
+    nearest = min(nearest, dk * dk)
+    return min(nearest, dl * dl)
+
+
+def steps_of(index, F_latt_squared, watched):
     """The loop for one kind of index and one shape of crystal, without a table."""
 
-    def add_steps(I, weight, place, cell, crystal):
-        """Adds F_latt^2 times weight to I."""
+    def add_steps(I, nearest, weight, place, cell, crystal):
+        """Adds F_latt^2 times weight to I; where `watched`, keeps the squared offset that comes nearest to a whole index."""
         full_vector_width()
         for i in range(I.shape[0]):
             h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
-            step = F_latt_squared(h, k, l, np.rint(h), np.rint(k), np.rint(l), crystal)
+            h0, k0, l0 = np.rint(h), np.rint(k), np.rint(l)
+            step = F_latt_squared(h, k, l, h0, k0, l0, crystal)
+            if watched:
+                store(nearest, i, closer(load(nearest, i), h, k, l, h0, k0, l0))
             store(I, i, fma(step, load(weight, i), load(I, i)))
 
     return add_steps
 
 
-def table_steps_of(index, F_latt_squared):
+def table_steps_of(index, F_latt_squared, watched):
     """The same with F_cell^2 of the nearest whole indices from a SquaredTable."""
 
-    def add_table_steps(I, weight, place, cell, crystal, table):
+    def add_table_steps(I, nearest, weight, place, cell, crystal, table):
         full_vector_width()
         for i in range(I.shape[0]):
             h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
             h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
             F_squared = look_up(table.F_squared, table_position(h0, k0, l0, table))
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal) * F_squared
+            if watched:
+                store(nearest, i, closer(load(nearest, i), h, k, l, h0, k0, l0))
             store(I, i, fma(step, load(weight, i), load(I, i)))
 
     return add_table_steps
 
 
-def orientation_of(index, square_squared):
-    """The choice of the loop by the crystal's shape, for one kind of index and of sines."""
-    add_square, add_table_square = steps_of(index, square_squared), table_steps_of(index, square_squared)
-    add_round, add_table_round = steps_of(index, round_squared), table_steps_of(index, round_squared)
-    add_gauss, add_table_gauss = steps_of(index, gauss_squared), table_steps_of(index, gauss_squared)
-    add_tophat, add_table_tophat = steps_of(index, tophat_squared), table_steps_of(index, tophat_squared)
+def orientation_of(index, square_squared, watched):
+    """The choice of the loop by the crystal's shape, for one kind of index and of sines. watched: see `steps_of`, for
+    parallelepipeds; the offsets of other shapes lose nothing next to whole indices."""
+    add_square = steps_of(index, square_squared, watched)
+    add_table_square = table_steps_of(index, square_squared, watched)
+    add_round, add_table_round = steps_of(index, round_squared, False), table_steps_of(index, round_squared, False)
+    add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False)
+    add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False)
 
-    def add_orientation(plan, has_table, I, weight, place, cell, table):
+    def add_orientation(plan, has_table, I, nearest, weight, place, cell, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
         if plan.xtal_shape == SQUARE:
             if has_table:
-                add_table_square(I, weight, place, cell, crystal_square(plan), table)
+                add_table_square(I, nearest, weight, place, cell, crystal_square(plan), table)
             else:
-                add_square(I, weight, place, cell, crystal_square(plan))
+                add_square(I, nearest, weight, place, cell, crystal_square(plan))
         elif plan.xtal_shape == ROUND:
             if has_table:
-                add_table_round(I, weight, place, cell, crystal_round(plan), table)
+                add_table_round(I, nearest, weight, place, cell, crystal_round(plan), table)
             else:
-                add_round(I, weight, place, cell, crystal_round(plan))
+                add_round(I, nearest, weight, place, cell, crystal_round(plan))
         elif plan.xtal_shape == GAUSS:
             if has_table:
-                add_table_gauss(I, weight, place, cell, crystal_gauss(plan), table)
+                add_table_gauss(I, nearest, weight, place, cell, crystal_gauss(plan), table)
             else:
-                add_gauss(I, weight, place, cell, crystal_gauss(plan))
+                add_gauss(I, nearest, weight, place, cell, crystal_gauss(plan))
         elif has_table:
-            add_table_tophat(I, weight, place, cell, crystal_tophat(plan), table)
+            add_table_tophat(I, nearest, weight, place, cell, crystal_tophat(plan), table)
         else:
-            add_tophat(I, weight, place, cell, crystal_tophat(plan))
+            add_tophat(I, nearest, weight, place, cell, crystal_tophat(plan))
 
     return add_orientation
 
 
 def there_of(index):
     """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
-    add_gauss_there, add_tophat_there = steps_of(index, gauss_there), steps_of(index, tophat_there)
+    add_gauss_there, add_tophat_there = steps_of(index, gauss_there, False), steps_of(index, tophat_there, False)
 
     def add_there(plan, there, kept, place, cell):
         """Adds `kept` to `there` where one orientation's F_latt is not 0, or there is water."""
@@ -121,8 +136,8 @@ def there_of(index):
             for i in range(there.shape[0]):
                 there[i] += kept[i]
         elif plan.xtal_shape == GAUSS:
-            add_gauss_there(there, kept, place, cell, crystal_gauss(plan))
+            add_gauss_there(there, there, kept, place, cell, crystal_gauss(plan))
         else:
-            add_tophat_there(there, kept, place, cell, crystal_tophat(plan))
+            add_tophat_there(there, there, kept, place, cell, crystal_tophat(plan))
 
     return add_there

@@ -8,14 +8,16 @@ renders those by `pixel.render_pixel`.
 
 import numpy as np
 
-from .constants import R_E_SQR, SQUARE
+from .constants import GAUSS, R_E_SQR, SQUARE
 from .detector import pixel_position
 from .pixel import as_vector, vector_at
 from .row_geometry import (
     CAPTURE,
     INTENSITY,
     KEPT,
+    NEAREST,
     OMEGA,
+    OMEGAS,
     OWN,
     POLAR,
     STEP,
@@ -32,6 +34,7 @@ from .row_geometry import (
     keep_within_dmin,
     locate_along_row,
     locate_as_program,
+    normalise_again,
     polarization_plane,
     polarizations_of,
     row_origin,
@@ -47,7 +50,7 @@ from .scattering import scattering_vector
 from .vector_loops import full_vector_width, load, store
 from .vectors import magnitude, unitize
 
-ORIGIN = (0.0, 0.0, 0.0)
+TINY = 1e-280
 
 
 def cell_lines_of(index_line):
@@ -98,12 +101,12 @@ def run_on(plan, work):
             work[INTENSITY, i] = I
 
 
-def steps_in_float64(index, square):
+def steps_in_float64(index, square, watched):
     """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
-    add_orientation = orientation_of(index, square)
+    add_orientation = orientation_of(index, square, watched)
 
     def step(plan, has_table, out, weight, place, cell, table, space):
-        add_orientation(plan, has_table, out, weight, place, cell, table)
+        add_orientation(plan, has_table, out, space.work[NEAREST], weight, place, cell, table)
 
     def no_flush(out, weight, space):
         pass
@@ -116,7 +119,7 @@ def steps_in_phases(index):
     add_phases = phases_of(index)
 
     def step(plan, has_table, out, weight, place, cell, table, space):
-        add_phases(plan, has_table, space.sums, place, cell, table, space.phases)
+        add_phases(plan, has_table, space.sums, space.nearest, place, cell, table, space.phases)
 
     def flush_sums(out, weight, space):
         flush(out, weight, space.sums)
@@ -146,7 +149,7 @@ def orientations_of(index, index_line, scatterings, steps):
                     interpolated(plan, weight, table.F_flat, place, cell, space.interpolation, space.corner)
                     multiply(weight, work[WEIGHT])
                 if running:
-                    out[:] = 0.0
+                    fill(out, 0.0)
                 if one_cell and not has_table:
                     add(out, weight)
                 else:
@@ -156,7 +159,7 @@ def orientations_of(index, index_line, scatterings, steps):
                         flush_steps(out, weight, space)
                         unflushed = 0
                 if running:
-                    work[THERE, :] = 0.0
+                    fill(work[THERE], 0.0)
                     add_there(plan, work[THERE], work[KEPT], place, cell)
                     run_on(plan, work)
         if unflushed > 0:
@@ -165,21 +168,40 @@ def orientations_of(index, index_line, scatterings, steps):
     return add_orientations
 
 
-def begin(plan, work):
-    own = plan.own_thick or plan.own_polar or plan.own_omega
-    for i in range(work.shape[1]):
-        # where each step has its own weight, the background gets the mean of those weights in the end
-        work[INTENSITY, i] = 0.0 if own else plan.I_bg
-        work[OWN, i] = 0.0
-        work[POLAR, i] = 1.0 if plan.nopolar else 0.0
-        work[CAPTURE, i] = 1.0
-        work[KEPT, i] = 1.0
+def fill(out, value):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        store(out, i, value)
+
+
+def begin(plan, space):
+    work = space.work
+    # where each step has its own weight, the background gets the mean of those weights in the end
+    fill(work[INTENSITY], 0.0 if has_own_weights(plan) else plan.I_bg)
+    fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
+    fill(work[NEAREST], 1.0)
+    fill(space.nearest, np.float32(1.0))
+    if has_own_weights(plan):
+        fill(work[OWN], 0.0)
+    if plan.oversample_omega:
+        fill(work[OMEGAS], 0.0)
+
+
+def has_captures(plan):
+    """Whether CAPTURE is anything but 1."""
+    return plan.detector_thick != 0.0 or plan.oversample_thick
+
+
+def has_own_weights(plan):
+    return plan.own_thick or plan.own_polar or plan.own_omega
 
 
 def weigh(plan, table, source, interpolate, work):
-    """WEIGHT of one source's steps: 0 where dmin cuts it; with F_cell^2 where that is a constant."""
+    """WEIGHT of one source's steps: 0 where dmin cuts it; with what all steps have in common."""
     full_vector_width()
     scale = plan.source_weight[source]
+    if plan.xtal_shape == GAUSS:
+        scale *= (plan.Na * plan.Nb * plan.Nc) ** 2
     if table.h_stride == 0.0:
         scale *= table.F_squared[0]
     elif not interpolate:
@@ -204,22 +226,58 @@ def add_own_weights(plan, work):
         )
 
 
+def rescale(out, scale):
+    full_vector_width()
+    for i in range(out.shape[0]):
+        value = load(out, i)
+        # what far Gaussian spots leave is no float32, but would slow down all that follows
+        store(out, i, 0.0 if abs(value) < TINY else value * scale)
+
+
 def finish(plan, work):
     """INTENSITY becomes photons, as at the end of `pixel.render_pixel`."""
-    if plan.own_thick or plan.own_polar or plan.own_omega:
+    if has_own_weights(plan):
         layers = 1 if plan.own_thick else plan.detector_thicksteps
         for i in range(work.shape[1]):
             work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
     scale = R_E_SQR * plan.fluence / plan.steps
     photons = work[INTENSITY]
-    for i in range(work.shape[1]):
-        photons[i] *= scale
-    if not (plan.running_thick or plan.own_thick):
+    rescale(photons, scale)
+    if has_captures(plan) and not (plan.running_thick or plan.own_thick):
         multiply(photons, work[CAPTURE])
     if not (plan.running_polar or plan.own_polar):
         multiply(photons, work[POLAR])
     if not (plan.running_omega or plan.own_omega):
         multiply(photons, work[OMEGA])
+
+
+def to_image(space, omegas, wanted, pixels, doubt):
+    """Stores the photons of a piece in `pixels` (float32) where they are `wanted`, and adds `omegas` of those to
+    space.omegas. Returns how many need a closer look: nan, or with a step so near to a whole index that `doubt.is_noisy` is
+    to be asked. pixels, wanted: the piece's own."""
+    full_vector_width()
+    photons, nearest, nearest_single, sums = space.work[INTENSITY], space.work[NEAREST], space.nearest, space.omegas
+    limit = nearest_limit(doubt)
+    doubtful = 0
+    for i in range(pixels.shape[0]):
+        # the program adds to an image of zeros: no negative zero
+        value = np.float32(0.0 + load(photons, i))
+        near = load(nearest, i) < limit or np.float64(load(nearest_single, i)) < limit
+        doubtful += 1 if near or value != value else 0
+        store(pixels, i, value if wanted[i] else load(pixels, i))
+        store(sums, i, load(sums, i) + (load(omegas, i) if wanted[i] else 0.0))
+    return doubtful
+
+
+def nearest_limit(doubt):
+    # the offset itself is known to 2^-32 or so
+    limit = doubt.noise * doubt.largest_index + 2.0**-31
+    return limit * limit if doubt.noise > 0.0 else 0.0
+
+
+def comes_near(space, i, doubt):
+    limit = nearest_limit(doubt)
+    return space.work[NEAREST, i] < limit or np.float64(space.nearest[i]) < limit
 
 
 def all_known(factors):
@@ -253,6 +311,8 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
     def polarize(plan, source, axis, origin, fdet, work):
+        if not along_row:
+            normalise_again(plan, work)
         incident = unitize(vector_at(plan.source_incident, source))
         E_in, B_in = polarization_plane(plan, incident, axis)
         polarization_factors(
@@ -269,7 +329,7 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
         """Photons of the pixels from `first` on, left in work[INTENSITY]."""
         work = space.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
-        begin(plan, work)
+        begin(plan, space)
         polar_wanted = plan.oversample_polar or not plan.nopolar
         capture_kept = plan.oversample_thick or plan.own_thick
         may_be_empty = along_row and not interpolate and not is_running(plan)
@@ -284,7 +344,9 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     if plan.oversample_omega or (thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
-                    if (plan.detector_thick != 0.0 or plan.oversample_thick) and capture_wanted:
+                        if plan.oversample_omega:
+                            add(work[OMEGAS], work[OMEGA])
+                    if has_captures(plan) and capture_wanted:
                         if plan.oversample_thick or (subS == 0 and subF == 0):
                             line = direction_line(odet, origin, fdet)
                             capture_fractions(plan, thick_tic, line, directions(work), work)
@@ -301,7 +363,7 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
                             continue
                         weigh(plan, table, source, interpolate, work)
                         add_orientations(plan, table, interpolate, source, origin, fdet, space)
-                    if plan.own_thick or plan.own_polar or plan.own_omega:
+                    if has_own_weights(plan):
                         add_own_weights(plan, work)
         finish(plan, work)
 
@@ -316,7 +378,7 @@ AS_PROGRAM = (
     locate_as_program, directions_as_program, direction_line_as_program, scatterings_as_program, index_line_as_program,
     index_as_program, False,
 )  # fmt: skip
-render_piece_double = piece_of(*ALONG_ROW, steps_in_float64(index_along_row, square_squared))
-render_piece_double_sharp = piece_of(*AS_PROGRAM, steps_in_float64(index_as_program, square_squared_as_program))
+render_piece_double = piece_of(*ALONG_ROW, steps_in_float64(index_along_row, square_squared, True))
+render_piece_double_sharp = piece_of(*AS_PROGRAM, steps_in_float64(index_as_program, square_squared_as_program, False))
 render_piece_phases = piece_of(*ALONG_ROW, steps_in_phases(index_along_row))
 render_piece_phases_sharp = piece_of(*AS_PROGRAM, steps_in_phases(index_as_program))

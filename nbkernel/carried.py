@@ -14,7 +14,7 @@ from nbkernel.kernels.plan import Carried
 from .threads import share_rows
 from .tiles import bands
 
-SURVEY_ROWS = 32
+SURVEY_ROWS = 128
 USUAL_STATES = 4096
 
 

@@ -266,10 +266,13 @@ def judge(pair, tolerance, N=DEFAULT_N):
         beyond = ~same
         total_limit = math.inf
     else:
-        limit, total_limit = (1e-9, 1e-9) if tolerance == "double" else (max(2e-6, 2e-7 * N), 2e-6)
-        beyond = broken | (local_error(pair) > limit)
+        # no total can be known better than the pixel that dominates it
         if tolerance == "double":
-            beyond &= broken | (ulp_distance(pair) > 1)
+            brightest = float(np.abs(finite_or_zero(pair.a)).max(initial=0.0))
+            limit, total_limit = 1e-9, 1e-9 + ratio(float(np.spacing(np.float32(brightest))), abs(sums[0]))
+        else:
+            limit = total_limit = max(2e-6, 2e-7 * N)
+        beyond = broken | ((local_error(pair) > limit) & (ulp_distance(pair) > 1))
         verdict |= {"local_limit": limit, "total_limit": total_limit}
     count = int(np.count_nonzero(beyond))
     return verdict | {"pixels_beyond": count, "within": count == 0 and total_error <= total_limit}

@@ -5,7 +5,7 @@ import numpy as np
 from nbkernel.kernels.certified import WORK as CERTIFIED_WORK
 from nbkernel.kernels.cpu_images import add_omegas
 from nbkernel.kernels.cpu_pixels import render_nan_rows, render_rows_certified, render_rows_exactly
-from nbkernel.kernels.cpu_rows import RENDER_ROWS, solid_angle_rows
+from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.plan import Space
 from nbkernel.kernels.row_geometry import WORK
 from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK
@@ -14,7 +14,7 @@ from nbkernel.kernels.row_phases import PHASE_WORK
 from .carried import survey
 from .certify import certification
 from .errors import InputError
-from .precision import as_program, in_float32
+from .precision import as_program, doubt, in_float32
 from .tables import LARGEST_TABLE, squared_table
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile
@@ -98,43 +98,34 @@ def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
         )
     single = precision == "mixed" and in_float32(plan)
     kernel = RENDER_ROWS[single, as_program(plan, single, whole.curved_detector)]
-    table = squared_table(plan, single)
+    table, doubts = squared_table(plan, single), doubt(plan, single)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
-    image = np.zeros(wanted.shape, np.float32)
+    image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
     done = 0
     for band in bands(whole, tile_shape, wanted):
         for tile in band:
-            fill_tile(kernel, plan, carried, tile, table, wanted, image, threads)
+            fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads)
         done += sum(int(np.count_nonzero(wanted[t.slow_start : t.slow_stop, t.fast_start : t.fast_stop])) for t in band)
         if on_pixels is not None:
             on_pixels(done)
-    return image, solid_angle_sum(plan, whole, wanted, threads)
+    return image, float(omega_sums.sum())
 
 
-def fill_tile(kernel, plan, carried, tile, table, wanted, image, threads):
+def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads):
+    left = np.zeros(wanted.shape[0], np.int64)
+
     def rows(space, start, stop):
-        return kernel(plan, carried, tile, table, wanted, image, space, start, stop)
-
-    width = tile.fast_stop - tile.fast_start
-    if share_rows(rows, tile.slow_start, tile.slow_stop, threads, lambda: new_space(width)) == 0:
-        return
+        return kernel(plan, carried, tile, table, doubts, wanted, image, left, omega_sums, space, start, stop)
 
     def left_over(omega, start, stop):
-        return render_nan_rows(plan, carried, tile, wanted, image, omega, start, stop)
+        return render_nan_rows(plan, carried, tile, wanted, image, left, omega, start, stop)
 
-    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-    share_rows(left_over, tile.slow_start, tile.slow_stop, threads, lambda: np.empty(subpixels))
-
-
-def solid_angle_sum(plan, whole, wanted, threads):
-    sums = np.zeros(wanted.shape[0])
-
-    def rows(space, start, stop):
-        return solid_angle_rows(plan, whole, wanted, sums, space, start, stop)
-
-    share_rows(rows, 0, wanted.shape[0], threads, lambda: new_space(wanted.shape[1]))
-    return float(sums.sum())
+    width = tile.fast_stop - tile.fast_start
+    share_rows(rows, tile.slow_start, tile.slow_stop, threads, lambda: new_space(width))
+    if left.any():
+        subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
+        share_rows(left_over, tile.slow_start, tile.slow_stop, threads, lambda: np.empty(subpixels))
 
 
 def new_space(width):
@@ -142,6 +133,7 @@ def new_space(width):
     pieces = -(-width // PIECE)
     size = -(-width // (pieces * VECTOR)) * VECTOR
     return Space(
-        np.empty((WORK, size)), np.empty((PHASE_WORK, size), np.int32), np.zeros(size, np.float32),
+        np.ones((WORK, size)), np.zeros(size), np.empty((PHASE_WORK, size), np.int32), np.zeros(size, np.float32),
+        np.empty(size, np.float32),
         np.empty((INTERPOLATION_WORK, BLOCK)), np.empty(BLOCK, np.int64),
     )  # fmt: skip

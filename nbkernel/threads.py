@@ -11,7 +11,7 @@ def thread_count(threads):
 
 
 def share_rows(work, slow_start, slow_stop, threads, new_memory=tuple):
-    """Calls work(memory, start, stop) for blocks of rows until all are done; returns the sum of what it returns.
+    """Calls work(memory, start, stop) for blocks of rows until all are done.
 
     new_memory: makes what each thread needs for itself. Raises what the first failing call raised.
     """
@@ -20,7 +20,7 @@ def share_rows(work, slow_start, slow_stop, threads, new_memory=tuple):
     block = max(1, rows // (8 * threads)) if threads > 1 else rows
     starts = iter(range(slow_start, slow_stop, max(block, 1)))
     lock = threading.Lock()
-    results, errors = [], []
+    errors = []
 
     def serve():
         try:
@@ -30,7 +30,7 @@ def share_rows(work, slow_start, slow_stop, threads, new_memory=tuple):
                     start = next(starts, None)
                 if start is None:
                     return
-                results.append(work(memory, start, min(start + block, slow_stop)))
+                work(memory, start, min(start + block, slow_stop))
         except BaseException as error:
             errors.append(error)
 
@@ -42,4 +42,3 @@ def share_rows(work, slow_start, slow_stop, threads, new_memory=tuple):
         helper.join()
     if errors:
         raise errors[0]
-    return sum(results)

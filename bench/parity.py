@@ -1,0 +1,34 @@
+"""No speed without parity: is an image what its precision promises?"""
+
+from pathlib import Path
+
+import numpy as np
+
+from nbkernel.cli import arguments
+from nbkernel.cli.simulate import from_settings
+from nbkernel.compare import judge, local_error, make_pair, ulp_distance
+from nbkernel.io.image import Image
+from nbkernel.precision import sharpness
+from nbkernel.prepare import prepare
+
+FLOAT, SMV = "floatimage.bin", "intimage.img"
+
+
+def prepared_run(command):
+    return prepare(from_settings(arguments.parse_flags(command).settings, frozenset(), None)[0], 1)
+
+
+def parity(prepared, precision, ours, theirs):
+    """{kept, figure}: whether the files in the folder `ours` keep the promise against those in `theirs`, and how far they
+    are from them in words."""
+    shape = (prepared.detector.spixels, prepared.detector.fpixels)
+    a, b = (np.fromfile(Path(folder, FLOAT), np.float32).reshape(shape) for folder in (theirs, ours))
+    same = a.tobytes() == b.tobytes()
+    if precision == "exact":
+        same = same and Path(theirs, SMV).read_bytes() == Path(ours, SMV).read_bytes()
+        return {"kept": same, "figure": "same bytes" if same else "other bytes"}
+    pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in (a, b)))
+    verdict = judge(pair, precision, sharpness(prepared.plan))
+    farthest = float(local_error(pair)[ulp_distance(pair) > 1].max(initial=0.0))
+    figure = f"{farthest:.0e} of the local maximum" if farthest else "1 ulp"
+    return {"kept": verdict["within"], "figure": "same bytes" if same else figure} | verdict

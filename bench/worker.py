@@ -1,0 +1,32 @@
+"""python -m bench.worker --precision P --threads N FLAGS: prints the seconds that rendering takes, in a process of its own.
+
+The median of several renderings, after one that loads what is needed.
+"""
+
+import statistics
+import sys
+import time
+
+from nbkernel.render import render
+
+from .parity import prepared_run
+
+RENDERINGS, LONG = 5, 1.0
+
+
+def main(argv):
+    precision, threads, flags = argv[1], int(argv[3]), argv[4:]
+    prepared = prepared_run(flags)
+    render(prepared, precision, threads)
+    seconds = []
+    while len(seconds) < RENDERINGS:
+        started = time.perf_counter()
+        render(prepared, precision, threads)
+        seconds.append(time.perf_counter() - started)
+        if seconds[0] > LONG:
+            break
+    print(statistics.median(seconds))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
