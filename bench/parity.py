@@ -18,9 +18,16 @@ def prepared_run(command):
     return prepare(from_settings(arguments.parse_flags(command).settings, frozenset(), None)[0], 1)
 
 
-def parity(prepared, precision, ours, theirs):
+def step_count(command):
+    """Steps of a run over all pixels and layers."""
+    prepared = prepared_run(command)
+    return int(prepared.wanted.sum()) * prepared.plan.steps * prepared.plan.detector_thicksteps
+
+
+def parity(command, precision, ours, theirs):
     """{kept, figure}: whether the files in the folder `ours` keep the promise against those in `theirs`, and how far they
     are from them in words."""
+    prepared = prepared_run(command)
     shape = (prepared.detector.spixels, prepared.detector.fpixels)
     a, b = (np.fromfile(Path(folder, FLOAT), np.float32).reshape(shape) for folder in (theirs, ours))
     same = a.tobytes() == b.tobytes()

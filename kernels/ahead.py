@@ -34,6 +34,23 @@ class Kernel:
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments):
+        native, words = self.native_call(arguments)
+        return self.run(native, words)
+
+    def over_rows(self, *arguments):
+        """function(slow_start, slow_stop) that calls the kernel with `arguments` and these two: for many calls that
+        differ in nothing else. One thread at a time may call it."""
+        native, words = self.native_call((*arguments, 0, 0))
+
+        def call(slow_start, slow_stop):
+            words[-2], words[-1] = slow_start, slow_stop
+            return self.run(native, words)
+
+        call.arguments = arguments  # keeps the arrays alive
+        return call
+
+    def native_call(self, arguments):
+        """The machine code for these arguments, and their words."""
         words, letters = [], []
         flatten(arguments, words, letters)
         signature = "".join(letters)
@@ -43,10 +60,12 @@ class Kernel:
                 native = self.native.get(signature)
                 if native is None:
                     native = self.native[signature] = native_function(self, arguments, signature)
-        block = np.array(words, np.int64)
+        return native, np.array(words, np.int64)
+
+    def run(self, native, words):
         result = ctypes.c_int64(0)
         failure = ctypes.c_void_p()
-        if native(ctypes.addressof(result), ctypes.addressof(failure), block.ctypes.data) != 0:
+        if native(ctypes.addressof(result), ctypes.addressof(failure), words.ctypes.data) != 0:
             raise ArithmeticError(f"{self.name} failed")
         return result.value
 

@@ -37,11 +37,10 @@ def survey(plan, whole, wanted, polar_vector, threads, every_axis):
 def first_outside_table(plan, tile, wanted, first_pixel, threads):
     """Number of the first wanted pixel of the tile that leaves the table of structure factors; -1 if none does."""
     found = np.full(wanted.shape[0], -1, np.int64)
-
-    def rows(memory, start, stop):
-        return rows_outside_table(plan, tile, wanted, first_pixel, found, start, stop)
-
-    share_rows(rows, tile.slow_start, tile.slow_stop, threads)
+    share_rows(
+        lambda: rows_outside_table.over_rows(plan, tile, wanted, first_pixel, found),
+        tile.slow_start, tile.slow_stop, threads,
+    )  # fmt: skip
     leaving = found[found >= 0]
     return int(leaving[0]) if leaving.size else -1
 
@@ -65,11 +64,7 @@ def polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis):
     if unused or not every_axis or len(axis) == 1:
         return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
     calls = np.zeros(wanted.shape, np.int32)
-
-    def rows(memory, start, stop):
-        return count_polar_calls(plan, whole, wanted, calls, start, stop)
-
-    share_rows(rows, 0, wanted.shape[0], threads)
+    share_rows(lambda: count_polar_calls.over_rows(plan, whole, wanted, calls), 0, wanted.shape[0], threads)
     if len(axis) == USUAL_STATES:
         axis, axis_next = normalised_again(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
     axis_starts(calls, axis_next)

@@ -72,19 +72,14 @@ def exact_tile(plan, carried, tile, certain, wanted, image, omegas, threads):
     """Fills the tile's part of the image and of omegas (rows from the tile's first on)."""
     size = min(CERTIFIED_PIECE, tile.fast_stop - tile.fast_start)
 
-    def exactly(memory, start, stop):
-        return render_rows_exactly(plan, carried, tile, wanted, image, omegas, start, stop)
+    def exactly():
+        return render_rows_exactly.over_rows(plan, carried, tile, wanted, image, omegas)
 
-    def certified(memory, start, stop):
-        return render_rows_certified(plan, carried, tile, *certain, wanted, image, omegas, *memory, start, stop)
+    def certified():
+        work, position = np.empty((CERTIFIED_WORK, size)), np.empty(size, np.int32)
+        return render_rows_certified.over_rows(plan, carried, tile, *certain, wanted, image, omegas, work, position)
 
-    if certain is None:
-        share_rows(exactly, tile.slow_start, tile.slow_stop, threads)
-    else:
-        share_rows(
-            certified, tile.slow_start, tile.slow_stop, threads,
-            lambda: (np.empty((CERTIFIED_WORK, size)), np.empty(size, np.int32)),
-        )  # fmt: skip
+    share_rows(exactly if certain is None else certified, tile.slow_start, tile.slow_stop, threads)
 
 
 def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
@@ -114,18 +109,20 @@ def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
 
 def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads):
     left = np.zeros(wanted.shape[0], np.int64)
-
-    def rows(space, start, stop):
-        return kernel(plan, carried, tile, table, doubts, wanted, image, left, omega_sums, space, start, stop)
-
-    def left_over(omega, start, stop):
-        return render_nan_rows(plan, carried, tile, wanted, image, left, omega, start, stop)
-
     width = tile.fast_stop - tile.fast_start
-    share_rows(rows, tile.slow_start, tile.slow_stop, threads, lambda: new_space(width))
+
+    def rows():
+        return kernel.over_rows(
+            plan, carried, tile, table, doubts, wanted, image, left, omega_sums, new_space(width)
+        )
+
+    def left_over():
+        omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
+        return render_nan_rows.over_rows(plan, carried, tile, wanted, image, left, omega)
+
+    share_rows(rows, tile.slow_start, tile.slow_stop, threads)
     if left.any():
-        subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-        share_rows(left_over, tile.slow_start, tile.slow_stop, threads, lambda: np.empty(subpixels))
+        share_rows(left_over, tile.slow_start, tile.slow_stop, threads)
 
 
 def new_space(width):

@@ -175,4 +175,4 @@ def write_images(files, prepared, outputs, image, statistics, now, say, threads)
 
 def in_rows(threads, kernel, image, *arguments):
     """kernel(image, *arguments, start, stop) for all rows, on threads."""
-    share_rows(lambda memory, start, stop: kernel(image, *arguments, start, stop), 0, image.shape[0], threads)
+    share_rows(lambda: kernel.over_rows(image, *arguments), 0, image.shape[0], threads)

@@ -76,11 +76,7 @@ def sums_of_image(image, wanted, threads):
     """Sum, sum of squares, number of wanted pixels, the largest value, its slow and fast position."""
     rows = image.shape[0]
     sums = np.array([NO_SUMS] * (rows if threads else 1))
-
-    def add(memory, start, stop):
-        return image_sums(image, wanted, sums, start, stop)
-
-    share_rows(add, 0, rows, threads or 1)
+    share_rows(lambda: image_sums.over_rows(image, wanted, sums), 0, rows, threads or 1)
     best = sums[sums[:, LARGEST].argmax()]
     total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
     return total, squares, int(count), float(best[LARGEST]), int(best[LARGEST_SLOW]), int(best[LARGEST_FAST])
@@ -88,9 +84,5 @@ def sums_of_image(image, wanted, threads):
 
 def sum_of_deviations(image, roi, mean, threads):
     sums = np.zeros(image.shape[0] if threads else 1)
-
-    def add(memory, start, stop):
-        return squared_deviations(image, roi, mean, sums, start, stop)
-
-    share_rows(add, 0, image.shape[0], threads or 1)
+    share_rows(lambda: squared_deviations.over_rows(image, roi, mean, sums), 0, image.shape[0], threads or 1)
     return float(sums.sum())

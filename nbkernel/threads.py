@@ -10,31 +10,31 @@ def thread_count(threads):
     return most if threads is None else min(threads, most)
 
 
-def share_rows(work, slow_start, slow_stop, threads, new_memory=tuple):
-    """Calls work(memory, start, stop) for blocks of rows until all are done.
+def share_rows(new_call, slow_start, slow_stop, threads):
+    """Calls function(start, stop) for blocks of rows until all are done; each thread makes its own by new_call().
 
-    new_memory: makes what each thread needs for itself. Raises what the first failing call raised.
+    Raises what the first failing call raised.
     """
     rows = slow_stop - slow_start
     # small helpings keep threads busy where work is uneven (masks, dmin, empty parts of the table)
-    block = max(1, rows // (8 * threads)) if threads > 1 else rows
-    starts = iter(range(slow_start, slow_stop, max(block, 1)))
+    block = max(1, rows // (8 * threads)) if threads > 1 else max(1, rows)
+    starts = iter(range(slow_start, slow_stop, block))
     lock = threading.Lock()
     errors = []
 
     def serve():
         try:
-            memory = new_memory()
+            call = new_call()
             while not errors:
                 with lock:
                     start = next(starts, None)
                 if start is None:
                     return
-                work(memory, start, min(start + block, slow_stop))
+                call(start, min(start + block, slow_stop))
         except BaseException as error:
             errors.append(error)
 
-    helpers = [threading.Thread(target=serve, daemon=True) for _ in range(min(threads, -(-rows // max(block, 1))) - 1)]
+    helpers = [threading.Thread(target=serve, daemon=True) for _ in range(min(threads, -(-rows // block)) - 1)]
     for helper in helpers:
         helper.start()
     serve()

@@ -51,6 +51,8 @@ def bands(whole, tile_shape, wanted):
 def shrink(edges, wanted):
     """The smallest box around the wanted pixels within `edges` (slow start, stop, fast start, stop); None if empty."""
     block = wanted[edges[0] : edges[1], edges[2] : edges[3]]
+    if block.all():
+        return edges
     rows = np.flatnonzero(block.any(axis=1))
     if rows.size == 0:
         return None
