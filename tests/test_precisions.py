@@ -1,0 +1,231 @@
+"""Precisions `double` and `mixed` where digits are lost: against the program's own operations, within what is promised.
+
+Precision `exact` is the reference here; the golden files say that it is the program's.
+"""
+
+import numpy as np
+import pytest
+
+from nbkernel.cli import arguments
+from nbkernel.cli.simulate import from_settings
+from nbkernel.compare import judge, make_pair
+from nbkernel.io.image import Image
+from nbkernel.kernels.exponential import POWER_OF_TWO_ERROR, halved
+from nbkernel.kernels.arithmetic import inverse_square_root
+from nbkernel.kernels.cpu_rows import RENDER_ROWS
+from nbkernel.kernels.doubt import is_noisy
+from nbkernel.kernels.sine import COSPI_ERROR, SINPI_ERROR, SINPI_SINGLE_ERROR, cospi, sinpi, sinpi_over_x
+from nbkernel.precision import as_program, doubt, in_float32, sharpness
+from nbkernel.prepare import prepare
+from nbkernel.render import new_space, render
+from nbkernel.tables import squared_table
+from nbkernel.tiles import panel_tile
+from running import smv_bytes, write_hkl
+
+CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -fluence 1e24 -default_F 100 -nointerpolate"
+NEAR = f"{CELL} -lambda 1 -distance 80 -detpixels_f 70 -detpixels_s 45 -pixel 1.2 -oversample 1"
+ALIGNED = (
+    "-cell 100 100 100 90 90 90 -default_F 10 -N 7 -lambda 1 -distance 100 -detpixels 41 -pixel 1 -nointerpolate "
+    "-Xbeam 20.5 -Ybeam 20.5 -xds -oversample 1"
+)
+TABLE = f"{NEAR} -hkl table.hkl -N 5"
+SENSOR = "-detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2"
+OVERSAMPLED = f"{NEAR} -N 3 {SENSOR} -dispersion 2 -dispsteps 3 -polar 0.9"
+
+# what each run is about: flags
+RUNS = {
+    "plain": f"{NEAR} -N 5",
+    "one cell": f"{NEAR} -N 1",
+    "one cell along one edge": f"{NEAR} -Na 1 -Nb 36 -Nc 47",
+    "N 1000": f"{NEAR} -N 1000",
+    "N 5000, domains": f"{NEAR} -N 5000 -mosaic 0.3 -mosaic_dom 7",
+    "N 100000": f"{NEAR} -N 100000",
+    "N 100000, two sources, polarised": f"{NEAR} -N 100000 -dispersion 1 -dispsteps 2 -polar 0.9 -osc 0.1 -phisteps 5",
+    "zeros of the lattice factor": f"{CELL} -N 5 -lambda 1 -distance 800 -detpixels 90 -pixel 0.01 -oversample 1",
+    "zeros, ellipsoid": f"{CELL} -N 5 -round_xtal -lambda 1 -distance 800 -detpixels 90 -pixel 0.01 -oversample 1",
+    "whole indices": ALIGNED,
+    "whole indices, ellipsoid": f"{ALIGNED} -round_xtal",
+    "whole indices, Gaussian": f"{ALIGNED} -gauss_xtal",
+    "indices whole but not 0": "-cell 25 5 1 90 90 90 -lambda 1 -Na 50 -Nb 1 -Nc 1 -default_F 1 -nointerpolate -detpixels 21 "
+    "-pixel 1 -distance 12 -xds -Xbeam 1.5 -Ybeam 10.5 -oversample 1",
+    "turned detector, whole indices": "-cell 10 10 10 90 90 90 -misset 90 0 0 -N 50 -default_F 7 -interpolate -lambda 1 "
+    "-nopolar -detpixels 33 -pixel 0.05 -distance 3100.6 -xds -Xbeam 0.825 -Ybeam 0.825 -twotheta 30 -oversample 1",
+    "high angle": f"{NEAR} -N 12 -distance 3",
+    "back scattering": f"{NEAR} -N 12 -twotheta 150",
+    "long wavelength": f"{NEAR} -N 12 -lambda 40",
+    "short wavelength": f"{NEAR} -N 12 -lambda 0.05",
+    "ellipsoid": f"{NEAR} -N 36 -round_xtal -mosaic 0.3 -mosaic_dom 5",
+    "ellipsoid, no fudge": f"{NEAR} -N 3 -round_xtal -fudge 0",
+    "Gaussian": f"{NEAR} -N 4 -gauss_xtal -fudge 0.01 -mosaic 0.3 -mosaic_dom 5",
+    "sharp Gaussian": f"{NEAR} -N 1000 -gauss_xtal -fudge 1e-12 -mosaic 0.3 -mosaic_dom 5",
+    "Gaussian, negative fudge": f"{NEAR} -N 2 -gauss_xtal -fudge -0.0001 -detpixels 12",
+    "tophat": f"{NEAR} -N 5 -tophat_spots -fudge 0.0001 -mosaic 0.3 -mosaic_dom 5",
+    "table": f"{TABLE} -mosaic 0.3 -mosaic_dom 20",
+    "table, tophat": f"{TABLE} -tophat_spots -fudge 0.0001",
+    "table, Gaussian, sources": f"{TABLE} -gauss_xtal -fudge 0.001 -dispersion 2 -dispsteps 5 -hdivrange 3 -hdivsteps 3",
+    "table of low resolution": f"{NEAR} -hkl low.hkl -N 5 -default_F 0 -mosaic 0.3 -mosaic_dom 5",
+    "interpolation": f"{TABLE} -interpolate -lambda 6",
+    "interpolation that ends within the image": f"{TABLE} -interpolate -lambda 1.4 -osc 0.5 -phisteps 2",
+    "interpolation, Gaussian": f"{TABLE} -interpolate -lambda 6 -gauss_xtal -fudge 0.001",
+    "stale phi step": f"{NEAR} -N 5 -osc 3 -phisteps 3 -dmin 3",
+    "dmin, water, several sources": f"{NEAR} -N 5 -water 10 -dmin 3 -dispersion 4 -dispsteps 3",
+    "sensor": f"{NEAR} -N 5 {SENSOR} -polar 0.95",
+    "curved": f"{NEAR} -N 5 -curved_det -point_pixel -nopolar",
+    "curved, thick": f"{NEAR} -N 36 -curved_det {SENSOR} -polar 0.9",
+    "oversample_thick": f"{OVERSAMPLED} -oversample_thick",
+    "oversample_polar": f"{OVERSAMPLED} -oversample_polar",
+    "oversample_omega": f"{OVERSAMPLED} -oversample_omega",
+    "all three, Gaussian": f"{OVERSAMPLED} -gauss_xtal -oversample_thick -oversample_polar -oversample_omega",
+    "all three, tophat": f"{OVERSAMPLED} -tophat_spots -fudge 1e-4 -oversample_thick -oversample_polar -oversample_omega",
+    "all three, interpolated, dmin": f"{OVERSAMPLED} -hkl table.hkl -interpolate -lambda 6 -dmin 8 -oversample_thick "
+    "-oversample_polar -oversample_omega",
+    "thickness without absorption": f"{NEAR} -N 5 -oversample_thick",
+    "region": f"{NEAR} -N 5 -roi 13 57 7 31",
+    "mask": f"{NEAR} -N 5 -mask mask.img",
+}
+FIXES = {
+    "oversample": "all three, Gaussian",
+    "thickness": "sensor",
+    "interpolation": "interpolation that ends within the image",
+    "phi0": "stale phi step",
+    "dmin,water": "dmin, water, several sources",
+}
+
+
+@pytest.fixture(autouse=True)
+def inputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(1)
+    write_hkl("table.hkl", draw.uniform(50, 150, (21, 23, 25)) * (draw.random((21, 23, 25)) < 0.8), (-10, -11, -12))
+    low = np.zeros((15, 15, 15))
+    low[3:12, 3:12, 3:12] = draw.uniform(50, 150, (9, 9, 9))
+    write_hkl("low.hkl", low, (-7, -7, -7))
+    mask = np.ones((45, 70))
+    mask[:6, :9] = mask[20:24] = mask[7:18, 15:33] = 0
+    with open("mask.img", "wb") as file:
+        file.write(smv_bytes(mask, "PIXEL_SIZE=1.2;\n"))
+
+
+def prepared(flags, fixes=()):
+    settings = arguments.parse_flags(flags.split()).settings
+    return prepare(from_settings(settings, frozenset(fixes), None)[0], 1)
+
+
+def verdict(expected, image, precision, N):
+    pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in (expected, image)))
+    return judge(pair, precision, N)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("name", RUNS)
+def test_every_pixel_keeps_the_promise(name, precision):
+    run = prepared(RUNS[name])
+    expected, omegas, carried = render(run, "exact")
+    image, own_omegas, own_carried = render(run, precision)
+    assert expected.any() or name == "thickness without absorption"
+    found = verdict(expected, image, precision, sharpness(run.plan))
+    assert found["within"], found
+    assert own_omegas == pytest.approx(omegas, rel=1e-12)
+    assert own_carried.latch_pixel == carried.latch_pixel and own_carried.first_pixel == carried.first_pixel
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("fixes", FIXES)
+def test_fixes_too(fixes, precision):
+    run = prepared(RUNS[FIXES[fixes]], fixes.split(","))
+    expected, _, _ = render(run, "exact")
+    unfixed, _, _ = render(prepared(RUNS[FIXES[fixes]]), "exact")
+    assert not np.array_equal(expected, unfixed)
+    found = verdict(expected, render(run, precision)[0], precision, sharpness(run.plan))
+    assert found["within"], found
+
+
+def test_weights_too(tmp_path):
+    """--fix weights: sources from a file count by theirs."""
+    (tmp_path / "sources.txt").write_text("-10 0 0 1 1e-10\n-10 0.01 0 5 1.01e-10\n-10 0 0.01 0 0.99e-10\n")
+    run = prepared(f"{NEAR} -N 5 -sourcefile sources.txt", ["weights"])
+    expected, _, _ = render(run, "exact")
+    for precision in ("double", "mixed"):
+        found = verdict(expected, render(run, precision)[0], precision, 5.0)
+        assert found["within"], found
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("name", RUNS)
+def test_no_bit_depends_on_tiles_and_threads(name, precision):
+    run = prepared(RUNS[name])
+    expected, _, _ = render(run, precision, threads=1)
+    for threads, tile_shape in ((2, (7, 13)), (1, (1, 70)), (2, (45, 1)), (2, (1000, 33))):
+        image, _, _ = render(run, precision, threads, tile_shape)
+        assert image.tobytes() == expected.tobytes(), (threads, tile_shape)
+
+
+def test_float32_is_used_and_left_where_it_must_be():
+    assert in_float32(prepared(RUNS["plain"]).plan)
+    for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
+        assert not in_float32(prepared(f"{NEAR} -N 5 {flags}").plan), flags
+    for name, expected in (("plain", False), ("N 1000", True), ("tophat", True), ("curved", True), ("interpolation", True)):
+        run = prepared(RUNS[name])
+        assert as_program(run.plan, False, run.detector.curved) == expected, name
+
+
+def test_few_pixels_are_left_to_the_programs_operations():
+    """An ordinary image has none; whole indices along a row and a column make just those."""
+    for name, few in (("plain", 0), ("whole indices", 2 * 41)):
+        run = prepared(RUNS[name])
+        tile = panel_tile(run.detector)
+        noise = doubt(run.plan, False).noise
+        noisy = sum(
+            is_noisy(run.plan, tile, spixel, fpixel, noise)
+            for spixel in range(tile.slow_stop)
+            for fpixel in range(tile.fast_stop)
+        )
+        assert noisy <= few, name
+
+
+@pytest.mark.parametrize("name", ["plain", "table", "sensor", "interpolation", "all three, Gaussian", "ellipsoid"])
+def test_bare_python_does_the_same(name):
+    """The kernel's text as Python on a few pixels; without fused operations its last digits differ."""
+    run = prepared(f"{RUNS[name]} -roi 3 8 2 3")
+    plan = run.plan
+    kernel = RENDER_ROWS[False, as_program(plan, False, run.detector.curved)]
+    image, _, carried = render(run, "double", threads=1)
+    bare = np.zeros(image.shape, np.float32)
+    left, omegas = np.zeros(image.shape[0], np.int64), np.zeros(image.shape[0])
+    tile = panel_tile(run.detector)._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
+    with np.errstate(all="ignore"):
+        kernel.function(
+            plan, carried, tile, squared_table(plan), doubt(plan, False), run.wanted, bare, left, omegas, new_space(6), 2, 4
+        )
+    assert bare[2:4, 3:9].any()
+    np.testing.assert_allclose(bare, image, rtol=1e-6)
+
+
+# formulas
+
+
+def test_inverse_square_root():
+    x = 10.0 ** np.random.default_rng(2).uniform(-150, 150, 20000)
+    found = np.array([inverse_square_root(value) for value in x])
+    assert np.abs(found * np.sqrt(x.astype(np.longdouble)) - 1).max() < 5e-16
+
+
+def test_sine_and_cosine_of_half_turns():
+    x = np.concatenate([np.linspace(-0.5, 0.5, 40001), 10.0 ** np.random.default_rng(3).uniform(-300, -1, 2000)])
+    angle = x.astype(np.longdouble) * np.longdouble("3.14159265358979323846264338327950288")
+    sine, cosine = np.sin(angle), np.cos(angle)
+    there = x != 0
+    found = np.array([sinpi(value) for value in x])
+    assert (np.abs(found - sine)[there] / np.abs(sine)[there]).max() < SINPI_ERROR
+    assert np.abs(np.array([cospi(value) for value in x]) - cosine).max() < COSPI_ERROR
+    single = np.array([np.float64(sinpi_over_x(np.float32(value * value))) for value in x[:40001]])
+    assert (np.abs(single * x[:40001] - sine[:40001])[there[:40001]] / np.abs(sine[:40001])[there[:40001]]).max() < SINPI_SINGLE_ERROR
+
+
+def test_powers_of_one_half():
+    times = np.concatenate([np.random.default_rng(4).uniform(0, 1000, 20000), np.arange(1000.0), [0.5, 1e-300, 999.999]])
+    with np.errstate(over="ignore"):
+        found = np.array([halved(value) for value in times])
+    assert np.abs(found / np.exp2(-times.astype(np.longdouble)) - 1).max() < POWER_OF_TWO_ERROR
+    assert halved(1e6) == pytest.approx(2.0**-1000)
+    assert np.isnan(halved(np.nan))

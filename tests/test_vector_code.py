@@ -1,0 +1,194 @@
+"""The innermost loops are vectorised, for this processor and for others, and their bits are the same on all.
+
+Looked for in LLVM's optimised code: operations on as many numbers at a time as the registers hold.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from llvmlite import binding
+
+from nbkernel.kernels import jit
+from nbkernel.kernels.plan import SquaredTable
+from nbkernel.kernels.row_lattice import gauss_squared, round_squared, square_squared
+from nbkernel.kernels.row_phases import add_squares, add_table_squares, phases_of
+from nbkernel.kernels.row_steps import index_along_row, index_as_program, steps_of, table_steps_of
+
+HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2"}
+CELL = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0))
+N = (36.0, 47.0, 29.0)
+ROUND = (36.0, 47.0, 29.0, 1e4, 1e-6)
+GAUSS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 processor")
+
+
+def row():
+    return np.ones(64)
+
+
+def table():
+    return SquaredTable(np.ones(27), -1.0, -1.0, -1.0, 2.0, 2.0, 2.0, 9.0, 3.0, np.inf, np.ones(27, np.float32), 1.0, np.ones(1))
+
+
+def along_row(add, crystal):
+    def loop(I, nearest, weight, Fdet, inverse_airpath):
+        add(I, nearest, weight, (Fdet, inverse_airpath), CELL, crystal)
+
+    return loop, [row() for _ in range(5)]
+
+
+def as_program(add, crystal):
+    def loop(I, nearest, weight, sx, sy, sz):
+        add(I, nearest, weight, (sx, sy, sz), CELL, crystal)
+
+    return loop, [row() for _ in range(6)]
+
+
+def with_table(add, crystal):
+    def loop(I, nearest, weight, Fdet, inverse_airpath, table):
+        add(I, nearest, weight, (Fdet, inverse_airpath), CELL, crystal, table)
+
+    return loop, [row() for _ in range(5)] + [table()]
+
+
+def phases():
+    fill = phases_of(index_along_row).__closure__
+    loops = {cell.cell_contents.__name__: cell.cell_contents for cell in fill if hasattr(cell.cell_contents, "__name__")}
+    make = loops["phases"]
+
+    def loop(Fdet, inverse_airpath, work):
+        make((Fdet, inverse_airpath), CELL, work)
+
+    return loop, [row(), row(), np.ones((4, 64), np.int32)]
+
+
+def squares():
+    def loop(sums, nearest, work):
+        add_squares(sums, nearest, work, (np.int32(36), np.int32(47), np.int32(29)))
+
+    return loop, [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32)]
+
+
+def table_squares():
+    def loop(sums, nearest, work, F_squared):
+        add_table_squares(sums, nearest, work, (np.int32(36), np.int32(47), np.int32(29)), F_squared)
+
+    return loop, [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32), np.ones(27, np.float32)]
+
+
+# name: (function and arguments, bits of the numbers)
+LOOPS = {
+    "square": (lambda: along_row(steps_of(index_along_row, square_squared, True), N), 64),
+    "round": (lambda: along_row(steps_of(index_along_row, round_squared, False), ROUND), 64),
+    "gauss": (lambda: along_row(steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
+    "gauss, program's indices": (lambda: as_program(steps_of(index_as_program, gauss_squared, False), GAUSS), 64),
+    "square, table": (lambda: with_table(table_steps_of(index_along_row, square_squared, True), N), 64),
+    "gauss, table": (lambda: with_table(table_steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
+    "phases": (phases, 64),
+    "squares in float32": (squares, 32),
+    "squares in float32, table": (table_squares, 32),
+}
+
+
+def assembly(name):
+    function, arguments = LOOPS[name][0]()
+    return jit.optimised(function, arguments)[1]
+
+
+def lanes(llvm, bits):
+    """Numbers per fused operation, the most in the code."""
+    kind = {64: "f64", 32: "f32"}[bits]
+    return max((int(n) for n in re.findall(rf"llvm\.fma\.v(\d+){kind}", llvm)), default=1)
+
+
+def register_bits():
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 512
+    return 256 if features.get("avx2") else 128
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_fill_the_registers(name):
+    bits = LOOPS[name][1]
+    assert lanes(assembly(name), bits) == register_bits() // bits
+
+
+def in_another_process(code, **environment):
+    """What a Python program, run beside these tests, prints as JSON."""
+    path = os.pathsep.join(filter(None, (os.path.dirname(__file__), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path} | environment
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@x86_64
+def test_loops_are_vectorised_for_avx2():
+    code = (
+        "import json, test_vector_code as t; "
+        "print(json.dumps({name: t.lanes(t.assembly(name), bits) for name, (_, bits) in t.LOOPS.items()}))"
+    )
+    found = in_another_process(code, **HASWELL)
+    assert found == {name: 256 // bits for name, (_, bits) in LOOPS.items()}
+
+
+def test_loops_are_vectorised_for_aarch64():
+    """Not this processor's: LLVM's optimiser is run over the plain loops for another one, and its assembly read."""
+    code = "import json, test_vector_code as t; print(json.dumps({name: t.assembly(name) for name in t.LOOPS}))"
+    plain = in_another_process(code, NUMBA_LOOP_VECTORIZE="0")
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    try:
+        target = binding.Target.from_triple("aarch64-unknown-linux-gnu")
+    except RuntimeError as error:
+        pytest.skip(f"this LLVM has no aarch64: {error}")
+    machine = target.create_target_machine(cpu="neoverse-n1", opt=3)
+    for name, llvm in plain.items():
+        assert lanes(llvm, LOOPS[name][1]) == 1
+        llvm = re.sub(r"target datalayout = .*", "", llvm)
+        module = binding.parse_assembly(re.sub(r"target triple = .*", 'target triple = "aarch64-unknown-linux-gnu"', llvm))
+        tuning = binding.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization = True
+        builder = binding.create_pass_builder(machine, tuning)
+        builder.getModulePassManager().run(module, builder)
+        lane = {64: "2d", 32: "4s"}[LOOPS[name][1]]
+        assert re.search(rf"fml[as]\s+v\d+\.{lane}", machine.emit_assembly(module)), name
+
+
+RENDERINGS = (
+    ("double", "-N 5 -mosaic 0.3 -mosaic_dom 5"),
+    ("double", "-N 5 -round_xtal"),
+    ("double", "-N 5 -gauss_xtal -fudge 0.001 -polar 0.9"),
+    ("mixed", "-N 5 -mosaic 0.3 -mosaic_dom 5"),
+    ("mixed", "-N 36 -detector_thick 300 -detector_abs 200 -oversample 2"),
+)
+
+
+def digests():
+    """Of small images in both precisions."""
+    import hashlib
+
+    from nbkernel.render import render
+    from test_certified import CELL as FLAGS
+    from test_certified import prepared
+
+    return [
+        hashlib.sha256(render(prepared(f"{FLAGS} -default_F 100 {flags}"), precision)[0].tobytes()).hexdigest()
+        for precision, flags in RENDERINGS
+    ]
+
+
+@x86_64
+@pytest.mark.skipif(not binding.get_host_cpu_features().get("avx2"), reason="needs a processor with AVX2")
+def test_images_are_the_same_with_avx2():
+    """Bit for bit: fused operations are named in the source, and left to no compiler."""
+    code = "import json, test_vector_code as t; print(json.dumps(t.digests()))"
+    assert in_another_process(code, **HASWELL) == digests()
