@@ -13,14 +13,13 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from nbkernel.engine import PRECISIONS
 from nbkernel.threads import thread_count
 
 from .cases import CASES, make_inputs
 from .parity import parity, step_count
 from .report import machine, table_lines, title, write_json, write_picture
 from .timing import Nanobragg, Nbkernel, run
-
-PRECISIONS = ("exact", "double", "mixed")
 
 
 def programs(options):

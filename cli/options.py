@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS
+
 
 class Option(NamedTuple):
     name: str
@@ -9,9 +11,8 @@ class Option(NamedTuple):
     help: str
 
 
-PRECISIONS = ("exact", "double", "mixed")
 OPTIONS = (
-    Option("--precision", "exact|double|mixed", "exact: nanoBragg.c's bytes; mixed: fastest [default double]"),
+    Option("--precision", "|".join(PRECISIONS), f"how close to nanoBragg.c (below) [default {DEFAULT_PRECISION}]"),
     Option("--device", "auto|cpu", "where to compute"),
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),

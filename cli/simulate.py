@@ -3,6 +3,7 @@
 import re
 import sys
 
+from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.quirks import QUIRKS, parse_fixes
 
@@ -10,12 +11,14 @@ from . import arguments, flags, options
 
 
 def help_text():
+    precisions = "\n".join(f"  {name:<14} {promise}" for name, promise in PRECISIONS.items())
     quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
         "Renders the diffraction of a nanocrystal as nanoBragg.c does: the same flags, the same files.\n"
         "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
+        f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
     )
 
@@ -31,9 +34,9 @@ def run(argv):
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
 
     # numpy and the compiler are imported only now that the arguments are known to be good
-    from nbkernel.simulate import Engine, simulate_to_files
+    from nbkernel.simulate import simulate_to_files
 
-    engine = Engine(chosen.get("--precision", "double"), threads, tile_shape)
+    engine = Engine(chosen.get("--precision", DEFAULT_PRECISION), threads, tile_shape)
     simulate_to_files(experiment, outputs, say, warn, note, engine, progress)
     return 0
 
@@ -62,9 +65,9 @@ def warn(line):
 
 
 def check_engine(chosen):
-    precision = chosen.get("--precision", "double")
-    if precision not in options.PRECISIONS:
-        raise InputError(f"--precision: {precision!r} is not there; need {' or '.join(options.PRECISIONS)}")
+    precision = chosen.get("--precision", DEFAULT_PRECISION)
+    if precision not in PRECISIONS:
+        raise InputError(f"--precision: {precision!r} is not there; need {' or '.join(PRECISIONS)}")
     device = chosen.get("--device", "auto")
     if device not in ("auto", "cpu"):
         raise InputError(f"--device: {device!r} is not there; need auto or cpu")

@@ -12,13 +12,12 @@ from .cpu_pixels import any_wanted
 from .doubt import is_noisy
 from .pixel import vector_at
 from .row_geometry import INTENSITY, OMEGA, OMEGAS
+from .row_image import comes_near, to_image
 from .rows import (
-    comes_near,
     render_piece_double,
     render_piece_double_sharp,
     render_piece_phases,
     render_piece_phases_sharp,
-    to_image,
 )
 
 

@@ -13,7 +13,6 @@ from .arithmetic import fma, inverse_square_root
 from .detector import pixel_position
 from .exponential import LOWEST_ARGUMENT, exponential
 from .pixel import as_vector, subpixel_position, vector_at
-from .row_steps import index_along_row, index_as_program
 from .scattering import beyond_dmin, scattering_vector
 from .vector_loops import full_vector_width, load, store
 from .vectors import cross_product, dot_product, magnitude, unitize, vector_scale

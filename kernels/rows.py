@@ -8,17 +8,16 @@ renders those by `pixel.render_pixel`.
 
 import numpy as np
 
-from .constants import GAUSS, R_E_SQR, SQUARE
+from .certified import cell_vectors
+from .constants import SQUARE
 from .detector import pixel_position
 from .pixel import as_vector, vector_at
 from .row_geometry import (
-    CAPTURE,
     INTENSITY,
     KEPT,
     NEAREST,
     OMEGA,
     OMEGAS,
-    OWN,
     POLAR,
     STEP,
     TERM,
@@ -46,21 +45,28 @@ from .row_interpolation import interpolation_of
 from .row_lattice import square_squared, square_squared_as_program
 from .row_phases import FLUSH, flush, phases_of
 from .row_steps import index_along_row, index_as_program, orientation_of, there_of
+from .row_sums import (
+    add,
+    add_own_weights,
+    begin,
+    fill,
+    finish,
+    has_captures,
+    has_own_weights,
+    is_running,
+    multiply,
+    run_on,
+    weigh,
+)
 from .scattering import scattering_vector
-from .vector_loops import full_vector_width, load, store
 from .vectors import magnitude, unitize
-
-TINY = 1e-280
 
 
 def cell_lines_of(index_line):
     def cell_lines(plan, slot, mos_tic, source, origin, fdet):
         """What `index` needs for a, b and c of one orientation."""
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
-        o = plan.orientation
-        a = (o[slot, mos_tic, 0], o[slot, mos_tic, 1], o[slot, mos_tic, 2])
-        b = (o[slot, mos_tic, 3], o[slot, mos_tic, 4], o[slot, mos_tic, 5])
-        c = (o[slot, mos_tic, 6], o[slot, mos_tic, 7], o[slot, mos_tic, 8])
+        a, b, c = cell_vectors(plan.orientation, slot, mos_tic)
         return (
             index_line(a, incident, wavelength, origin, fdet),
             index_line(b, incident, wavelength, origin, fdet),
@@ -68,37 +74,6 @@ def cell_lines_of(index_line):
         )
 
     return cell_lines
-
-
-def is_running(plan):
-    return plan.running_thick or plan.running_polar or plan.running_omega
-
-
-def multiply(out, factors):
-    full_vector_width()
-    for i in range(out.shape[0]):
-        store(out, i, load(out, i) * load(factors, i))
-
-
-def add(out, terms):
-    full_vector_width()
-    for i in range(out.shape[0]):
-        store(out, i, load(out, i) + load(terms, i))
-
-
-def run_on(plan, work):
-    """The sum takes up one step, and is then multiplied by the factors that weigh the running sum; where F_latt is 0 the
-    program leaves it alone."""
-    for i in range(work.shape[1]):
-        if work[THERE, i] != 0.0:
-            I = work[INTENSITY, i] + work[STEP, i]
-            if plan.running_thick:
-                I *= work[CAPTURE, i]
-            if plan.running_polar:
-                I *= work[POLAR, i]
-            if plan.running_omega:
-                I *= work[OMEGA, i]
-            work[INTENSITY, i] = I
 
 
 def steps_in_float64(index, square, watched):
@@ -166,118 +141,6 @@ def orientations_of(index, index_line, scatterings, steps):
             flush_steps(out, weight, space)
 
     return add_orientations
-
-
-def fill(out, value):
-    full_vector_width()
-    for i in range(out.shape[0]):
-        store(out, i, value)
-
-
-def begin(plan, space):
-    work = space.work
-    # where each step has its own weight, the background gets the mean of those weights in the end
-    fill(work[INTENSITY], 0.0 if has_own_weights(plan) else plan.I_bg)
-    fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
-    fill(work[NEAREST], 1.0)
-    fill(space.nearest, np.float32(1.0))
-    if has_own_weights(plan):
-        fill(work[OWN], 0.0)
-    if plan.oversample_omega:
-        fill(work[OMEGAS], 0.0)
-
-
-def has_captures(plan):
-    """Whether CAPTURE is anything but 1."""
-    return plan.detector_thick != 0.0 or plan.oversample_thick
-
-
-def has_own_weights(plan):
-    return plan.own_thick or plan.own_polar or plan.own_omega
-
-
-def weigh(plan, table, source, interpolate, work):
-    """WEIGHT of one source's steps: 0 where dmin cuts it; with what all steps have in common."""
-    full_vector_width()
-    scale = plan.source_weight[source]
-    if plan.xtal_shape == GAUSS:
-        scale *= (plan.Na * plan.Nb * plan.Nc) ** 2
-    if table.h_stride == 0.0:
-        scale *= table.F_squared[0]
-    elif not interpolate:
-        scale *= table.largest
-    weights, kepts = work[WEIGHT], work[KEPT]
-    for i in range(work.shape[1]):
-        store(weights, i, load(kepts, i) * scale)
-    if plan.own_thick:
-        multiply(weights, work[CAPTURE])
-    if plan.own_polar:
-        multiply(weights, work[POLAR])
-    if plan.own_omega:
-        multiply(weights, work[OMEGA])
-
-
-def add_own_weights(plan, work):
-    for i in range(work.shape[1]):
-        work[OWN, i] += (
-            (work[CAPTURE, i] if plan.own_thick else 1.0)
-            * (work[POLAR, i] if plan.own_polar else 1.0)
-            * (work[OMEGA, i] if plan.own_omega else 1.0)
-        )
-
-
-def rescale(out, scale):
-    full_vector_width()
-    for i in range(out.shape[0]):
-        value = load(out, i)
-        # what far Gaussian spots leave is no float32, but would slow down all that follows
-        store(out, i, 0.0 if abs(value) < TINY else value * scale)
-
-
-def finish(plan, work):
-    """INTENSITY becomes photons, as at the end of `pixel.render_pixel`."""
-    if has_own_weights(plan):
-        layers = 1 if plan.own_thick else plan.detector_thicksteps
-        for i in range(work.shape[1]):
-            work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
-    scale = R_E_SQR * plan.fluence / plan.steps
-    photons = work[INTENSITY]
-    rescale(photons, scale)
-    if has_captures(plan) and not (plan.running_thick or plan.own_thick):
-        multiply(photons, work[CAPTURE])
-    if not (plan.running_polar or plan.own_polar):
-        multiply(photons, work[POLAR])
-    if not (plan.running_omega or plan.own_omega):
-        multiply(photons, work[OMEGA])
-
-
-def to_image(space, omegas, wanted, pixels, doubt):
-    """Stores the photons of a piece in `pixels` (float32) where they are `wanted`, and adds `omegas` of those to
-    space.omegas. Returns how many need a closer look: nan, or with a step so near to a whole index that `doubt.is_noisy` is
-    to be asked. pixels, wanted: the piece's own."""
-    full_vector_width()
-    photons, nearest, nearest_single, sums = space.work[INTENSITY], space.work[NEAREST], space.nearest, space.omegas
-    limit = nearest_limit(doubt)
-    doubtful = 0
-    for i in range(pixels.shape[0]):
-        # the program adds to an image of zeros: no negative zero
-        value = np.float32(0.0 + load(photons, i))
-        near = load(nearest, i) < limit or np.float64(load(nearest_single, i)) < limit
-        doubtful += 1 if near or value != value else 0
-        store(pixels, i, value if wanted[i] else load(pixels, i))
-        store(sums, i, load(sums, i) + (load(omegas, i) if wanted[i] else 0.0))
-    return doubtful
-
-
-def nearest_limit(doubt):
-    # the offset itself is known to 2^-32 or so
-    limit = doubt.noise * doubt.largest_index + 2.0**-31
-    return limit * limit if doubt.noise > 0.0 else 0.0
-
-
-def comes_near(space, i, doubt):
-    limit = nearest_limit(doubt)
-    return space.work[NEAREST, i] < limit or np.float64(space.nearest[i]) < limit
 
 
 def all_known(factors):

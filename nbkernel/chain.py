@@ -14,8 +14,17 @@ from nbkernel.kernels.detector import absorbed_fraction, solid_angle
 from nbkernel.kernels.lattice import lattice_factor
 from nbkernel.kernels.pixel import as_vector, render_pixel, subpixel_position, vector_at
 from nbkernel.kernels.polarization import polarization_factor
-from nbkernel.kernels.scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
-from nbkernel.kernels.structure_factor import F_nearest, F_tricubic, interpolation_out_of_range
+from nbkernel.kernels.scattering import (
+    beyond_dmin,
+    miller_indices,
+    nearest_index,
+    scattering_vector,
+)
+from nbkernel.kernels.structure_factor import (
+    F_nearest,
+    F_tricubic,
+    interpolation_out_of_range,
+)
 from nbkernel.kernels.vectors import dot_product, magnitude, unitize
 
 

@@ -1,4 +1,4 @@
-"""What each precision promises, and how a run is computed to keep it."""
+"""How a run is computed to keep what its precision promises (`engine.PRECISIONS`)."""
 
 import math
 
@@ -8,12 +8,6 @@ from nbkernel.kernels.constants import ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.plan import Doubt
 from nbkernel.kernels.row_phases import FLUSH, LARGEST_INDEX
 
-# name: what it promises
-PRECISIONS = {
-    "exact": "nanoBragg.c's files, byte for byte",
-    "double": "every pixel within 1 float32 ulp of nanoBragg.c's, or within 1e-9 of the largest of its 5 x 5 neighbours",
-    "mixed": "every pixel within max(2e-6, 2e-7 N) of the largest of its 5 x 5 neighbours, N cells along the longest edge",
-}
 # largest index times cells along an edge for which indices along the row are good enough, in float64
 SHARP = 5e4
 # offset over index from which the program's rounding changes F_latt^2 by less than 2e-8 (a third of a float32's last

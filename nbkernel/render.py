@@ -4,7 +4,11 @@ import numpy as np
 
 from nbkernel.kernels.certified import WORK as CERTIFIED_WORK
 from nbkernel.kernels.cpu_images import add_omegas
-from nbkernel.kernels.cpu_pixels import render_nan_rows, render_rows_certified, render_rows_exactly
+from nbkernel.kernels.cpu_pixels import (
+    render_nan_rows,
+    render_rows_certified,
+    render_rows_exactly,
+)
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.plan import Space
 from nbkernel.kernels.row_geometry import WORK
@@ -13,6 +17,7 @@ from nbkernel.kernels.row_phases import PHASE_WORK
 
 from .carried import survey
 from .certify import certification
+from .engine import DEFAULT_PRECISION
 from .errors import InputError
 from .precision import as_program, doubt, in_float32
 from .tables import LARGEST_TABLE, squared_table
@@ -20,15 +25,15 @@ from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile
 
 # pixels of one row that are worked on side by side: whole vectors, and within the first cache
-PIECE, VECTOR = 512, 32
+PIECE, VECTOR = 256, 32
 CERTIFIED_PIECE = 128
 
 
-def render(prepared, precision="double", threads=None, tile_shape=None, on_pixels=None):
+def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None):
     """The image of a Prepared run: (slow, fast) float32 photons, the sum of the solid angles of all sub-pixels (sr), and
     the run's Carried.
 
-    precision: exact, double or mixed, see `precision.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with
+    precision: of `engine.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with
     the number of pixels done after each band of tiles. Raises InputError for a table too large for the precision.
     """
     threads = thread_count(threads)

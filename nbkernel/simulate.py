@@ -1,7 +1,6 @@
 """One run from Experiment to files, as `nbkernel simulate` does it."""
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,16 +26,6 @@ from .statistics import image_statistics
 from .summary import summary_lines
 from .threads import share_rows, thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
-
-
-@dataclass(frozen=True)
-class Engine:
-    """How to compute. precision: see `precision.PRECISIONS`; threads: None for all cores; tile_shape: (slow, fast) pixels,
-    None for a good one."""
-
-    precision: str = "double"
-    threads: int | None = None
-    tile_shape: tuple | None = None
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=True):

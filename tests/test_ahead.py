@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from running import BASE
 
 from nbkernel.kernels import ahead, jit
 from nbkernel.kernels.ahead import Kernel
 from nbkernel.kernels.plan import Tile
-from running import BASE
 
 OTHER_KEY = "another kernel, machine or version"
 

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import smv_bytes
 
 from nbkernel.cli.main import main
 from nbkernel.compare import judge, make_pair, measure, ordered_integers
 from nbkernel.factors import name_factor
 from nbkernel.io.image import Image
 from nbkernel.peaks import match_peaks, sliding_maximum
-
-from running import smv_bytes
 
 SLOW, FAST = 120, 150
 

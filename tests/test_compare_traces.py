@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from nbkernel.cli.main import main
-from nbkernel.compare_traces import INPUTS, align, compare_traces, read_trace, relative_difference
+from nbkernel.compare_traces import (
+    INPUTS,
+    align,
+    compare_traces,
+    read_trace,
+    relative_difference,
+)
 
 LISTING = """\
 pix0_vector_meters -0.216475836204836 0.216343050492215 -0.230192414300537

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from running import simulate
 
 from nbkernel.io.matrix import read_matrix
 from nbkernel.io.text import c_format
-from running import simulate
 
 BASE = "-cell 50 60 70 90 90 90 -detpixels 9 -seed 3 -N 5"
 FEW = {(0, 0, 0): 10, (1, 0, 0): 5, (-1, -1, -1): 7, (1, 1, 1): 3}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import BASE, image, simulate, smv_bytes, write_hkl
 
 from nbkernel.errors import InputError
 from nbkernel.io.columns import read_columns
@@ -15,7 +16,6 @@ from nbkernel.io.matrix import read_matrix
 from nbkernel.io.output_files import OutputFiles
 from nbkernel.io.smv import read_smv, value_of
 from nbkernel.io.structure_factors import Reflections, dump_pieces, read_dump, read_hkl
-from running import BASE, image, simulate, smv_bytes, write_hkl
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import BASE, image, image_and_run, simulate, write_hkl
 
 from nbkernel.kernels.constants import AVOGADRO, R_E_SQR
 from nbkernel.quirks import QUIRKS
-from running import BASE, image, image_and_run, simulate, smv_bytes, write_hkl
 
 RUN = f"{BASE} -detpixels 12 -pixel 0.4"
 # float32 pixels: sums of a few of them agree to some last bits

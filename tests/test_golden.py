@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
-
 from golden import expected_file, load_cases, statistics_lines
+
 from nbkernel.cli.main import main
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from nbkernel.cli.arguments import parse_flags
 from nbkernel.experiment import Experiment
-from nbkernel.kernels.constants import R_E_SQR
 from nbkernel.kernels import jit  # noqa: F401  lets compiled code call the formulas
+from nbkernel.kernels.constants import R_E_SQR
 from nbkernel.kernels.pixel import render_pixel
 from nbkernel.prepare import prepare
 from nbkernel.tiles import panel_tile

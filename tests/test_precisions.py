@@ -5,22 +5,29 @@ Precision `exact` is the reference here; the golden files say that it is the pro
 
 import numpy as np
 import pytest
+from running import smv_bytes, write_hkl
 
 from nbkernel.cli import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, make_pair
 from nbkernel.io.image import Image
-from nbkernel.kernels.exponential import POWER_OF_TWO_ERROR, halved
 from nbkernel.kernels.arithmetic import inverse_square_root
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.doubt import is_noisy
-from nbkernel.kernels.sine import COSPI_ERROR, SINPI_ERROR, SINPI_SINGLE_ERROR, cospi, sinpi, sinpi_over_x
+from nbkernel.kernels.exponential import POWER_OF_TWO_ERROR, halved
+from nbkernel.kernels.sine import (
+    COSPI_ERROR,
+    SINPI_ERROR,
+    SINPI_SINGLE_ERROR,
+    cospi,
+    sinpi,
+    sinpi_over_x,
+)
 from nbkernel.precision import as_program, doubt, in_float32, sharpness
 from nbkernel.prepare import prepare
 from nbkernel.render import new_space, render
 from nbkernel.tables import squared_table
 from nbkernel.tiles import panel_tile
-from running import smv_bytes, write_hkl
 
 CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -fluence 1e24 -default_F 100 -nointerpolate"
 NEAR = f"{CELL} -lambda 1 -distance 80 -detpixels_f 70 -detpixels_s 45 -pixel 1.2 -oversample 1"
@@ -199,6 +206,28 @@ def test_bare_python_does_the_same(name):
         )
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)
+
+
+def test_the_other_files_follow_from_the_image(tmp_path):
+    """SMV, PGM and noise files in precision double are those of its float image: a count's difference where the float's
+    last digit decides, and the lines that scripts read."""
+    from golden import statistics_lines
+    from running import simulate
+
+    found = {}
+    for precision in ("exact", "double", "mixed"):
+        run = simulate(f"{NEAR} -N 5 -scale 1e9 -pgmscale 1e9 -seed 1 -noprogress --precision {precision}")
+        assert run.status == 0, run.err
+        files = {name: np.fromfile(name, np.uint8) for name in ("intimage.img", "image.pgm", "noiseimage.img")}
+        found[precision] = files, statistics_lines(run.out.splitlines())
+    for precision in ("double", "mixed"):
+        for name, content in found["exact"][0].items():
+            ours = found[precision][0][name]
+            assert ours.shape == content.shape
+            assert np.array_equal(ours[:40], content[:40])
+            assert np.count_nonzero(ours != content) < 0.01 * content.size, name
+        assert len(found[precision][1]) == len(found["exact"][1]) == 6
+    assert found["double"][1][0] == found["exact"][1][0]  # the solid angle
 
 
 # formulas

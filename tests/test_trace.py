@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 
 import nbkernel.trace
 from nbkernel.cli.main import main
-from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 
 SLOW, FAST = 12, 17
 SMALL = f"{BASE} -detpixels_f {FAST} -detpixels_s {SLOW}"

@@ -18,7 +18,12 @@ from nbkernel.kernels import jit
 from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.row_lattice import gauss_squared, round_squared, square_squared
 from nbkernel.kernels.row_phases import add_squares, add_table_squares, phases_of
-from nbkernel.kernels.row_steps import index_along_row, index_as_program, steps_of, table_steps_of
+from nbkernel.kernels.row_steps import (
+    index_along_row,
+    index_as_program,
+    steps_of,
+    table_steps_of,
+)
 
 HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2"}
 CELL = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0))
@@ -176,9 +181,10 @@ def digests():
     """Of small images in both precisions."""
     import hashlib
 
-    from nbkernel.render import render
     from test_certified import CELL as FLAGS
     from test_certified import prepared
+
+    from nbkernel.render import render
 
     return [
         hashlib.sha256(render(prepared(f"{FLAGS} -default_F 100 {flags}"), precision)[0].tobytes()).hexdigest()

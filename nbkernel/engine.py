@@ -1,0 +1,20 @@
+"""How a run is to be computed."""
+
+from dataclasses import dataclass
+
+# name: what it promises of every pixel, against nanoBragg.c's
+PRECISIONS = {
+    "exact": "nanoBragg.c's files, byte for byte",
+    "double": "within 1 float32 ulp, or 1e-9 of the largest of the 5 x 5 neighbours",
+    "mixed": "within max(2e-6, 2e-7 N) of the largest of the 5 x 5 neighbours, N cells along an edge",
+}
+DEFAULT_PRECISION = "double"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """precision: of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one."""
+
+    precision: str = DEFAULT_PRECISION
+    threads: int | None = None
+    tile_shape: tuple | None = None
