@@ -10,6 +10,7 @@ from .row_geometry import (
     NEAREST,
     OMEGA,
     OMEGAS,
+    ONES,
     OWN,
     POLAR,
     STEP,
@@ -110,12 +111,14 @@ def run_on(plan, work):
             work[INTENSITY, i] = I
 
 
-def rescale(out, scale):
+def scaled_product(out, scale, first, second):
+    """Multiplies `out` by a number and two rows; what is smaller than TINY becomes 0."""
     full_vector_width()
     for i in range(out.shape[0]):
         value = load(out, i)
         # what far Gaussian spots leave is no float32, but would slow down all that follows
-        store(out, i, 0.0 if abs(value) < TINY else value * scale)
+        value = 0.0 if abs(value) < TINY else value
+        store(out, i, value * scale * load(first, i) * load(second, i))
 
 
 def finish(plan, work):
@@ -126,10 +129,8 @@ def finish(plan, work):
             work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
     scale = R_E_SQR * plan.fluence / plan.steps
     photons = work[INTENSITY]
-    rescale(photons, scale)
+    polar = work[ONES] if plan.running_polar or plan.own_polar else work[POLAR]
+    omega = work[ONES] if plan.running_omega or plan.own_omega else work[OMEGA]
+    scaled_product(photons, scale, polar, omega)
     if has_captures(plan) and not (plan.running_thick or plan.own_thick):
         multiply(photons, work[CAPTURE])
-    if not (plan.running_polar or plan.own_polar):
-        multiply(photons, work[POLAR])
-    if not (plan.running_omega or plan.own_omega):
-        multiply(photons, work[OMEGA])
