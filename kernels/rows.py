@@ -94,7 +94,7 @@ def steps_in_phases(index):
     add_phases = phases_of(index)
 
     def step(plan, has_table, out, weight, place, cell, table, space):
-        add_phases(plan, has_table, space.sums, space.nearest, place, cell, table, space.phases)
+        add_phases(plan, has_table, place, cell, table, space)
 
     def flush_sums(out, weight, space):
         flush(out, weight, space.sums)

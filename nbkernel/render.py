@@ -13,7 +13,7 @@ from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.plan import Space
 from nbkernel.kernels.row_geometry import WORK
 from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK
-from nbkernel.kernels.row_phases import PHASE_WORK
+from nbkernel.kernels.row_phases import PHASE_WORK, REST_WORK
 
 from .carried import survey
 from .certify import certification
@@ -135,7 +135,12 @@ def new_space(width):
     pieces = -(-width // PIECE)
     size = -(-width // (pieces * VECTOR)) * VECTOR
     return Space(
-        np.ones((WORK, size)), np.zeros(size), np.empty((PHASE_WORK, size), np.int32), np.zeros(size, np.float32),
-        np.empty(size, np.float32),
-        np.empty((INTERPOLATION_WORK, BLOCK)), np.empty(BLOCK, np.int64),
-    )  # fmt: skip
+        work=np.ones((WORK, size)),
+        omegas=np.zeros(size),
+        phases=np.empty((PHASE_WORK, size), np.int32),
+        rests=np.empty((REST_WORK, size), np.float32),
+        sums=np.zeros(size, np.float32),
+        nearest=np.empty(size, np.float32),
+        interpolation=np.empty((INTERPOLATION_WORK, BLOCK)),
+        corner=np.empty(BLOCK, np.int64),
+    )

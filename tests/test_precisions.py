@@ -57,6 +57,10 @@ RUNS = {
     "-pixel 1 -distance 12 -xds -Xbeam 1.5 -Ybeam 10.5 -oversample 1",
     "turned detector, whole indices": "-cell 10 10 10 90 90 90 -misset 90 0 0 -N 50 -default_F 7 -interpolate -lambda 1 "
     "-nopolar -detpixels 33 -pixel 0.05 -distance 3100.6 -xds -Xbeam 0.825 -Ybeam 0.825 -twotheta 30 -oversample 1",
+    "every pixel next to a zero": "-cell 50 25 25 90 90 90 -lambda 0.5 -Na 36 -Nb 50 -Nc 36 -default_F 1 -nointerpolate "
+    "-detpixels 21 -pixel 0.1 -distance 120 -dials -Xbeam 1.05 -Ybeam 1.05 -oversample 1",
+    "every sub-pixel next to a zero": "-cell 20 100 1 90 90 90 -lambda 0.5 -Na 7 -Nb 36 -Nc 36 -default_F 1 -nointerpolate "
+    "-detpixels 21 -pixel 0.05 -distance 120 -xds -Xbeam -89.475 -Ybeam 0.525 -oversample 3",
     "high angle": f"{NEAR} -N 12 -distance 3",
     "back scattering": f"{NEAR} -N 12 -twotheta 150",
     "long wavelength": f"{NEAR} -N 12 -lambda 40",

@@ -17,7 +17,12 @@ from llvmlite import binding
 from nbkernel.kernels import jit
 from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.row_lattice import gauss_squared, round_squared, square_squared
-from nbkernel.kernels.row_phases import add_squares, add_table_squares, phases_of
+from nbkernel.kernels.row_phases import (
+    add_squares,
+    add_squares_without_rests,
+    add_table_squares_without_rests,
+    phases_of,
+)
 from nbkernel.kernels.row_steps import (
     index_along_row,
     index_as_program,
@@ -63,28 +68,34 @@ def with_table(add, crystal):
 
 
 def phases():
-    fill = phases_of(index_along_row).__closure__
-    loops = {cell.cell_contents.__name__: cell.cell_contents for cell in fill if hasattr(cell.cell_contents, "__name__")}
-    make = loops["phases"]
+    loops = {cell.cell_contents.__name__: cell.cell_contents for cell in phases_of(index_along_row).__closure__ if callable(cell.cell_contents)}
+    fill = loops["phases"]
 
-    def loop(Fdet, inverse_airpath, work):
-        make((Fdet, inverse_airpath), CELL, work)
+    def loop(Fdet, inverse_airpath, offsets):
+        fill((Fdet, inverse_airpath), CELL, offsets)
 
     return loop, [row(), row(), np.ones((4, 64), np.int32)]
 
 
-def squares():
-    def loop(sums, nearest, work):
-        add_squares(sums, nearest, work, (np.int32(36), np.int32(47), np.int32(29)))
-
-    return loop, [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32)]
+def single():
+    return [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32), np.ones((3, 64), np.float32)]
 
 
-def table_squares():
-    def loop(sums, nearest, work, F_squared):
-        add_table_squares(sums, nearest, work, (np.int32(36), np.int32(47), np.int32(29)), F_squared)
+WHOLE_N = (np.int32(36), np.int32(47), np.int32(29))
 
-    return loop, [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32), np.ones(27, np.float32)]
+
+def squares(add):
+    def loop(sums, nearest, offsets, rests):
+        add(sums, nearest, offsets, rests, WHOLE_N)
+
+    return loop, single()
+
+
+def table_squares(add):
+    def loop(sums, nearest, offsets, rests, F_squared):
+        add(sums, nearest, offsets, rests, WHOLE_N, F_squared)
+
+    return loop, single() + [np.ones(27, np.float32)]
 
 
 # name: (function and arguments, bits of the numbers)
@@ -96,8 +107,9 @@ LOOPS = {
     "square, table": (lambda: with_table(table_steps_of(index_along_row, square_squared, True), N), 64),
     "gauss, table": (lambda: with_table(table_steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
     "phases": (phases, 64),
-    "squares in float32": (squares, 32),
-    "squares in float32, table": (table_squares, 32),
+    "squares in float32": (lambda: squares(add_squares_without_rests), 32),
+    "squares in float32, rests": (lambda: squares(add_squares), 32),
+    "squares in float32, table": (lambda: table_squares(add_table_squares_without_rests), 32),
 }
 
 
