@@ -126,7 +126,7 @@ class Space(NamedTuple):
     sums: np.ndarray  # (n,) float32, zeros between pieces
     nearest: np.ndarray  # (n,) float32
     interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK) float64
-    corner: np.ndarray  # (row_interpolation.BLOCK,) int64
+    corner: np.ndarray  # (row_interpolation.BLOCK,) int32
 
 
 class Doubt(NamedTuple):

@@ -58,19 +58,50 @@ def locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work):
 
 def locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work):
     """Fills the unit vectors X, Y, Z and 1/airpath."""
-    for i in range(work.shape[1]):
-        x, y, z = subpixel_position(tile, plan.oversample, spixel, first + i, subS, subF, Odet)
+    if tile.curved_detector:
+        for i in range(work.shape[1]):
+            position = subpixel_position(tile, plan.oversample, spixel, first + i, subS, subF, Odet)
+            work[X, i], work[Y, i], work[Z, i] = position
+    else:
+        positions_on_plane(plan, tile, spixel, first, subS, subF, Odet, work[X], work[Y], work[Z])
+    unitize_all(work[X], work[Y], work[Z], work[INVERSE_AIRPATH])
+
+
+def positions_on_plane(plan, tile, spixel, first, subS, subF, Odet, xs, ys, zs):
+    """`pixel.subpixel_position` of a flat detector's pixels, whose loop would not be vectorised for its sines."""
+    full_vector_width()
+    fdet, sdet, odet, pix0 = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet), as_vector(tile.pix0)
+    subpixel_size = tile.pixel_size / plan.oversample
+    Sdet = subpixel_size * (spixel * plan.oversample + subS) + subpixel_size / 2.0
+    for i in range(xs.shape[0]):
+        Fdet = subpixel_size * ((first + i) * plan.oversample + subF) + subpixel_size / 2.0
+        x, y, z = pixel_position(Fdet, Sdet, Odet, fdet, sdet, odet, pix0)
+        store(xs, i, x)
+        store(ys, i, y)
+        store(zs, i, z)
+
+
+def unitize_all(xs, ys, zs, inverse_airpaths):
+    full_vector_width()
+    for i in range(xs.shape[0]):
+        x, y, z = load(xs, i), load(ys, i), load(zs, i)
         airpath = magnitude((x, y, z))
-        work[X, i], work[Y, i], work[Z, i] = x / airpath, y / airpath, z / airpath
-        work[INVERSE_AIRPATH, i] = 1.0 / airpath
+        store(xs, i, x / airpath)
+        store(ys, i, y / airpath)
+        store(zs, i, z / airpath)
+        store(inverse_airpaths, i, 1.0 / airpath)
 
 
 def scatter_as_program(plan, source, work):
     """Fills the scattering vectors SX, SY, SZ (1/m)."""
+    full_vector_width()
     incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
     for i in range(work.shape[1]):
-        diffracted = (work[X, i], work[Y, i], work[Z, i])
-        work[SX, i], work[SY, i], work[SZ, i] = scattering_vector(diffracted, incident, wavelength)
+        diffracted = (load(work[X], i), load(work[Y], i), load(work[Z], i))
+        x, y, z = scattering_vector(diffracted, incident, wavelength)
+        store(work[SX], i, x)
+        store(work[SY], i, y)
+        store(work[SZ], i, z)
 
 
 def keep_within_dmin(plan, work):
@@ -113,11 +144,17 @@ def index_line_as_program(vector, incident, wavelength, origin, fdet):
 
 def normalise_again(plan, work):
     """The program normalises a diffracted direction again whenever it computes a polarisation factor from it."""
+    full_vector_width()
+    xs, ys, zs, polars, kepts = work[X], work[Y], work[Z], work[POLAR], work[KEPT]
+    always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
     for i in range(work.shape[1]):
-        wanted = plan.oversample_polar or work[POLAR, i] == 0.0
-        if wanted and (plan.keep_water_beyond_dmin or work[KEPT, i] != 0.0):
-            x, y, z = work[X, i], work[Y, i], work[Z, i]
-            work[X, i], work[Y, i], work[Z, i] = unitize((x, y, z))
+        x, y, z = load(xs, i), load(ys, i), load(zs, i)
+        wanted = (always or load(polars, i) == 0.0) and (keep_all or load(kepts, i) != 0.0)
+        mag = magnitude((x, y, z))
+        mag = mag if wanted and mag != 0.0 else 1.0
+        store(xs, i, x / mag)
+        store(ys, i, y / mag)
+        store(zs, i, z / mag)
 
 
 def solid_angles(tile, work):

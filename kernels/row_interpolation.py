@@ -1,7 +1,8 @@
 """Tricubic interpolation for pixels side by side: `structure_factor.F_tricubic`, summed along the table's memory.
 
 In blocks of BLOCK pixels: the weights of h and k; then, pixel by pixel, 4 x 4 runs of four neighbours along l; then the
-weights of l.
+weights of l. The four neighbours along an axis are always in the table: a rounding error at its edge continues the
+polynomial there.
 """
 
 import numpy as np
@@ -18,12 +19,17 @@ WEIGHT_H, WEIGHT_K, LINE, H, K, L = 0, 4, 8, 12, 13, 14
 INTERPOLATION_WORK = 15
 
 
+def node_below(h, low, top):
+    """The second of the four nodes around h: the whole number below, of those with all four in the table."""
+    return low + clamped(np.floor(h) - low, top - low)
+
+
 def interpolation_of(index):
     def interpolate(F_squared, place, first, cell, Fhkl, F_flat, h_min, k_min, l_min, work, corner):
         """F_squared from pixel `first` on, at most BLOCK of them: F_cell^2 at the fractional indices, of the nearest whole
         ones where the neighbours are not all in the table.
 
-        Fhkl: (h, k, l); F_flat: the same in one dimension; work: (INTERPOLATION_WORK, BLOCK); corner: (BLOCK,) int64.
+        Fhkl: (h, k, l); F_flat: the same in one dimension; work: (INTERPOLATION_WORK, BLOCK); corner: (BLOCK,) int32.
         """
         full_vector_width()
         size = min(BLOCK, F_squared.shape[0] - first)
@@ -39,11 +45,12 @@ def interpolation_of(index):
                 sums = add_four(sums, work[WEIGHT_H + di, i], plane)
             for m in range(4):
                 work[LINE + m, i] = sums[m]
+        l_low, l_top = l_min + 1.0, l_min + Fhkl.shape[2] - 3.0
         ls = work[L]
         lines = (work[LINE], work[LINE + 1], work[LINE + 2], work[LINE + 3])
         for i in range(size):
             l = load(ls, i)
-            w = lagrange_weights(l, np.floor(l))
+            w = lagrange_weights(l, node_below(l, l_low, l_top))
             F_cell = (load(lines[0], i) * w[0] + load(lines[1], i) * w[1]) + (load(lines[2], i) * w[2] + load(lines[3], i) * w[3])
             store(F_squared, first + i, F_cell * F_cell)
 
@@ -53,7 +60,8 @@ def interpolation_of(index):
         hs, ks, ls = work[H], work[K], work[L]
         h_weights = (work[WEIGHT_H], work[WEIGHT_H + 1], work[WEIGHT_H + 2], work[WEIGHT_H + 3])
         k_weights = (work[WEIGHT_K], work[WEIGHT_K + 1], work[WEIGHT_K + 2], work[WEIGHT_K + 3])
-        h_top, k_top, l_top = Fhkl.shape[0] - 4.0, Fhkl.shape[1] - 4.0, Fhkl.shape[2] - 4.0
+        h_low, k_low, l_low = h_min + 1.0, k_min + 1.0, l_min + 1.0
+        h_top, k_top, l_top = h_low + Fhkl.shape[0] - 4.0, k_low + Fhkl.shape[1] - 4.0, l_low + Fhkl.shape[2] - 4.0
         h_stride, k_stride = float(Fhkl.shape[1] * Fhkl.shape[2]), float(Fhkl.shape[2])
         for i in range(size):
             h, k, l = index(cell[0], place, first + i), index(cell[1], place, first + i), index(cell[2], place, first + i)
@@ -62,16 +70,25 @@ def interpolation_of(index):
             store(ls, i, l)
         for i in range(size):
             h, k = load(hs, i), load(ks, i)
-            w = lagrange_weights(h, np.floor(h))
-            v = lagrange_weights(k, np.floor(k))
+            w = lagrange_weights(h, node_below(h, h_low, h_top))
+            v = lagrange_weights(k, node_below(k, k_low, k_top))
             for m in range(4):
                 store(h_weights[m], i, w[m])
                 store(k_weights[m], i, v[m])
         for i in range(size):
-            h1 = clamped(np.floor(load(hs, i)) - (h_min + 1.0), h_top)
-            k1 = clamped(np.floor(load(ks, i)) - (k_min + 1.0), k_top)
-            l1 = clamped(np.floor(load(ls, i)) - (l_min + 1.0), l_top)
-            store(corner, i, np.int64(h1 * h_stride + k1 * k_stride + l1))
+            h1 = node_below(load(hs, i), h_low, h_top) - h_low
+            k1 = node_below(load(ks, i), k_low, k_top) - k_low
+            l1 = node_below(load(ls, i), l_low, l_top) - l_low
+            store(corner, i, np.int32(h1 * h_stride + k1 * k_stride + l1))
+
+    def out_of_range(place, cell, pixels, Fhkl, h_min, k_min, l_min):
+        """Number of pixels with neighbours outside the table."""
+        full_vector_width()
+        outside = 0
+        for i in range(pixels):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            outside += 1 if interpolation_out_of_range(h, k, l, Fhkl, h_min, k_min, l_min) else 0
+        return outside
 
     def interpolated(plan, F_squared, F_flat, place, cell, work, corner):
         """F_squared (n,): F_cell^2 of every pixel of the piece."""
@@ -79,6 +96,9 @@ def interpolation_of(index):
         if Fhkl.shape[0] >= 4 and Fhkl.shape[1] >= 4 and Fhkl.shape[2] >= 4:
             for first in range(0, F_squared.shape[0], BLOCK):
                 interpolate(F_squared, place, first, cell, Fhkl, F_flat, h_min, k_min, l_min, work, corner)
+        # up to where it ends, interpolation never leaves the table but for steps whose F_latt is 0
+        if plan.interpolation_latch or out_of_range(place, cell, F_squared.shape[0], Fhkl, h_min, k_min, l_min) == 0:
+            return
         for i in range(F_squared.shape[0]):
             h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
             if interpolation_out_of_range(h, k, l, Fhkl, h_min, k_min, l_min):

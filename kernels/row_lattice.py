@@ -1,6 +1,6 @@
 """F_latt^2 for pixels side by side: branch-free twins of `lattice.py`, good to some 1e-10.
 
-h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: what `crystal_*` makes of the plan.
+h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the shape's own of `crystals_of`.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .arithmetic import fma, inverse_square_root
-from .constants import PI
+from .constants import GAUSS, PI
 from .exponential import MAGIC, halved
 from .lattice import rad_star_squared
 from .sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
@@ -23,6 +23,11 @@ R0, R1, R2, R3, R4, R5, R6 = 1.0, -1 / 10, 1 / 280, -1 / 15120, 1 / 1330560, -1 
 def less_whole(N, d):
     """N d less the nearest whole number; a float64 as large as MAGIC has no bits for anything else."""
     return fma(N, d, MAGIC - fma(N, d, MAGIC))
+
+
+def crystals_of(plan):
+    """What the loops of each shape need of the plan: for a parallelepiped, an ellipsoid, a Gaussian and a tophat."""
+    return (crystal_square(plan), crystal_round(plan), crystal_gauss(plan), crystal_tophat(plan))
 
 
 def crystal_square(plan):
@@ -79,6 +84,8 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
 
 def crystal_gauss(plan):
     """Triangular matrix M with |M (dh, dk, dl)|^2 = -log2 of F_latt^2 / (Na Nb Nc)^2 (Cholesky)."""
+    if plan.xtal_shape != GAUSS:
+        return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     recip, cells = plan.recip, plan.Na * plan.Nb * plan.Nc
     scale = 2.0 / 0.63 * plan.fudge / LN2
     aa = recip[0] * recip[0] + recip[1] * recip[1] + recip[2] * recip[2]

@@ -10,10 +10,6 @@ import numpy as np
 from .arithmetic import fma
 from .constants import GAUSS, ROUND, SQUARE
 from .row_lattice import (
-    crystal_gauss,
-    crystal_round,
-    crystal_square,
-    crystal_tophat,
     gauss_squared,
     gauss_there,
     round_squared,
@@ -101,27 +97,28 @@ def orientation_of(index, square_squared, watched):
     add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False)
     add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False)
 
-    def add_orientation(plan, has_table, I, nearest, weight, place, cell, table):
+    def add_orientation(plan, crystals, has_table, I, nearest, weight, place, cell, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
+        parallelepiped, ellipsoid, gaussian, tophat = crystals
         if plan.xtal_shape == SQUARE:
             if has_table:
-                add_table_square(I, nearest, weight, place, cell, crystal_square(plan), table)
+                add_table_square(I, nearest, weight, place, cell, parallelepiped, table)
             else:
-                add_square(I, nearest, weight, place, cell, crystal_square(plan))
+                add_square(I, nearest, weight, place, cell, parallelepiped)
         elif plan.xtal_shape == ROUND:
             if has_table:
-                add_table_round(I, nearest, weight, place, cell, crystal_round(plan), table)
+                add_table_round(I, nearest, weight, place, cell, ellipsoid, table)
             else:
-                add_round(I, nearest, weight, place, cell, crystal_round(plan))
+                add_round(I, nearest, weight, place, cell, ellipsoid)
         elif plan.xtal_shape == GAUSS:
             if has_table:
-                add_table_gauss(I, nearest, weight, place, cell, crystal_gauss(plan), table)
+                add_table_gauss(I, nearest, weight, place, cell, gaussian, table)
             else:
-                add_gauss(I, nearest, weight, place, cell, crystal_gauss(plan))
+                add_gauss(I, nearest, weight, place, cell, gaussian)
         elif has_table:
-            add_table_tophat(I, nearest, weight, place, cell, crystal_tophat(plan), table)
+            add_table_tophat(I, nearest, weight, place, cell, tophat, table)
         else:
-            add_tophat(I, nearest, weight, place, cell, crystal_tophat(plan))
+            add_tophat(I, nearest, weight, place, cell, tophat)
 
     return add_orientation
 
@@ -130,14 +127,15 @@ def there_of(index):
     """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
     add_gauss_there, add_tophat_there = steps_of(index, gauss_there, False), steps_of(index, tophat_there, False)
 
-    def add_there(plan, there, kept, place, cell):
+    def add_there(plan, crystals, there, kept, place, cell):
         """Adds `kept` to `there` where one orientation's F_latt is not 0, or there is water."""
+        _, _, gaussian, tophat = crystals
         if plan.has_water or plan.xtal_shape == SQUARE or plan.xtal_shape == ROUND:
             for i in range(there.shape[0]):
                 there[i] += kept[i]
         elif plan.xtal_shape == GAUSS:
-            add_gauss_there(there, there, kept, place, cell, crystal_gauss(plan))
+            add_gauss_there(there, there, kept, place, cell, gaussian)
         else:
-            add_tophat_there(there, there, kept, place, cell, crystal_tophat(plan))
+            add_tophat_there(there, there, kept, place, cell, tophat)
 
     return add_there

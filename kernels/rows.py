@@ -42,7 +42,7 @@ from .row_geometry import (
     solid_angles,
 )
 from .row_interpolation import interpolation_of
-from .row_lattice import square_squared, square_squared_as_program
+from .row_lattice import crystals_of, square_squared, square_squared_as_program
 from .row_phases import FLUSH, flush, phases_of
 from .row_steps import index_along_row, index_as_program, orientation_of, there_of
 from .row_sums import (
@@ -80,8 +80,8 @@ def steps_in_float64(index, square, watched):
     """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
     add_orientation = orientation_of(index, square, watched)
 
-    def step(plan, has_table, out, weight, place, cell, table, space):
-        add_orientation(plan, has_table, out, space.work[NEAREST], weight, place, cell, table)
+    def step(plan, crystals, has_table, out, weight, place, cell, table, space):
+        add_orientation(plan, crystals, has_table, out, space.work[NEAREST], weight, place, cell, table)
 
     def no_flush(out, weight, space):
         pass
@@ -93,7 +93,7 @@ def steps_in_phases(index):
     """The same for parallelepipeds in fixed-point phases; what `step` adds reaches out by `flush`."""
     add_phases = phases_of(index)
 
-    def step(plan, has_table, out, weight, place, cell, table, space):
+    def step(plan, crystals, has_table, out, weight, place, cell, table, space):
         add_phases(plan, has_table, place, cell, table, space)
 
     def flush_sums(out, weight, space):
@@ -110,7 +110,7 @@ def orientations_of(index, index_line, scatterings, steps):
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         work = space.work
-        place = scatterings(work)
+        place, crystals = scatterings(work), crystals_of(plan)
         has_table = table.h_stride > 0.0 and not interpolate
         running = is_running(plan)
         one_cell = plan.xtal_shape == SQUARE and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
@@ -128,14 +128,14 @@ def orientations_of(index, index_line, scatterings, steps):
                 if one_cell and not has_table:
                     add(out, weight)
                 else:
-                    step(plan, has_table, out, weight, place, cell, table, space)
+                    step(plan, crystals, has_table, out, weight, place, cell, table, space)
                     unflushed += 1
                     if unflushed == FLUSH or interpolate or running:
                         flush_steps(out, weight, space)
                         unflushed = 0
                 if running:
                     fill(work[THERE], 0.0)
-                    add_there(plan, work[THERE], work[KEPT], place, cell)
+                    add_there(plan, crystals, work[THERE], work[KEPT], place, cell)
                     run_on(plan, work)
         if unflushed > 0:
             flush_steps(out, weight, space)

@@ -13,6 +13,8 @@ SHARP = 5e4
 # offset over index from which the program's rounding changes F_latt^2 by less than 2e-8 (a third of a float32's last
 # digit), for mixed by less than 5e-7
 NOISE, NOISE_SINGLE = 1.2e-8, 5e-10
+# angle (radians) between pixels, from which 1e-15 of the largest index is less than 1e-10 of the index between them
+FINE = 2e-5
 # float32 sums of FLUSH steps stay finite
 LARGEST_SQUARE = 1e36 / FLUSH
 LARGEST_COUNT = 2**31 - 1
@@ -32,12 +34,26 @@ def sharpness(plan):
     return plan.Na * plan.Nb * plan.Nc * math.sqrt(max(plan.fudge, 0.0)) * longest_star
 
 
-def as_program(plan, single, curved):
-    """Whether fractional indices are to be computed by the program's own operations; single: in fixed-point phases.
+def pitch_angle(tile):
+    """Smallest angle (radians) between neighbouring pixels of a flat panel, seen from the sample: at its farthest corner."""
+    farthest = 0.0
+    for fpixel in (0, tile.fast_stop):
+        for spixel in (0, tile.slow_stop):
+            corner = tile.pix0 + tile.pixel_size * (fpixel * tile.fdet + spixel * tile.sdet)
+            farthest = max(farthest, float(corner @ corner))
+    return tile.pixel_size * abs(tile.close_distance) / farthest
 
-    Interpolated structure factors may pass through zero with an index, where no other operations have the same digits.
+
+def as_program(plan, single, whole):
+    """Whether fractional indices are to be computed by the program's own operations; single: in fixed-point phases; whole:
+    the panel's Tile.
+
+    Interpolated structure factors pass through zero with an index. There last digits show, unless they are very much less
+    than the way to the next pixel; and where interpolation goes on beyond the table, at its edges.
     """
-    if curved or plan.xtal_shape == TOPHAT or plan.interpolate:
+    if whole.curved_detector or plan.xtal_shape == TOPHAT:
+        return True
+    if plan.interpolate and not (plan.interpolation_latch and pitch_angle(whole) > FINE):
         return True
     return not single and not sharpness(plan) * largest_index(plan) < SHARP
 

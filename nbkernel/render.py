@@ -24,8 +24,9 @@ from .tables import LARGEST_TABLE, squared_table
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile
 
-# pixels of one row that are worked on side by side: whole vectors, and within the first cache
-PIECE, VECTOR = 256, 32
+# pixels of one row that are worked on side by side: whole vectors; where a piece is gone over many times, all that its
+# innermost loops touch stays in the first cache, and else all that one pass after the other leaves
+VECTOR, PIECE, PIECE_OF_MANY, MANY_ORIENTATIONS = 32, 256, 512, 8
 CERTIFIED_PIECE = 128
 
 
@@ -97,7 +98,7 @@ def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
             "give --precision exact"
         )
     single = precision == "mixed" and in_float32(plan)
-    kernel = RENDER_ROWS[single, as_program(plan, single, whole.curved_detector)]
+    kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
     table, doubts = squared_table(plan, single), doubt(plan, single)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
@@ -118,7 +119,7 @@ def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_s
 
     def rows():
         return kernel.over_rows(
-            plan, carried, tile, table, doubts, wanted, image, left, omega_sums, new_space(width)
+            plan, carried, tile, table, doubts, wanted, image, left, omega_sums, new_space(width, piece_size(plan))
         )
 
     def left_over():
@@ -130,9 +131,13 @@ def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_s
         share_rows(left_over, tile.slow_start, tile.slow_stop, threads)
 
 
-def new_space(width):
-    """Space for rows of so many pixels: pieces of equal size that leave few lanes idle."""
-    pieces = -(-width // PIECE)
+def piece_size(plan):
+    return PIECE if plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY_ORIENTATIONS else PIECE_OF_MANY
+
+
+def new_space(width, largest):
+    """Space for rows of so many pixels: pieces of equal size, not above the largest, that leave few lanes idle."""
+    pieces = -(-width // largest)
     size = -(-width // (pieces * VECTOR)) * VECTOR
     return Space(
         work=np.ones((WORK, size)),
@@ -142,5 +147,5 @@ def new_space(width):
         sums=np.zeros(size, np.float32),
         nearest=np.empty(size, np.float32),
         interpolation=np.empty((INTERPOLATION_WORK, BLOCK)),
-        corner=np.empty(BLOCK, np.int64),
+        corner=np.empty(BLOCK, np.int32),
     )

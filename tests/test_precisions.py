@@ -77,6 +77,7 @@ RUNS = {
     "table of low resolution": f"{NEAR} -hkl low.hkl -N 5 -default_F 0 -mosaic 0.3 -mosaic_dom 5",
     "interpolation": f"{TABLE} -interpolate -lambda 6",
     "interpolation that ends within the image": f"{TABLE} -interpolate -lambda 1.4 -osc 0.5 -phisteps 2",
+    "interpolation far away": f"{TABLE} -interpolate -lambda 6 -distance 100000 -Xbeam 5000 -Ybeam 5000",
     "interpolation, Gaussian": f"{TABLE} -interpolate -lambda 6 -gauss_xtal -fudge 0.001",
     "stale phi step": f"{NEAR} -N 5 -osc 3 -phisteps 3 -dmin 3",
     "dmin, water, several sources": f"{NEAR} -N 5 -water 10 -dmin 3 -dispersion 4 -dispsteps 3",
@@ -175,9 +176,12 @@ def test_float32_is_used_and_left_where_it_must_be():
     assert in_float32(prepared(RUNS["plain"]).plan)
     for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
         assert not in_float32(prepared(f"{NEAR} -N 5 {flags}").plan), flags
-    for name, expected in (("plain", False), ("N 1000", True), ("tophat", True), ("curved", True), ("interpolation", True)):
+    for name, expected in (("plain", False), ("N 1000", True), ("tophat", True), ("curved", True), ("interpolation", False)):
         run = prepared(RUNS[name])
-        assert as_program(run.plan, False, run.detector.curved) == expected, name
+        assert as_program(run.plan, False, panel_tile(run.detector)) == expected, name
+    for flags, fixes in (("interpolation far away", []), ("interpolation", ["interpolation"])):
+        run = prepared(RUNS[flags], fixes)
+        assert as_program(run.plan, False, panel_tile(run.detector)), (flags, fixes)
 
 
 def test_few_pixels_are_left_to_the_programs_operations():
@@ -199,14 +203,14 @@ def test_bare_python_does_the_same(name):
     """The kernel's text as Python on a few pixels; without fused operations its last digits differ."""
     run = prepared(f"{RUNS[name]} -roi 3 8 2 3")
     plan = run.plan
-    kernel = RENDER_ROWS[False, as_program(plan, False, run.detector.curved)]
+    kernel = RENDER_ROWS[False, as_program(plan, False, panel_tile(run.detector))]
     image, _, carried = render(run, "double", threads=1)
     bare = np.zeros(image.shape, np.float32)
     left, omegas = np.zeros(image.shape[0], np.int64), np.zeros(image.shape[0])
     tile = panel_tile(run.detector)._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
     with np.errstate(all="ignore"):
         kernel.function(
-            plan, carried, tile, squared_table(plan), doubt(plan, False), run.wanted, bare, left, omegas, new_space(6), 2, 4
+            plan, carried, tile, squared_table(plan), doubt(plan, False), run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
         )
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)
