@@ -3,8 +3,6 @@
 The machine code of each kernel is made for one way of describing a row (see `row_geometry`) and one kind of steps.
 """
 
-import math
-
 import numpy as np
 
 from .ahead import Kernel
@@ -12,13 +10,15 @@ from .cpu_pixels import any_wanted
 from .doubt import is_noisy
 from .pixel import vector_at
 from .row_geometry import INTENSITY, OMEGA, OMEGAS
-from .row_image import comes_near, to_image
+from .row_image import INFINITY, comes_near, to_image
 from .rows import (
     render_piece_double,
     render_piece_double_sharp,
     render_piece_phases,
     render_piece_phases_sharp,
 )
+
+NAN = np.float32(np.nan)
 
 
 def number_within(number, spixel, first, last, fpixels):
@@ -38,8 +38,9 @@ def look_closer(plan, carried, tile, doubt, mask, image, spixel, first, last, sp
             or (plan.interpolate and number == carried.latch_pixel)
             or (near and is_noisy(plan, tile, spixel, fpixel, doubt.noise))
         ):
-            image[spixel, fpixel] = np.float32(math.nan)
-        if image[spixel, fpixel] != image[spixel, fpixel]:
+            image[spixel, fpixel] = NAN
+        if not abs(image[spixel, fpixel]) < INFINITY:
+            image[spixel, fpixel] = NAN
             left += 1
     return left
 

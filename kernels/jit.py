@@ -36,6 +36,7 @@ from . import (
     scattering,
     sine,
     structure_factor,
+    vector_loops,
     vectors,
 )
 from .ahead import start_llvm
@@ -43,6 +44,7 @@ from .ahead import start_llvm
 FORMULA_FILES = (
     arithmetic,
     vectors,
+    vector_loops,
     detector,
     scattering,
     lattice,

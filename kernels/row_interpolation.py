@@ -10,7 +10,7 @@ import numpy as np
 from .row_steps import clamped
 from .scattering import nearest_index
 from .structure_factor import F_nearest, interpolation_out_of_range, lagrange_weights
-from .vector_loops import add_four, add_four_of_table, full_vector_width, load, store
+from .vector_loops import add_four, add_four_of_table, fill, full_vector_width, load, store
 
 BLOCK = 64
 ZEROS = (0.0, 0.0, 0.0, 0.0)
@@ -96,6 +96,8 @@ def interpolation_of(index):
         if Fhkl.shape[0] >= 4 and Fhkl.shape[1] >= 4 and Fhkl.shape[2] >= 4:
             for first in range(0, F_squared.shape[0], BLOCK):
                 interpolate(F_squared, place, first, cell, Fhkl, F_flat, h_min, k_min, l_min, work, corner)
+        else:
+            fill(F_squared, 0.0)
         # up to where it ends, interpolation never leaves the table but for steps whose F_latt is 0
         if plan.interpolation_latch or out_of_range(place, cell, F_squared.shape[0], Fhkl, h_min, k_min, l_min) == 0:
             return

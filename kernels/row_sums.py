@@ -17,15 +17,9 @@ from .row_geometry import (
     THERE,
     WEIGHT,
 )
-from .vector_loops import full_vector_width, load, store
+from .vector_loops import fill, full_vector_width, load, store
 
 TINY = 1e-280
-
-
-def fill(out, value):
-    full_vector_width()
-    for i in range(out.shape[0]):
-        store(out, i, value)
 
 
 def multiply(out, factors):
@@ -101,7 +95,8 @@ def run_on(plan, work):
     program leaves it alone."""
     for i in range(work.shape[1]):
         if work[THERE, i] != 0.0:
-            I = work[INTENSITY, i] + work[STEP, i]
+            step = work[STEP, i]
+            I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step)
             if plan.running_thick:
                 I *= work[CAPTURE, i]
             if plan.running_polar:

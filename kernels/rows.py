@@ -49,7 +49,6 @@ from .row_sums import (
     add,
     add_own_weights,
     begin,
-    fill,
     finish,
     has_captures,
     has_own_weights,
@@ -59,6 +58,7 @@ from .row_sums import (
     weigh,
 )
 from .scattering import scattering_vector
+from .vector_loops import fill
 from .vectors import magnitude, unitize
 
 

@@ -25,6 +25,13 @@ def store(array, i, value):
     array[i] = value
 
 
+def fill(out, value):
+    """`value` everywhere in `out`, which is no table."""
+    full_vector_width()
+    for i in range(out.shape[0]):
+        store(out, i, value)
+
+
 def add_four(sums, weight, four):
     """The 4-tuple `sums` plus `weight` times the 4-tuple `four`, side by side."""
     return tuple(sums[m] + weight * four[m] for m in range(4))

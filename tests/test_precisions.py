@@ -79,6 +79,11 @@ RUNS = {
     "interpolation that ends within the image": f"{TABLE} -interpolate -lambda 1.4 -osc 0.5 -phisteps 2",
     "interpolation far away": f"{TABLE} -interpolate -lambda 6 -distance 100000 -Xbeam 5000 -Ybeam 5000",
     "interpolation, Gaussian": f"{TABLE} -interpolate -lambda 6 -gauss_xtal -fudge 0.001",
+    "interpolation in a single layer": "-cell 70 80 3 75 85 95 -misset 10 20 30 -hkl layer.hkl -default_F 10 -interpolate -gauss_xtal -N 10 "
+    "-lambda 1 -distance 80 -detpixels 40 -pixel 1.2 -oversample 10",
+    "at the beam, many orientations": "-cell 200 200 3 90 90 90 -Na 5 -Nb 5 -Nc 50 -hkl table.hkl -default_F 5 -interpolate "
+    "-lambda 1 -nopolar -detpixels_f 23 -detpixels_s 60 -pixel 1.2 -distance 27.964 -Xbeam 36 -Ybeam 13.2 -twotheta 90 "
+    "-oversample 1 -mosaic 5 -mosaic_dom 17",
     "stale phi step": f"{NEAR} -N 5 -osc 3 -phisteps 3 -dmin 3",
     "dmin, water, several sources": f"{NEAR} -N 5 -water 10 -dmin 3 -dispersion 4 -dispsteps 3",
     "sensor": f"{NEAR} -N 5 {SENSOR} -polar 0.95",
@@ -109,6 +114,7 @@ def inputs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw = np.random.default_rng(1)
     write_hkl("table.hkl", draw.uniform(50, 150, (21, 23, 25)) * (draw.random((21, 23, 25)) < 0.8), (-10, -11, -12))
+    write_hkl("layer.hkl", draw.uniform(50, 150, (25, 25, 1)), (-12, -12, 0))
     low = np.zeros((15, 15, 15))
     low[3:12, 3:12, 3:12] = draw.uniform(50, 150, (9, 9, 9))
     write_hkl("low.hkl", low, (-7, -7, -7))
