@@ -11,13 +11,28 @@ def fma(a, b, c):
     return a * b + c
 
 
+def rint(x):
+    """The nearest whole number, halves to the even one."""
+    return np.rint(x)
+
+
+def bits_of(x):
+    """The bits of a float64 as an int64."""
+    return np.float64(x).view(np.int64)
+
+
+def of_bits(bits):
+    """The float64 that has these bits."""
+    return np.int64(bits).view(np.float64)
+
+
 def inverse_square_root(x):
     """1/sqrt(x) to 3e-16 for normal x > 0.
 
     Two steps of Newton's method (relative errors 3.5e-2, 1.8e-3, 4.7e-6) and one of third order. On processors whose
     square root and division are slow this takes a quarter of their time.
     """
-    root = np.int64(INVERSE_ROOT_BITS - (np.float64(x).view(np.int64) >> 1)).view(np.float64)
+    root = of_bits(INVERSE_ROOT_BITS - (bits_of(x) >> 1))
     half = 0.5 * x
     root = root * fma(-half * root, root, 1.5)
     root = root * fma(-half * root, root, 1.5)

@@ -11,12 +11,7 @@ from .doubt import is_noisy
 from .pixel import vector_at
 from .row_geometry import INTENSITY, OMEGA, OMEGAS
 from .row_image import INFINITY, comes_near, to_image
-from .rows import (
-    render_piece_double,
-    render_piece_double_sharp,
-    render_piece_phases,
-    render_piece_phases_sharp,
-)
+from .rows import cpu_piece
 
 NAN = np.float32(np.nan)
 
@@ -48,7 +43,8 @@ def look_closer(plan, carried, tile, doubt, mask, image, spixel, first, last, sp
 def rows_of(render_piece):
     def render_part(plan, carried, tile, table, doubt, interpolated, mask, image, space, spixel, first, start, stop):
         """Renders the piece that begins at pixel `first` and stores its pixels start .. stop; returns how many are nan."""
-        render_piece(plan, tile, table, vector_at(carried.axis, 0), interpolated, spixel, first, space)
+        end = first + space.work.shape[1]
+        render_piece(plan, tile, table, vector_at(carried.axis, 0), interpolated, spixel, first, first, end, space)
         wanted, pixels = mask[spixel, first:stop], image[spixel, first:stop]
         omegas = space.work[OMEGAS] if plan.oversample_omega else space.work[OMEGA]
         if start > first:
@@ -98,16 +94,16 @@ def rows_of(render_piece):
     return render_rows
 
 
-def kernel(render_piece, name):
-    render_rows = rows_of(render_piece)
+def kernel(single, as_program, name):
+    render_rows = rows_of(cpu_piece(single, as_program))
     render_rows.__name__ = name
     return Kernel(render_rows)
 
 
 # by whether parallelepipeds are computed in float32, and whether the program's own operations give the indices
 RENDER_ROWS = {
-    (False, False): kernel(render_piece_double, "rows_double"),
-    (False, True): kernel(render_piece_double_sharp, "rows_double_sharp"),
-    (True, False): kernel(render_piece_phases, "rows_phases"),
-    (True, True): kernel(render_piece_phases_sharp, "rows_phases_sharp"),
+    (False, False): kernel(False, False, "rows_double"),
+    (False, True): kernel(False, True, "rows_double_sharp"),
+    (True, False): kernel(True, False, "rows_phases"),
+    (True, True): kernel(True, True, "rows_phases_sharp"),
 }

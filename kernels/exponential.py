@@ -5,9 +5,7 @@ series, whose first term left out is below 5e-18. 2^k is put together from bits:
 the sum.
 """
 
-import numpy as np
-
-from .arithmetic import fma
+from .arithmetic import bits_of, fma, of_bits
 
 LN2_1, LN2_2 = 0.6931471805599453, 2.3190468138462996e-17
 ONE_OVER_LN2 = 1.4426950408889634
@@ -27,7 +25,7 @@ def exponential(x):
     r = fma(-k, LN2_2, fma(-k, LN2_1, x))
     s = fma(fma(fma(fma(fma(fma(E13, r, E12), r, E11), r, E10), r, E9), r, E8), r, E7)
     s = fma(fma(fma(fma(fma(fma(fma(s, r, E6), r, E5), r, E4), r, E3), r, E2), r, 1.0), r, 1.0)
-    two_to_k = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
+    two_to_k = of_bits((bits_of(shifted) + 1023) << 52)
     return s * two_to_k
 
 
@@ -45,4 +43,4 @@ def halved(times):
     r = (MAGIC - shifted) - times
     s = fma(fma(fma(fma(fma(fma(fma(fma(P8, r, P7), r, P6), r, P5), r, P4), r, P3), r, P2), r, P1), r, P0)
     # the exponent is counted down in its own bits
-    return np.int64(np.float64(s).view(np.int64) + (np.float64(shifted).view(np.int64) << 52)).view(np.float64)
+    return of_bits(bits_of(s) + (bits_of(shifted) << 52))

@@ -10,7 +10,14 @@ import numpy as np
 from .row_steps import clamped
 from .scattering import nearest_index
 from .structure_factor import F_nearest, interpolation_out_of_range, lagrange_weights
-from .vector_loops import add_four, add_four_of_table, fill, full_vector_width, load, store
+from .vector_loops import (
+    add_four,
+    add_four_of_table,
+    fill,
+    full_vector_width,
+    load,
+    store,
+)
 
 BLOCK = 64
 ZEROS = (0.0, 0.0, 0.0, 0.0)

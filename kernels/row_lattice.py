@@ -5,9 +5,7 @@ h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the 
 
 import math
 
-import numpy as np
-
-from .arithmetic import fma, inverse_square_root
+from .arithmetic import fma, inverse_square_root, rint
 from .constants import GAUSS, PI
 from .exponential import MAGIC, halved
 from .lattice import rad_star_squared
@@ -72,7 +70,7 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
     x_squared = (PI * PI) * turns_squared
     inverse = inverse_square_root(turns_squared)
     turns = turns_squared * inverse
-    rest = turns - np.rint(turns)
+    rest = turns - rint(turns)
     inverse = (1 / PI) * inverse
     far = 3.0 * (inverse * inverse) * fma(sinpi(rest), inverse, -cospi(rest))
     near = fma(fma(fma(fma(fma(fma(R6, x_squared, R5), x_squared, R4), x_squared, R3), x_squared, R2), x_squared, R1), x_squared, R0)

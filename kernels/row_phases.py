@@ -13,7 +13,7 @@ faster).
 
 import numpy as np
 
-from .arithmetic import fma
+from .arithmetic import bits_of, fma
 from .row_steps import table_position
 from .scattering import nearest_index
 from .sine import sinpi_over_x
@@ -34,7 +34,7 @@ REST_WORK = 3
 
 def phase_of(shifted):
     """Offset from the nearest whole number in units of 2^-32, as an int32, of an index plus PHASE_SHIFT."""
-    return np.int32(np.float64(shifted).view(np.int64))
+    return np.int32(bits_of(shifted))
 
 
 def phases_of(index):

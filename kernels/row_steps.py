@@ -7,7 +7,7 @@ so sharp that the last digits count); `place` is what either needs of each pixel
 
 import numpy as np
 
-from .arithmetic import fma
+from .arithmetic import fma, rint
 from .constants import GAUSS, ROUND, SQUARE
 from .row_lattice import (
     gauss_squared,
@@ -62,7 +62,7 @@ def steps_of(index, F_latt_squared, watched):
         full_vector_width()
         for i in range(I.shape[0]):
             h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
-            h0, k0, l0 = np.rint(h), np.rint(k), np.rint(l)
+            h0, k0, l0 = rint(h), rint(k), rint(l)
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal)
             if watched:
                 store(nearest, i, closer(load(nearest, i), h, k, l, h0, k0, l0))
@@ -97,20 +97,20 @@ def orientation_of(index, square_squared, watched):
     add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False)
     add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False)
 
-    def add_orientation(plan, crystals, has_table, I, nearest, weight, place, cell, table):
+    def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, place, cell, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
         parallelepiped, ellipsoid, gaussian, tophat = crystals
-        if plan.xtal_shape == SQUARE:
+        if xtal_shape == SQUARE:
             if has_table:
                 add_table_square(I, nearest, weight, place, cell, parallelepiped, table)
             else:
                 add_square(I, nearest, weight, place, cell, parallelepiped)
-        elif plan.xtal_shape == ROUND:
+        elif xtal_shape == ROUND:
             if has_table:
                 add_table_round(I, nearest, weight, place, cell, ellipsoid, table)
             else:
                 add_round(I, nearest, weight, place, cell, ellipsoid)
-        elif plan.xtal_shape == GAUSS:
+        elif xtal_shape == GAUSS:
             if has_table:
                 add_table_gauss(I, nearest, weight, place, cell, gaussian, table)
             else:
@@ -127,13 +127,13 @@ def there_of(index):
     """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
     add_gauss_there, add_tophat_there = steps_of(index, gauss_there, False), steps_of(index, tophat_there, False)
 
-    def add_there(plan, crystals, there, kept, place, cell):
+    def add_there(plan, xtal_shape, crystals, there, kept, place, cell):
         """Adds `kept` to `there` where one orientation's F_latt is not 0, or there is water."""
         _, _, gaussian, tophat = crystals
-        if plan.has_water or plan.xtal_shape == SQUARE or plan.xtal_shape == ROUND:
+        if plan.has_water or xtal_shape == SQUARE or xtal_shape == ROUND:
             for i in range(there.shape[0]):
                 there[i] += kept[i]
-        elif plan.xtal_shape == GAUSS:
+        elif xtal_shape == GAUSS:
             add_gauss_there(there, there, kept, place, cell, gaussian)
         else:
             add_tophat_there(there, there, kept, place, cell, tophat)

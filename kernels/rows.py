@@ -80,8 +80,8 @@ def steps_in_float64(index, square, watched):
     """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
     add_orientation = orientation_of(index, square, watched)
 
-    def step(plan, crystals, has_table, out, weight, place, cell, table, space):
-        add_orientation(plan, crystals, has_table, out, space.work[NEAREST], weight, place, cell, table)
+    def step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space):
+        add_orientation(xtal_shape, crystals, has_table, out, space.work[NEAREST], weight, place, cell, table)
 
     def no_flush(out, weight, space):
         pass
@@ -93,7 +93,7 @@ def steps_in_phases(index):
     """The same for parallelepipeds in fixed-point phases; what `step` adds reaches out by `flush`."""
     add_phases = phases_of(index)
 
-    def step(plan, crystals, has_table, out, weight, place, cell, table, space):
+    def step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space):
         add_phases(plan, has_table, place, cell, table, space)
 
     def flush_sums(out, weight, space):
@@ -102,43 +102,61 @@ def steps_in_phases(index):
     return step, flush_sums
 
 
-def orientations_of(index, index_line, scatterings, steps):
-    """The loops over phi steps and mosaic domains. steps: (step, flush)."""
+def orientation_steps_of(index, steps):
+    """One orientation's steps of all pixels of a piece, whatever is special about the run. steps: (step, flush)."""
     step, flush_steps = steps
     add_there, interpolated = there_of(index), interpolation_of(index)
+
+    def add_orientation_steps(plan, table, kind, crystals, place, cell, unflushed, space):
+        """kind: (xtal_shape, has_table, interpolate, running). Returns how many orientations the phases' sums hold."""
+        xtal_shape, has_table, interpolate, running = kind
+        work = space.work
+        out = work[STEP] if running else work[INTENSITY]
+        weight = work[TERM] if interpolate else work[WEIGHT]
+        if interpolate:
+            interpolated(plan, weight, table.F_flat, place, cell, space.interpolation, space.corner)
+            multiply(weight, work[WEIGHT])
+        if running:
+            fill(out, 0.0)
+        if xtal_shape == SQUARE and not has_table and is_one_cell(plan):
+            add(out, weight)
+        else:
+            step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space)
+            unflushed += 1
+            if unflushed == FLUSH or interpolate or running:
+                flush_steps(out, weight, space)
+                unflushed = 0
+        if running:
+            fill(work[THERE], 0.0)
+            add_there(plan, xtal_shape, crystals, work[THERE], work[KEPT], place, cell)
+            run_on(plan, work)
+        return unflushed
+
+    def flush_rest(unflushed, space):
+        if unflushed > 0:
+            flush_steps(space.work[INTENSITY], space.work[WEIGHT], space)
+
+    return add_orientation_steps, flush_rest
+
+
+def is_one_cell(plan):
+    return plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
+
+
+def orientations_of(index, index_line, scatterings, steps):
+    """The loops over phi steps and mosaic domains. steps: (step, flush)."""
+    add_orientation_steps, flush_rest = orientation_steps_of(index, steps)
     cell_lines = cell_lines_of(index_line)
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
-        work = space.work
-        place, crystals = scatterings(work), crystals_of(plan)
-        has_table = table.h_stride > 0.0 and not interpolate
-        running = is_running(plan)
-        one_cell = plan.xtal_shape == SQUARE and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
-        out = work[STEP] if running else work[INTENSITY]
-        weight = work[TERM] if interpolate else work[WEIGHT]
+        place, crystals = scatterings(space.work), crystals_of(plan)
+        kind = (plan.xtal_shape, table.h_stride > 0.0 and not interpolate, interpolate, is_running(plan))
         unflushed = 0
         for phi_tic in range(plan.phi_slot.shape[0]):
             for mos_tic in range(plan.orientation.shape[1]):
                 cell = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
-                if interpolate:
-                    interpolated(plan, weight, table.F_flat, place, cell, space.interpolation, space.corner)
-                    multiply(weight, work[WEIGHT])
-                if running:
-                    fill(out, 0.0)
-                if one_cell and not has_table:
-                    add(out, weight)
-                else:
-                    step(plan, crystals, has_table, out, weight, place, cell, table, space)
-                    unflushed += 1
-                    if unflushed == FLUSH or interpolate or running:
-                        flush_steps(out, weight, space)
-                        unflushed = 0
-                if running:
-                    fill(work[THERE], 0.0)
-                    add_there(plan, crystals, work[THERE], work[KEPT], place, cell)
-                    run_on(plan, work)
-        if unflushed > 0:
-            flush_steps(out, weight, space)
+                unflushed = add_orientation_steps(plan, table, kind, crystals, place, cell, unflushed, space)
+        flush_rest(unflushed, space)
 
     return add_orientations
 
@@ -168,9 +186,9 @@ def beyond_table(plan, tile, table, source, spixel, first, last):
     return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
 
 
-def piece_of(locate, directions, direction_line, scatterings, index_line, index, along_row, steps):
-    """`render_piece` for one way of describing a piece (see `row_geometry`) and one kind of steps."""
-    add_orientations = orientations_of(index, index_line, scatterings, steps)
+def piece_of(way, add_orientations):
+    """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations."""
+    locate, directions, direction_line, index, along_row = way[:5]
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
     def polarize(plan, source, axis, origin, fdet, work):
@@ -188,8 +206,9 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
             work,
         )
 
-    def render_piece(plan, tile, table, axis, interpolate, spixel, first, space):
-        """Photons of the pixels from `first` on, left in work[INTENSITY]."""
+    def render_piece(plan, tile, table, axis, interpolate, spixel, first, start, stop, space):
+        """Photons of the pixels from `first` on, left in work[INTENSITY]. A source is left out where that holds for all
+        pixels start .. stop."""
         work = space.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
         begin(plan, space)
@@ -222,7 +241,7 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
                             polarize(plan, source, axis, origin, fdet, work)
                             # without dmin the first source of all is the one that counts
                             polar_wanted = plan.oversample_polar or (plan.dmin > 0.0 and not all_known(work[POLAR]))
-                        if may_be_empty and beyond_table(plan, tile, table, source, spixel, first, first + work.shape[1]):
+                        if may_be_empty and beyond_table(plan, tile, table, source, spixel, start, stop):
                             continue
                         weigh(plan, table, source, interpolate, work)
                         add_orientations(plan, table, interpolate, source, origin, fdet, space)
@@ -233,15 +252,25 @@ def piece_of(locate, directions, direction_line, scatterings, index_line, index,
     return render_piece
 
 
+# locate, directions, direction_line, index, whether along the row; then scatterings, index_line
 ALONG_ROW = (
-    locate_along_row, directions_along_row, direction_line_along_row, directions_along_row, index_line_along_row,
-    index_along_row, True,
+    locate_along_row, directions_along_row, direction_line_along_row, index_along_row, True,
+    directions_along_row, index_line_along_row,
 )  # fmt: skip
 AS_PROGRAM = (
-    locate_as_program, directions_as_program, direction_line_as_program, scatterings_as_program, index_line_as_program,
-    index_as_program, False,
+    locate_as_program, directions_as_program, direction_line_as_program, index_as_program, False,
+    scatterings_as_program, index_line_as_program,
 )  # fmt: skip
-render_piece_double = piece_of(*ALONG_ROW, steps_in_float64(index_along_row, square_squared, True))
-render_piece_double_sharp = piece_of(*AS_PROGRAM, steps_in_float64(index_as_program, square_squared_as_program, False))
-render_piece_phases = piece_of(*ALONG_ROW, steps_in_phases(index_along_row))
-render_piece_phases_sharp = piece_of(*AS_PROGRAM, steps_in_phases(index_as_program))
+# by whether parallelepipeds are computed in float32, and whether the program's own operations give the indices
+STEPS = {
+    (False, False): steps_in_float64(index_along_row, square_squared, True),
+    (False, True): steps_in_float64(index_as_program, square_squared_as_program, False),
+    (True, False): steps_in_phases(index_along_row),
+    (True, True): steps_in_phases(index_as_program),
+}
+
+
+def cpu_piece(single, as_program):
+    way = AS_PROGRAM if as_program else ALONG_ROW
+    index, scatterings, index_line = way[3], way[5], way[6]
+    return piece_of(way, orientations_of(index, index_line, scatterings, STEPS[single, as_program]))

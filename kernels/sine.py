@@ -8,7 +8,7 @@ addition together stay below SINE_ERROR relative to the sine.
 
 import numpy as np
 
-from .arithmetic import fma
+from .arithmetic import fma, rint
 
 PI_1, PI_2, PI_3 = 3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33
 ONE_OVER_PI = 0.3183098861837907
@@ -22,7 +22,7 @@ SINE_ERROR = 7e-16
 
 def reduced(x):
     """x less the nearest multiple of pi, for |x| < LARGEST_ARGUMENT."""
-    q = np.rint(x * ONE_OVER_PI)
+    q = rint(x * ONE_OVER_PI)
     return fma(-q, PI_3, fma(-q, PI_2, fma(-q, PI_1, x)))
 
 
