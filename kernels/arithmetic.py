@@ -16,6 +16,16 @@ def rint(x):
     return np.rint(x)
 
 
+def floor(x):
+    """The whole number at or below x, as a float."""
+    return np.floor(x)
+
+
+def ceil(x):
+    """The whole number at or above x, as a float."""
+    return np.ceil(x)
+
+
 def bits_of(x):
     """The bits of a float64 as an int64."""
     return np.float64(x).view(np.int64)

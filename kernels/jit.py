@@ -10,65 +10,10 @@ from llvmlite import binding
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-from . import (
-    arithmetic,
-    carried,
-    certified,
-    cpu_images,
-    cpu_pixels,
-    cpu_rows,
-    detector,
-    doubt,
-    exponential,
-    lattice,
-    lowering,
-    pixel,
-    polarization,
-    random_deviates,
-    row_geometry,
-    row_image,
-    row_interpolation,
-    row_lattice,
-    row_phases,
-    row_steps,
-    row_sums,
-    rows,
-    scattering,
-    sine,
-    structure_factor,
-    vector_loops,
-    vectors,
-)
+from . import cpu_images, cpu_pixels, cpu_rows, lowering
 from .ahead import start_llvm
+from .formulas import FORMULA_FILES, functions_in, parts_of
 
-FORMULA_FILES = (
-    arithmetic,
-    vectors,
-    vector_loops,
-    detector,
-    scattering,
-    lattice,
-    polarization,
-    structure_factor,
-    random_deviates,
-    sine,
-    exponential,
-    row_lattice,
-    row_steps,
-    row_phases,
-    row_interpolation,
-    pixel,
-    row_geometry,
-    row_sums,
-    row_image,
-    rows,
-    doubt,
-    carried,
-    certified,
-    cpu_images,
-    cpu_pixels,
-    cpu_rows,
-)
 # inlined, because as a call a plan's hundred fields would go over the stack for every pixel; and not callable from Python,
 # which would take a third of the compilation
 OPTIONS = dict(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -76,10 +21,9 @@ REGISTERED = set(lowering.COMPILED_OTHERWISE)
 
 
 def register_formulas():
-    for module in FORMULA_FILES:
-        for value in list(vars(module).values()):
-            if getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__code__"):
-                register(value)
+    for module in (*FORMULA_FILES, cpu_images, cpu_pixels, cpu_rows):
+        for function in functions_in(module):
+            register(function)
 
 
 def register(function):
@@ -92,9 +36,8 @@ def register(function):
 
 
 def register_parts(function):
-    for cell in function.__closure__ or ():
-        if hasattr(cell.cell_contents, "__code__"):
-            register(cell.cell_contents)
+    for part in parts_of(function):
+        register(part)
 
 
 def type_of(value):

@@ -7,6 +7,7 @@ polynomial there.
 
 import numpy as np
 
+from .arithmetic import floor
 from .row_steps import clamped
 from .scattering import nearest_index
 from .structure_factor import F_nearest, interpolation_out_of_range, lagrange_weights
@@ -28,7 +29,7 @@ INTERPOLATION_WORK = 15
 
 def node_below(h, low, top):
     """The second of the four nodes around h: the whole number below, of those with all four in the table."""
-    return low + clamped(np.floor(h) - low, top - low)
+    return low + clamped(floor(h) - low, top - low)
 
 
 def interpolation_of(index):

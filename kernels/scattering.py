@@ -1,7 +1,6 @@
 """From directions and wavelength to the scattering vector and the Miller indices."""
 
-import numpy as np
-
+from .arithmetic import ceil
 from .vectors import magnitude
 
 
@@ -33,4 +32,4 @@ def miller_indices(orientation, slot, mos_tic, scattering):
 
 def nearest_index(h):
     """The whole index nearest to `h`, as a float; halves go down."""
-    return np.ceil(h - 0.5)
+    return ceil(h - 0.5)

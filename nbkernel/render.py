@@ -1,4 +1,4 @@
-"""Rendering on the CPU's threads, tile by tile in file order."""
+"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda_render`."""
 
 import numpy as np
 
@@ -18,9 +18,8 @@ from nbkernel.kernels.row_phases import PHASE_WORK, REST_WORK
 from .carried import survey
 from .certify import certification
 from .engine import DEFAULT_PRECISION
-from .errors import InputError
 from .precision import as_program, doubt, in_float32
-from .tables import LARGEST_TABLE, squared_table
+from .tables import checked_table
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile
 
@@ -30,12 +29,13 @@ VECTOR, PIECE, PIECE_OF_MANY, MANY_ORIENTATIONS = 32, 256, 512, 8
 CERTIFIED_PIECE = 128
 
 
-def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None):
+def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
     """The image of a Prepared run: (slow, fast) float32 photons, the sum of the solid angles of all sub-pixels (sr), and
     the run's Carried.
 
     precision: of `engine.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with
-    the number of pixels done after each band of tiles. Raises InputError for a table too large for the precision.
+    the number of pixels done after each band of tiles. devices: numbers of CUDA devices, none for the CPU (which exact
+    needs). Raises InputError for a table too large for the precision, DeviceError where a device fails.
     """
     threads = thread_count(threads)
     carried = survey(
@@ -44,6 +44,10 @@ def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None,
     )  # fmt: skip
     if precision == "exact":
         image, omega_sum = render_exact(prepared, carried, threads, tile_shape, on_pixels)
+    elif devices:
+        from .cuda_render import render_on_cuda
+
+        image, omega_sum = render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, on_pixels)
     else:
         image, omega_sum = render_rows(prepared, carried, precision, threads, tile_shape, on_pixels)
     return image, omega_sum, carried
@@ -92,14 +96,9 @@ def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
     """Image and sum of solid angles in precision double or mixed."""
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
-    if plan.Fhkl.size > LARGEST_TABLE // 8:
-        raise InputError(
-            f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
-            "give --precision exact"
-        )
     single = precision == "mixed" and in_float32(plan)
     kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
-    table, doubts = squared_table(plan, single), doubt(plan, single)
+    table, doubts = checked_table(plan, single, precision), doubt(plan, single)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])

@@ -6,8 +6,20 @@ import numpy as np
 
 from nbkernel.kernels.plan import SquaredTable
 
+from .errors import InputError
+
 LARGEST_TABLE = 2**31 - 1
 NOTHING_SINGLE = np.zeros(1, np.float32)
+
+
+def checked_table(plan, single, precision):
+    """`squared_table`; raises InputError for a table that 32-bit positions cannot count."""
+    if plan.Fhkl.size > LARGEST_TABLE // 8:
+        raise InputError(
+            f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
+            "give --precision exact"
+        )
+    return squared_table(plan, single)
 
 
 def squared_table(plan, single=False):

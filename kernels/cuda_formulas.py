@@ -1,0 +1,133 @@
+"""Makes the formula files known to numba's CUDA compiler, with this device's forms of the few that need one.
+
+Imported only where numba.cuda compiles; its simulator calls the functions as they are.
+"""
+
+from contextlib import contextmanager
+from threading import RLock
+
+import numpy as np
+from numba.cuda import libdevice, types
+from numba.cuda.cudadrv import nvvm
+from numba.cuda.extending import overload, register_jitable
+
+from . import arithmetic, vector_loops
+from .arithmetic import fma
+from .formulas import FORMULA_FILES, functions_in, parts_of
+
+COMPILING = RLock()
+REGISTERED = set()
+
+
+@contextmanager
+def named_operations_only():
+    """Within, numba compiles CUDA code as the CPU's: without fused operations that the source does not name, so that last
+    digits are the same."""
+    with COMPILING:
+        contracting = nvvm.compile_ir
+
+        def compile_ir(assembly, **options):
+            return contracting(assembly, **{**options, "fma": False})
+
+        nvvm.compile_ir = compile_ir
+        try:
+            yield
+        finally:
+            nvvm.compile_ir = contracting
+
+
+def in_form(function):
+    """Decorates the factory of a function's form under CUDA."""
+    REGISTERED.add(function)
+    return overload(function)
+
+
+def register(function):
+    """Makes a function and those that it was built from known to numba.cuda."""
+    if function in REGISTERED:
+        return
+    REGISTERED.add(function)
+    register_jitable(forceinline=True)(function)
+    for part in parts_of(function):
+        register(part)
+
+
+@in_form(arithmetic.fma)
+def form_of_fma(a, b, c):
+    if a == b == c == types.float32:
+        return lambda a, b, c: libdevice.fmaf(a, b, c)
+    return lambda a, b, c: libdevice.fma(a, b, c)
+
+
+@in_form(arithmetic.rint)
+def form_of_rint(x):
+    return lambda x: libdevice.rint(x)
+
+
+@in_form(arithmetic.floor)
+def form_of_floor(x):
+    return lambda x: libdevice.floor(x)
+
+
+@in_form(arithmetic.ceil)
+def form_of_ceil(x):
+    return lambda x: libdevice.ceil(x)
+
+
+@in_form(arithmetic.bits_of)
+def form_of_bits_of(x):
+    return lambda x: libdevice.double_as_longlong(x)
+
+
+@in_form(arithmetic.of_bits)
+def form_of_of_bits(bits):
+    return lambda bits: libdevice.longlong_as_double(bits)
+
+
+@in_form(vector_loops.full_vector_width)
+def form_of_full_vector_width():
+    return lambda: None
+
+
+# unsigned, an index is taken as it is: Python's -1 for the last element costs a test
+@in_form(vector_loops.load)
+def form_of_load(array, i):
+    return lambda array, i: array[np.uint32(i)]
+
+
+@in_form(vector_loops.look_up)
+def form_of_look_up(table, position):
+    return lambda table, position: table[np.uint32(position)]
+
+
+@in_form(vector_loops.store)
+def form_of_store(array, i, value):
+    def store(array, i, value):
+        array[np.uint32(i)] = value
+
+    return store
+
+
+@in_form(vector_loops.add_four)
+def form_of_add_four(sums, weight, four):
+    return lambda sums, weight, four: (
+        fma(weight, four[0], sums[0]),
+        fma(weight, four[1], sums[1]),
+        fma(weight, four[2], sums[2]),
+        fma(weight, four[3], sums[3]),
+    )
+
+
+@in_form(vector_loops.add_four_of_table)
+def form_of_add_four_of_table(sums, weight, table, position):
+    return lambda sums, weight, table, position: (
+        fma(weight, table[np.uint64(position)], sums[0]),
+        fma(weight, table[np.uint64(position + 1)], sums[1]),
+        fma(weight, table[np.uint64(position + 2)], sums[2]),
+        fma(weight, table[np.uint64(position + 3)], sums[3]),
+    )
+
+
+for module in FORMULA_FILES:
+    for function in functions_in(module):
+        register(function)

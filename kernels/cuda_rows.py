@@ -1,0 +1,206 @@
+"""Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per piece of a row.
+
+A thread does what the CPU does for a piece of one pixel, in the same functions and order (`rows`); its work array lives in
+registers. The threads of a block work out together what the next orientations need of their row, and share it. A kernel
+is made for one kind of run each: what it is made for are constants, and the branches on them are gone.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import config, cuda
+
+from .constants import GAUSS, ROUND, SQUARE, TOPHAT
+from .doubt import is_noisy
+from .pixel import vector_at
+from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, ONES, WORK
+from .row_image import INFINITY, comes_near
+from .row_interpolation import INTERPOLATION_WORK
+from .row_lattice import crystals_of
+from .row_phases import PHASE_WORK, REST_WORK
+from .row_sums import is_running
+from .rows import ALONG_ROW, AS_PROGRAM, STEPS, cell_lines_of, orientation_steps_of, piece_of
+
+THREADS = 8 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
+SHARED_LINES = 32  # orientations that a block works out at a time
+LINE = 3  # numbers per cell vector
+LINES = (3 * LINE, SHARED_LINES)
+NAN = np.float32(np.nan)
+SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
+
+
+class CudaSpace(NamedTuple):
+    """What a thread works in: `plan.Space` for one pixel, and the block's shared orientations."""
+
+    work: np.ndarray
+    phases: np.ndarray
+    rests: np.ndarray
+    sums: np.ndarray
+    nearest: np.ndarray
+    interpolation: np.ndarray
+    corner: np.ndarray
+    lines: np.ndarray  # LINES float64
+
+
+class Share(NamedTuple):
+    """The pixels of a launch, by their number in the panel's file, and those left to the program's own operations."""
+
+    first: int
+    stop: int
+    fpixels: int
+    first_pixel: int  # see plan.Carried
+    latch_pixel: int
+
+
+class Kind(NamedTuple):
+    """What a kernel is made for."""
+
+    single: bool  # parallelepipeds in float32
+    as_program: bool  # indices by the program's own operations
+    xtal_shape: int
+    has_table: bool  # looks up F_cell; without, it is a constant or interpolated
+    special: bool  # interpolates, or weighs the running sum by oversample flags
+
+    @property
+    def name(self):
+        words = ["mixed" if self.single else "double", SHAPES[self.xtal_shape]]
+        flags = (("table", self.has_table), ("program", self.as_program), ("special", self.special))
+        return "_".join(words + [word for word, there in flags if there])
+
+
+def shared_orientations_of(kind):
+    """`rows.orientations_of` with what a row needs of the orientations shared by the block's threads."""
+    way = AS_PROGRAM if kind.as_program else ALONG_ROW
+    index, scatterings, index_line = way[3], way[5], way[6]
+    add_orientation_steps, flush_rest = orientation_steps_of(index, STEPS[kind.single, kind.as_program])
+    cell_lines = cell_lines_of(index_line)
+    xtal_shape, has_table, special = kind.xtal_shape, kind.has_table, kind.special
+
+    def share_lines(plan, source, origin, fdet, start, size, lines):
+        """Fills `lines` with what `index` needs of the orientations from number `start` on."""
+        domains = plan.orientation.shape[1]
+        for n in range(cuda.threadIdx.x, size, cuda.blockDim.x):
+            phi_tic, mos_tic = (start + n) // domains, (start + n) % domains
+            a, b, c = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
+            for m in range(LINE):
+                lines[m, n] = a[m]
+                lines[LINE + m, n] = b[m]
+                lines[2 * LINE + m, n] = c[m]
+
+    def add_orientations(plan, table, interpolate, source, origin, fdet, space):
+        place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
+        now = (xtal_shape, has_table, special and interpolate, special and is_running(plan))
+        total = plan.phi_slot.shape[0] * plan.orientation.shape[1]
+        unflushed = 0
+        for start in range(0, total, SHARED_LINES):
+            size = min(SHARED_LINES, total - start)
+            cuda.syncthreads()
+            share_lines(plan, source, origin, fdet, start, size, lines)
+            cuda.syncthreads()
+            for n in range(np.uint32(size)):
+                cell = (
+                    (lines[0, n], lines[1, n], lines[2, n]),
+                    (lines[3, n], lines[4, n], lines[5, n]),
+                    (lines[6, n], lines[7, n], lines[8, n]),
+                )
+                unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, unflushed, space)
+        flush_rest(unflushed, space)
+
+    return piece_of(way, add_orientations), (share_lines, add_orientations)
+
+
+def sum_of_block(value, shared, parts, row):
+    """Adds the sum over the block's threads of `value` to the block's own element of parts[row], in a fixed order."""
+    me = cuda.threadIdx.x
+    cuda.syncthreads()
+    shared[me] = value
+    cuda.syncthreads()
+    width = THREADS // 2
+    while width > 0:
+        if me < width:
+            shared[me] += shared[me + width]
+        cuda.syncthreads()
+        width //= 2
+    if me == 0:
+        parts[row, cuda.blockIdx.x] += shared[0]
+
+
+def tile_kernel(kind):
+    """The kernel of a kind, and the functions that it was built from here."""
+    render_piece, parts = shared_orientations_of(kind)
+
+    def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
+        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `left`), or
+        where `doubtful` (then `mark_noisy` is to be called): one pixel per thread, a row per blockIdx.y.
+
+        wanted, image, doubtful: (slow, fast) from the tile's first pixel on, bool, float32, uint8; left: (slow,) int32;
+        omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
+        """
+        work = cuda.local.array((WORK, 1), np.float64)
+        space = CudaSpace(
+            work,
+            cuda.local.array((PHASE_WORK, 1), np.int32),
+            cuda.local.array((REST_WORK, 1), np.float32),
+            cuda.local.array(1, np.float32),
+            cuda.local.array(1, np.float32),
+            cuda.local.array((INTERPOLATION_WORK, 1), np.float64),
+            cuda.local.array(1, np.int32),
+            cuda.shared.array(LINES, np.float64),
+        )
+        shared = cuda.shared.array(THREADS, np.float64)
+        row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+        spixel, fpixel = tile.slow_start + row, tile.fast_start + column
+        number = spixel * share.fpixels + fpixel
+        width = tile.fast_stop - tile.fast_start
+        within = column < width
+        mine = within and wanted[row, min(column, width - 1)]
+        if within and not mine:
+            image[row, column] = np.float32(0.0)
+        mine = mine and share.first <= number < share.stop
+        if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
+            return
+        for constant in (ONES, KEPT, CAPTURE):
+            work[constant, 0] = 1.0
+        space.sums[0] = np.float32(0.0)
+        begin = tile.fast_start + cuda.blockIdx.x * THREADS
+        end = min(begin + THREADS, tile.fast_stop)
+        render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, space)
+        omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
+        sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
+        if mine:
+            # the program adds to an image of zeros: no negative zero
+            photons = np.float32(0.0 + work[INTENSITY, 0])
+            apart = number == share.first_pixel or (plan.interpolate and number == share.latch_pixel)
+            if apart or not abs(photons) < INFINITY:
+                photons = NAN
+                cuda.atomic.add(left, row, 1)
+            doubtful[row, column] = 1 if comes_near(space, 0, doubt) else 0
+            image[row, column] = photons
+
+    return render_tile, (render_piece, *parts)
+
+
+def mark_noisy(plan, tile, doubt, image, doubtful, left):
+    """Makes nan of the doubtful pixels whose values are made of the program's rounding errors."""
+    row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if column < tile.fast_stop - tile.fast_start and doubtful[row, column] != 0:
+        photons = image[row, column]
+        if photons == photons and is_noisy(plan, tile, tile.slow_start + row, tile.fast_start + column, doubt.noise):
+            image[row, column] = NAN
+            cuda.atomic.add(left, row, 1)
+
+
+KERNELS = {}
+
+
+def compiled_kernel(key):
+    """The numba.cuda kernel of a Kind, or of "mark_noisy"; made on the first call."""
+    if key not in KERNELS:
+        function, parts = (mark_noisy, ()) if key == "mark_noisy" else tile_kernel(key)
+        if not config.ENABLE_CUDASIM:
+            from .cuda_formulas import register
+
+            for part in (*parts, sum_of_block):
+                register(part)
+        KERNELS[key] = cuda.jit(function)
+    return KERNELS[key]

@@ -1,0 +1,253 @@
+"""Rendering on CUDA devices, tile by tile: several tiles in flight on streams, memory by tiles and not by the panel."""
+
+import contextlib
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from numba import config, cuda
+
+from nbkernel.kernels.ahead import CACHE
+from nbkernel.kernels.cpu_pixels import render_nan_rows
+from nbkernel.kernels.cuda_rows import THREADS, Kind, Share, compiled_kernel
+from nbkernel.kernels.row_sums import is_running
+
+from .errors import DeviceError
+from .precision import as_program, doubt, in_float32
+from .tables import checked_table
+from .threads import share_rows, thread_count
+from .tiles import bands, panel_tile
+
+# tiles that a device works on at a time: one is computed while another is copied
+IN_FLIGHT = 3
+# pixels of a tile: enough to fill a large device, little enough to go on while the last is copied; fewer where they have
+# so many steps that a tile would take long
+TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
+MOST_ROWS = 65535  # of a CUDA grid
+
+
+class Job(NamedTuple):
+    """What is the same for all tiles of a device: arrays in its memory."""
+
+    plan: tuple
+    table: tuple
+    doubt: tuple
+    axis: object
+    launches: tuple  # (kernel, Share, whether it interpolates)
+    mark_noisy: object  # kernel; None where no pixel can be doubtful
+
+
+class Slot:
+    """A stream with the memory for one tile, on the device and (pinned, so that copies overlap) on the host."""
+
+    def __init__(self, shape):
+        rows, columns = shape
+        blocks = -(-columns // THREADS)
+        self.stream = cuda.stream()
+        self.host = {
+            "wanted": cuda.pinned_array(shape, np.bool_),
+            "image": cuda.pinned_array(shape, np.float32),
+            "left": cuda.pinned_array(rows, np.int32),
+            "parts": cuda.pinned_array((rows, blocks), np.float64),
+        }
+        self.device = {name: cuda.device_array(array.shape, array.dtype) for name, array in self.host.items()}
+        self.device["doubtful"] = cuda.device_array(shape, np.uint8)
+        self.tile = None  # the tile in flight
+
+    def send(self, job, tile, wanted):
+        """Begins to render a tile."""
+        self.tile = tile
+        rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
+        host, device = self.host, self.device
+        host["wanted"][:rows, :columns] = wanted[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop]
+        host["left"][:] = 0
+        host["parts"][:] = 0.0
+        for name in ("wanted", "left", "parts"):
+            device[name].copy_to_device(host[name], stream=self.stream)
+        grid = (-(-columns // THREADS), rows)
+        tile_there = on_device(tile)
+        for kernel, share, interpolate in job.launches:
+            kernel[grid, THREADS, self.stream](
+                job.plan, tile_there, job.table, job.doubt, job.axis, share, interpolate,
+                device["wanted"], device["image"], device["doubtful"], device["left"], device["parts"],
+            )  # fmt: skip
+        if job.mark_noisy is not None:
+            job.mark_noisy[grid, THREADS, self.stream](
+                job.plan, tile_there, job.doubt, device["image"], device["doubtful"], device["left"]
+            )
+        for name in ("image", "left", "parts"):
+            device[name].copy_to_host(host[name], stream=self.stream)
+
+    def receive(self, image, left, omega_sums):
+        """Waits for the tile in flight, puts its pixels in place and returns it; None where there is none."""
+        tile, self.tile = self.tile, None
+        if tile is None:
+            return None
+        self.stream.synchronize()
+        rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
+        image[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop] = self.host["image"][:rows, :columns]
+        left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
+        omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
+        return tile
+
+
+def render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, on_pixels):
+    """Image (slow, fast) float32 and sum of the solid angles (sr), by precision double or mixed.
+
+    devices: their numbers. Pixels that only the program's own operations tell are finished on the CPU's threads. Raises
+    DeviceError where a device fails or has too little memory; InputError for a table too large.
+    """
+    wanted, whole = prepared.wanted, panel_tile(prepared.detector)
+    tile_shape = cuda_tile_shape(tile_shape, prepared)
+    image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
+    left = np.zeros(wanted.shape[0], np.int64)
+    tiles = (tile for band in bands(whole, tile_shape, wanted) for tile in band)
+    lock, errors, done = threading.Lock(), [], [0]
+
+    def next_tile():
+        with lock:
+            return None if errors else next(tiles, None)
+
+    def finish(tile):
+        finish_on_cpu(prepared.plan, carried, tile, wanted, image, left, threads)
+        pixels = wanted[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop]
+        with lock:
+            done[0] += int(np.count_nonzero(pixels))
+            if on_pixels is not None:
+                on_pixels(done[0])
+
+    def serve(number):
+        try:
+            with device_errors(number), cuda.gpus[number]:
+                serve_device(prepared, carried, precision, next_tile, finish, image, left, omega_sums, tile_shape)
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [threading.Thread(target=serve, args=(number,), daemon=True) for number in devices[1:]]
+    for helper in helpers:
+        helper.start()
+    serve(devices[0])
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+    subpixels = prepared.plan.detector_thicksteps * prepared.plan.oversample * prepared.plan.oversample
+    return image, float(omega_sums.sum()) * (1 if prepared.plan.oversample_omega else subpixels)
+
+
+def serve_device(prepared, carried, precision, next_tile, finish, image, left, omega_sums, tile_shape):
+    """Renders tiles on the current device until there are none."""
+    wanted = prepared.wanted
+    job = make_job(prepared, carried, precision)
+    slots = []
+    while True:
+        tile = next_tile()
+        if tile is None:
+            break
+        slot = next((slot for slot in slots if slot.tile is None), None)
+        if slot is None and len(slots) < IN_FLIGHT:
+            slot = Slot(tile_shape)
+            slots.append(slot)
+        if slot is None:
+            slot = slots.pop(0)  # in flight for longest
+            slots.append(slot)
+            arrived = slot.receive(image, left, omega_sums)
+            slot.send(job, tile, wanted)
+            finish(arrived)
+        else:
+            slot.send(job, tile, wanted)
+    for slot in slots:
+        arrived = slot.receive(image, left, omega_sums)
+        if arrived is not None:
+            finish(arrived)
+
+
+def make_job(prepared, carried, precision):
+    """The Job of a run on the current device."""
+    plan = prepared.plan
+    single = precision == "mixed" and in_float32(plan)
+    table, doubts = checked_table(plan, single, precision), doubt(plan, single)
+    own_operations = as_program(plan, single, panel_tile(prepared.detector))
+    last = prepared.wanted.size
+    fpixels = prepared.wanted.shape[1]
+
+    def launch(interpolate, first, stop):
+        has_table = table.h_stride > 0.0 and not interpolate
+        special = interpolate or bool(is_running(plan))
+        kernel = kernel_for(Kind(single, own_operations, plan.xtal_shape, has_table, special))
+        return kernel, Share(first, stop, fpixels, carried.first_pixel, carried.latch_pixel), interpolate
+
+    split = min(carried.latch_pixel + 1, last) if plan.interpolate else 0
+    launches = [launch(True, 0, split)] if split > 0 else []
+    if split < last:
+        launches.append(launch(False, split, last))
+    axis = cuda.to_device(carried.axis[:1].copy())
+    doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
+    return Job(on_device(plan), on_device(table), doubts, axis, tuple(launches), doubtful)
+
+
+def kernel_for(key):
+    CACHE.announce_once()
+    return CompiledInOneWay(compiled_kernel(key))
+
+
+class CompiledInOneWay:
+    """A kernel whose first launch compiles it without operations that the source does not name."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __getitem__(self, configuration):
+        launcher = self.kernel[configuration]
+
+        def launch(*arguments):
+            if config.ENABLE_CUDASIM:
+                return launcher(*arguments)
+            from nbkernel.kernels.cuda_formulas import named_operations_only
+
+            with named_operations_only():
+                return launcher(*arguments)
+
+        return launch
+
+
+def on_device(value):
+    """A NamedTuple with its arrays in the current device's memory."""
+    fields = (cuda.to_device(field) if isinstance(field, np.ndarray) else field for field in value)
+    return type(value)(*fields)
+
+
+def finish_on_cpu(plan, carried, tile, wanted, image, left, threads):
+    """Renders the pixels of a tile that are left as nan by the program's own operations."""
+    if not left[tile.slow_start : tile.slow_stop].any():
+        return
+
+    def new_call():
+        omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
+        return render_nan_rows.over_rows(plan, carried, tile, wanted, image, left, omega)
+
+    share_rows(new_call, tile.slow_start, tile.slow_stop, thread_count(threads))
+
+
+def cuda_tile_shape(tile_shape, prepared):
+    """(slow, fast) size of a tile within the panel: what is asked for, else whole rows."""
+    panel_shape = prepared.wanted.shape
+    if tile_shape is None:
+        pixels = TILE_STEPS / (prepared.plan.steps * prepared.plan.detector_thicksteps)
+        pixels = int(min(max(pixels, FEWEST_PIXELS), TILE_PIXELS))
+        tile_shape = (max(1, pixels // panel_shape[1]), panel_shape[1])
+    return min(tile_shape[0], panel_shape[0], MOST_ROWS), min(tile_shape[1], panel_shape[1])
+
+
+@contextlib.contextmanager
+def device_errors(number):
+    """Makes a DeviceError of what CUDA raises."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("numba", "cuda"):
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        if "OUT_OF_MEMORY" in text:
+            text = "out of memory; try a smaller --tile, or fewer domains and phi steps"
+        raise DeviceError(f"--device cuda:{number}: {text}") from error
