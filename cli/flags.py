@@ -203,10 +203,10 @@ def best_match(argument, found):
     return max(found, key=lambda candidate: max(len(s) for s in candidate.spellings if s in argument))
 
 
-def help_text():
-    """All flags by group, with units and defaults."""
+def help_text(groups=GROUPS):
+    """All flags of some groups, with units and defaults."""
     lines = []
-    for group in GROUPS:
+    for group in groups:
         lines.append(f"\n{group}:")
         for entry in FLAGS:
             if entry.group != group:

@@ -11,12 +11,12 @@ from .errors import InputError
 from .interruptible import interruptible
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
-from .io.png import png_bytes, preview_bytes
 from .io.smv import smv_header
 from .io.structure_factors import dump_pieces
 from .io.text import c_format
 from .noise import poisson_image
 from .orientation import generator_seed
+from .picture.draw import draw, make_scene
 from .prepare import prepare
 from .printout import Printout
 from .progress import ProgressLines
@@ -38,6 +38,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Tru
     prepared = prepare(experiment, now)
     if outputs.trace_pixel is not None:
         check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
+    scene = None if outputs.preview is None else preview_scene(prepared, outputs)
     for name in prepared.quirks:
         warn(warning(name))
     with OutputFiles(experiment.input_files()) as files:
@@ -57,6 +58,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Tru
         say(statistics.max_line())
         say(statistics.mean_line())
         write_images(files, prepared, outputs, image, statistics, now, say, thread_count(engine.threads))
+        if scene is not None:
+            write_preview(files, scene, image, warn)
         if makes_dump:
             files.write("-dump", *dump_pieces(prepared.reflections))
         files.commit()
@@ -158,8 +161,16 @@ def write_images(files, prepared, outputs, image, statistics, now, say, threads)
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
         files.write("-noisefile", header, noisy)
 
-    if outputs.preview is not None:
-        files.write("--preview", png_bytes(preview_bytes(image)))
+
+def preview_scene(prepared, outputs):
+    return make_scene(outputs.picture, prepared.wanted.shape, prepared.detector, prepared.wavelength * 1e10)
+
+
+def write_preview(files, scene, image, warn):
+    drawing = draw(scene, image)
+    files.write("--preview", drawing.png)
+    for line in drawing.missing:
+        warn(line)
 
 
 def in_rows(threads, kernel, image, *arguments):
