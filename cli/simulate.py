@@ -36,10 +36,17 @@ def run(argv):
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
 
     # numpy and the compiler are imported only now that the arguments are known to be good
+    from nbkernel.progress import progress_lines
+    from nbkernel.progress_bar import ProgressBar
     from nbkernel.simulate import simulate_to_files
 
     engine = Engine(chosen.get("--precision", DEFAULT_PRECISION), threads, tile_shape)
-    simulate_to_files(experiment, outputs, say, warn, note, engine, progress)
+    if progress and sys.stderr.isatty():
+        bar = ProgressBar(sys.stderr)
+        tell = [bar.above(function) for function in (say, warn, note)]
+        simulate_to_files(experiment, outputs, *tell, engine, bar.rendering)
+    else:
+        simulate_to_files(experiment, outputs, say, warn, note, engine, progress_lines(say) if progress else None)
     return 0
 
 

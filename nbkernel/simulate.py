@@ -1,5 +1,6 @@
 """One run from Experiment to files, as `nbkernel simulate` does it."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -19,7 +20,6 @@ from .orientation import generator_seed
 from .picture.draw import draw, make_scene
 from .prepare import prepare
 from .printout import Printout
-from .progress import ProgressLines
 from .quirks import warning
 from .render import render
 from .statistics import image_statistics
@@ -28,11 +28,12 @@ from .threads import share_rows, thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 
 
-def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=True):
+def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None):
     """Renders an Experiment by an Engine and writes its files, all or none.
 
-    say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for
-    unusable input.
+    say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
+    Prepared run; returns a context manager for the time of rendering, whose value is called with the number of pixels
+    done. Raises InputError for unusable input.
     """
     now = int(time.time())
     prepared = prepare(experiment, now)
@@ -90,11 +91,11 @@ def open_dump(files, experiment, warn):
 
 
 def make_image(prepared, outputs, say, warn, engine, progress):
-    """The image (slow, fast) float32 and the sum of its solid angles; says the progress and single pixels."""
-    on_pixels = ProgressLines(prepared.roi_flags, say) if progress else None
-    image, omega_sum, carried = interruptible(
-        render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
-    )
+    """The image (slow, fast) float32 and the sum of its solid angles; says single pixels."""
+    with contextlib.nullcontext() if progress is None else progress(prepared) as on_pixels:
+        image, omega_sum, carried = interruptible(
+            render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
+        )
     if carried.latch_pixel < image.size:
         warn(warning("interpolation"))
     show_pixels(prepared, carried, outputs, image, say, warn, engine.precision)
