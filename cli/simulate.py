@@ -41,7 +41,7 @@ def run(argv):
     from nbkernel.simulate import simulate_to_files
 
     engine = Engine(chosen.get("--precision", DEFAULT_PRECISION), threads, tile_shape)
-    if progress and sys.stderr.isatty():
+    if progress and sys.stderr is not None and sys.stderr.isatty():
         bar = ProgressBar(sys.stderr)
         tell = [bar.above(function) for function in (say, warn, note)]
         simulate_to_files(experiment, outputs, *tell, engine, bar.rendering)

@@ -27,7 +27,7 @@ def show_to_file(path, output, settings, experiment, shape, warn):
         shape = experiment.detpixels_s, experiment.detpixels_f
     image = read_image("show", path, shape, to_look_at=True)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
-    with OutputFiles([path]) as files:
+    with OutputFiles(filter(None, (path, experiment.img, experiment.mask))) as files:
         files.open("--output", output)
         scene = make_scene(settings, image.pixels.shape, *placed)
         drawing = draw(scene, image.pixels)
@@ -45,8 +45,8 @@ def find_geometry(image, experiment, warn):
     """
     if says_tilted(image) and not (is_tilted(experiment) and experiment.distance is not None):
         warn(
-            f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of the "
-            "run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
+            f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
+            "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
         )
     stated = dict(image.experiment)
     if experiment.distance is not None:

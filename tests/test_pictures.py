@@ -124,7 +124,10 @@ def test_a_region_is_enlarged_or_reduced_as_asked(zoom):
     np.testing.assert_array_equal(grey, np.kron(expected, np.ones((up, up), np.uint8)))
 
 
-@pytest.mark.parametrize("edge, roi, expected", [(2048, None, 2048), (2049, None, 1025), (512, None, 512), (3000, 100, 1000), (3000, 1500, 1500), (3000, 2500, 1250)])
+@pytest.mark.parametrize(
+    "edge, roi, expected",
+    [(2048, None, 2048), (2049, None, 1025), (512, None, 512), (3000, 100, 1000), (3000, 1500, 1500), (3000, 2500, 1250)],
+)
 def test_without_a_zoom_the_picture_fits(edge, roi, expected):
     view = make_view((edge, 10), None if roi is None else (0, 9, 0, roi - 1), None)
     assert len(view.edges("slow")) - 1 == expected
@@ -168,7 +171,10 @@ GEOMETRIES = {
     "xds": dict(convention="xds", ORGX=30.0, ORGY=170.0, twotheta=-20.0),
     "adxv": dict(convention="adxv", detector_rotx=25.0),
     "dials": dict(convention="dials", twotheta=50.0),
-    "skew": dict(convention="custom", fdet_vector=(0.0, 0.2, 1.0), sdet_vector=(0.1, -1.0, 0.3), pix0_vector=(0.05, 0.02, -0.03), fix={"vectors"}),
+    "skew": dict(
+        convention="custom", fix={"vectors"},
+        fdet_vector=(0.0, 0.2, 1.0), sdet_vector=(0.1, -1.0, 0.3), pix0_vector=(0.05, 0.02, -0.03),
+    ),
     "curved": dict(curved_detector=True, distance=20.0),
     "curved and tilted": dict(curved_detector=True, detector_rotx=30.0, detector_roty=20.0, distance=25.0),
     "curved xds": dict(convention="xds", curved_detector=True, distance=25.0),
@@ -237,7 +243,8 @@ def test_the_mark_of_the_beam_is_an_open_cross_about_it():
 
 def test_a_mark_at_the_edge_is_cut():
     _, red = coloured(drawing(detector(Xbeam=-0.1, Ybeam=-0.1), beam=True).png)
-    assert sorted(zip(*np.nonzero(red), strict=True)) == sorted([(0, i) for i in range(4, 11)] + [(i, 0) for i in range(4, 11)])
+    expected = [(0, i) for i in range(4, 11)] + [(i, 0) for i in range(4, 11)]
+    assert sorted(zip(*np.nonzero(red), strict=True)) == expected
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -258,6 +265,12 @@ def test_rings_that_the_picture_does_not_have_are_told():
     result = drawing(detector(Xbeam=20.1, Ybeam=30.1), rings=(3.0, 0.6, 5000.0))
     assert result.rings == (3.0,)
     assert [line.split()[-2] for line in result.missing] == ["5000", "0.6"]
+
+
+def test_a_picture_too_small_for_automatic_rings_says_so():
+    panel = detector(detpixels_f=1, detpixels_s=1, pixel=1e-12)
+    result = drawing(panel, rings="auto")
+    assert result.rings == () and "too small" in result.missing[0]
 
 
 def test_labels_stand_on_their_rings_clear_of_each_other():
@@ -288,7 +301,8 @@ def test_letters_are_told_apart_and_grow():
 
 def test_other_readers_see_the_same_colours():
     reader = pytest.importorskip("matplotlib.image", reason="needs matplotlib, of the extra plot")
-    for content in (drawing(detector(), rings="auto", beam=True).png, png_bytes(np.arange(256, dtype=np.uint8).reshape(8, 32))):
+    ramp = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    for content in (drawing(detector(), rings="auto", beam=True).png, png_bytes(ramp)):
         levels, palette = decode_png(content)
         seen = np.round(reader.imread(io.BytesIO(content), format="png") * 255.0)
         seen = seen[..., :3] if seen.ndim == 3 else np.repeat(seen[..., None], 3, axis=2)
@@ -299,7 +313,11 @@ def test_other_readers_see_the_same_colours():
 
 
 def test_simulate_draws_what_its_options_say():
-    pixels = image(f"{RUN} -twotheta 30 --preview preview.png --preview-scale sqrt --preview-range 5 95 --preview-roi 1 10 2 7 --preview-zoom 20 --preview-rings 2.5,3.5 --preview-beam")
+    options = (
+        "--preview preview.png --preview-scale sqrt --preview-range 5 95 --preview-roi 1 10 2 7 --preview-zoom 20 "
+        "--preview-rings 2.5,3.5 --preview-beam"
+    )
+    pixels = image(f"{RUN} -twotheta 30 {options}")
     experiment = Experiment(detpixels_f=12, detpixels_s=9, pixel=0.4, distance=100.0, twotheta=30.0)
     settings = PictureSettings("sqrt", (5.0, 95.0), (1, 10, 2, 7), (20, 1), (2.5, 3.5), True)
     expected = draw(make_scene(settings, (9, 12), place_detector(experiment), 1.0), pixels)

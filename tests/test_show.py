@@ -154,7 +154,9 @@ def test_flags_win_over_the_header():
 
 def test_what_is_shown_is_told():
     Path("a.img").write_bytes(smv_bytes(np.full((100, 3000), 7), "PIXEL_SIZE=0.1;\nDISTANCE=50;\nWAVELENGTH=1;\n"))
-    assert show("a.img")[1][1:] == ["zoom: one picture pixel for 2 x 2, the largest of them", "log scale: white up to 7, black from 7"]
+    assert show("a.img")[1][1:] == [
+        "zoom: one picture pixel for 2 x 2, the largest of them", "log scale: white up to 7, black from 7",
+    ]  # fmt: skip
     assert show("a.img --preview-roi 0 9 5 24 --preview-zoom 3")[1][1:3] == [
         "region: fast 0 to 9, slow 5 to 24", "zoom: 3 x 3 picture pixels for each pixel",
     ]  # fmt: skip
@@ -185,6 +187,7 @@ BAD = {
     "bad option": ("a.pgm --preview-zoom big", "--preview-zoom"),
     "region outside": ("a.pgm --preview-roi 0 14 0 8", "--preview-roi"),
     "over its input": ("a.pgm --output ./a.pgm", "--output"),
+    "over its geometry": ("a.pgm -img a.img --output a.img", "--output"),
     "no such folder": ("a.pgm --output absent/a.png", "--output"),
 }
 
@@ -197,6 +200,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(name, folder):
     Path("short.pgm").write_bytes(FILES["a.pgm"][:-1])
     Path("text.pgm").write_text("P5\nno numbers\n")
     Path("huge.pgm").write_text("P5\n10 10\n70000\n" + "x" * 300)
+    Path("a.img").write_bytes(FILES["a.img"])
     Path("short.img").write_bytes(FILES["a.img"][:-1])
     Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     Path("empty").touch()

@@ -87,6 +87,8 @@ def draw(scene, image):
         else:
             taken.append(draw_cross(picture, *place, size))
     drawn = draw_rings(picture, scene, size, taken) if scene.rings else ()
+    if settings.rings and not scene.rings:
+        missing.append("--preview-rings: the picture is too small for automatic rings")
     missing += [f"--preview-rings: no pixel of the picture is at {d:g} Angstrom" for d in scene.rings if d not in drawn]
     return Drawing(png_bytes(picture, COLOURS), limits, drawn, beam, tuple(missing))
 
