@@ -133,6 +133,11 @@ def test_without_a_zoom_the_picture_fits(edge, roi, expected):
     assert len(view.edges("slow")) - 1 == expected
 
 
+def test_the_last_of_reduced_pixels_may_be_narrower():
+    view = make_view((20, 30), (3, 12, 5, 9), (1, 4))
+    assert view.edges("fast").tolist() == [3, 7, 11, 13] and view.edges("slow").tolist() == [5, 9, 10]
+
+
 # rings
 
 
