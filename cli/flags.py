@@ -159,8 +159,8 @@ FLAGS = (
     flag("-pgmscale", "float", "pgmscale", OUTPUT, "scale of the PGM image", default="50/rmsd", also={"write_pgm": True}),
     flag("-coherent", "none", "", OTHER, "has no effect"),
     flag("-printout", "none", "", OUTPUT, "what each pixel was computed from, instead of progress lines", also={"printout": True}),
-    flag("-noprogress", "none", "", OUTPUT, "no progress lines", also={"progress": False}),
-    flag("-progress", "none", "", OUTPUT, "progress lines", default="yes", also={"progress": True}),
+    flag("-noprogress", "none", "", OUTPUT, "no progress bar or lines", also={"progress": False}),
+    flag("-progress", "none", "", OUTPUT, "progress: a bar on a terminal, else lines", default="yes", also={"progress": True}),
     flag("-interpolate", "none", "", FACTORS, "tricubic interpolation between table entries", default="if any N <= 2", also={"interpolate": True}),
     flag("-nointerpolate", "none", "", FACTORS, "nearest table entry", also={"interpolate": False}),
     flag("-round_xtal", "none", "", CRYSTAL, "ellipsoid", also={"xtal_shape": "round"}),
@@ -203,10 +203,10 @@ def best_match(argument, found):
     return max(found, key=lambda candidate: max(len(s) for s in candidate.spellings if s in argument))
 
 
-def help_text():
-    """All flags by group, with units and defaults."""
+def help_text(groups=GROUPS):
+    """All flags of some groups, with units and defaults."""
     lines = []
-    for group in GROUPS:
+    for group in groups:
         lines.append(f"\n{group}:")
         for entry in FLAGS:
             if entry.group != group:

@@ -13,6 +13,7 @@ from nbkernel.errors import InputError, InternalError
 # name: what it does; the module of that name has run(argv)
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
+    "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",
     "compare": "compare two images",
     "compare-traces": "compare two trace logs of a pixel",

@@ -1,4 +1,4 @@
-"""Our own double-dash options of `simulate` and `trace`."""
+"""Our own double-dash options of `simulate`, `trace` and `show`."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,24 @@ class Option(NamedTuple):
     help: str
 
 
+# how a picture looks; nbkernel.cli.preview reads them
+PREVIEW_OPTIONS = (
+    Option("--preview-scale", "log|linear|sqrt", "grey scale of the picture [log]"),
+    Option("--preview-range", "LOW HIGH", "percentiles of the values above 0 that are white and black [80 99.95]"),
+    Option("--preview-roi", "F0 F1 S0 S1", "this region only, ends included"),
+    Option("--preview-zoom", "N|1/N", "pixels enlarged N times, or one for the largest of N x N [to fit]"),
+    Option("--preview-rings", "auto|D[,D]", "resolution rings at these spacings (Angstrom)"),
+    Option("--preview-beam", "", "a cross at the direct beam"),
+)
+
 OPTIONS = (
     Option("--precision", "|".join(PRECISIONS), f"how close to nanoBragg.c (below) [default {DEFAULT_PRECISION}]"),
     Option("--device", "auto|cpu", "where to compute"),
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
-    Option("--preview", "FILE.png", "picture of the image, logarithmic scale"),
+    Option("--preview", "FILE.png", "picture of the image"),
+    *PREVIEW_OPTIONS,
     Option("--help", "", "this text; also -h"),
 )
 
@@ -26,6 +37,13 @@ TRACE_OPTIONS = (
     Option("--pixel", "FAST SLOW", "the pixel to trace, counted from 0"),
     Option("--all-steps", "", "every layer, sub-pixel and source instead of the first"),
     Option("--json", "", "one JSON object, values with all their digits"),
+)
+
+SHOW_OPTIONS = (
+    Option("--output", "FILE.png", "the picture [FILE and .png]"),
+    Option("--shape", "SLOW FAST", "of a float file without an SMV image beside it; or -detpixels"),
+    Option("--fix", "NAME[,NAME]|all", "as in simulate; `vectors` counts here"),
+    Option("--help", "", "this text; also -h"),
 )
 
 

@@ -5,9 +5,11 @@ import sys
 
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
+from nbkernel.picture.settings import PictureSettings
 from nbkernel.quirks import QUIRKS, parse_fixes
 
 from . import arguments, flags, options
+from .preview import picture_settings
 
 
 def help_text():
@@ -34,10 +36,17 @@ def run(argv):
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
 
     # numpy and the compiler are imported only now that the arguments are known to be good
+    from nbkernel.progress import progress_lines
+    from nbkernel.progress_bar import ProgressBar
     from nbkernel.simulate import simulate_to_files
 
     engine = Engine(chosen.get("--precision", DEFAULT_PRECISION), threads, tile_shape)
-    simulate_to_files(experiment, outputs, say, warn, note, engine, progress)
+    if progress and sys.stderr is not None and sys.stderr.isatty():
+        bar = ProgressBar(sys.stderr)
+        tell = [bar.above(function) for function in (say, warn, note)]
+        simulate_to_files(experiment, outputs, *tell, engine, bar.rendering)
+    else:
+        simulate_to_files(experiment, outputs, say, warn, note, engine, progress_lines(say) if progress else None)
     return 0
 
 
@@ -49,7 +58,16 @@ def read_command_line(argv, known=options.OPTIONS):
     parsed = arguments.parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"))
+    return chosen, *from_settings(parsed.settings, fixes, *preview_options(chosen))
+
+
+def preview_options(chosen):
+    """File and PictureSettings of --preview; the file is None where none is asked for."""
+    if "--preview" not in chosen:
+        for option in options.PREVIEW_OPTIONS:
+            if option.name in chosen:
+                raise InputError(f"{option.name}: needs --preview FILE.png too")
+    return chosen.get("--preview"), picture_settings(chosen)
 
 
 def say(line):
@@ -92,7 +110,7 @@ def tile_size(chosen):
     return int(match.group(1)), int(match.group(2))
 
 
-def from_settings(settings, fixes, preview):
+def from_settings(settings, fixes, preview=None, picture=PictureSettings()):
     """Experiment, Outputs and whether to show progress, from the flag table's settings."""
     from nbkernel.experiment import Experiment
     from nbkernel.outputs import Outputs
@@ -105,4 +123,4 @@ def from_settings(settings, fixes, preview):
     }
     chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     chosen.update({name: None for name, wish in wanted.items() if not wish})
-    return Experiment(fix=fixes, **settings), Outputs(preview=preview, **chosen), progress
+    return Experiment(fix=fixes, **settings), Outputs(preview=preview, picture=picture, **chosen), progress

@@ -10,7 +10,7 @@ from .options import help_text as options_text
 from .simulate import positive_count, read_command_line, warn
 
 # what a picture and tiles are for, a trace has no use for
-SHARED_OPTIONS = tuple(option for option in OPTIONS if option.name not in ("--preview", "--tile"))
+SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(("--preview", "--tile")))
 
 
 def help_text():

@@ -13,6 +13,7 @@ from nbkernel.errors import InputError
 
 from .io.image import SMV_SATURATED
 from .peaks import compare_peaks, sliding_maximum
+from .region import region
 
 RADIAL_BINS = 20
 DEFAULT_N = 36.0
@@ -55,7 +56,7 @@ def make_pair(image_a, image_b, roi=None):
     if a.shape != b.shape:
         shapes = " and ".join(f"{slow} x {fast}" for slow, fast in (a.shape, b.shape))
         raise InputError(f"compare: the images have different shapes, {shapes} (slow x fast)")
-    slow_range, fast_range = region(a.shape, roi)
+    slow_range, fast_range = region("--roi", a.shape, roi)
     # neighbours outside the region count too: the measure does not depend on where the region is cut
     neighbourhood = sliding_maximum(np.abs(np.where(np.isfinite(a), a, np.float32(0))))
     cut = (slow_range, fast_range)
@@ -70,18 +71,6 @@ def make_pair(image_a, image_b, roi=None):
         center,
         center_from,
     )
-
-
-def region(shape, roi):
-    slow, fast = shape
-    if roi is None:
-        return slice(0, slow), slice(0, fast)
-    f0, f1, s0, s1 = roi
-    if not (0 <= f0 <= f1 < fast and 0 <= s0 <= s1 < slow):
-        raise InputError(
-            f"--roi: {f0} {f1} {s0} {s1} does not fit; need 0 <= F0 <= F1 <= {fast - 1} and 0 <= S0 <= S1 <= {slow - 1}"
-        )
-    return slice(s0, s1 + 1), slice(f0, f1 + 1)
 
 
 def beam_center(image_a, image_b):

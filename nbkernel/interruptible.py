@@ -2,6 +2,8 @@
 
 import threading
 
+PATIENCE = 0.05  # seconds
+
 
 def interruptible(function, *arguments):
     """function(*arguments), computed in another thread while this one waits for it and for signals.
@@ -18,7 +20,9 @@ def interruptible(function, *arguments):
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join()
+    # a signal that the system hands to another thread does not wake this one: it must look by itself
+    while thread.is_alive():
+        thread.join(PATIENCE)
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .picture.settings import PictureSettings
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -12,6 +14,7 @@ class Outputs:
     pgmfile: str | None = "image.pgm"
     noisefile: str | None = "noiseimage.img"
     preview: str | None = None
+    picture: PictureSettings = PictureSettings()  # of the preview
     scale: float = 0.0
     pgmscale: float = 0.0
     adc: float = 40.0

@@ -1,5 +1,7 @@
 """nanoBragg.c's progress lines, from the number of pixels done."""
 
+import contextlib
+
 
 class ProgressLines:
     """Calls `say` with 'N% done' for each pixel at which the program prints one.
@@ -24,3 +26,8 @@ class ProgressLines:
 
     def multiples(self, stride, done):
         return set(range(-(-self.next // stride) * stride, done, stride))
+
+
+def progress_lines(say):
+    """The lines as `simulate_to_files` wants its progress."""
+    return lambda prepared: contextlib.nullcontext(ProgressLines(prepared.roi_flags, say))

@@ -1,5 +1,6 @@
 """One run from Experiment to files, as `nbkernel simulate` does it."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -11,15 +12,14 @@ from .errors import InputError
 from .interruptible import interruptible
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
-from .io.png import png_bytes, preview_bytes
 from .io.smv import smv_header
 from .io.structure_factors import dump_pieces
 from .io.text import c_format
 from .noise import poisson_image
 from .orientation import generator_seed
+from .picture.draw import draw, make_scene
 from .prepare import prepare
 from .printout import Printout
-from .progress import ProgressLines
 from .quirks import warning
 from .render import render
 from .statistics import image_statistics
@@ -28,16 +28,18 @@ from .threads import share_rows, thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 
 
-def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=True):
+def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None):
     """Renders an Experiment by an Engine and writes its files, all or none.
 
-    say: called with lines for standard output; warn, note: with lines for standard error. Raises InputError for
-    unusable input.
+    say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
+    Prepared run; returns a context manager for the time of rendering, whose value is called with the number of pixels
+    done. Raises InputError for unusable input.
     """
     now = int(time.time())
     prepared = prepare(experiment, now)
     if outputs.trace_pixel is not None:
         check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
+    scene = None if outputs.preview is None else preview_scene(prepared, outputs)
     for name in prepared.quirks:
         warn(warning(name))
     with OutputFiles(experiment.input_files()) as files:
@@ -57,6 +59,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Tru
         say(statistics.max_line())
         say(statistics.mean_line())
         write_images(files, prepared, outputs, image, statistics, now, say, thread_count(engine.threads))
+        if scene is not None:
+            write_preview(files, scene, image, warn)
         if makes_dump:
             files.write("-dump", *dump_pieces(prepared.reflections))
         files.commit()
@@ -87,11 +91,11 @@ def open_dump(files, experiment, warn):
 
 
 def make_image(prepared, outputs, say, warn, engine, progress):
-    """The image (slow, fast) float32 and the sum of its solid angles; says the progress and single pixels."""
-    on_pixels = ProgressLines(prepared.roi_flags, say) if progress else None
-    image, omega_sum, carried = interruptible(
-        render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
-    )
+    """The image (slow, fast) float32 and the sum of its solid angles; says single pixels."""
+    with contextlib.nullcontext() if progress is None else progress(prepared) as on_pixels:
+        image, omega_sum, carried = interruptible(
+            render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
+        )
     if carried.latch_pixel < image.size:
         warn(warning("interpolation"))
     show_pixels(prepared, carried, outputs, image, say, warn, engine.precision)
@@ -158,8 +162,16 @@ def write_images(files, prepared, outputs, image, statistics, now, say, threads)
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
         files.write("-noisefile", header, noisy)
 
-    if outputs.preview is not None:
-        files.write("--preview", png_bytes(preview_bytes(image)))
+
+def preview_scene(prepared, outputs):
+    return make_scene(outputs.picture, prepared.wanted.shape, prepared.detector, prepared.wavelength * 1e10)
+
+
+def write_preview(files, scene, image, warn):
+    drawing = draw(scene, image)
+    files.write("--preview", drawing.png)
+    for line in drawing.missing:
+        warn(line)
 
 
 def in_rows(threads, kernel, image, *arguments):

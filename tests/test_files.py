@@ -2,8 +2,6 @@
 
 import os
 import stat
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +88,7 @@ def test_integers_are_scaled_rounded_and_clipped():
     assert counts.max() > 1000
 
 
-# PGM and PNG
+# PGM
 
 
 def test_a_pgm_file_holds_scaled_bytes():
@@ -101,40 +99,6 @@ def test_a_pgm_file_holds_scaled_bytes():
     assert comment.startswith(b"#") and comment.endswith(b" 10")
     pixels = np.fromfile("float.bin", np.float32).astype(float)
     np.testing.assert_array_equal(np.frombuffer(content, np.uint8), np.minimum(pixels * 10, 255).astype(np.uint8))
-
-
-def decode_png(content):
-    """(rows, columns) uint8 of an 8-bit grey PNG without row filters; checks every chunk's checksum."""
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    position, chunks = 8, []
-    while position < len(content):
-        (length,) = struct.unpack(">I", content[position : position + 4])
-        kind, body = content[position + 4 : position + 8], content[position + 8 : position + 8 + length]
-        (checksum,) = struct.unpack(">I", content[position + 8 + length : position + 12 + length])
-        assert zlib.crc32(kind + body) == checksum
-        chunks.append((kind, body))
-        position += 12 + length
-    assert chunks[0][0] == b"IHDR" and chunks[-1] == (b"IEND", b"")
-    columns, rows, depth, colour, *rest = struct.unpack(">IIBBBBB", chunks[0][1])
-    assert (depth, colour, rest) == (8, 0, [0, 0, 0])
-    data = zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT"))
-    lines = np.frombuffer(data, np.uint8).reshape(rows, columns + 1)
-    assert not lines[:, 0].any()
-    return lines[:, 1:]
-
-
-def test_the_preview_is_a_png_that_is_darkest_where_the_image_is_strongest():
-    pixels = image(f"{RUN} --preview preview.png")
-    grey = decode_png(Path("preview.png").read_bytes())
-    assert grey.shape == pixels.shape
-    order = np.argsort(pixels.ravel())
-    assert (np.diff(grey.ravel()[order].astype(int)) <= 0).all()
-    assert grey.ravel()[order[-1]] == 0 and grey.ravel()[order[0]] == 255
-
-
-def test_the_preview_of_an_empty_image_is_white():
-    image(f"{RUN} -dmin 1000 --preview preview.png")
-    assert (decode_png(Path("preview.png").read_bytes()) == 255).all()
 
 
 # structure factors

@@ -1,15 +1,23 @@
-"""Detector images of any kind that can be read: float files and SMV. One reader per kind, in READERS."""
+"""Detector images of any kind that can be read. One reader per kind, in READERS; PGM only to look at."""
 
 import math
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nbkernel.errors import InputError
 
-from .smv import finite_int, header_text, read_smv, value_of
+from .pgm import read_pgm
+from .smv import (
+    SMVImage,
+    experiment_fields,
+    finite_int,
+    header_text,
+    read_smv,
+    value_of,
+)
 from .text import read_bytes
 
 SMV_START = b"{\nHEADER_BYT"
@@ -19,9 +27,9 @@ SMV_SATURATED = 65535
 
 @dataclass(frozen=True)
 class Image:
-    """pixels: (slow, fast) float32; kind: float or SMV; whole_numbers: pixels were rounded and cut off at 65535;
+    """pixels: (slow, fast) float32; kind: float, SMV or PGM; whole_numbers: pixels were rounded and cut off at 65535;
     beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the file
-    that gave shape and beam centre, None where there is none."""
+    that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's fields."""
 
     path: str
     kind: str
@@ -29,15 +37,17 @@ class Image:
     whole_numbers: bool
     beam_center: tuple | None
     header_path: str | None
+    experiment: dict = field(default_factory=dict)
 
 
-def read_image(command, path, shape=None):
-    """Image of a file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None.
+def read_image(command, path, shape=None, to_look_at=False):
+    """Image of a file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None; to_look_at:
+    kinds that keep too little for a comparison will do.
 
     Raises InputError, led by `command`, for a file that cannot be read.
     """
     start = first_bytes(command, path)
-    for magic, reader in READERS:
+    for magic, reader in (*PICTURE_READERS, *READERS) if to_look_at else READERS:
         if start.startswith(magic):
             return reader(command, path, shape)
     raise AssertionError("the last reader takes any file")
@@ -58,7 +68,11 @@ def read_smv_image(command, path, shape):
     kind = ">u2" if "BYTE_ORDER=big_endian" in smv.header else "<u2"
     content = read_bytes(command, path)[-2 * smv.width * smv.height :]
     pixels = np.frombuffer(content, kind).reshape(smv.height, smv.width).astype(np.float32)
-    return Image(path, "SMV", pixels, True, beam_center(smv.header), path)
+    return Image(path, "SMV", pixels, True, beam_center(smv.header), path, experiment_fields(smv, is_mask=False))
+
+
+def read_pgm_image(command, path, shape):
+    return Image(path, "PGM", read_pgm(command, path).astype(np.float32), True, None, None)
 
 
 def read_float_image(command, path, shape):
@@ -67,19 +81,20 @@ def read_float_image(command, path, shape):
     count, rest = divmod(len(content), 4)
     if rest:
         raise InputError(f"{command}: {path} is neither SMV nor float: {len(content)} bytes are not whole float32 numbers")
-    header_path, center = None, None
+    header_path, center, stated = None, None, {}
     if shape is None:
-        shape, header_path, center = shape_beside(command, path, count)
+        header_path, smv = shape_beside(command, path, count)
+        shape, center, stated = (smv.height, smv.width), beam_center(smv.header), experiment_fields(smv, is_mask=False)
     elif shape[0] * shape[1] != count:
         raise InputError(
             f"{command}: {path} has {count} float32 pixels, --shape {shape[0]} {shape[1]} needs {shape[0] * shape[1]}"
         )
-    return Image(path, "float", np.frombuffer(content, np.float32).reshape(shape), False, center, header_path)
+    return Image(path, "float", np.frombuffer(content, np.float32).reshape(shape), False, center, header_path, stated)
 
 
 def refuse(kind):
     def reader(command, path, shape):
-        raise InputError(f"{command}: {path} is a {kind} file, which cannot be compared; need a float or SMV image")
+        raise InputError(f"{command}: {path} is a {kind} file; need a float or SMV image")
 
     return reader
 
@@ -94,17 +109,20 @@ READERS = (
 )
 
 
+PICTURE_READERS = ((b"P5\n", read_pgm_image), (b"P5 ", read_pgm_image))
+
+
 def shape_beside(command, path, count):
-    """(slow, fast), header's path and beam centre from the SMV files in the folder of `path` that have `count`
-    pixels. Raises InputError unless they all have one shape."""
+    """Path and header, an SMVImage without pixels, of the first of the SMV files in the folder of `path` that have
+    `count` pixels. Raises InputError unless they all have one shape."""
     found = {}
     for candidate, header in headers_beside(path):
         width, height = (finite_int(value_of(header, keyword)) for keyword in ("SIZE1", "SIZE2"))
         if width > 0 and width * height == count:
-            found.setdefault((height, width), (candidate, beam_center(header)))
+            found.setdefault((height, width), (candidate, header))
     if len(found) == 1:
-        shape, (header_path, center) = found.popitem()
-        return shape, header_path, center
+        (height, width), (header_path, header) = found.popitem()
+        return header_path, SMVImage(width, height, header, np.empty(0, np.uint16))
     ask = "give --shape SLOW FAST"
     if not found:
         raise InputError(f"{command}: no SMV image beside {path} has its {count} pixels; {ask}")

@@ -1,0 +1,68 @@
+"""`nbkernel show`: a picture of an image file."""
+
+from nbkernel.errors import InputError
+from nbkernel.quirks import parse_fixes
+
+from . import arguments, flags
+from .double_dash import positive_whole
+from .options import PREVIEW_OPTIONS, SHOW_OPTIONS
+from .options import help_text as options_text
+from .preview import picture_settings
+from .simulate import from_settings, say, warn
+
+
+def help_text():
+    return (
+        "usage: nbkernel show FILE [options] [geometry flags of simulate]\n\n"
+        "Draws an image, SMV, PGM or float (the shape is that of the SMV image beside it), as a PNG: dark is strong.\n"
+        "Rings and beam centre need a geometry: that of the SMV header, unless flags say otherwise, such as -distance,\n"
+        "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"
+        f"Options:\n{options_text(SHOW_OPTIONS + PREVIEW_OPTIONS)}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
+    )
+
+
+def run(argv):
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(help_text())
+        return 0
+    chosen, rest = arguments.split_options(argv, SHOW_OPTIONS + PREVIEW_OPTIONS)
+    if not rest or rest[0].startswith("-"):
+        raise InputError("show: needs the name of an image file before any flag; see nbkernel show -h")
+    path = rest[0]
+    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
+    parsed = arguments.parse_flags(rest[1:], fixes)
+    for line in parsed.warnings:
+        warn(line)
+    experiment = from_settings(parsed.settings, fixes)[0]
+    shape = tuple(positive_whole("--shape", text) for text in chosen["--shape"]) if "--shape" in chosen else None
+    output = chosen.get("--output", f"{path}.png")
+    settings = picture_settings(chosen)
+
+    # numpy is imported only now that the arguments are known to be good
+    from nbkernel.show import show_to_file
+
+    for line in report(output, *show_to_file(path, output, settings, experiment, shape, warn)):
+        say(line)
+    return 0
+
+
+def report(output, image, scene, drawing):
+    """Lines for the reader."""
+    slow, fast = image.pixels.shape
+    yield f"{output}: {image.path}, {image.kind}, {slow} x {fast} pixels (slow x fast)"
+    view = scene.view
+    if (view.slow.stop - view.slow.start, view.fast.stop - view.fast.start) != (slow, fast):
+        yield f"region: fast {view.fast.start} to {view.fast.stop - 1}, slow {view.slow.start} to {view.slow.stop - 1}"
+    if view.up > 1:
+        yield f"zoom: {view.up} x {view.up} picture pixels for each pixel"
+    if view.down > 1:
+        yield f"zoom: one picture pixel for {view.down} x {view.down}, the largest of them"
+    if drawing.limits is None:
+        yield "no pixel is greater than 0"
+    else:
+        yield f"{scene.settings.scale} scale: white up to {drawing.limits[0]:g}, black from {drawing.limits[1]:g}"
+    if drawing.rings:
+        yield f"rings: {' '.join(f'{d:g}' for d in drawing.rings)} Angstrom"
+    if drawing.beam is not None:
+        yield f"direct beam: fast {drawing.beam[0]:.6g} slow {drawing.beam[1]:.6g} pixels"

@@ -1,0 +1,100 @@
+"""A picture of an image file, with the geometry that the file and the user tell."""
+
+import math
+import re
+from dataclasses import replace
+
+from .detector import place_detector
+from .errors import InputError
+from .io.image import read_image
+from .io.output_files import OutputFiles
+from .io.smv import read_smv, value_of
+from .picture.draw import draw, make_scene
+from .prepare import read_headers
+
+CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_from_far_edge")
+NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel"), "wavelength": ("wavelength", "-lambda")}
+
+
+def show_to_file(path, output, settings, experiment, shape, warn):
+    """Draws an image file by PictureSettings into the PNG file `output`; returns Image, Scene and Drawing.
+
+    experiment: an Experiment of the flags given, which win over the file's header; shape: (slow, fast) of a float file
+    or None; warn: called with lines for standard error. Raises InputError for unusable input.
+    """
+    _, experiment = read_headers(experiment)
+    if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):
+        shape = experiment.detpixels_s, experiment.detpixels_f
+    image = read_image("show", path, shape, to_look_at=True)
+    placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
+    with OutputFiles(filter(None, (path, experiment.img, experiment.mask))) as files:
+        files.open("--output", output)
+        scene = make_scene(settings, image.pixels.shape, *placed)
+        drawing = draw(scene, image.pixels)
+        files.write("--output", drawing.png)
+        files.commit()
+    for line in drawing.missing:
+        warn(line)
+    return image, scene, drawing
+
+
+def find_geometry(image, experiment, warn):
+    """Detector and wavelength (Angstrom) of an Image by the user's flags, then by its header.
+
+    Raises InputError where the distance, the pixel size or the wavelength are in neither.
+    """
+    if says_tilted(image) and not (is_tilted(experiment) and experiment.distance is not None):
+        warn(
+            f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
+            "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
+        )
+    stated = dict(image.experiment)
+    if experiment.distance is not None:
+        # else the header's close_distance would win
+        stated.pop("close_distance", None)
+    if image.beam_center is not None and is_plain(experiment):
+        # of all conventions, only DENZO's counts from the corner of the first pixel; its axes are MOSFLM's
+        fast, slow = image.beam_center
+        stated.update(Xbeam=slow * stated["pixel"], Ybeam=fast * stated["pixel"])
+        experiment = replace(experiment, convention="denzo")
+    experiment = experiment.with_header(stated)
+    if experiment.distance is None:
+        experiment = replace(experiment, distance=experiment.close_distance)
+    missing = [name for name in NEEDED if getattr(experiment, name) is None]
+    if missing:
+        names, flags = (" and ".join(NEEDED[name][i] for name in missing) for i in (0, 1))
+        raise InputError(f"show: {image.path} does not tell the {names} that rings and beam centre need; give {flags}")
+    if not 0.0 < experiment.wavelength < math.inf:
+        raise InputError(f"show: a wavelength of {experiment.wavelength:g} Angstrom is impossible; give -lambda")
+    slow, fast = image.pixels.shape
+    return place_detector(replace(experiment, detpixels_f=fast, detpixels_s=slow)), experiment.wavelength
+
+
+def is_plain(experiment):
+    """Whether no flag tells of a convention, a beam centre or a tilt: then a header's keywords mean what they say."""
+    return (
+        experiment.convention == "mosflm"
+        and all(getattr(experiment, name) is None for name in CENTRE_FIELDS)
+        and not is_tilted(experiment)
+    )
+
+
+def says_tilted(image):
+    if image.header_path is None:
+        return False
+    header = read_smv("show", image.header_path).header
+    if value_of(header, "TWOTHETA"):
+        return True
+    # the keyword by itself: searched as the program searches, CLOSE_DISTANCE is found
+    along_beam = re.search(r"^DISTANCE=.*", header, re.MULTILINE)
+    close_distance = image.experiment.get("close_distance")
+    if along_beam is None or close_distance is None:
+        return False
+    # headers have six digits
+    return not math.isclose(value_of(along_beam.group(), "DISTANCE"), close_distance, rel_tol=1e-4)
+
+
+def is_tilted(experiment):
+    return experiment.convention == "custom" or any(
+        (experiment.twotheta, experiment.detector_rotx, experiment.detector_roty, experiment.detector_rotz)
+    )
