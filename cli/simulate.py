@@ -5,6 +5,7 @@ import sys
 
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
+from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.quirks import QUIRKS, parse_fixes
 
 from . import arguments, flags, options
@@ -12,6 +13,7 @@ from . import arguments, flags, options
 
 def help_text():
     precisions = "\n".join(f"  {name:<14} {promise}" for name, promise in PRECISIONS.items())
+    rngs = "\n".join(f"  {name:<14} {what}" for name, what in NOISE_RNGS.items())
     quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
@@ -19,6 +21,7 @@ def help_text():
         "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
         f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
+        f"Random numbers of the noise, both from -seed:\n{rngs}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
     )
 
@@ -46,10 +49,11 @@ def read_command_line(argv, known=options.OPTIONS):
     chosen, rest = arguments.split_options(argv, known)
     fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
     check_engine(chosen)
+    rng = noise_rng(chosen)
     parsed = arguments.parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"))
+    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"), rng)
 
 
 def say(line):
@@ -73,6 +77,13 @@ def check_engine(chosen):
         raise InputError(f"--device: {device!r} is not there; need auto or cpu")
 
 
+def noise_rng(chosen):
+    name = chosen.get("--noise-rng", DEFAULT_NOISE_RNG)
+    if name not in NOISE_RNGS:
+        raise InputError(f"--noise-rng: {name!r} is not there; need {' or '.join(NOISE_RNGS)}")
+    return name
+
+
 def positive_count(chosen):
     text = chosen.get("--threads")
     if text is None:
@@ -92,7 +103,7 @@ def tile_size(chosen):
     return int(match.group(1)), int(match.group(2))
 
 
-def from_settings(settings, fixes, preview):
+def from_settings(settings, fixes, preview, noise_rng=DEFAULT_NOISE_RNG):
     """Experiment, Outputs and whether to show progress, from the flag table's settings."""
     from nbkernel.experiment import Experiment
     from nbkernel.outputs import Outputs
@@ -105,4 +116,4 @@ def from_settings(settings, fixes, preview):
     }
     chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     chosen.update({name: None for name, wish in wanted.items() if not wish})
-    return Experiment(fix=fixes, **settings), Outputs(preview=preview, **chosen), progress
+    return Experiment(fix=fixes, **settings), Outputs(preview=preview, noise_rng=noise_rng, **chosen), progress
