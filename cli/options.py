@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS
+from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 
 
 class Option(NamedTuple):
@@ -27,6 +28,7 @@ OPTIONS = (
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
+    Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
     Option("--preview", "FILE.png", "picture of the image"),
     *PREVIEW_OPTIONS,
     Option("--help", "", "this text; also -h"),

@@ -5,6 +5,7 @@ import sys
 
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
+from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.quirks import QUIRKS, parse_fixes
 
@@ -14,6 +15,7 @@ from .preview import picture_settings
 
 def help_text():
     precisions = "\n".join(f"  {name:<14} {promise}" for name, promise in PRECISIONS.items())
+    rngs = "\n".join(f"  {name:<14} {what}" for name, what in NOISE_RNGS.items())
     quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
@@ -21,6 +23,7 @@ def help_text():
         "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
         f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
+        f"Random numbers of the noise, both from -seed:\n{rngs}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
     )
 
@@ -55,10 +58,11 @@ def read_command_line(argv, known=options.OPTIONS):
     chosen, rest = arguments.split_options(argv, known)
     fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
     check_engine(chosen)
+    rng = noise_rng(chosen)
     parsed = arguments.parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, *preview_options(chosen))
+    return chosen, *from_settings(parsed.settings, fixes, *preview_options(chosen), rng)
 
 
 def preview_options(chosen):
@@ -91,6 +95,13 @@ def check_engine(chosen):
         raise InputError(f"--device: {device!r} is not there; need auto or cpu")
 
 
+def noise_rng(chosen):
+    name = chosen.get("--noise-rng", DEFAULT_NOISE_RNG)
+    if name not in NOISE_RNGS:
+        raise InputError(f"--noise-rng: {name!r} is not there; need {' or '.join(NOISE_RNGS)}")
+    return name
+
+
 def positive_count(chosen):
     text = chosen.get("--threads")
     if text is None:
@@ -110,7 +121,7 @@ def tile_size(chosen):
     return int(match.group(1)), int(match.group(2))
 
 
-def from_settings(settings, fixes, preview=None, picture=PictureSettings()):
+def from_settings(settings, fixes, preview=None, picture=PictureSettings(), noise_rng=DEFAULT_NOISE_RNG):
     """Experiment, Outputs and whether to show progress, from the flag table's settings."""
     from nbkernel.experiment import Experiment
     from nbkernel.outputs import Outputs
@@ -123,4 +134,5 @@ def from_settings(settings, fixes, preview=None, picture=PictureSettings()):
     }
     chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     chosen.update({name: None for name, wish in wanted.items() if not wish})
-    return Experiment(fix=fixes, **settings), Outputs(preview=preview, picture=picture, **chosen), progress
+    chosen.update(preview=preview, picture=picture, noise_rng=noise_rng)
+    return Experiment(fix=fixes, **settings), Outputs(**chosen), progress

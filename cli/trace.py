@@ -9,8 +9,9 @@ from .options import OPTIONS, TRACE_OPTIONS
 from .options import help_text as options_text
 from .simulate import positive_count, read_command_line, warn
 
-# what a picture and tiles are for, a trace has no use for
-SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(("--preview", "--tile")))
+# what a picture, noise and tiles are for, a trace has no use for
+UNSHARED = ("--preview", "--noise-rng", "--tile")
+SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(UNSHARED))
 
 
 def help_text():

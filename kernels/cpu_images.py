@@ -8,6 +8,8 @@ that rows can be summed side by side.
 import numpy as np
 
 from .ahead import Kernel
+from .poisson_row import COUNT as DEVIATE
+from .poisson_row import poisson_deviates
 from .random_deviates import poidev
 from .vector_loops import full_vector_width
 
@@ -107,21 +109,44 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
             bytes_of_row(image[spixel, roi[0] : roi[1] + 1], scale, out[spixel, roi[0] : roi[1] + 1])
 
 
+def noisy_count(photons, adc_offset, sums):
+    """photons plus adc_offset, clipped above at 65535, truncated. Adds the photons to sums[0], and 1 to sums[1] where it
+    clips."""
+    sums[0] += photons
+    value = photons + adc_offset
+    if value > 65535.0:
+        value = 65535.0
+        sums[1] += 1.0
+    return wrapped_integer(value)
+
+
 @Kernel
 def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
-    out (uint16): the deviate plus adc_offset, clipped above at 65535, truncated; 0 outside the region. The generator's
-    state goes on from row to row. Adds the photons of these rows to sums[0], the number of clipped pixels to sums[1].
+    out (uint16): the deviates as `noisy_count` has them, 0 outside the region; sums: (2,), of photons and clipped pixels.
+    The generator's state goes on from row to row.
     """
     for row in range(image.shape[0]):
         for fpixel in range(image.shape[1]):
             out[row, fpixel] = 0
             if roi[2] <= first + row <= roi[3] and roi[0] <= fpixel <= roi[1]:
-                value = np.float64(poidev(image[row, fpixel], seed, shuffle, spare, memo))
-                sums[0] += value
-                value += adc_offset
-                if value > 65535.0:
-                    value = 65535.0
-                    sums[1] += 1.0
-                out[row, fpixel] = wrapped_integer(value)
+                photons = np.float64(poidev(image[row, fpixel], seed, shuffle, spare, memo))
+                out[row, fpixel] = noisy_count(photons, adc_offset, sums)
+
+
+@Kernel
+def counted_noise_rows(image, roi, adc_offset, frame, key, work, sums, out, slow_start, slow_stop):
+    """Photon counts with Poisson noise from counted random numbers, see `poisson`: a pixel's depends on no other's.
+
+    out (uint16): the deviates as `noisy_count` has them, 0 outside the region; sums: (slow, 2), those of each row; work:
+    (poisson_row.WORK, pixels at a time) float64.
+    """
+    for spixel in range(slow_start, slow_stop):
+        out[spixel, :] = 0
+        if roi[2] <= spixel <= roi[3]:
+            for first in range(roi[0], roi[1] + 1, work.shape[1]):
+                means = image[spixel, first : min(first + work.shape[1], roi[1] + 1)]
+                poisson_deviates(means, spixel * image.shape[1] + first, frame, key, work)
+                for i in range(means.shape[0]):
+                    out[spixel, first + i] = noisy_count(work[DEVIATE, i], adc_offset, sums[spixel])

@@ -19,7 +19,14 @@ from .row_interpolation import INTERPOLATION_WORK
 from .row_lattice import crystals_of
 from .row_phases import PHASE_WORK, REST_WORK
 from .row_sums import is_running
-from .rows import ALONG_ROW, AS_PROGRAM, STEPS, cell_lines_of, orientation_steps_of, piece_of
+from .rows import (
+    ALONG_ROW,
+    AS_PROGRAM,
+    STEPS,
+    cell_lines_of,
+    orientation_steps_of,
+    piece_of,
+)
 
 THREADS = 8 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
 SHARED_LINES = 32  # orientations that a block works out at a time

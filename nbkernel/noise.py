@@ -1,10 +1,16 @@
-"""Photon-counting noise with the program's own serial random numbers."""
+"""Photon-counting noise, with the program's own serial random numbers or with counted ones."""
 
 import numpy as np
 
-from nbkernel.kernels.cpu_images import noise_rows
+from nbkernel.kernels.cpu_images import counted_noise_rows, noise_rows
+from nbkernel.kernels.poisson_row import WORK
+
+from .interruptible import interruptible
+from .threads import share_rows
 
 ROWS_AT_A_TIME = 64
+# pixels that draw side by side: whole vectors, few of which wait for the last of them
+PIECE = 64
 
 
 def poisson_image(image, roi, adc_offset, seed, shuffle, out):
@@ -19,3 +25,19 @@ def poisson_image(image, roi, adc_offset, seed, shuffle, out):
         rows = slice(first, first + ROWS_AT_A_TIME)
         noise_rows(image[rows], roi, first, adc_offset, seed, shuffle, spare, memo, sums, out[rows])
     return float(sums[0]), int(sums[1])
+
+
+def counted_poisson_image(image, roi, adc_offset, seed, threads, out):
+    """Fills `out` as `poisson_image` does, by counted random numbers: a pixel's noise depends on its mean, its number in
+    the panel and the seed (a whole number, taken modulo 2^64), and neither on other pixels nor on the region or the threads.
+    """
+    frame = 0  # a single image
+    key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
+    sums = np.zeros((image.shape[0], 2))
+
+    def rows():
+        return counted_noise_rows.over_rows(image, roi, adc_offset, frame, key, np.empty((WORK, PIECE)), sums, out)
+
+    interruptible(share_rows, rows, 0, image.shape[0], threads)
+    photons, overloads = sums.sum(axis=0)
+    return float(photons), int(overloads)

@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from .picture.settings import PictureSettings
 
+# name: what draws the noise
+NOISE_RNGS = {
+    "ran1": "nanoBragg.c's generator, pixel after pixel",
+    "philox": "counted random numbers: every pixel has its own, whatever the threads or the region",
+}
+DEFAULT_NOISE_RNG = "ran1"
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -19,6 +26,7 @@ class Outputs:
     pgmscale: float = 0.0
     adc: float = 40.0
     seed: int | None = None  # of the noise; None: the time
+    noise_rng: str = DEFAULT_NOISE_RNG  # of NOISE_RNGS
     printout: bool = False
     printout_pixel: tuple[int, int] | None = None  # fast, slow; None or a fast below 0: every pixel
     trace_pixel: tuple[int, int] | None = None  # slow, fast

@@ -15,7 +15,7 @@ from .io.pgm import pgm_header
 from .io.smv import smv_header
 from .io.structure_factors import dump_pieces
 from .io.text import c_format
-from .noise import poisson_image
+from .noise import counted_poisson_image, poisson_image
 from .orientation import generator_seed
 from .picture.draw import draw, make_scene
 from .prepare import prepare
@@ -156,9 +156,12 @@ def write_images(files, prepared, outputs, image, statistics, now, say, threads)
         del grey
 
     if outputs.noisefile is not None:
-        seed = generator_seed(now if outputs.seed is None else outputs.seed)
+        seed, adc = now if outputs.seed is None else outputs.seed, float(outputs.adc)
         noisy = np.empty(image.shape, np.uint16)
-        photons, overloads = poisson_image(image, roi, float(outputs.adc), seed, prepared.shuffle, noisy)
+        if outputs.noise_rng == "philox":
+            photons, overloads = counted_poisson_image(image, roi, adc, seed, threads, noisy)
+        else:
+            photons, overloads = poisson_image(image, roi, adc, generator_seed(seed), prepared.shuffle, noisy)
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
         files.write("-noisefile", header, noisy)
 

@@ -101,6 +101,8 @@ MISSING_OR_NOT_A_NUMBER = [
     ("--threads two", "--threads"),
     ("--precision perfect", "--precision"),
     ("--device abacus", "--device"),
+    ("--noise-rng", "--noise-rng"),
+    ("--noise-rng mersenne", "--noise-rng"),
     ("--fix everything", "--fix"),
     ("--fix ,", "--fix"),
     ("--preview", "--preview"),

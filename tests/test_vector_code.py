@@ -16,6 +16,7 @@ from llvmlite import binding
 
 from nbkernel.kernels import jit
 from nbkernel.kernels.plan import SquaredTable
+from nbkernel.kernels.poisson_row import WORK, begin, search
 from nbkernel.kernels.row_lattice import gauss_squared, round_squared, square_squared
 from nbkernel.kernels.row_phases import (
     add_squares,
@@ -98,6 +99,20 @@ def table_squares(add):
     return loop, single() + [np.ones(27, np.float32)]
 
 
+def beginnings():
+    def loop(means, work):
+        begin(means, 0, 0, (1, 0), work)
+
+    return loop, [single()[0], np.ones((WORK, 64))]
+
+
+def searches():
+    def loop(means, inverse, work):
+        return search(means.shape[0], inverse, work)
+
+    return loop, [single()[0], 0.5, np.ones((WORK, 64))]
+
+
 # name: (function and arguments, bits of the numbers)
 LOOPS = {
     "square": (lambda: along_row(steps_of(index_along_row, square_squared, True), N), 64),
@@ -110,6 +125,8 @@ LOOPS = {
     "squares in float32": (lambda: squares(add_squares_without_rests), 32),
     "squares in float32, rests": (lambda: squares(add_squares), 32),
     "squares in float32, table": (lambda: table_squares(add_table_squares_without_rests), 32),
+    "Poisson deviates, beginning": (beginnings, 64),
+    "Poisson deviates, search": (searches, 64),
 }
 
 
