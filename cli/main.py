@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "print every number behind one pixel",
     "compare": "compare two images",
     "compare-traces": "compare two trace logs of a pixel",
+    "info": "versions, devices, caches, what is missing",
 }
 
 INTERRUPTED, PIPE_CLOSED = 130, 141

@@ -24,7 +24,7 @@ PREVIEW_OPTIONS = (
 
 OPTIONS = (
     Option("--precision", "|".join(PRECISIONS), f"how close to nanoBragg.c (below) [default {DEFAULT_PRECISION}]"),
-    Option("--device", "auto|cpu", "where to compute"),
+    Option("--device", "auto|cpu|cuda[:N[,N...]]", "where to compute; auto takes a CUDA device if there is one"),
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),

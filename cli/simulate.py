@@ -3,6 +3,7 @@
 import re
 import sys
 
+from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
@@ -37,13 +38,17 @@ def run(argv):
         raise InputError("simulate: needs flags, at least a cell and structure factors; see nbkernel simulate -h")
     chosen, experiment, outputs, progress = read_command_line(argv)
     threads, tile_shape = positive_count(chosen), tile_size(chosen)
+    precision = chosen.get("--precision", DEFAULT_PRECISION)
+    choice = choose(*parse_device(chosen.get("--device", "auto")), precision)
+    if choice.devices or "--device" in chosen:
+        note(choice.line())
 
     # numpy and the compiler are imported only now that the arguments are known to be good
     from nbkernel.progress import progress_lines
     from nbkernel.progress_bar import ProgressBar
     from nbkernel.simulate import simulate_to_files
 
-    engine = Engine(chosen.get("--precision", DEFAULT_PRECISION), threads, tile_shape)
+    engine = Engine(precision, threads, tile_shape, choice.devices, choice.falls_back)
     if progress and sys.stderr is not None and sys.stderr.isatty():
         bar = ProgressBar(sys.stderr)
         tell = [bar.above(function) for function in (say, warn, note)]
@@ -90,9 +95,7 @@ def check_engine(chosen):
     precision = chosen.get("--precision", DEFAULT_PRECISION)
     if precision not in PRECISIONS:
         raise InputError(f"--precision: {precision!r} is not there; need {' or '.join(PRECISIONS)}")
-    device = chosen.get("--device", "auto")
-    if device not in ("auto", "cpu"):
-        raise InputError(f"--device: {device!r} is not there; need auto or cpu")
+    parse_device(chosen.get("--device", "auto"))
 
 
 def noise_rng(chosen):

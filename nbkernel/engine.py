@@ -13,8 +13,11 @@ DEFAULT_PRECISION = "double"
 
 @dataclass(frozen=True)
 class Engine:
-    """precision: of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one."""
+    """precision: of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one; devices:
+    numbers of CUDA devices, none for the CPU; falls_back: to the CPU where they fail."""
 
     precision: str = DEFAULT_PRECISION
     threads: int | None = None
     tile_shape: tuple | None = None
+    devices: tuple = ()
+    falls_back: bool = False

@@ -8,7 +8,7 @@ import numpy as np
 from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
-from .errors import InputError
+from .errors import DeviceError, InputError
 from .interruptible import interruptible
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
@@ -48,7 +48,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         for line in summary_lines(prepared):
             say(line)
         CACHE.say = note
-        image, omega_sum = make_image(prepared, outputs, say, warn, engine, progress)
+        image, omega_sum = make_image(prepared, outputs, say, warn, note, engine, progress)
         files.write_meanwhile("-floatfile", image)
         statistics = image_statistics(
             image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum,
@@ -90,16 +90,26 @@ def open_dump(files, experiment, warn):
     return True
 
 
-def make_image(prepared, outputs, say, warn, engine, progress):
+def make_image(prepared, outputs, say, warn, note, engine, progress):
     """The image (slow, fast) float32 and the sum of its solid angles; says single pixels."""
     with contextlib.nullcontext() if progress is None else progress(prepared) as on_pixels:
-        image, omega_sum, carried = interruptible(
-            render, prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels
-        )
+        image, omega_sum, carried = interruptible(render_by, engine, prepared, on_pixels, note)
     if carried.latch_pixel < image.size:
         warn(warning("interpolation"))
     show_pixels(prepared, carried, outputs, image, say, warn, engine.precision)
     return image, omega_sum
+
+
+def render_by(engine, prepared, on_pixels, note):
+    """`render` by an Engine; on the CPU where its devices fail and it may."""
+    arguments = (prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels)
+    try:
+        return render(*arguments, engine.devices)
+    except DeviceError as error:
+        if not engine.falls_back:
+            raise
+        note(f"{error}; rendering on the CPU")
+        return render(*arguments)
 
 
 def show_pixels(prepared, carried, outputs, image, say, warn, precision):

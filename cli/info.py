@@ -1,0 +1,79 @@
+"""`nbkernel info`: versions, devices, caches, and what is missing."""
+
+import os
+import platform
+from importlib import metadata
+from importlib.util import find_spec
+
+from nbkernel import __version__
+
+from .double_dash import parse
+
+# package, what it is for, the extra that brings it
+PACKAGES = (
+    ("numba", "compiles", ""),
+    ("llvmlite", "compiles", ""),
+    ("numpy", "arrays", ""),
+    ("h5py", "HDF5 files", ""),
+    ("numba-cuda", "CUDA devices", "cu12"),
+    ("gemmi", "MTZ and mmCIF files", "sf"),
+    ("matplotlib", "nbkernel compare --png", "plot"),
+)
+HELP = """usage: nbkernel info
+
+Prints versions, the devices that can render, where compiled kernels are kept, and what is missing."""
+
+
+def run(argv):
+    if any(argument in ("-h", "-help", "--help") for argument in argv):
+        print(HELP)
+        return 0
+    parse("info", (), argv, ())
+    for line in lines():
+        print(line)
+    return 0
+
+
+def lines():
+    yield f"nbkernel {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    for name, purpose, extra in PACKAGES:
+        version = installed_version(name)
+        if version is not None:
+            yield f"{name} {version}"
+        else:
+            yield f"{name} is not installed ({purpose}): pip install '{f'nbkernel[{extra}]' if extra else name}'"
+    yield from device_lines()
+    yield from cache_lines()
+
+
+def installed_version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def device_lines():
+    from nbkernel.devices import cuda_version, survey
+    from nbkernel.threads import thread_count
+
+    yield f"cpu     {thread_count(None)} threads"
+    found = survey()
+    for device in found.devices:
+        yield device.line()
+    if found.driver is not None:
+        yield f"CUDA driver {cuda_version(found.driver)}"
+    yield f"CUDA: {found.missing}" if found.missing else "CUDA can be used (--device cuda)"
+
+
+def cache_lines():
+    if find_spec("llvmlite") is None:
+        return
+    from nbkernel.kernels.ahead import CACHE
+
+    if CACHE.folder is None:
+        yield "compiled kernels are not kept: no folder can be written (NUMBA_CACHE_DIR names one)"
+        return
+    files = [entry for entry in os.scandir(CACHE.folder) if entry.name.endswith(".o")] if CACHE.folder.is_dir() else []
+    size = sum(entry.stat().st_size for entry in files)
+    yield f"compiled kernels: {CACHE.folder}, {len(files)} files, {size / 2**20:.1f} MiB"
