@@ -17,9 +17,11 @@ from . import (
     cpu_images,
     cpu_pixels,
     cpu_rows,
+    decimals,
     detector,
     doubt,
     exponential,
+    hkl_table,
     lattice,
     lowering,
     pixel,
@@ -66,6 +68,8 @@ FORMULA_FILES = (
     cpu_images,
     cpu_pixels,
     cpu_rows,
+    decimals,
+    hkl_table,
 )
 # inlined, because as a call a plan's hundred fields would go over the stack for every pixel; and not callable from Python,
 # which would take a third of the compilation

@@ -24,8 +24,9 @@ from .errors import InputError
 from .experiment import Experiment
 from .io.columns import read_columns
 from .io.matrix import read_matrix
+from .io.reflections import Reflections
 from .io.smv import experiment_fields, read_smv
-from .io.structure_factors import Reflections, find_reflections
+from .io.structure_factors import find_reflections
 from .io.text import read_text
 from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
