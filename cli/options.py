@@ -17,6 +17,7 @@ OPTIONS = (
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
+    Option("--column", "LABEL[,LABEL]", "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair [default F-model, FC, F ...]"),
     Option("--preview", "FILE.png", "picture of the image, logarithmic scale"),
     Option("--help", "", "this text; also -h"),
 )

@@ -16,7 +16,7 @@ def help_text():
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
         "Renders the diffraction of a nanocrystal as nanoBragg.c does: the same flags, the same files.\n"
-        "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
+        "Needs a cell (-cell, -mat or that of an MTZ or mmCIF file) and structure factors (-hkl, -default_F or a dump file).\n\n"
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
         f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
@@ -49,7 +49,7 @@ def read_command_line(argv, known=options.OPTIONS):
     parsed = arguments.parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"))
+    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--preview"), chosen.get("--column"))
 
 
 def say(line):
@@ -92,8 +92,8 @@ def tile_size(chosen):
     return int(match.group(1)), int(match.group(2))
 
 
-def from_settings(settings, fixes, preview):
-    """Experiment, Outputs and whether to show progress, from the flag table's settings."""
+def from_settings(settings, fixes, preview, column=None):
+    """Experiment, Outputs and whether to show progress, from the flag table's settings and our own options."""
     from nbkernel.experiment import Experiment
     from nbkernel.outputs import Outputs
 
@@ -105,4 +105,4 @@ def from_settings(settings, fixes, preview):
     }
     chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     chosen.update({name: None for name, wish in wanted.items() if not wish})
-    return Experiment(fix=fixes, **settings), Outputs(preview=preview, **chosen), progress
+    return Experiment(fix=fixes, column=column, **settings), Outputs(preview=preview, **chosen), progress

@@ -12,9 +12,23 @@ LARGEST_INDEX = 1_000_000
 
 
 @dataclass(frozen=True)
+class SymmetricFile:
+    """What was taken from an MTZ or mmCIF file."""
+
+    path: str
+    columns: tuple  # label of the amplitudes, or those of F(+) and F(-)
+    space_group: str  # Hermann-Mauguin symbol
+    cell: tuple | None  # a b c (Angstrom) alpha beta gamma (degrees)
+    unique: int  # reflections with a value, Friedel mates and symmetry copies counted once
+    unpaired: int  # acentric ones of F(+) and F(-) with a value for one of the two only
+    absent: int  # values given for systematic absences
+    resolution: tuple | None  # largest and smallest spacing, Angstrom
+
+
+@dataclass(frozen=True)
 class Reflections:
     """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given, the
-    last one read from a text table has last_F."""
+    last one read from a text table has last_F. file: what an MTZ or mmCIF file held, None for tables of P1."""
 
     F: np.ndarray
     h_min: int
@@ -22,6 +36,7 @@ class Reflections:
     l_min: int
     count: int
     last_F: float = 0.0
+    file: SymmetricFile | None = None
 
 
 NO_REFLECTIONS = Reflections(np.zeros((0, 0, 0)), 0, 0, 0, 0)

@@ -1,13 +1,21 @@
-"""Structure factors of a run: a text table or a dump file."""
+"""Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
 
 import os
+import re
 
 from nbkernel.errors import InputError
+from nbkernel.expansion import expand_to_P1
 
+from .amplitude_columns import choose_columns
 from .fdump import read_dump
 from .hkl_text import table_reflections
 from .reflections import NO_REFLECTIONS
+from .symmetric_files import read_cif, read_mtz
 from .text import read_bytes
+
+MTZ = re.compile(rb"MTZ ")
+CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
+GZIP = re.compile(rb"\x1f\x8b")
 
 
 def find_reflections(experiment):
@@ -16,7 +24,9 @@ def find_reflections(experiment):
     Raises InputError where there is nothing to take structure factors from.
     """
     if experiment.hkl is not None:
-        return read_structure_factors(experiment.hkl, experiment.default_F)
+        return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
+    if experiment.column is not None:
+        raise InputError("--column: chooses from an MTZ or mmCIF file; give one with -hkl FILE")
     if os.path.exists(experiment.dump):
         return read_dump(experiment.dump)
     if experiment.default_F == 0.0:
@@ -24,7 +34,18 @@ def find_reflections(experiment):
     return NO_REFLECTIONS
 
 
-def read_structure_factors(path, default_F):
-    """Reflections of a text table (h k l F, all of P1); absent ones are default_F. Raises InputError for any other file."""
+def read_structure_factors(path, default_F, column=None):
+    """Reflections of a text table (h k l F, all of P1), an MTZ or an mmCIF file; absent ones are default_F.
+
+    column: label of the amplitudes in an MTZ or mmCIF file, two with a comma for F(+) and F(-); None for the usual one.
+    Raises InputError for whatever cannot be used.
+    """
     content = read_bytes("-hkl", path)
+    if GZIP.match(content):
+        raise InputError(f"-hkl {path}: is compressed; gunzip it first")
+    if MTZ.match(content) or CIF.match(content):
+        data = read_mtz(path) if MTZ.match(content) else read_cif(path, content)
+        return expand_to_P1(data, choose_columns(path, data.types, column), default_F)
+    if column is not None:
+        raise InputError(f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from")
     return table_reflections(content, path, default_F)
