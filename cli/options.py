@@ -28,6 +28,7 @@ OPTIONS = (
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
+    Option("--column", "LABEL[,LABEL]", "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair [default F-model, FC, F ...]"),
     Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
     Option("--preview", "FILE.png", "picture of the image"),
     *PREVIEW_OPTIONS,

@@ -21,7 +21,7 @@ def help_text():
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
         "Renders the diffraction of a nanocrystal as nanoBragg.c does: the same flags, the same files.\n"
-        "Needs a cell (-cell or -mat) and structure factors (-hkl, -default_F or a dump file).\n\n"
+        "Needs a cell (-cell, -mat or that of an MTZ or mmCIF file) and structure factors (-hkl, -default_F or a dump file).\n\n"
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
         f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
         f"Random numbers of the noise, both from -seed:\n{rngs}\n\n"
@@ -67,7 +67,7 @@ def read_command_line(argv, known=options.OPTIONS):
     parsed = arguments.parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, *preview_options(chosen), rng)
+    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--column"), *preview_options(chosen), rng)
 
 
 def preview_options(chosen):
@@ -124,8 +124,8 @@ def tile_size(chosen):
     return int(match.group(1)), int(match.group(2))
 
 
-def from_settings(settings, fixes, preview=None, picture=PictureSettings(), noise_rng=DEFAULT_NOISE_RNG):
-    """Experiment, Outputs and whether to show progress, from the flag table's settings."""
+def from_settings(settings, fixes, column=None, preview=None, picture=PictureSettings(), noise_rng=DEFAULT_NOISE_RNG):
+    """Experiment, Outputs and whether to show progress, from the flag table's settings and our own options."""
     from nbkernel.experiment import Experiment
     from nbkernel.outputs import Outputs
 
@@ -138,4 +138,4 @@ def from_settings(settings, fixes, preview=None, picture=PictureSettings(), nois
     chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     chosen.update({name: None for name, wish in wanted.items() if not wish})
     chosen.update(preview=preview, picture=picture, noise_rng=noise_rng)
-    return Experiment(fix=fixes, **settings), Outputs(**chosen), progress
+    return Experiment(fix=fixes, column=column, **settings), Outputs(**chosen), progress

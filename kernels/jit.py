@@ -10,7 +10,7 @@ from llvmlite import binding
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-from . import cpu_images, cpu_pixels, cpu_rows, lowering
+from . import cpu_images, cpu_pixels, cpu_rows, decimals, hkl_table, lowering
 from .ahead import start_llvm
 from .formulas import FORMULA_FILES, functions_in, parts_of
 
@@ -21,7 +21,7 @@ REGISTERED = set(lowering.COMPILED_OTHERWISE)
 
 
 def register_formulas():
-    for module in (*FORMULA_FILES, cpu_images, cpu_pixels, cpu_rows):
+    for module in (*FORMULA_FILES, cpu_images, cpu_pixels, cpu_rows, decimals, hkl_table):
         for function in functions_in(module):
             register(function)
 

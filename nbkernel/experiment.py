@@ -44,7 +44,8 @@ class Experiment:
     mosaic_spread: float | None = None  # degrees
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
-    hkl: str | None = None
+    hkl: str | None = None  # text table, MTZ or mmCIF
+    column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
     dump: str = "Fdump.bin"
     default_F: float = 0.0  # electrons
     stol: str | None = None  # profile of amorphous scattering; read, but of no effect

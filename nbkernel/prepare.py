@@ -24,8 +24,9 @@ from .errors import InputError
 from .experiment import Experiment
 from .io.columns import read_columns
 from .io.matrix import read_matrix
+from .io.reflections import Reflections
 from .io.smv import experiment_fields, read_smv
-from .io.structure_factors import Reflections, find_reflections
+from .io.structure_factors import find_reflections
 from .io.text import read_text
 from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
@@ -79,11 +80,10 @@ def prepare_values(experiment, default_seed):
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
     shuffle = np.zeros(33, np.int64)
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
-    if experiment.cell is None and experiment.mat is None:
-        raise InputError("no unit cell: give -cell a b c alpha beta gamma, or -mat FILE")
+    reflections = find_reflections(experiment)
+    experiment = with_cell(experiment, reflections.file)
     matrix = None if experiment.mat is None else read_matrix(experiment.mat)
     crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle)
-    reflections = find_reflections(experiment)
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
@@ -158,6 +158,19 @@ def read_headers(experiment):
         if "Ybeam" in fields:
             fields.pop("Ybeam_from_far_edge", None)
     return mask, experiment.with_header(fields)
+
+
+def with_cell(experiment, file):
+    """The experiment with the cell of an MTZ or mmCIF file (None for a table) where it has neither cell nor matrix.
+
+    Raises InputError where that one has none either.
+    """
+    if experiment.cell is not None or experiment.mat is not None:
+        return experiment
+    if file is None or file.cell is None:
+        without = "" if file is None else f"; {file.path} has none that can be used"
+        raise InputError(f"no unit cell: give -cell a b c alpha beta gamma, or -mat FILE{without}")
+    return experiment.with_header({"cell": file.cell})
 
 
 def check_values(experiment):

@@ -10,10 +10,10 @@ from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
 from .errors import DeviceError, InputError
 from .interruptible import interruptible
+from .io.fdump import dump_pieces
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.smv import smv_header
-from .io.structure_factors import dump_pieces
 from .io.text import c_format
 from .noise import counted_poisson_image, poisson_image
 from .orientation import generator_seed
@@ -36,6 +36,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     done. Raises InputError for unusable input.
     """
     now = int(time.time())
+    CACHE.say = note
     prepared = prepare(experiment, now)
     if outputs.trace_pixel is not None:
         check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
@@ -47,7 +48,6 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(prepared):
             say(line)
-        CACHE.say = note
         image, omega_sum = make_image(prepared, outputs, say, warn, note, engine, progress)
         files.write_meanwhile("-floatfile", image)
         statistics = image_statistics(

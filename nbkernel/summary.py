@@ -14,7 +14,8 @@ def summary_lines(prepared):
         f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3",
         f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
         f"{plan.orientation.shape[1]} mosaic domains",
-        f"structure factors: {prepared.reflections.count} in a table, {plan.default_F:g} elsewhere, "
+        *file_lines(prepared.reflections, experiment),
+        f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} elsewhere, "
         f"{'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}",
         f"detector: {d.fpixels} x {d.spixels} pixels of {d.pixel_size * 1e3:g} mm at {d.distance * 1e3:g} mm, "
         f"{d.convention} convention, pivot {d.pivot}, beam at {d.Fbeam * 1e3:g} {d.Sbeam * 1e3:g} mm (fast slow)",
@@ -24,3 +25,29 @@ def summary_lines(prepared):
     if crystal.misset is not None:
         lines.insert(2, "misset: {:f} {:f} {:f} deg".format(*crystal.misset))
     return lines
+
+
+def file_lines(reflections, experiment):
+    """What was taken from an MTZ or mmCIF file; nothing for a table."""
+    file = reflections.file
+    if file is None:
+        return []
+    numbers = [f"{file.unique} unique in {file.space_group}", f"{reflections.count} in P1"]
+    if file.resolution is not None:
+        numbers.append("{:.4g} to {:.4g} A".format(*file.resolution))
+    if file.absent:
+        numbers.append(f"{file.absent} systematic absences set to 0")
+    if file.unpaired:
+        numbers.append(f"{file.unpaired} with one Friedel mate's value for both")
+    lines = [f"reflections: {','.join(file.columns)} of {file.path}, {', '.join(numbers)}"]
+    if file.cell is not None:
+        unused = "-mat" if experiment.mat is not None else "-cell" if tuple(experiment.cell) != file.cell else ""
+        shown = "{:g} {:g} {:g} A, {:g} {:g} {:g} deg".format(*file.cell)
+        lines.append(f"cell of {file.path}: {shown}" + (f", not used: there is {unused}" if unused else ""))
+    return lines
+
+
+def from_dump(prepared):
+    """Names the dump file that the table was read from: it may be another run's."""
+    experiment = prepared.experiment
+    return f" of {experiment.dump}" if experiment.hkl is None and prepared.reflections.count else ""

@@ -319,3 +319,15 @@ def test_a_dump_does_not_overwrite_the_table_that_it_copies(folder):
     run = simulate(f"{GOOD} -hkl good.hkl -dump ./good.hkl")
     assert contents(folder)["good.hkl"] == before["good.hkl"]
     assert any("good.hkl" in line for line in run.warnings)
+
+
+@pytest.mark.parametrize("content", [b"MTZ \x15\0\0\0", b"# remark\n\n DATA_x\n", b"\xef\xbb\xbfdata_x\n", b"loop_\n"])
+def test_without_gemmi_one_line_says_how_to_get_it(content, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gemmi", None)
+    Path("any.name").write_bytes(content)
+    before = contents(folder)
+    run = simulate(f"{GOOD} -hkl any.name")
+    assert run.status == 2
+    (line,) = run.errors
+    assert line.startswith("nbkernel: -hkl any.name: ") and "pip install 'nbkernel[sf]'" in line
+    assert contents(folder) == before

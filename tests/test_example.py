@@ -85,12 +85,12 @@ def test_bonds_and_contacts_have_their_lengths(example, chain):
 
 
 def test_the_file_is_what_the_simulation_reads(example, tmp_path, monkeypatch, capsys):
-    from nbkernel.io.structure_factors import read_hkl
+    from nbkernel.io.structure_factors import read_structure_factors
 
     out = tmp_path / "chain.hkl"
     assert not example.main([str(out), "--cell", *map(str, CELL), "--atoms", "40", "--dmin", "4", "--seed", "3"])
     hkl, F = example.chain_amplitudes(CELL, ATOMS, 4.0, 3, 20.0)
-    table = read_hkl(str(out), 0.0)
+    table = read_structure_factors(str(out), 0.0)
     assert table.count == len(hkl)
     first = (table.h_min, table.k_min, table.l_min)
     read = [table.F[tuple(index)] for index in hkl - first]

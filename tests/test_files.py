@@ -10,10 +10,12 @@ from running import BASE, image, simulate, smv_bytes, write_hkl
 
 from nbkernel.errors import InputError
 from nbkernel.io.columns import read_columns
+from nbkernel.io.fdump import dump_pieces, read_dump
 from nbkernel.io.matrix import read_matrix
 from nbkernel.io.output_files import OutputFiles
+from nbkernel.io.reflections import Reflections
 from nbkernel.io.smv import read_smv, value_of
-from nbkernel.io.structure_factors import Reflections, dump_pieces, read_dump, read_hkl
+from nbkernel.io.structure_factors import read_structure_factors
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 
@@ -106,7 +108,7 @@ def test_a_pgm_file_holds_scaled_bytes():
 
 def test_the_last_of_several_entries_counts_and_absent_ones_are_the_default():
     Path("a.hkl").write_text("\n 1 -2 3  5.5\n\n1 -2 3 6.5\n -1 0 4\t7 \n\n")
-    table = read_hkl("a.hkl", 9.0)
+    table = read_structure_factors("a.hkl", 9.0)
     assert (table.h_min, table.k_min, table.l_min) == (-1, -2, 3)
     assert table.F.shape == (3, 3, 2)
     expected = np.full((3, 3, 2), 9.0)
@@ -117,7 +119,7 @@ def test_the_last_of_several_entries_counts_and_absent_ones_are_the_default():
 
 def test_a_table_without_last_newline_is_read_whole():
     Path("a.hkl").write_text("0 0 0 1\n1 0 0 2.25")
-    assert read_hkl("a.hkl", 0.0).F.ravel().tolist() == [1.0, 2.25]
+    assert read_structure_factors("a.hkl", 0.0).F.ravel().tolist() == [1.0, 2.25]
 
 
 def low_byte(value):

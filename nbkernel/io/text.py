@@ -25,7 +25,11 @@ def read_bytes(flag, path):
 
 def read_text(flag, path):
     """Contents of a text file. Raises InputError where it is not there or not text."""
-    content = read_bytes(flag, path)
+    return decoded_text(flag, path, read_bytes(flag, path))
+
+
+def decoded_text(flag, path, content):
+    """The text of a file's bytes. Raises InputError where they are none."""
     try:
         if b"\0" not in content:
             return content.decode("utf-8")

@@ -1,0 +1,104 @@
+"""Which column of an MTZ or mmCIF file holds the amplitudes |F|. Types are MTZ's letters."""
+
+import re
+
+from nbkernel.errors import InputError
+
+AMPLITUDE, HALF_OF_PAIR = "F", "G"  # G: F(+) or F(-)
+INTENSITIES = ("J", "K")
+TYPE_NAMES = {
+    "A": "phase probabilities",
+    "B": "batch numbers",
+    "D": "anomalous differences",
+    "E": "normalised amplitudes",
+    "H": "indices",
+    "I": "whole numbers",
+    "L": "standard deviations",
+    "M": "standard deviations",
+    "P": "phases",
+    "Q": "standard deviations",
+    "W": "weights",
+    "Y": "M/ISYM",
+}
+# names in lower case, letters and digits only, in the order in which they are taken
+CALCULATED = (
+    "fmodel", "fcall", "fcallls", "fc", "fcalc", "pdbxfcalcwithsolvent", "fcalcau",
+)  # fmt: skip
+OBSERVED = ("fobsfiltered", "fobs", "fp", "f", "fmeasau", "fmeas", "fmean")
+MAP_COEFFICIENTS = re.compile("fwt|fofc")
+MATES = (("+", "-"), ("plus", "minus"), ("PLUS", "MINUS"))
+ADVICE = (
+    "no square root makes an amplitude of a weak or negative one; take a column of amplitudes, convert by French and "
+    "Wilson's method (ctruncate, phenix.french_wilson), or calculate them from a model (gemmi sfcalc, phenix.fmodel)"
+)
+
+
+def choose_columns(path, types, wanted):
+    """Labels of the amplitudes: one, or two of F(+) and F(-).
+
+    types: {label: type} of a file in its order; wanted: label, or two with a comma, None for the usual ones: calculated
+    amplitudes, else observed ones, else a pair F(+) and F(-), else any other but coefficients of maps. Raises InputError
+    where there are no such columns.
+    """
+    choices = candidates(types)
+    if wanted is not None:
+        return wanted_columns(path, types, wanted, choices)
+    usual = [labels for labels in choices if not MAP_COEFFICIENTS.search(plain_name(labels))]
+    if usual:
+        return min(usual, key=preference)
+    intensities = [label for label, kind in types.items() if kind in INTENSITIES]
+    if intensities and not choices:
+        raise InputError(f"-hkl {path}: has intensities ({', '.join(intensities)}) and no amplitudes; {ADVICE}")
+    raise InputError(f"-hkl {path}: has no column of amplitudes{' but for maps' if choices else ''}; {listing(types, choices)}")
+
+
+def wanted_columns(path, types, wanted, choices):
+    labels = tuple(label.strip().removeprefix("_refln.") for label in wanted.split(","))
+    if len(labels) > 2 or not all(labels):
+        raise InputError(f"--column: needs one label, or two as in 'F(+),F(-)', not {wanted!r}")
+    for label in labels:
+        if label not in types:
+            raise InputError(f"--column: {path} has no column {label}; {listing(types, choices)}")
+        if types[label] in INTENSITIES:
+            raise InputError(f"--column: {label} of {path} holds intensities; {ADVICE}")
+        if types[label] not in (AMPLITUDE, HALF_OF_PAIR):
+            kind = TYPE_NAMES.get(types[label], "something else")
+            raise InputError(f"--column: {label} of {path} holds {kind}, not amplitudes; {listing(types, choices)}")
+    return labels
+
+
+def listing(types, choices):
+    if choices:
+        return f"amplitudes are {', '.join(','.join(labels) for labels in choices)}"
+    return f"columns are {', '.join(types)}"
+
+
+def candidates(types):
+    """Labels of all amplitudes, in the file's order: each alone, or with its Friedel mate's."""
+    found = []
+    for label, kind in types.items():
+        if kind == AMPLITUDE:
+            found.append((label,))
+        elif kind == HALF_OF_PAIR and (mate := mate_label(label, types)):
+            found.append((label, mate))
+    return found
+
+
+def mate_label(label, types):
+    """The column of F(-) that belongs to one of F(+), None where there is none."""
+    others = (label.replace(plus, minus) for plus, minus in MATES if plus in label)
+    return next((other for other in others if types.get(other) == HALF_OF_PAIR), None)
+
+
+def preference(labels):
+    name = plain_name(labels)
+    if name in CALCULATED:
+        return 0, CALCULATED.index(name), len(labels)
+    if len(labels) == 2:
+        return 2, 0, 2
+    return (1, OBSERVED.index(name), 1) if name in OBSERVED else (3, 0, 1)
+
+
+def plain_name(labels):
+    """'fmodel' of F-model, F_model, F-model(+) and so on."""
+    return re.sub("[^a-z0-9]|plus$", "", labels[0].lower())
