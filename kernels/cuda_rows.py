@@ -28,7 +28,7 @@ from .rows import (
     piece_of,
 )
 
-THREADS = 8 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
+THREADS = 2 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
 SHARED_LINES = 32  # orientations that a block works out at a time
 LINE = 3  # numbers per cell vector
 LINES = (3 * LINE, SHARED_LINES)
@@ -162,7 +162,7 @@ def tile_kernel(kind):
         within = column < width
         mine = within and wanted[row, min(column, width - 1)]
         if within and not mine:
-            image[row, column] = np.float32(0.0)
+            image[row, column], doubtful[row, column] = np.float32(0.0), 0
         mine = mine and share.first <= number < share.stop
         if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
             return

@@ -80,6 +80,10 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
     return F_latt * F_latt
 
 
+def root_or_nan(x):
+    return math.sqrt(x) if x >= 0.0 else math.nan
+
+
 def crystal_gauss(plan):
     """Triangular matrix M with |M (dh, dk, dl)|^2 = -log2 of F_latt^2 / (Na Nb Nc)^2 (Cholesky)."""
     if plan.xtal_shape != GAUSS:
@@ -92,12 +96,12 @@ def crystal_gauss(plan):
     bb = recip[3] * recip[3] + recip[4] * recip[4] + recip[5] * recip[5]
     bc = recip[3] * recip[6] + recip[4] * recip[7] + recip[5] * recip[8]
     cc = recip[6] * recip[6] + recip[7] * recip[7] + recip[8] * recip[8]
-    root = cells * math.sqrt(scale)
+    root = cells * root_or_nan(scale)
     xx = math.sqrt(aa)
     xy, xz = ab / xx, ac / xx
-    yy = math.sqrt(bb - xy * xy)
+    yy = root_or_nan(bb - xy * xy)
     yz = (bc - xy * xz) / yy
-    zz = math.sqrt(cc - xz * xz - yz * yz)
+    zz = root_or_nan(cc - xz * xz - yz * yz)
     return (xx * root, xy * root, xz * root, yy * root, yz * root, zz * root)
 
 

@@ -219,7 +219,7 @@ def test_an_error_while_rendering_ends_the_line():
     code = (
         "import sys, nbkernel.simulate as run\n"
         "from nbkernel.errors import InputError; from nbkernel.cli.main import console\n"
-        "def render(prepared, precision, threads, tile_shape, on_pixels):\n"
+        "def render(prepared, precision, threads, tile_shape, on_pixels, devices):\n"
         "    on_pixels(5000); raise InputError('-hkl: no')\n"
         f"run.render = render; sys.argv = ['nbkernel', 'simulate', *{RUN.split()!r}]; console()"
     )
