@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +27,15 @@ TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 MOST_ROWS = 65535  # of a CUDA grid
 
 
+# a small image cannot fill a device, which is no reason for numba to say so
+warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
+
+
 class Job(NamedTuple):
     """What is the same for all tiles of a device: arrays in its memory."""
 
     plan: tuple
+    whole: tuple  # the panel's Tile
     table: tuple
     doubt: tuple
     axis: object
@@ -65,7 +71,9 @@ class Slot:
         for name in ("wanted", "left", "parts"):
             device[name].copy_to_device(host[name], stream=self.stream)
         grid = (-(-columns // THREADS), rows)
-        tile_there = on_device(tile)
+        tile_there = job.whole._replace(
+            slow_start=tile.slow_start, slow_stop=tile.slow_stop, fast_start=tile.fast_start, fast_stop=tile.fast_stop
+        )
         for kernel, share, interpolate in job.launches:
             kernel[grid, THREADS, self.stream](
                 job.plan, tile_there, job.table, job.doubt, job.axis, share, interpolate,
@@ -167,7 +175,8 @@ def make_job(prepared, carried, precision):
     plan = prepared.plan
     single = precision == "mixed" and in_float32(plan)
     table, doubts = checked_table(plan, single, precision), doubt(plan, single)
-    own_operations = as_program(plan, single, panel_tile(prepared.detector))
+    whole = panel_tile(prepared.detector)
+    own_operations = as_program(plan, single, whole)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
 
@@ -183,7 +192,7 @@ def make_job(prepared, carried, precision):
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
     doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
-    return Job(on_device(plan), on_device(table), doubts, axis, tuple(launches), doubtful)
+    return Job(on_device(plan), on_device(whole), on_device(table), doubts, axis, tuple(launches), doubtful)
 
 
 def kernel_for(key):
