@@ -13,7 +13,7 @@ from numba import config, cuda
 from .constants import GAUSS, ROUND, SQUARE, TOPHAT
 from .doubt import is_noisy
 from .pixel import vector_at
-from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, ONES, WORK
+from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from .row_image import INFINITY, comes_near
 from .row_interpolation import INTERPOLATION_WORK
 from .row_lattice import crystals_of
@@ -166,8 +166,7 @@ def tile_kernel(kind):
         mine = mine and share.first <= number < share.stop
         if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
             return
-        for constant in (ONES, KEPT, CAPTURE):
-            work[constant, 0] = 1.0
+        work[KEPT, 0] = work[CAPTURE, 0] = 1.0
         space.sums[0] = np.float32(0.0)
         begin = tile.fast_start + cuda.blockIdx.x * THREADS
         end = min(begin + THREADS, tile.fast_stop)
