@@ -13,6 +13,7 @@ time of that class of instructions alone which takes longest.
 """
 
 import argparse
+import itertools
 import json
 import re
 import subprocess
@@ -35,8 +36,8 @@ OLDEST_READ = 75  # nvdisasm 13 reads none before
 LINE_NUMBERS = 9  # float64 that a step reads of its orientation from shared memory
 CLASSES = {  # by the instruction's name up to its first dot
     "float64": r"D(?!EPBAR)\w+",
-    "conversion": r"I2F|F2I|F2F|I2I|FRND|MUFU|I2FP",
-    "float32": r"F\w+",
+    "conversion": r"I2F|F2I|F2F|I2I|FRND|MUFU",
+    "float32": r"F\w+|I2FP",
     "shared": r"LDS|STS|ATOMS",
     "global": r"LDG?|STG?|LDL|STL|LDC|ULDC|RED|ATOMG?",
     "control": r"BRA|BRX|JMP|CALL|RET|EXIT|BSSY|BSYNC|BREAK|BMOV|WARPSYNC|YIELD|NOP|BAR|DEPBAR|ENDCOLLECTIVE|COLLECTIVE",
@@ -76,13 +77,16 @@ def kinds():
     """Kinds of kernels that runs may ask for."""
     from nbkernel.kernels.constants import SQUARE
     from nbkernel.kernels.cuda_rows import SHAPES, Kind
+    from nbkernel.kernels.rows import StepKind
 
-    for single in (False, True):
-        for xtal_shape in SHAPES if not single else (SQUARE,):
-            for special in (False, True):
-                for as_program in (False, True):
-                    for has_table in (False, True):
-                        yield Kind(single, as_program, xtal_shape, has_table, special)
+    lookups = ((False, False), (True, False), (False, True))  # has_table, interpolate
+    for running, as_program, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
+        for xtal_shape in SHAPES:
+            yield Kind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
+        for with_rests in (False, True):
+            yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, with_rests))
+        if not has_table:
+            yield Kind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
 
 
 def kernels():
@@ -91,7 +95,7 @@ def kernels():
 
 
 def is_plain(key):
-    return key != "mark_noisy" and not key.as_program and not key.special
+    return key != "mark_noisy" and not (key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell)
 
 
 def signature_of(key):

@@ -9,8 +9,7 @@ from numba import config, cuda
 
 from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_pixels import render_nan_rows
-from nbkernel.kernels.cuda_rows import THREADS, Kind, Share, compiled_kernel
-from nbkernel.kernels.row_sums import is_running
+from nbkernel.kernels.cuda_rows import THREADS, Share, compiled_kernel, kind_of
 
 from .errors import DeviceError
 from .precision import as_program, doubt, in_float32
@@ -172,9 +171,7 @@ def make_job(prepared, carried, precision):
     fpixels = prepared.wanted.shape[1]
 
     def launch(interpolate, first, stop):
-        has_table = table.h_stride > 0.0 and not interpolate
-        special = interpolate or bool(is_running(plan))
-        kernel = kernel_for(Kind(single, own_operations, plan.xtal_shape, has_table, special))
+        kernel = kernel_for(kind_of(plan, table, single, own_operations, interpolate))
         return kernel, Share(first, stop, fpixels, carried.first_pixel, carried.latch_pixel), interpolate
 
     split = min(carried.latch_pixel + 1, last) if plan.interpolate else 0
