@@ -103,6 +103,7 @@ def signature_of(key):
     from numba.cuda import types
     from numba.cuda.typing.typeof import Purpose, typeof
 
+    from nbkernel.cuda_render import in_device_types
     from nbkernel.kernels.cuda_rows import Share
     from nbkernel.precision import doubt
     from nbkernel.tables import squared_table
@@ -111,7 +112,7 @@ def signature_of(key):
     from .parity import prepared_run
 
     prepared = prepared_run(RUN.split())
-    plan, tile = prepared.plan, panel_tile(prepared.detector)
+    plan, tile = in_device_types(prepared.plan), in_device_types(panel_tile(prepared.detector))
     doubts, image, doubtful = doubt(prepared.plan, False), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
     left = np.zeros(1, np.int32)
     if key == "mark_noisy":
@@ -143,7 +144,8 @@ def ptx_of(key, arch):
     from nbkernel.kernels.cuda_formulas import named_operations_only
     from nbkernel.kernels.cuda_rows import compiled_kernel
 
-    kernel, cc = compiled_kernel(key), divmod(arch, 10)
+    cc = divmod(arch, 10)
+    kernel = compiled_kernel(key, cc)
     with named_operations_only(), device_of(cc):
         options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
         return cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)[0]

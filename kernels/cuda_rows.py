@@ -29,8 +29,8 @@ from .rows import (
     step_kind,
 )
 
-THREADS = 8 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
-SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
+THREADS = 16 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
+SHARED_LINES = THREADS  # orientations that a block works out at a time: whole times FLUSH
 LINE = 3  # numbers per cell vector
 LINES = (SHARED_LINES, 3 * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
 ALIGNMENT = None if config.ENABLE_CUDASIM else 16
@@ -97,9 +97,11 @@ def shared_orientations_of(kind):
 
     def share_lines(plan, source, origin, fdet, start, size, lines):
         """Fills `lines` with what `index` needs of the orientations from number `start` on."""
-        domains = plan.orientation.shape[1]
-        for n in range(cuda.threadIdx.x, size, cuda.blockDim.x):
-            phi_tic, mos_tic = (start + n) // domains, (start + n) % domains
+        domains = np.uint32(plan.orientation.shape[1])
+        n = np.uint32(cuda.threadIdx.x)
+        if n < size:
+            number = np.uint32(start + n)
+            phi_tic, mos_tic = number // domains, number % domains
             a, b, c = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
             for m in range(LINE):
                 lines[n, m] = a[m]
@@ -108,9 +110,10 @@ def shared_orientations_of(kind):
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
-        total = plan.phi_slot.shape[0] * plan.orientation.shape[1]
-        for start in range(0, total, SHARED_LINES):
-            size = np.uint32(min(SHARED_LINES, total - start))
+        total = np.uint32(plan.phi_slot.shape[0] * plan.orientation.shape[1])
+        start = np.uint32(0)
+        while start < total:
+            size = np.uint32(min(SHARED_LINES, np.uint32(total - start)))
             cuda.syncthreads()
             share_lines(plan, source, origin, fdet, start, size, lines)
             cuda.syncthreads()
@@ -127,8 +130,9 @@ def shared_orientations_of(kind):
                     unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, 0, space)
                     n = np.uint32(n + 1)
                 flush_rest(unflushed, space)
+            start = np.uint32(start + SHARED_LINES)
 
-    return piece_of(way, add_orientations), (share_lines, add_orientations)
+    return piece_of(way, add_orientations, now.has_table), (share_lines, add_orientations)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -171,8 +175,8 @@ def tile_kernel(kind):
         )
         shared = cuda.shared.array(THREADS, np.float64)
         row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
-        spixel, fpixel = tile.slow_start + row, tile.fast_start + column
-        number = spixel * share.fpixels + fpixel
+        number = (tile.slow_start + row) * share.fpixels + tile.fast_start + column
+        spixel, fpixel = np.int32(tile.slow_start + row), np.int32(tile.fast_start + column)
         width = tile.fast_stop - tile.fast_start
         within = column < width
         mine = within and wanted[row, min(column, width - 1)]
@@ -183,8 +187,8 @@ def tile_kernel(kind):
             return
         work[KEPT, 0] = work[CAPTURE, 0] = 1.0
         space.sums[0] = np.float32(0.0)
-        begin = tile.fast_start + cuda.blockIdx.x * THREADS
-        end = min(begin + THREADS, tile.fast_stop)
+        begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
+        end = min(np.int32(begin + THREADS), tile.fast_stop)
         render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, space)
         omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
@@ -211,17 +215,28 @@ def mark_noisy(plan, tile, doubt, image, doubtful, left):
             cuda.atomic.add(left, row, 1)
 
 
+def blocks_of(key, compute_capability):
+    """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
+    would spill it gets more."""
+    if key != "mark_noisy" and (key.steps.interpolate or key.steps.running):
+        return 2
+    return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
+
+
 KERNELS = {}
 
 
-def compiled_kernel(key):
+def compiled_kernel(key, compute_capability):
     """The numba.cuda kernel of a Kind, or of "mark_noisy"; made on the first call."""
-    if key not in KERNELS:
+    blocks = blocks_of(key, compute_capability)
+    if (key, blocks) not in KERNELS:
         function, parts = (mark_noisy, ()) if key == "mark_noisy" else tile_kernel(key)
+        options = {}
         if not config.ENABLE_CUDASIM:
             from .cuda_formulas import register
 
             for part in (*parts, sum_of_block):
                 register(part)
-        KERNELS[key] = cuda.jit(function)
-    return KERNELS[key]
+            options = {"launch_bounds": (THREADS, blocks)}
+        KERNELS[key, blocks] = cuda.jit(function, **options)
+    return KERNELS[key, blocks]

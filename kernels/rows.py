@@ -200,7 +200,7 @@ def beyond_table(plan, tile, table, source, spixel, first, last):
     return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
 
 
-def piece_of(way, add_orientations):
+def piece_of(way, add_orientations, may_have_table=True):
     """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations."""
     locate, directions, direction_line, index, along_row = way[:5]
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
@@ -228,7 +228,7 @@ def piece_of(way, add_orientations):
         begin(plan, space)
         polar_wanted = plan.oversample_polar or not plan.nopolar
         capture_kept = plan.oversample_thick or plan.own_thick
-        may_be_empty = along_row and not interpolate and not is_running(plan)
+        may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan)
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
