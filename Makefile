@@ -3,6 +3,8 @@
 # make clean   remove what these made
 
 PYTHON ?= python3
+# of setup.cfg: what the environment gets; test,cudatest compiles the CUDA kernels, too (no device needed)
+EXTRAS ?= test
 CELL = 30 35 40 90 95 90
 
 .PHONY: demo test clean
@@ -29,7 +31,7 @@ clean:
 # A stamp file, because the folder is there even when the installation failed.
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --editable '.[test]'
+	.venv/bin/python -m pip install --editable '.[$(EXTRAS)]'
 	touch $@
 
 demo/chain.hkl: examples/random_chain.py | .venv/installed

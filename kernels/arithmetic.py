@@ -26,6 +26,11 @@ def ceil(x):
     return np.ceil(x)
 
 
+def quotient(a, b):
+    """a / b, for 0 and b where quotients and their reciprocals stay within a float's normal numbers; 0 / 0 is nan."""
+    return a / b
+
+
 def bits_of(x):
     """The bits of a float64 as an int64."""
     return np.float64(x).view(np.int64)

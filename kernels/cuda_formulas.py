@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from threading import RLock
 
 import numpy as np
+from llvmlite import ir
 from numba.cuda import libdevice, types
 from numba.cuda.cudadrv import nvvm
-from numba.cuda.extending import overload, register_jitable
+from numba.cuda.extending import intrinsic, overload, register_jitable
 
-from . import arithmetic, vector_loops
+from . import arithmetic, row_lattice, row_steps, vector_loops
 from .arithmetic import fma
 from .formulas import FORMULA_FILES, functions_in, parts_of
 
@@ -72,6 +73,79 @@ def form_of_floor(x):
 @in_form(arithmetic.ceil)
 def form_of_ceil(x):
     return lambda x: libdevice.ceil(x)
+
+
+@intrinsic
+def approximate_reciprocal(typing_context, x):
+    """1/x to 1 ulp for a float32, to some 20 bits for a float64."""
+
+    kind, suffix, register_name = (ir.FloatType(), "f32", "f") if x == types.float32 else (ir.DoubleType(), "f64", "d")
+
+    def generate(context, builder, signature, arguments):
+        function = ir.FunctionType(kind, [kind])
+        rcp = ir.InlineAsm(function, f"rcp.approx.ftz.{suffix} $0, $1;", f"={register_name},{register_name}")
+        return builder.call(rcp, arguments)
+
+    return x(x), generate
+
+
+# numba's own divisions call a routine for subnormal numbers; for others these have its bits (two steps of Newton's method,
+# then one for the quotient)
+@in_form(arithmetic.quotient)
+def form_of_quotient(a, b):
+    if a == b == types.float32:
+        def single(a, b):
+            inverse = approximate_reciprocal(b)
+            q = a * inverse
+            return libdevice.fmaf(libdevice.fmaf(-b, q, a), inverse, q)
+
+        return single
+
+    def double(a, b):
+        inverse = approximate_reciprocal(b)
+        inverse = libdevice.fma(libdevice.fma(-b, inverse, 1.0), inverse, inverse)
+        inverse = libdevice.fma(libdevice.fma(-b, inverse, 1.0), inverse, inverse)
+        q = a * inverse
+        return libdevice.fma(libdevice.fma(-b, q, a), inverse, q)
+
+    return double
+
+
+# rounding is done beside the float64 units. Halfway between two whole numbers it may end up at the other one: another sign
+@in_form(row_lattice.less_whole)
+def form_of_less_whole(N, d):
+    return lambda N, d: libdevice.fma(N, d, -libdevice.rint(N * d))
+
+
+# positive float64 have the order of their upper halves as integers; nan is above all. Rounded down, an offset is never
+# taken for larger than it is
+@in_form(row_steps.closer)
+def form_of_closer(nearest, h, k, l, h0, k0, l0):
+    def closer(nearest, h, k, l, h0, k0, l0):
+        dh, dk, dl = h - h0, k - k0, l - l0
+        upper = libdevice.min(libdevice.double2hiint(nearest), libdevice.double2hiint(dh * dh))
+        upper = libdevice.min(upper, libdevice.double2hiint(dk * dk))
+        upper = libdevice.min(upper, libdevice.double2hiint(dl * dl))
+        return libdevice.hiloint2double(upper, np.int32(0))
+
+    return closer
+
+
+# what is no whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
+@in_form(row_steps.table_position)
+def form_of_table_position(h0, k0, l0, table):
+    def clamped(position, top):
+        return libdevice.min(libdevice.max(libdevice.double2int_rn(position), np.int32(0)), libdevice.double2int_rn(top))
+
+    clamped = register_jitable(clamped)
+
+    def table_position(h0, k0, l0, table):
+        h0 = clamped(h0 - table.h_low, table.h_top)
+        k0 = clamped(k0 - table.k_low, table.k_top)
+        l0 = clamped(l0 - table.l_low, table.l_top)
+        return np.int32(np.int32(h0 * libdevice.double2int_rn(table.h_stride)) + np.int32(k0 * libdevice.double2int_rn(table.k_stride)) + l0)
+
+    return table_position
 
 
 @in_form(arithmetic.bits_of)

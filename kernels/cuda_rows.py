@@ -13,27 +13,32 @@ from numba import config, cuda
 from .constants import GAUSS, ROUND, SQUARE, TOPHAT
 from .doubt import is_noisy
 from .pixel import vector_at
-from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, ONES, WORK
+from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from .row_image import INFINITY, comes_near
 from .row_interpolation import INTERPOLATION_WORK
 from .row_lattice import crystals_of
-from .row_phases import PHASE_WORK, REST_WORK
-from .row_sums import is_running
+from .row_phases import FLUSH, PHASE_WORK, REST_WORK
 from .rows import (
     ALONG_ROW,
     AS_PROGRAM,
     STEPS,
+    StepKind,
     cell_lines_of,
     orientation_steps_of,
     piece_of,
+    step_kind,
 )
 
 THREADS = 2 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
-SHARED_LINES = 32  # orientations that a block works out at a time
+SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
 LINE = 3  # numbers per cell vector
-LINES = (3 * LINE, SHARED_LINES)
+LINES = (SHARED_LINES, 3 * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
+ALIGNMENT = None if config.ENABLE_CUDASIM else 16
 NAN = np.float32(np.nan)
 SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
+FLAGS = {
+    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "with_rests": "rests",
+}  # fmt: skip
 
 
 class CudaSpace(NamedTuple):
@@ -64,15 +69,22 @@ class Kind(NamedTuple):
 
     single: bool  # parallelepipeds in float32
     as_program: bool  # indices by the program's own operations
-    xtal_shape: int
-    has_table: bool  # looks up F_cell; without, it is a constant or interpolated
-    special: bool  # interpolates, or weighs the running sum by oversample flags
+    steps: StepKind
 
     @property
     def name(self):
-        words = ["mixed" if self.single else "double", SHAPES[self.xtal_shape]]
-        flags = (("table", self.has_table), ("program", self.as_program), ("special", self.special))
-        return "_".join(words + [word for word, there in flags if there])
+        words = ["mixed" if self.single else "double", SHAPES[self.steps.xtal_shape]]
+        words += [FLAGS[name] for name in FLAGS if getattr(self.steps, name)]
+        return "_".join(words + ["program"] * self.as_program)
+
+
+def kind_of(plan, table, single, as_program, interpolate):
+    """The Kind of a run."""
+    steps = step_kind(plan, table, interpolate)
+    steps = StepKind(*(field if type(field) is int else bool(field) for field in steps))
+    # what makes no difference is one kind
+    single = single and not steps.one_cell
+    return Kind(single, as_program, steps._replace(with_rests=steps.with_rests and single))
 
 
 def shared_orientations_of(kind):
@@ -81,39 +93,47 @@ def shared_orientations_of(kind):
     index, scatterings, index_line = way[3], way[5], way[6]
     add_orientation_steps, flush_rest = orientation_steps_of(index, STEPS[kind.single, kind.as_program])
     cell_lines = cell_lines_of(index_line)
-    xtal_shape, has_table, special = kind.xtal_shape, kind.has_table, kind.special
+    now = kind.steps
 
     def share_lines(plan, source, origin, fdet, start, size, lines):
         """Fills `lines` with what `index` needs of the orientations from number `start` on."""
-        domains = plan.orientation.shape[1]
-        for n in range(cuda.threadIdx.x, size, cuda.blockDim.x):
-            phi_tic, mos_tic = (start + n) // domains, (start + n) % domains
+        domains = np.uint32(plan.orientation.shape[1])
+        n = np.uint32(cuda.threadIdx.x)
+        while n < size:
+            number = np.uint32(start + n)
+            phi_tic, mos_tic = number // domains, number % domains
             a, b, c = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
             for m in range(LINE):
-                lines[m, n] = a[m]
-                lines[LINE + m, n] = b[m]
-                lines[2 * LINE + m, n] = c[m]
+                lines[n, m] = a[m]
+                lines[n, LINE + m] = b[m]
+                lines[n, 2 * LINE + m] = c[m]
+            n = np.uint32(n + THREADS)
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
-        now = (xtal_shape, has_table, special and interpolate, special and is_running(plan))
-        total = plan.phi_slot.shape[0] * plan.orientation.shape[1]
-        unflushed = 0
-        for start in range(0, total, SHARED_LINES):
-            size = min(SHARED_LINES, total - start)
+        total = np.uint32(plan.phi_slot.shape[0] * plan.orientation.shape[1])
+        start = np.uint32(0)
+        while start < total:
+            size = np.uint32(min(SHARED_LINES, np.uint32(total - start)))
             cuda.syncthreads()
             share_lines(plan, source, origin, fdet, start, size, lines)
             cuda.syncthreads()
-            for n in range(np.uint32(size)):
-                cell = (
-                    (lines[0, n], lines[1, n], lines[2, n]),
-                    (lines[3, n], lines[4, n], lines[5, n]),
-                    (lines[6, n], lines[7, n], lines[8, n]),
-                )
-                unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, unflushed, space)
-        flush_rest(unflushed, space)
+            n = np.uint32(0)
+            while n < size:
+                # the loop of a step neither counts nor flushes
+                stop, unflushed = min(size, np.uint32(n + FLUSH)), 0
+                while n < stop:
+                    cell = (
+                        (lines[n, 0], lines[n, 1], lines[n, 2]),
+                        (lines[n, 3], lines[n, 4], lines[n, 5]),
+                        (lines[n, 6], lines[n, 7], lines[n, 8]),
+                    )
+                    unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, 0, space)
+                    n = np.uint32(n + 1)
+                flush_rest(unflushed, space)
+            start = np.uint32(start + SHARED_LINES)
 
-    return piece_of(way, add_orientations), (share_lines, add_orientations)
+    return piece_of(way, add_orientations, now.has_table), (share_lines, add_orientations)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -152,12 +172,12 @@ def tile_kernel(kind):
             cuda.local.array(1, np.float32),
             cuda.local.array((INTERPOLATION_WORK, 1), np.float64),
             cuda.local.array(1, np.int32),
-            cuda.shared.array(LINES, np.float64),
+            cuda.shared.array(LINES, np.float64, alignment=ALIGNMENT),
         )
         shared = cuda.shared.array(THREADS, np.float64)
         row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
-        spixel, fpixel = tile.slow_start + row, tile.fast_start + column
-        number = spixel * share.fpixels + fpixel
+        number = (tile.slow_start + row) * share.fpixels + tile.fast_start + column
+        spixel, fpixel = np.int32(tile.slow_start + row), np.int32(tile.fast_start + column)
         width = tile.fast_stop - tile.fast_start
         within = column < width
         mine = within and wanted[row, min(column, width - 1)]
@@ -166,11 +186,10 @@ def tile_kernel(kind):
         mine = mine and share.first <= number < share.stop
         if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
             return
-        for constant in (ONES, KEPT, CAPTURE):
-            work[constant, 0] = 1.0
+        work[KEPT, 0] = work[CAPTURE, 0] = 1.0
         space.sums[0] = np.float32(0.0)
-        begin = tile.fast_start + cuda.blockIdx.x * THREADS
-        end = min(begin + THREADS, tile.fast_stop)
+        begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
+        end = min(np.int32(begin + THREADS), tile.fast_stop)
         render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, space)
         omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
@@ -197,17 +216,28 @@ def mark_noisy(plan, tile, doubt, image, doubtful, left):
             cuda.atomic.add(left, row, 1)
 
 
+def blocks_of(key, compute_capability):
+    """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
+    would spill it gets more."""
+    if key != "mark_noisy" and (key.steps.interpolate or key.steps.running):
+        return 2
+    return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
+
+
 KERNELS = {}
 
 
-def compiled_kernel(key):
+def compiled_kernel(key, compute_capability):
     """The numba.cuda kernel of a Kind, or of "mark_noisy"; made on the first call."""
-    if key not in KERNELS:
+    blocks = blocks_of(key, compute_capability)
+    if (key, blocks) not in KERNELS:
         function, parts = (mark_noisy, ()) if key == "mark_noisy" else tile_kernel(key)
+        options = {}
         if not config.ENABLE_CUDASIM:
             from .cuda_formulas import register
 
             for part in (*parts, sum_of_block):
                 register(part)
-        KERNELS[key] = cuda.jit(function)
-    return KERNELS[key]
+            options = {"launch_bounds": (THREADS, blocks)}
+        KERNELS[key, blocks] = cuda.jit(function, **options)
+    return KERNELS[key, blocks]

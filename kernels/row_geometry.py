@@ -19,8 +19,8 @@ from .vectors import cross_product, dot_product, magnitude, unitize, vector_scal
 
 # rows of `work`
 FDET, INVERSE_AIRPATH, X, Y, Z, SX, SY, SZ = range(8)
-OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE, NEAREST, OMEGAS, ONES = range(8, 21)
-WORK = 21
+OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE, NEAREST, OMEGAS = range(8, 20)
+WORK = 20
 
 
 # share of the squared terms of a squared airpath below which too few digits are left

@@ -5,7 +5,7 @@ h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the 
 
 import math
 
-from .arithmetic import fma, inverse_square_root, rint
+from .arithmetic import fma, inverse_square_root, quotient, rint
 from .constants import GAUSS, PI
 from .exponential import MAGIC, halved
 from .lattice import rad_star_squared
@@ -38,7 +38,7 @@ def square_squared(h, k, l, h0, k0, l0, crystal):
     dh, dk, dl = h - h0, k - k0, l - l0
     above = (sinpi(less_whole(Na, dh)) * sinpi(less_whole(Nb, dk))) * sinpi(less_whole(Nc, dl))
     below = (sinpi(dh) * sinpi(dk)) * sinpi(dl)
-    F_latt = above / below
+    F_latt = quotient(above, below)
     return F_latt * F_latt
 
 
@@ -49,7 +49,7 @@ def square_squared_as_program(h, k, l, h0, k0, l0, crystal):
     x, y, z = PI * h, PI * k, PI * l
     above = sine_up_to_sign(x * Na) * sine_up_to_sign(y * Nb) * sine_up_to_sign(z * Nc)
     below = sine_up_to_sign(x) * sine_up_to_sign(y) * sine_up_to_sign(z)
-    F_latt = above / below
+    F_latt = quotient(above, below)
     largest = max(abs(x) * Na, max(abs(y) * Nb, abs(z) * Nc))
     F_latt = F_latt if largest < LARGEST_ARGUMENT else math.nan
     return F_latt * F_latt

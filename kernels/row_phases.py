@@ -13,7 +13,7 @@ faster).
 
 import numpy as np
 
-from .arithmetic import bits_of, fma
+from .arithmetic import bits_of, fma, quotient
 from .row_steps import table_position
 from .scattering import nearest_index
 from .sine import sinpi_over_x
@@ -30,6 +30,10 @@ MANY = 64
 DH, DK, DL, POSITION = range(4)
 PHASE_WORK = 4
 REST_WORK = 3
+
+
+def keeps_rests(plan):
+    return plan.source_lambda.shape[0] * plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY
 
 
 def phase_of(shifted):
@@ -65,7 +69,7 @@ def phases_of(index):
             h = index(line, place, i)
             store(rests, i, np.float32(h - ((h + PHASE_SHIFT) - PHASE_SHIFT)))
 
-    def add_phases(plan, has_table, place, cell, table, space):
+    def add_phases(plan, has_table, with_rests, place, cell, table, space):
         """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps the squared offset
         that comes nearest to a whole index in space.nearest."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
@@ -74,7 +78,7 @@ def phases_of(index):
             phases_and_positions(place, cell, table, offsets)
         else:
             phases(place, cell, offsets)
-        if plan.source_lambda.shape[0] * plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY:
+        if with_rests:
             rest(place, cell[0], rests[DH])
             rest(place, cell[1], rests[DK])
             rest(place, cell[2], rests[DL])
@@ -107,7 +111,7 @@ def squares_of(with_rests):
         above = (nh * sinpi_over_x(squared_turns(nh))) * (nk * sinpi_over_x(squared_turns(nk)))
         above *= nl * sinpi_over_x(squared_turns(nl))
         below = ((dh * sinpi_over_x(hh)) * (dk * sinpi_over_x(kk))) * (dl * sinpi_over_x(ll))
-        F_latt = above / below
+        F_latt = quotient(above, below)
         nearest = min(nearest, hh)
         nearest = min(nearest, kk)
         return F_latt * F_latt, min(nearest, ll)

@@ -10,7 +10,6 @@ from .row_geometry import (
     NEAREST,
     OMEGA,
     OMEGAS,
-    ONES,
     OWN,
     POLAR,
     STEP,
@@ -106,14 +105,16 @@ def run_on(plan, work):
             work[INTENSITY, i] = I
 
 
-def scaled_product(out, scale, first, second):
-    """Multiplies `out` by a number and two rows; what is smaller than TINY becomes 0."""
+def scaled_product(out, scale, first, with_first, second, with_second):
+    """Multiplies `out` by a number and those of two rows that are to count; what is smaller than TINY becomes 0."""
     full_vector_width()
     for i in range(out.shape[0]):
         value = load(out, i)
         # what far Gaussian spots leave is no float32, but would slow down all that follows
         value = 0.0 if abs(value) < TINY else value
-        store(out, i, value * scale * load(first, i) * load(second, i))
+        value *= scale
+        value *= load(first, i) if with_first else 1.0
+        store(out, i, value * (load(second, i) if with_second else 1.0))
 
 
 def finish(plan, work):
@@ -124,8 +125,8 @@ def finish(plan, work):
             work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
     scale = R_E_SQR * plan.fluence / plan.steps
     photons = work[INTENSITY]
-    polar = work[ONES] if plan.running_polar or plan.own_polar else work[POLAR]
-    omega = work[ONES] if plan.running_omega or plan.own_omega else work[OMEGA]
-    scaled_product(photons, scale, polar, omega)
+    with_polar = not (plan.running_polar or plan.own_polar)
+    with_omega = not (plan.running_omega or plan.own_omega)
+    scaled_product(photons, scale, work[POLAR], with_polar, work[OMEGA], with_omega)
     if has_captures(plan) and not (plan.running_thick or plan.own_thick):
         multiply(photons, work[CAPTURE])

@@ -6,6 +6,8 @@ A pixel comes out as nan where only the program's own operations tell its value 
 renders those by `pixel.render_pixel`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .certified import cell_vectors
@@ -43,7 +45,7 @@ from .row_geometry import (
 )
 from .row_interpolation import interpolation_of
 from .row_lattice import crystals_of, square_squared, square_squared_as_program
-from .row_phases import FLUSH, flush, phases_of
+from .row_phases import FLUSH, flush, keeps_rests, phases_of
 from .row_steps import index_along_row, index_as_program, orientation_of, there_of
 from .row_sums import (
     add,
@@ -60,6 +62,23 @@ from .row_sums import (
 from .scattering import scattering_vector
 from .vector_loops import fill
 from .vectors import magnitude, unitize
+
+
+class StepKind(NamedTuple):
+    """What the loops over a run's steps have to do: the same for all its pixels."""
+
+    xtal_shape: int
+    has_table: bool  # looks up F_cell; without, it is a constant or interpolated
+    interpolate: bool
+    running: bool  # oversample flags weigh the running sum
+    one_cell: bool  # F_latt is 1
+    with_rests: bool  # see `row_phases`
+
+
+def step_kind(plan, table, interpolate):
+    has_table = table.h_stride > 0.0 and not interpolate
+    one_cell = plan.xtal_shape == SQUARE and not has_table and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
+    return StepKind(plan.xtal_shape, has_table, interpolate, is_running(plan), one_cell, keeps_rests(plan))
 
 
 def cell_lines_of(index_line):
@@ -80,8 +99,8 @@ def steps_in_float64(index, square, watched):
     """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
     add_orientation = orientation_of(index, square, watched)
 
-    def step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space):
-        add_orientation(xtal_shape, crystals, has_table, out, space.work[NEAREST], weight, place, cell, table)
+    def step(plan, kind, crystals, out, weight, place, cell, table, space):
+        add_orientation(kind.xtal_shape, crystals, kind.has_table, out, space.work[NEAREST], weight, place, cell, table)
 
     def no_flush(out, weight, space):
         pass
@@ -93,8 +112,8 @@ def steps_in_phases(index):
     """The same for parallelepipeds in fixed-point phases; what `step` adds reaches out by `flush`."""
     add_phases = phases_of(index)
 
-    def step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space):
-        add_phases(plan, has_table, place, cell, table, space)
+    def step(plan, kind, crystals, out, weight, place, cell, table, space):
+        add_phases(plan, kind.has_table, kind.with_rests, place, cell, table, space)
 
     def flush_sums(out, weight, space):
         flush(out, weight, space.sums)
@@ -108,9 +127,8 @@ def orientation_steps_of(index, steps):
     add_there, interpolated = there_of(index), interpolation_of(index)
 
     def add_orientation_steps(plan, table, kind, crystals, place, cell, unflushed, space):
-        """kind: (xtal_shape, has_table, interpolate, running). Returns how many orientations the phases' sums hold."""
-        xtal_shape, has_table, interpolate, running = kind
-        work = space.work
+        """Returns how many orientations the phases' sums hold. kind: a StepKind."""
+        interpolate, running, work = kind.interpolate, kind.running, space.work
         out = work[STEP] if running else work[INTENSITY]
         weight = work[TERM] if interpolate else work[WEIGHT]
         if interpolate:
@@ -118,17 +136,17 @@ def orientation_steps_of(index, steps):
             multiply(weight, work[WEIGHT])
         if running:
             fill(out, 0.0)
-        if xtal_shape == SQUARE and not has_table and is_one_cell(plan):
+        if kind.one_cell:
             add(out, weight)
         else:
-            step(plan, xtal_shape, crystals, has_table, out, weight, place, cell, table, space)
+            step(plan, kind, crystals, out, weight, place, cell, table, space)
             unflushed += 1
             if unflushed == FLUSH or interpolate or running:
                 flush_steps(out, weight, space)
                 unflushed = 0
         if running:
             fill(work[THERE], 0.0)
-            add_there(plan, xtal_shape, crystals, work[THERE], work[KEPT], place, cell)
+            add_there(plan, kind.xtal_shape, crystals, work[THERE], work[KEPT], place, cell)
             run_on(plan, work)
         return unflushed
 
@@ -139,10 +157,6 @@ def orientation_steps_of(index, steps):
     return add_orientation_steps, flush_rest
 
 
-def is_one_cell(plan):
-    return plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
-
-
 def orientations_of(index, index_line, scatterings, steps):
     """The loops over phi steps and mosaic domains. steps: (step, flush)."""
     add_orientation_steps, flush_rest = orientation_steps_of(index, steps)
@@ -150,7 +164,7 @@ def orientations_of(index, index_line, scatterings, steps):
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         place, crystals = scatterings(space.work), crystals_of(plan)
-        kind = (plan.xtal_shape, table.h_stride > 0.0 and not interpolate, interpolate, is_running(plan))
+        kind = step_kind(plan, table, interpolate)
         unflushed = 0
         for phi_tic in range(plan.phi_slot.shape[0]):
             for mos_tic in range(plan.orientation.shape[1]):
@@ -186,7 +200,7 @@ def beyond_table(plan, tile, table, source, spixel, first, last):
     return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
 
 
-def piece_of(way, add_orientations):
+def piece_of(way, add_orientations, may_have_table=True):
     """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations."""
     locate, directions, direction_line, index, along_row = way[:5]
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
@@ -214,7 +228,7 @@ def piece_of(way, add_orientations):
         begin(plan, space)
         polar_wanted = plan.oversample_polar or not plan.nopolar
         capture_kept = plan.oversample_thick or plan.own_thick
-        may_be_empty = along_row and not interpolate and not is_running(plan)
+        may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan)
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1

@@ -10,8 +10,7 @@ from numba import config, cuda
 
 from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_pixels import render_nan_rows
-from nbkernel.kernels.cuda_rows import THREADS, Kind, Share, compiled_kernel
-from nbkernel.kernels.row_sums import is_running
+from nbkernel.kernels.cuda_rows import THREADS, Share, compiled_kernel, kind_of
 
 from .errors import DeviceError
 from .precision import as_program, doubt, in_float32
@@ -71,9 +70,8 @@ class Slot:
         for name in ("wanted", "left", "parts"):
             device[name].copy_to_device(host[name], stream=self.stream)
         grid = (-(-columns // THREADS), rows)
-        tile_there = job.whole._replace(
-            slow_start=tile.slow_start, slow_stop=tile.slow_stop, fast_start=tile.fast_start, fast_stop=tile.fast_stop
-        )
+        edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
+        tile_there = job.whole._replace(**edges)
         for kernel, share, interpolate in job.launches:
             kernel[grid, THREADS, self.stream](
                 job.plan, tile_there, job.table, job.doubt, job.axis, share, interpolate,
@@ -181,9 +179,7 @@ def make_job(prepared, carried, precision):
     fpixels = prepared.wanted.shape[1]
 
     def launch(interpolate, first, stop):
-        has_table = table.h_stride > 0.0 and not interpolate
-        special = interpolate or bool(is_running(plan))
-        kernel = kernel_for(Kind(single, own_operations, plan.xtal_shape, has_table, special))
+        kernel = kernel_for(kind_of(plan, table, single, own_operations, interpolate))
         return kernel, Share(first, stop, fpixels, carried.first_pixel, carried.latch_pixel), interpolate
 
     split = min(carried.latch_pixel + 1, last) if plan.interpolate else 0
@@ -197,7 +193,7 @@ def make_job(prepared, carried, precision):
 
 def kernel_for(key):
     CACHE.announce_once()
-    return CompiledInOneWay(compiled_kernel(key))
+    return CompiledInOneWay(compiled_kernel(key, cuda.current_context().device.compute_capability))
 
 
 class CompiledInOneWay:
@@ -222,8 +218,13 @@ class CompiledInOneWay:
 
 def on_device(value):
     """A NamedTuple with its arrays in the current device's memory."""
-    fields = (cuda.to_device(field) if isinstance(field, np.ndarray) else field for field in value)
+    fields = (cuda.to_device(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
     return type(value)(*fields)
+
+
+def in_device_types(value):
+    """A NamedTuple with its numbers as kernels take them: loops count in fewer registers in 32 bits."""
+    return type(value)(*(np.int32(field) if type(field) is int else field for field in value))
 
 
 def finish_on_cpu(plan, carried, tile, wanted, image, left, threads):

@@ -1,0 +1,311 @@
+"""python -m bench.cuda_code [--arch NN] [--json FILE] [KERNEL ...]
+
+What the CUDA kernels were compiled to, without a GPU: registers, stack and spills (bytes) of each, the threads that an SM
+holds at a time by their registers, and the instructions of the innermost loop, per step.
+
+Needs numba-cuda and nvidia-cuda-nvdisasm (the extra `cudatest`). The code is what a run makes: the same functions, types
+and options, for a device of the given compute capability (90: H100, H200).
+Steps are counted from sm_75 on.
+
+A step is counted as the longest way once around the loop that calls nothing: alternatives that are left to the run count as
+the longest of them, the slow path of a division (subnormal numbers, overflow) does not count. Floors are of an H200: the
+time of that class of instructions alone which takes longest.
+"""
+
+import argparse
+import itertools
+import json
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+RUN = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24 -distance 100 -N 5 -detpixels 64 -default_F 100"
+# of an SM of compute capability 8.0 and 9.0
+REGISTERS, REGISTERS_AT_A_TIME, MOST_THREADS, WARP = 65536, 8, 2048, 32
+SMS, CLOCK = 132, 1.98  # H200: number, GHz
+ISSUE = 128  # instructions of a thread per SM and clock
+RATES = {"float64": 64, "conversion": 16}  # of these classes
+OLDEST_READ = 75  # nvdisasm 13 reads none before
+LINE_NUMBERS = 9  # float64 that a step reads of its orientation from shared memory
+CLASSES = {  # by the instruction's name up to its first dot
+    "float64": r"D(?!EPBAR)\w+",
+    "conversion": r"I2F|F2I|F2F|I2I|FRND|MUFU",
+    "float32": r"F\w+|I2FP",
+    "shared": r"LDS|STS|ATOMS",
+    "global": r"LDG?|STG?|LDL|STL|LDC|ULDC|RED|ATOMG?",
+    "control": r"BRA|BRX|JMP|CALL|RET|EXIT|BSSY|BSYNC|BREAK|BMOV|WARPSYNC|YIELD|NOP|BAR|DEPBAR|ENDCOLLECTIVE|COLLECTIVE",
+    "integer, move": r"\w+",
+}
+
+
+class Code(NamedTuple):
+    """A kernel's machine code."""
+
+    registers: int
+    stack: int
+    spills: int  # bytes stored and loaded
+    cubin: bytes
+
+
+def missing():
+    """What the check needs and is not there, in words; None where all is."""
+    try:
+        import numba_cuda  # noqa: F401
+        from cuda.bindings import nvjitlink  # noqa: F401
+        from numba import config
+    except ImportError as error:
+        return f"needs the extra cudatest: {error}"
+    if config.ENABLE_CUDASIM:
+        return "numba's CUDA simulator compiles nothing"
+    return None if disassembler() else "needs nvdisasm (the extra cudatest)"
+
+
+def disassembler():
+    from cuda import pathfinder
+
+    return pathfinder.find_nvidia_binary_utility("nvdisasm")
+
+
+def kinds():
+    """Kinds of kernels that runs may ask for."""
+    from nbkernel.kernels.constants import SQUARE
+    from nbkernel.kernels.cuda_rows import SHAPES, Kind
+    from nbkernel.kernels.rows import StepKind
+
+    lookups = ((False, False), (True, False), (False, True))  # has_table, interpolate
+    for running, as_program, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
+        for xtal_shape in SHAPES:
+            yield Kind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
+        for with_rests in (False, True):
+            yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, with_rests))
+        if not has_table:
+            yield Kind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
+
+
+def kernels():
+    """{name: Kind or "mark_noisy"}."""
+    return {kind.name: kind for kind in kinds()} | {"mark_noisy": "mark_noisy"}
+
+
+def is_plain(key):
+    return key != "mark_noisy" and not (key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell)
+
+
+def signature_of(key):
+    """The types of a kernel's arguments, as a launch finds them."""
+    from numba.cuda import types
+    from numba.cuda.typing.typeof import Purpose, typeof
+
+    from nbkernel.cuda_render import in_device_types
+    from nbkernel.kernels.cuda_rows import Share
+    from nbkernel.precision import doubt
+    from nbkernel.tables import squared_table
+    from nbkernel.tiles import panel_tile
+
+    from .parity import prepared_run
+
+    prepared = prepared_run(RUN.split())
+    plan, tile = in_device_types(prepared.plan), in_device_types(panel_tile(prepared.detector))
+    doubts, image, doubtful = doubt(prepared.plan, False), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
+    left = np.zeros(1, np.int32)
+    if key == "mark_noisy":
+        arguments = (plan, tile, doubts, image, doubtful, left)
+    else:
+        table, share = squared_table(prepared.plan, True), Share(0, 1, 1, 0, 0)
+        wanted, parts = np.zeros((1, 1), np.bool_), np.zeros((1, 1))
+        arguments = (plan, tile, table, doubts, np.zeros((1, 3)), share, False, wanted, image, doubtful, left, parts)
+    return types.void(*(typeof(argument, Purpose.argument) for argument in arguments))
+
+
+@contextmanager
+def device_of(cc):
+    """Within, numba.cuda compiles for a device that need not be there."""
+    import numba.cuda.dispatcher as dispatcher
+
+    current = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = current
+
+
+def ptx_of(key, arch):
+    """PTX of a kernel for a compute capability as sm_NN has it."""
+    from numba import cuda
+
+    from nbkernel.kernels.cuda_formulas import named_operations_only
+    from nbkernel.kernels.cuda_rows import compiled_kernel
+
+    cc = divmod(arch, 10)
+    kernel = compiled_kernel(key, cc)
+    with named_operations_only(), device_of(cc):
+        options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
+        return cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)[0]
+
+
+def linked(ptx, arch):
+    """(machine code, linker's report)."""
+    from cuda.bindings import nvjitlink
+
+    options = [f"-arch=sm_{arch}", "-verbose"]
+    link = nvjitlink.create(len(options), options)
+    try:
+        words = ptx.encode()
+        nvjitlink.add_data(link, nvjitlink.InputType.PTX, words, len(words), "kernel")
+        nvjitlink.complete(link)
+        report = bytearray(nvjitlink.get_info_log_size(link))
+        nvjitlink.get_info_log(link, report)
+        cubin = bytearray(nvjitlink.get_linked_cubin_size(link))
+        nvjitlink.get_linked_cubin(link, cubin)
+    finally:
+        nvjitlink.destroy(link)
+    return bytes(cubin), report.decode()
+
+
+def code_of(key, arch):
+    cubin, report = linked(ptx_of(key, arch), arch)
+    frames = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", report)
+    stack, stores, loads = (sum(map(int, column)) for column in zip(*frames, strict=True))
+    registers = int(re.search(r"Used (\d+) registers", report)[1])
+    return Code(registers, stack, stores + loads, cubin)
+
+
+def instructions_of(cubin):
+    """[(name with its dots, labels before it, label it branches to or None, whether it is conditional)]."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "kernel.cubin")
+        path.write_bytes(cubin)
+        text = subprocess.run([disassembler(), "-c", path], capture_output=True, text=True, check=True).stdout
+    found, labels = [], []
+    for line in text.splitlines():
+        if label := re.match(r"(\.L_x_\d+):", line):
+            labels.append(label[1])
+        elif there := re.match(r"\s+/\*[0-9a-f]+\*/\s+(@!?U?P\w+ )?([A-Z]\S*)(.*);", line):
+            condition, name, rest = there.groups()
+            target = re.search(r"`\((\.L_x_\d+)\)", rest) if re.match(r"BRA\b", name) else None
+            conditional = condition is not None or re.search(r"\bU?P\w+,", rest) is not None
+            found.append((name, labels, target and target[1], conditional))
+            labels = []
+    return found
+
+
+def successors(instructions):
+    """Of each instruction, by its number, those that may follow it; calls are none."""
+    places = {label: i for i, (_, labels, _, _) in enumerate(instructions) for label in labels}
+    for i, (name, _, target, conditional) in enumerate(instructions):
+        short = name.split(".")[0]
+        after = [places[target]] if target else []
+        if conditional or short not in ("BRA", "EXIT", "RET", "BRX", "JMP"):
+            after.append(i + 1)
+        yield [] if short == "CALL" else [j for j in after if j < len(instructions)]
+
+
+def step_loop(instructions):
+    """The numbers of the instructions of the innermost loop that reads whole orientations."""
+    best = None
+    for i, (_, labels, target, _) in enumerate(instructions):
+        if target is None:
+            continue
+        first = next(j for j, there in enumerate(instructions) if target in there[1])
+        if first <= i and shared_numbers(instructions, range(first, i + 1)) >= LINE_NUMBERS:
+            if best is None or i - first < best[1] - best[0]:
+                best = first, i
+    return best
+
+
+def shared_numbers(instructions, which):
+    """float64 that these instructions read from shared memory."""
+    return sum({"LDS.64": 1, "LDS.128": 2}.get(re.sub(r"\.(U|CONSTANT)\b", "", instructions[i][0]), 0) for i in which)
+
+
+def step_of(instructions):
+    """(Counter of the classes, their sum) of instructions per step."""
+    first, last = step_loop(instructions)
+    after = list(successors(instructions))
+    ways = {}  # by instruction, the longest way from there to the loop's end; backwards, as jumps go forwards within it
+
+    for i in range(last, first - 1, -1):
+        onward = [ways[j] for j in after[i] if first < j <= last and j in ways]
+        if i == last:
+            ways[i] = (1, i, None)
+        elif onward:
+            longest = max(onward, key=lambda way: way[0])
+            ways[i] = (longest[0] + 1, i, longest)
+    passed, way = [], ways[first]
+    while way is not None:
+        passed.append(way[1])
+        way = way[2]
+    steps = shared_numbers(instructions, passed) / LINE_NUMBERS
+    counts = Counter(class_of(instructions[i][0]) for i in passed)
+    return {name: counts[name] / steps for name in CLASSES}, len(passed) / steps
+
+
+def class_of(name):
+    short = name.split(".")[0]
+    return next(kind for kind, pattern in CLASSES.items() if re.fullmatch(pattern, short))
+
+
+def floor_of(counts, total):
+    """ns per step on an H200."""
+    clocks = [total / ISSUE] + [counts[name] / rate for name, rate in RATES.items()]
+    return max(clocks) / (SMS * CLOCK)
+
+
+def threads_per_sm(registers, block):
+    """Threads that an SM holds at a time, in whole blocks."""
+    rounded = -(-registers // REGISTERS_AT_A_TIME) * REGISTERS_AT_A_TIME
+    return min(REGISTERS // (rounded * block), MOST_THREADS // block) * block
+
+
+def result_of(key, arch, with_step=True):
+    """A kernel's row of the table, as a dict; `step` only for plain kernels."""
+    from nbkernel.kernels.cuda_rows import THREADS
+
+    code = code_of(key, arch)
+    row = {"registers": code.registers, "stack": code.stack, "spills": code.spills}
+    row["threads"] = threads_per_sm(code.registers, THREADS)
+    if with_step and is_plain(key):
+        counts, total = step_of(instructions_of(code.cubin))
+        row["step"] = {"instructions": total} | counts
+        row["floor_ns"] = floor_of(counts, total)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.cuda_code", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--arch", type=int, default=90, help="compute capability as sm_NN has it: 70, 80, 90, ...")
+    parser.add_argument("--json", help="report file")
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL", help="double_square, mixed_square_table, ...; all if none")
+    options = parser.parse_args()
+    if reason := missing():
+        parser.error(reason)
+    known = kernels()
+    for name in options.kernels:
+        if name not in known:
+            parser.error(f"there is no kernel {name}; there are {', '.join(known)}")
+    results = {}
+    columns = ["instructions", *CLASSES]
+    print(f"{'sm_' + str(options.arch):<30} registers stack spills threads/SM  " + "  ".join(columns) + "  floor, ns/step")
+    for name in options.kernels or known:
+        results[name] = row = result_of(known[name], options.arch, options.arch >= OLDEST_READ)
+        line = f"{name:<30} {row['registers']:9} {row['stack']:5} {row['spills']:6} {row['threads']:10}  "
+        if "step" in row:
+            line += "  ".join(f"{row['step'][column]:{len(column)}.4g}" for column in columns) + f"  {row['floor_ns']:.4f}"
+        print(line, flush=True)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"arch": options.arch, "kernels": results}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
