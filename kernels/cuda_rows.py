@@ -29,11 +29,12 @@ from .rows import (
     step_kind,
 )
 
-THREADS = 2 if config.ENABLE_CUDASIM else 128  # per block: pixels of one row
+SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
+THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
 SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
 LINE = 3  # numbers per cell vector
 LINES = (SHARED_LINES, 3 * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
-ALIGNMENT = None if config.ENABLE_CUDASIM else 16
+ALIGNMENT = 16
 NAN = np.float32(np.nan)
 SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
 FLAGS = {
@@ -164,6 +165,10 @@ def tile_kernel(kind):
         omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
         """
         work = cuda.local.array((WORK, 1), np.float64)
+        if SIMULATED:
+            lines = cuda.shared.array(LINES, np.float64)
+        else:
+            lines = cuda.shared.array(LINES, np.float64, alignment=ALIGNMENT)
         space = CudaSpace(
             work,
             cuda.local.array((PHASE_WORK, 1), np.int32),
@@ -172,7 +177,7 @@ def tile_kernel(kind):
             cuda.local.array(1, np.float32),
             cuda.local.array((INTERPOLATION_WORK, 1), np.float64),
             cuda.local.array(1, np.int32),
-            cuda.shared.array(LINES, np.float64, alignment=ALIGNMENT),
+            lines,
         )
         shared = cuda.shared.array(THREADS, np.float64)
         row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
@@ -233,7 +238,7 @@ def compiled_kernel(key, compute_capability):
     if (key, blocks) not in KERNELS:
         function, parts = (mark_noisy, ()) if key == "mark_noisy" else tile_kernel(key)
         options = {}
-        if not config.ENABLE_CUDASIM:
+        if not SIMULATED:
             from .cuda_formulas import register
 
             for part in (*parts, sum_of_block):
