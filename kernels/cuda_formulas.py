@@ -78,7 +78,6 @@ def form_of_ceil(x):
 @intrinsic
 def approximate_reciprocal(typing_context, x):
     """1/x to 1 ulp for a float32, to some 20 bits for a float64."""
-
     kind, suffix, register_name = (ir.FloatType(), "f32", "f") if x == types.float32 else (ir.DoubleType(), "f64", "d")
 
     def generate(context, builder, signature, arguments):
@@ -134,16 +133,17 @@ def form_of_closer(nearest, h, k, l, h0, k0, l0):
 # what is no whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
 @in_form(row_steps.table_position)
 def form_of_table_position(h0, k0, l0, table):
-    def clamped(position, top):
-        return libdevice.min(libdevice.max(libdevice.double2int_rn(position), np.int32(0)), libdevice.double2int_rn(top))
+    whole = libdevice.double2int_rn
 
-    clamped = register_jitable(clamped)
+    @register_jitable
+    def clamped(position, top):
+        return libdevice.min(libdevice.max(whole(position), np.int32(0)), whole(top))
 
     def table_position(h0, k0, l0, table):
         h0 = clamped(h0 - table.h_low, table.h_top)
         k0 = clamped(k0 - table.k_low, table.k_top)
         l0 = clamped(l0 - table.l_low, table.l_top)
-        return np.int32(np.int32(h0 * libdevice.double2int_rn(table.h_stride)) + np.int32(k0 * libdevice.double2int_rn(table.k_stride)) + l0)
+        return np.int32(h0 * whole(table.h_stride) + k0 * whole(table.k_stride) + l0)
 
     return table_position
 

@@ -82,7 +82,7 @@ class Kind(NamedTuple):
 def kind_of(plan, table, single, as_program, interpolate):
     """The Kind of a run."""
     steps = step_kind(plan, table, interpolate)
-    steps = StepKind(*(field if type(field) is int else bool(field) for field in steps))
+    steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
     # what makes no difference is one kind
     single = single and not steps.one_cell
     return Kind(single, as_program, steps._replace(with_rests=steps.with_rests and single))
@@ -112,6 +112,7 @@ def shared_orientations_of(kind):
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
+        # 32 bits are enough: a pixel with more steps would take seconds
         total = np.uint32(plan.phi_slot.shape[0] * plan.orientation.shape[1])
         start = np.uint32(0)
         while start < total:
