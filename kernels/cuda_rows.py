@@ -91,9 +91,9 @@ def kind_of(plan, table, single, as_program, interpolate):
 def shared_orientations_of(kind):
     """`rows.orientations_of` with what a row needs of the orientations shared by the block's threads."""
     way = AS_PROGRAM if kind.as_program else ALONG_ROW
-    index, scatterings, index_line = way[3], way[5], way[6]
-    add_orientation_steps, flush_rest = orientation_steps_of(index, STEPS[kind.single, kind.as_program])
-    cell_lines = cell_lines_of(index_line)
+    scatterings = way.scatterings
+    add_orientation_steps, flush_rest = orientation_steps_of(way.index, STEPS[kind.single, kind.as_program])
+    cell_lines = cell_lines_of(way.index_line)
     now = kind.steps
 
     def share_lines(plan, source, origin, fdet, start, size, lines):

@@ -14,8 +14,8 @@ does not fuse: its count differs where a uniform deviate comes within 1e-15 or s
 
 import math
 
-from .arithmetic import fma
-from .exponential import MAGIC, exponential
+from .arithmetic import floor, fma
+from .exponential import exponential
 from .logarithm import SERIES_RANGE, artanh_series, logarithm
 from .philox import uniform_pair
 
@@ -52,13 +52,13 @@ def by_rejection(mean, u, v, pixel, frame, key):
     if not mean < math.inf:
         return mean
     spread, tail, quick, inverse_alpha = hat(mean)
-    whole = whole_below(mean)
+    whole = floor(mean)
     draw = 0
     while True:
         u -= 0.5
         to_edge = 0.5 - abs(u)
         # beside the mean's whole part, so that large means keep their last digits
-        count = whole + whole_below(fma(2.0 * tail / to_edge + spread, u, mean - whole + 0.43))
+        count = whole + floor(fma(2.0 * tail / to_edge + spread, u, mean - whole + 0.43))
         if to_edge >= 0.07 and v <= quick:
             return count
         if count >= 0.0 and (to_edge >= 0.013 or v <= to_edge):
@@ -66,14 +66,6 @@ def by_rejection(mean, u, v, pixel, frame, key):
                 return count
         draw += 1
         u, v = uniform_pair(pixel, frame, draw, key)
-
-
-def whole_below(x):
-    """The largest whole number up to x, of |x| < 2^51; others stay. (numba.cuda has no np.floor; math.floor gives int64.)"""
-    nearest = (x + MAGIC) - MAGIC
-    if abs(x) < 2.0**51:
-        return nearest - 1.0 if nearest > x else nearest
-    return x
 
 
 def hat(mean):

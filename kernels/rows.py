@@ -202,7 +202,7 @@ def beyond_table(plan, tile, table, source, spixel, first, last):
 
 def piece_of(way, add_orientations, may_have_table=True):
     """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations."""
-    locate, directions, direction_line, index, along_row = way[:5]
+    locate, directions, direction_line, index, along_row, _, _ = way
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
     def polarize(plan, source, axis, origin, fdet, work):
@@ -266,12 +266,23 @@ def piece_of(way, add_orientations, may_have_table=True):
     return render_piece
 
 
-# locate, directions, direction_line, index, whether along the row; then scatterings, index_line
-ALONG_ROW = (
+class Way(NamedTuple):
+    """How a piece is described: functions of `row_geometry` and `row_steps`."""
+
+    locate: object
+    directions: object
+    direction_line: object
+    index: object
+    along_row: bool
+    scatterings: object
+    index_line: object
+
+
+ALONG_ROW = Way(
     locate_along_row, directions_along_row, direction_line_along_row, index_along_row, True,
     directions_along_row, index_line_along_row,
 )  # fmt: skip
-AS_PROGRAM = (
+AS_PROGRAM = Way(
     locate_as_program, directions_as_program, direction_line_as_program, index_as_program, False,
     scatterings_as_program, index_line_as_program,
 )  # fmt: skip
@@ -286,5 +297,5 @@ STEPS = {
 
 def cpu_piece(single, as_program):
     way = AS_PROGRAM if as_program else ALONG_ROW
-    index, scatterings, index_line = way[3], way[5], way[6]
-    return piece_of(way, orientations_of(index, index_line, scatterings, STEPS[single, as_program]))
+    index = way.index
+    return piece_of(way, orientations_of(index, way.index_line, way.scatterings, STEPS[single, as_program]))

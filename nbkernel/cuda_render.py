@@ -6,17 +6,23 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from numba import config, cuda
+from numba import cuda
 
 from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_pixels import render_nan_rows
-from nbkernel.kernels.cuda_rows import THREADS, Share, compiled_kernel, kind_of
+from nbkernel.kernels.cuda_rows import (
+    SIMULATED,
+    THREADS,
+    Share,
+    compiled_kernel,
+    kind_of,
+)
 
 from .errors import DeviceError
 from .precision import as_program, doubt, in_float32
 from .tables import checked_table
 from .threads import share_rows, thread_count
-from .tiles import bands, panel_tile
+from .tiles import bands, box, panel_tile
 
 # tiles that a device works on at a time: one is computed while another is copied
 IN_FLIGHT = 3
@@ -24,7 +30,6 @@ IN_FLIGHT = 3
 # so many steps that a tile would take long
 TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 MOST_ROWS = 65535  # of a CUDA grid
-
 
 # a small image cannot fill a device, which is no reason for numba to say so
 warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
@@ -64,7 +69,7 @@ class Slot:
         self.tile = tile
         rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
         host, device = self.host, self.device
-        host["wanted"][:rows, :columns] = wanted[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop]
+        host["wanted"][:rows, :columns] = wanted[box(tile)]
         host["left"][:] = 0
         host["parts"][:] = 0.0
         for name in ("wanted", "left", "parts"):
@@ -91,7 +96,7 @@ class Slot:
             return None
         self.stream.synchronize()
         rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
-        image[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop] = self.host["image"][:rows, :columns]
+        image[box(tile)] = self.host["image"][:rows, :columns]
         left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
         omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
         return tile
@@ -116,9 +121,8 @@ def render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, o
 
     def finish(tile):
         finish_on_cpu(prepared.plan, carried, tile, wanted, image, left, threads)
-        pixels = wanted[tile.slow_start : tile.slow_stop, tile.fast_start : tile.fast_stop]
         with lock:
-            done[0] += int(np.count_nonzero(pixels))
+            done[0] += int(np.count_nonzero(wanted[box(tile)]))
             if on_pixels is not None:
                 on_pixels(done[0])
 
@@ -143,29 +147,17 @@ def render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, o
 
 def serve_device(prepared, carried, precision, next_tile, finish, image, left, omega_sums, tile_shape):
     """Renders tiles on the current device until there are none."""
-    wanted = prepared.wanted
     job = make_job(prepared, carried, precision)
-    slots = []
-    while True:
-        tile = next_tile()
-        if tile is None:
-            break
-        slot = next((slot for slot in slots if slot.tile is None), None)
-        if slot is None and len(slots) < IN_FLIGHT:
-            slot = Slot(tile_shape)
-            slots.append(slot)
-        if slot is None:
-            slot = slots.pop(0)  # in flight for longest
-            slots.append(slot)
-            arrived = slot.receive(image, left, omega_sums)
-            slot.send(job, tile, wanted)
-            finish(arrived)
-        else:
-            slot.send(job, tile, wanted)
-    for slot in slots:
+    slots = []  # each with a tile in flight, the oldest first
+    while (tile := next_tile()) is not None:
+        slot = Slot(tile_shape) if len(slots) < IN_FLIGHT else slots.pop(0)
         arrived = slot.receive(image, left, omega_sums)
+        slot.send(job, tile, prepared.wanted)
+        slots.append(slot)
         if arrived is not None:
             finish(arrived)
+    for slot in slots:
+        finish(slot.receive(image, left, omega_sums))
 
 
 def make_job(prepared, carried, precision):
@@ -206,7 +198,7 @@ class CompiledInOneWay:
         launcher = self.kernel[configuration]
 
         def launch(*arguments):
-            if config.ENABLE_CUDASIM:
+            if SIMULATED:
                 return launcher(*arguments)
             from nbkernel.kernels.cuda_formulas import named_operations_only
 

@@ -21,7 +21,7 @@ from .engine import DEFAULT_PRECISION
 from .precision import as_program, doubt, in_float32
 from .tables import checked_table
 from .threads import share_rows, thread_count
-from .tiles import bands, default_tile_shape, panel_tile
+from .tiles import bands, box, default_tile_shape, panel_tile
 
 # pixels of one row that are worked on side by side: whole vectors; where a piece is gone over many times, all that its
 # innermost loops touch stays in the first cache, and else all that one pass after the other leaves
@@ -106,7 +106,7 @@ def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
     for band in bands(whole, tile_shape, wanted):
         for tile in band:
             fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads)
-        done += sum(int(np.count_nonzero(wanted[t.slow_start : t.slow_stop, t.fast_start : t.fast_stop])) for t in band)
+        done += sum(int(np.count_nonzero(wanted[box(tile)])) for tile in band)
         if on_pixels is not None:
             on_pixels(done)
     return image, float(omega_sums.sum())

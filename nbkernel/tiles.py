@@ -23,6 +23,11 @@ def panel_tile(detector, panel=0):
     )  # fmt: skip
 
 
+def box(tile):
+    """Where a tile's pixels are in its panel: (slow, fast) slices."""
+    return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
+
+
 def default_tile_shape(fpixels, steps_per_pixel, omegas_per_pixel):
     """(slow, fast) size: whole rows, as many as make a good helping of work."""
     rows = STEPS_PER_TILE // max(1, int(fpixels * steps_per_pixel))
