@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nbkernel.cli import arguments
+from nbkernel import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, local_error, make_pair, ulp_distance
 from nbkernel.io.image import Image

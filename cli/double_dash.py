@@ -3,9 +3,8 @@
 import math
 from typing import NamedTuple
 
+from nbkernel.arguments import suggestion
 from nbkernel.errors import InputError
-
-from .arguments import suggestion
 
 
 class Option(NamedTuple):

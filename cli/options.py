@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from nbkernel.arguments import suggestion
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS
+from nbkernel.errors import InputError
 from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 
 
@@ -52,3 +54,33 @@ SHOW_OPTIONS = (
 
 def help_text(shown=OPTIONS):
     return "\n".join(f"  {option.name + ' ' + option.value:<38} {option.help}" for option in shown)
+
+
+def split_options(argv, options=OPTIONS):
+    """Double-dash options as a dictionary, and the remaining arguments. An option with several values has a tuple.
+
+    Raises InputError for an unknown option or a missing value.
+    """
+    known = {option.name: option for option in options}
+    chosen, rest = {}, []
+    position = 0
+    while position < len(argv):
+        argument = argv[position]
+        position += 1
+        if not argument.startswith("--"):
+            rest.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        if name not in known:
+            raise InputError(f"{name}: there is no such option{suggestion(name, known)}")
+        values = [value] if equals else []
+        wanted = known[name].value.split()
+        if equals and not wanted:
+            raise InputError(f"{name}: takes no value, got {value!r}")
+        while len(values) < len(wanted):
+            if position == len(argv) or argv[position].startswith("--"):
+                raise InputError(f"{name}: needs {'a value' if len(wanted) == 1 else 'values'}, {known[name].value}")
+            values.append(argv[position])
+            position += 1
+        chosen[name] = tuple(values) if len(wanted) > 1 else "".join(values)
+    return chosen, rest

@@ -2,10 +2,10 @@
 
 import re
 
+from nbkernel.arguments import number
 from nbkernel.errors import InputError
 from nbkernel.picture.settings import SCALES, PictureSettings
 
-from .arguments import number
 from .double_dash import one_of, whole
 
 

@@ -1,11 +1,12 @@
 """`nbkernel show`: a picture of an image file."""
 
+from nbkernel import flags
+from nbkernel.arguments import parse_flags
 from nbkernel.errors import InputError
 from nbkernel.quirks import parse_fixes
 
-from . import arguments, flags
 from .double_dash import positive_whole
-from .options import PREVIEW_OPTIONS, SHOW_OPTIONS
+from .options import PREVIEW_OPTIONS, SHOW_OPTIONS, split_options
 from .options import help_text as options_text
 from .preview import picture_settings
 from .simulate import from_settings, say, warn
@@ -26,12 +27,12 @@ def run(argv):
     if any(argument in ("-h", "-help", "--help") for argument in argv):
         print(help_text())
         return 0
-    chosen, rest = arguments.split_options(argv, SHOW_OPTIONS + PREVIEW_OPTIONS)
+    chosen, rest = split_options(argv, SHOW_OPTIONS + PREVIEW_OPTIONS)
     if not rest or rest[0].startswith("-"):
         raise InputError("show: needs the name of an image file before any flag; see nbkernel show -h")
     path = rest[0]
     fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
-    parsed = arguments.parse_flags(rest[1:], fixes)
+    parsed = parse_flags(rest[1:], fixes)
     for line in parsed.warnings:
         warn(line)
     experiment = from_settings(parsed.settings, fixes)[0]

@@ -3,6 +3,8 @@
 import re
 import sys
 
+from nbkernel import flags
+from nbkernel.arguments import parse_flags
 from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
@@ -10,7 +12,7 @@ from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.quirks import QUIRKS, parse_fixes
 
-from . import arguments, flags, options
+from . import options
 from .preview import picture_settings
 
 
@@ -46,7 +48,7 @@ def run(argv):
     # numpy and the compiler are imported only now that the arguments are known to be good
     from nbkernel.progress import progress_lines
     from nbkernel.progress_bar import ProgressBar
-    from nbkernel.simulate import simulate_to_files
+    from nbkernel.simulation import simulate_to_files
 
     engine = Engine(precision, threads, tile_shape, choice.devices, choice.falls_back)
     if progress and sys.stderr is not None and sys.stderr.isatty():
@@ -60,11 +62,11 @@ def run(argv):
 
 def read_command_line(argv, known=options.OPTIONS):
     """Options, Experiment, Outputs and whether to show progress. Raises InputError for unusable arguments."""
-    chosen, rest = arguments.split_options(argv, known)
+    chosen, rest = options.split_options(argv, known)
     fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
     check_engine(chosen)
     rng = noise_rng(chosen)
-    parsed = arguments.parse_flags(rest, fixes)
+    parsed = parse_flags(rest, fixes)
     for line in parsed.warnings:
         warn(line)
     return chosen, *from_settings(parsed.settings, fixes, chosen.get("--column"), *preview_options(chosen), rng)

@@ -32,8 +32,8 @@ def fma(a, b, c):
 # before the files that import it
 nbkernel.kernels.arithmetic.fma = fma
 
+from nbkernel import arguments  # noqa: E402
 from nbkernel.carried import survey  # noqa: E402
-from nbkernel.cli import arguments  # noqa: E402
 from nbkernel.cli.simulate import from_settings  # noqa: E402
 from nbkernel.compare import judge, make_pair  # noqa: E402
 from nbkernel.cuda_render import render_on_cuda  # noqa: E402

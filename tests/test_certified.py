@@ -6,8 +6,8 @@ import pytest
 
 import nbkernel.certify
 import nbkernel.render
+from nbkernel import arguments
 from nbkernel.certify import certification
-from nbkernel.cli import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.kernels import jit  # noqa: F401  (registers the formulas)
 from nbkernel.kernels.constants import PI

@@ -145,9 +145,9 @@ def test_simulate_says_why(machine, tmp_path, monkeypatch):
 @pytest.mark.parametrize("device, status", [("auto", 0), ("cuda", 2)])
 def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
     """auto goes on on the CPU; cuda leaves nothing behind."""
-    import nbkernel.simulate
+    import nbkernel.simulation
 
-    render = nbkernel.simulate.render
+    render = nbkernel.simulation.render
 
     def failing(prepared, precision, threads, tile_shape, on_pixels, numbers=()):
         if numbers:
@@ -155,7 +155,7 @@ def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
         return render(prepared, precision, threads, tile_shape, on_pixels)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nbkernel.simulate, "render", failing)
+    monkeypatch.setattr(nbkernel.simulation, "render", failing)
     machine(Driver(LARGE))
     run = simulate(f"{BASE} -detpixels 8 --precision double --device {device} -floatfile float.bin")
     assert run.status == status

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from nbkernel.cli.arguments import parse_flags
-from nbkernel.cli.flags import FLAGS, matched_flags
+from nbkernel.arguments import parse_flags
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
+from nbkernel.flags import FLAGS, matched_flags
 
 # every flag of nanoBragg.c's usage text and of its parser
 PROGRAMS_FLAGS = """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from golden import expected_file, load_cases
 
-from nbkernel.cli import arguments
+from nbkernel import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, make_pair
 from nbkernel.io.image import Image

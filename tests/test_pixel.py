@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from nbkernel.cli.arguments import parse_flags
+from nbkernel.arguments import parse_flags
 from nbkernel.experiment import Experiment
 from nbkernel.kernels import jit  # noqa: F401  lets compiled code call the formulas
 from nbkernel.kernels.constants import R_E_SQR

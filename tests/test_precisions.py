@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from running import smv_bytes, write_hkl
 
-from nbkernel.cli import arguments
+from nbkernel import arguments
 from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, make_pair
 from nbkernel.io.image import Image

@@ -18,7 +18,7 @@ from nbkernel.experiment import Experiment
 from nbkernel.interruptible import interruptible
 from nbkernel.outputs import Outputs
 from nbkernel.progress_bar import ProgressBar, bar_line, terminal_width
-from nbkernel.simulate import simulate_to_files
+from nbkernel.simulation import simulate_to_files
 
 RUN = BASE.replace("-noprogress", "-progress") + " -detpixels 200"
 LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20"
@@ -217,7 +217,7 @@ def test_an_interruption_ends_the_line(name):
 
 def test_an_error_while_rendering_ends_the_line():
     code = (
-        "import sys, nbkernel.simulate as run\n"
+        "import sys, nbkernel.simulation as run\n"
         "from nbkernel.errors import InputError; from nbkernel.cli.main import console\n"
         "def render(prepared, precision, threads, tile_shape, on_pixels, devices):\n"
         "    on_pixels(5000); raise InputError('-hkl: no')\n"

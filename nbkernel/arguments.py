@@ -1,4 +1,4 @@
-"""From an argument list to settings, by nanoBragg.c's rules for its flags and ours for double-dash options.
+"""From an argument list to settings, by nanoBragg.c's rules for its flags.
 
 Where the program would go on with a missing or non-numeric value, this stops; what a flag reaches only by an accidental
 substring match (-misset_seed is also -misset) is read as the program reads it and never an error.
@@ -8,10 +8,8 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from nbkernel.errors import InputError
-
+from .errors import InputError
 from .flags import FLAGS, best_match, matched_flags
-from .options import OPTIONS
 
 FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 INTEGER = re.compile(r"\s*[-+]?\d+")
@@ -23,36 +21,6 @@ class Arguments:
 
     settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
-
-
-def split_options(argv, options=OPTIONS):
-    """Double-dash options as a dictionary, and the remaining arguments. An option with several values has a tuple.
-
-    Raises InputError for an unknown option or a missing value.
-    """
-    known = {option.name: option for option in options}
-    chosen, rest = {}, []
-    position = 0
-    while position < len(argv):
-        argument = argv[position]
-        position += 1
-        if not argument.startswith("--"):
-            rest.append(argument)
-            continue
-        name, equals, value = argument.partition("=")
-        if name not in known:
-            raise InputError(f"{name}: there is no such option{suggestion(name, known)}")
-        values = [value] if equals else []
-        wanted = known[name].value.split()
-        if equals and not wanted:
-            raise InputError(f"{name}: takes no value, got {value!r}")
-        while len(values) < len(wanted):
-            if position == len(argv) or argv[position].startswith("--"):
-                raise InputError(f"{name}: needs {'a value' if len(wanted) == 1 else 'values'}, {known[name].value}")
-            values.append(argv[position])
-            position += 1
-        chosen[name] = tuple(values) if len(wanted) > 1 else "".join(values)
-    return chosen, rest
 
 
 def suggestion(name, candidates):

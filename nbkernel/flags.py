@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 class Flag(NamedTuple):
     spellings: tuple  # any of these
-    kind: str  # none, float, int, text, or a special reader of cli.arguments
+    kind: str  # none, float, int, text, or a special reader of nbkernel.arguments
     count: int  # values
     sets: tuple  # names of settings that get the value(s)
     also: dict  # further settings
