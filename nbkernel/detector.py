@@ -119,7 +119,7 @@ def place_detector(experiment):
 
     centre = beam_centre(experiment, pixel_size, detsize_f, detsize_s)
     Xbeam, Ybeam, Fbeam, Sbeam, Fclose, Sclose = centre
-    frame = custom_frame(experiment, fixed) if convention == "custom" else FRAMES[convention]
+    frame = directions(experiment)
     beam, fdet, sdet = unitize(frame.beam), unitize(frame.fdet), unitize(frame.sdet)
     odet = normal_vector(frame.odet, fdet, sdet, experiment, fixed)
     polar, spindle = unitize(frame.polar), unitize(frame.spindle)
@@ -160,7 +160,7 @@ def place_detector(experiment):
         close_distance / ratio, close_distance,
         Xbeam, Ybeam, dot_product(fdet, impact), dot_product(sdet, impact), Fclose, Sclose,
         Fclose / pixel_size + 0.5, Sclose / pixel_size + 0.5,
-        (1000.0 * dot_product(pix0, Z), 1000.0 * dot_product(pix0, Y), 1000.0 * dot_product(pix0, (-1.0, 0.0, 0.0))),
+        origin_for_dials(pix0),
         experiment.curved_detector, experiment.point_pixel,
     )  # fmt: skip
 
@@ -201,7 +201,16 @@ def beam_centre(experiment, pixel_size, detsize_f, detsize_s):
     return Xbeam, Ybeam, Fbeam, Sbeam, Fclose, Sclose
 
 
-def custom_frame(experiment, fixed):
+def origin_for_dials(pix0):
+    """The corner of the first pixel in mm, in DIALS' frame of a beam along MOSFLM's x."""
+    return tuple(1000.0 * dot_product(pix0, axis) for axis in (Z, Y, (-1.0, 0.0, 0.0)))
+
+
+def directions(experiment):
+    """The Frame of an Experiment's convention."""
+    if experiment.convention != "custom":
+        return FRAMES[experiment.convention]
+    fixed = "vectors" in experiment.fix
     twotheta_axis = experiment.twotheta_axis or Y
     return Frame(
         experiment.beam_vector,

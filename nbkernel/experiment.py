@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, fields, replace
 
-Vector = tuple[float, float, float]
+from .panels import Panel, Vector
+
+WHOLE_IMAGE = (-1, -1, -1, -1)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Experiment:
     detector_abs: float | None = None  # attenuation depth, micrometres; 0 or inf: none
     detector_thick: float = 0.0  # micrometres
     detector_thicksteps: int | None = None
+    panels: tuple[Panel, ...] = ()  # where there are some, they replace the size, place and sensor above
     img: str | None = None
     mask: str | None = None
     # sampling
@@ -95,7 +98,7 @@ class Experiment:
     oversample_thick: bool = False
     oversample_polar: bool = False
     oversample_omega: bool = False
-    roi: tuple[int, int, int, int] = (-1, -1, -1, -1)  # fast first, fast last, slow first, slow last; -1: the edge
+    roi: tuple[int, int, int, int] = WHOLE_IMAGE  # fast first, fast last, slow first, slow last; -1: the edge
     dmin: float = 0.0  # Angstrom
     interpolate: bool | None = None
     water: float = 0.0  # micrometres

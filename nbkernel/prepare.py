@@ -21,7 +21,7 @@ from nbkernel.kernels.plan import RenderPlan
 from .crystal import Crystal, build_crystal
 from .detector import Detector, place_detector
 from .errors import InputError
-from .experiment import Experiment
+from .experiment import WHOLE_IMAGE, Experiment
 from .io.columns import read_columns
 from .io.matrix import read_matrix
 from .io.reflections import Reflections
@@ -30,6 +30,7 @@ from .io.structure_factors import find_reflections
 from .io.text import read_text
 from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
+from .panels import place_panel
 from .quirks import active_quirks
 from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
 from .sources import generated_sources, sources_from_rows
@@ -40,9 +41,11 @@ SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run, ready to render. `experiment` has the headers' values filled in."""
+    """One panel of a run, ready to render. `experiment` has the headers' values filled in; panels of a run share all arrays
+    but `wanted`."""
 
     experiment: Experiment
+    panel: int  # its number
     detector: Detector
     crystal: Crystal
     reflections: Reflections
@@ -58,7 +61,13 @@ class Prepared:
 
 
 def prepare(experiment, default_seed):
-    """The Prepared run of an Experiment; `default_seed` (int) seeds a random missetting that has no seed of its own.
+    """The Prepared run of an Experiment with a single panel, see `prepare_panels`."""
+    (prepared,) = prepare_panels(experiment, default_seed)
+    return prepared
+
+
+def prepare_panels(experiment, default_seed):
+    """Prepared for each panel of an Experiment; `default_seed` (int) seeds a random missetting that has no seed of its own.
 
     Reads the files that the experiment names. Raises InputError for whatever cannot be used.
     """
@@ -71,11 +80,9 @@ def prepare(experiment, default_seed):
 def prepare_values(experiment, default_seed):
     mask, experiment = read_headers(experiment)
     check_values(experiment)
-    detector = place_detector(experiment)
-    # image, wanted pixels, integers and bytes
-    pixels = detector.fpixels * detector.spixels
-    require_memory(pixels * 8, "-detpixels", f"an image of {detector.fpixels} x {detector.spixels} pixels")
-    wanted, roi, roi_flags = wanted_pixels(experiment, detector, mask)
+    detectors = place_detectors(experiment)
+    detector = detectors[0]
+    parts = [wanted_pixels(experiment, placed, mask) for placed in detectors]
 
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
     shuffle = np.zeros(33, np.int64)
@@ -100,13 +107,16 @@ def prepare_values(experiment, default_seed):
     )
     oversample = experiment.oversample
     if oversample is None or oversample <= 0:
-        oversample = recommended_oversample(
-            max(crystal.size), wavelength * detector.distance / detector.pixel_size
+        oversample = max(
+            recommended_oversample(max(crystal.size), wavelength * sampled_distance(experiment, placed) / placed.pixel_size)
+            for placed in detectors
         )
-    sensor = sensor_and_weights(experiment)
+    owners = experiment.panels or (experiment,)
+    sensors = [sensor_and_weights(experiment, owner) for owner in owners]
     if experiment.oversample_omega:
-        subpixels = oversample * oversample * sensor["detector_thicksteps"]
-        require_memory(8 * detector.fpixels * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
+        subpixels = oversample * oversample * max(sensor["detector_thicksteps"] for sensor in sensors)
+        longest = max(placed.fpixels for placed in detectors)
+        require_memory(8 * longest * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
     steps = len(sources.wavelength) * domains * phi.steps * oversample * oversample
     plan = RenderPlan(
         source_incident=np.ascontiguousarray(sources.incident),
@@ -138,12 +148,47 @@ def prepare_values(experiment, default_seed):
         dmin=experiment.dmin * 1e-10,
         oversample=oversample,
         steps=float(steps),
-        **sensor,
+        **sensors[0],
     )
-    return Prepared(
-        experiment, detector, crystal, reflections, plan, wanted, roi, roi_flags, wavelength, phi0, phi.span,
-        active_quirks(experiment, plan, angles, sources.weight), shuffle,
+    plans = [plan._replace(**sensor) for sensor in sensors]
+    return tuple(
+        Prepared(
+            experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
+            active_quirks(experiment, own, owner, angles, sources.weight), shuffle,
+        )
+        for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip
+
+
+def place_detectors(experiment):
+    """The Detector of each panel. Raises InputError for panels that cannot be, or that are too large."""
+    if experiment.panels:
+        check_panel_settings(experiment)
+        detectors = [place_panel(panel, number, experiment) for number, panel in enumerate(experiment.panels)]
+    else:
+        detectors = [place_detector(experiment)]
+    # image, wanted pixels, integers and bytes
+    pixels = sum(detector.fpixels * detector.spixels for detector in detectors)
+    size = f"{detectors[0].fpixels} x {detectors[0].spixels}"
+    if len(detectors) > 1:
+        size = f"{len(detectors)} panels of {size}"
+    require_memory(pixels * 8, "panels" if experiment.panels else "-detpixels", f"an image of {size} pixels")
+    return detectors
+
+
+def check_panel_settings(experiment):
+    """Raises InputError for settings that panels of a place of their own cannot have."""
+    if experiment.curved_detector:
+        raise InputError("-curved_det: a panel is flat; leave one of the two out")
+    if len(experiment.panels) > 1:
+        for flag, given in (("-roi", experiment.roi != WHOLE_IMAGE), ("-mask", experiment.mask is not None)):
+            if given:
+                raise InputError(f"{flag}: counts the pixels of one panel, the detector has {len(experiment.panels)}; leave it out")
+
+
+def sampled_distance(experiment, detector):
+    """Distance (m) that the automatic oversampling takes: along the beam, which need not meet every panel."""
+    return detector.close_distance if experiment.panels else detector.distance
 
 
 def read_headers(experiment):
@@ -272,9 +317,10 @@ def water_background(experiment, steps):
     return WATER_F * WATER_F * R_E_SQR * fluence * size * size * size * 1e6 * AVOGADRO / WATER_MW
 
 
-def sensor_and_weights(experiment):
-    """Fields of the plan for the sensor's layers and for how its factors weigh the sum."""
-    depth = experiment.detector_abs
+def sensor_and_weights(experiment, owner):
+    """Fields of the plan for the sensor's layers and for how its factors weigh the sum. owner: the Panel, or the
+    Experiment itself, that tells of the sensor."""
+    depth = owner.detector_abs
     if depth is None:
         mu = None
     else:
@@ -282,7 +328,7 @@ def sensor_and_weights(experiment):
             raise InputError(f"-detector_abs: {depth:g} um is no attenuation depth; give inf for none")
         mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
     fix_thickness = "thickness" in experiment.fix
-    sensor = sensor_layers(experiment.detector_thick * 1e-6, experiment.detector_thicksteps, mu, fix_thickness)
+    sensor = sensor_layers(owner.detector_thick * 1e-6, owner.detector_thicksteps, mu, fix_thickness)
     thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
     corrected = "oversample" in experiment.fix
     if corrected:

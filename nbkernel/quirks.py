@@ -64,9 +64,9 @@ def warning(name):
     return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
 
 
-def active_quirks(experiment, plan, angles, weight):
+def active_quirks(experiment, plan, sensor, angles, weight):
     """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
-    rendering can tell)."""
+    rendering can tell). sensor: the Panel, or the Experiment itself, that tells of it."""
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {
@@ -75,11 +75,11 @@ def active_quirks(experiment, plan, angles, weight):
         or ((plan.running_polar or plan.running_omega) and several_terms)
         or (plan.running_polar and experiment.nopolar),
         "thickness": plan.detector_thick > 0.0
-        and (not plan.oversample_thick or experiment.detector_thicksteps is not None),
+        and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
         "misset": experiment.misset == "random",
         "weights": not (weight == weight[0]).all(),
         "water": water,
-        "vectors": experiment.convention == "custom" and ignores_vectors(experiment),
+        "vectors": experiment.convention == "custom" and not experiment.panels and ignores_vectors(experiment),
         "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
     }
     return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
