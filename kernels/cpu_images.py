@@ -136,17 +136,17 @@ def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, 
 
 
 @Kernel
-def counted_noise_rows(image, roi, adc_offset, frame, key, work, sums, out, slow_start, slow_stop):
+def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, sums, out, slow_start, slow_stop):
     """Photon counts with Poisson noise from counted random numbers, see `poisson`: a pixel's depends on no other's.
 
-    out (uint16): the deviates as `noisy_count` has them, 0 outside the region; sums: (slow, 2), those of each row; work:
-    (poisson_row.WORK, pixels at a time) float64.
+    first_pixel: number of the image's first pixel; out (uint16): the deviates as `noisy_count` has them, 0 outside the
+    region; sums: (slow, 2), those of each row; work: (poisson_row.WORK, pixels at a time) float64.
     """
     for spixel in range(slow_start, slow_stop):
         out[spixel, :] = 0
         if roi[2] <= spixel <= roi[3]:
             for first in range(roi[0], roi[1] + 1, work.shape[1]):
                 means = image[spixel, first : min(first + work.shape[1], roi[1] + 1)]
-                poisson_deviates(means, spixel * image.shape[1] + first, frame, key, work)
+                poisson_deviates(means, first_pixel + spixel * image.shape[1] + first, frame, key, work)
                 for i in range(means.shape[0]):
                     out[spixel, first + i] = noisy_count(work[DEVIATE, i], adc_offset, sums[spixel])

@@ -9,11 +9,11 @@ from nbkernel.kernels.constants import PI, ROUND, SQUARE
 from nbkernel.kernels.sine import LARGEST_ARGUMENT
 
 from .precision import largest_index
-from .tables import LARGEST_TABLE, squared_table
+from .tables import LARGEST_TABLE
 
 
-def certification(plan, carried):
-    """(SquaredTable, relative error) for a run that qualifies, else None."""
+def certification(plan, carried, tables):
+    """(SquaredTable, relative error) for a run that qualifies, else None. tables: the run's Tables."""
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
     if plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
@@ -30,7 +30,7 @@ def certification(plan, carried):
     if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
         return None  # terms that cancel have no bound
     terms = plan.steps * plan.detector_thicksteps
-    return squared_table(plan), relative_error(terms)
+    return tables.of(plan), relative_error(terms)
 
 
 def largest_sine_argument(plan):

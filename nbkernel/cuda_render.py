@@ -20,7 +20,6 @@ from nbkernel.kernels.cuda_rows import (
 
 from .errors import DeviceError
 from .precision import as_program, doubt, in_float32
-from .tables import checked_table
 from .threads import share_rows, thread_count
 from .tiles import bands, box, panel_tile
 
@@ -35,8 +34,23 @@ MOST_ROWS = 65535  # of a CUDA grid
 warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
 
 
+class Work:
+    """A panel to render: what is in the host's memory."""
+
+    def __init__(self, prepared, carried):
+        self.prepared, self.carried = prepared, carried
+        shape = prepared.wanted.shape
+        self.image, self.omega_sums = np.zeros(shape, np.float32), np.zeros(shape[0])
+        self.left = np.zeros(shape[0], np.int64)
+
+    def omega_sum(self):
+        plan = self.prepared.plan
+        subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
+        return float(self.omega_sums.sum()) * (1 if plan.oversample_omega else subpixels)
+
+
 class Job(NamedTuple):
-    """What is the same for all tiles of a device: arrays in its memory."""
+    """What is the same for all tiles of a panel on a device: arrays in its memory."""
 
     plan: tuple
     whole: tuple  # the panel's Tile
@@ -89,47 +103,57 @@ class Slot:
         for name in ("image", "left", "parts"):
             device[name].copy_to_host(host[name], stream=self.stream)
 
-    def receive(self, image, left, omega_sums):
-        """Waits for the tile in flight, puts its pixels in place and returns it; None where there is none."""
+    def receive(self, works):
+        """Waits for the tile in flight, puts its pixels in its panel's image and returns it; None where there is none."""
         tile, self.tile = self.tile, None
         if tile is None:
             return None
         self.stream.synchronize()
-        rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
-        image[box(tile)] = self.host["image"][:rows, :columns]
-        left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
-        omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
+        work, rows, columns = works[tile.panel], tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
+        work.image[box(tile)] = self.host["image"][:rows, :columns]
+        work.left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
+        work.omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
         return tile
 
 
-def render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, on_pixels):
-    """Image (slow, fast) float32 and sum of the solid angles (sr), by precision double or mixed.
+def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shape, on_pixels):
+    """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, by precision double or mixed.
 
-    devices: their numbers. Pixels that only the program's own operations tell are finished on the CPU's threads. Raises
-    DeviceError where a device fails or has too little memory; InputError for a table too large.
+    carried: the Carried of each; tables: the run's Tables; devices: their numbers. Pixels that only the program's own
+    operations tell are finished on the CPU's threads. Raises DeviceError where a device fails or has too little memory;
+    InputError for a table too large.
     """
-    wanted, whole = prepared.wanted, panel_tile(prepared.detector)
-    tile_shape = cuda_tile_shape(tile_shape, prepared)
-    image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
-    left = np.zeros(wanted.shape[0], np.int64)
-    tiles = (tile for band in bands(whole, tile_shape, wanted) for tile in band)
+    works = [Work(*parts) for parts in zip(runs, carried, strict=True)]
+    shapes = [cuda_tile_shape(tile_shape, prepared) for prepared in runs]
+    tiles = (
+        tile
+        for number, (prepared, shape) in enumerate(zip(runs, shapes, strict=True))
+        for band in bands(panel_tile(prepared.detector, number), shape, prepared.wanted)
+        for tile in band
+    )
+    largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
     lock, errors, done = threading.Lock(), [], [0]
 
     def next_tile():
         with lock:
             return None if errors else next(tiles, None)
 
-    def finish(tile):
-        finish_on_cpu(prepared.plan, carried, tile, wanted, image, left, threads)
+    def new_job(panel, uploads):
         with lock:
-            done[0] += int(np.count_nonzero(wanted[box(tile)]))
+            return make_job(works[panel], tables, precision, uploads)
+
+    def finish(tile):
+        work = works[tile.panel]
+        finish_on_cpu(work, tile, threads)
+        with lock:
+            done[0] += int(np.count_nonzero(work.prepared.wanted[box(tile)]))
             if on_pixels is not None:
                 on_pixels(done[0])
 
     def serve(number):
         try:
             with device_errors(number), cuda.gpus[number]:
-                serve_device(prepared, carried, precision, next_tile, finish, image, left, omega_sums, tile_shape)
+                serve_device(works, next_tile, new_job, finish, largest)
         except BaseException as error:
             errors.append(error)
 
@@ -141,30 +165,32 @@ def render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, o
         helper.join()
     if errors:
         raise errors[0]
-    subpixels = prepared.plan.detector_thicksteps * prepared.plan.oversample * prepared.plan.oversample
-    return image, float(omega_sums.sum()) * (1 if prepared.plan.oversample_omega else subpixels)
+    return [(work.image, work.omega_sum()) for work in works]
 
 
-def serve_device(prepared, carried, precision, next_tile, finish, image, left, omega_sums, tile_shape):
+def serve_device(works, next_tile, new_job, finish, tile_shape):
     """Renders tiles on the current device until there are none."""
-    job = make_job(prepared, carried, precision)
+    uploads, jobs = Uploads(), {}
     slots = []  # each with a tile in flight, the oldest first
     while (tile := next_tile()) is not None:
+        if tile.panel not in jobs:
+            jobs[tile.panel] = new_job(tile.panel, uploads)
         slot = Slot(tile_shape) if len(slots) < IN_FLIGHT else slots.pop(0)
-        arrived = slot.receive(image, left, omega_sums)
-        slot.send(job, tile, prepared.wanted)
+        arrived = slot.receive(works)
+        slot.send(jobs[tile.panel], tile, works[tile.panel].prepared.wanted)
         slots.append(slot)
         if arrived is not None:
             finish(arrived)
     for slot in slots:
-        finish(slot.receive(image, left, omega_sums))
+        finish(slot.receive(works))
 
 
-def make_job(prepared, carried, precision):
-    """The Job of a run on the current device."""
+def make_job(work, tables, precision, uploads):
+    """The Job of a panel on the current device."""
+    prepared, carried = work.prepared, work.carried
     plan = prepared.plan
     single = precision == "mixed" and in_float32(plan)
-    table, doubts = checked_table(plan, single, precision), doubt(plan, single)
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
     whole = panel_tile(prepared.detector)
     own_operations = as_program(plan, single, whole)
     last = prepared.wanted.size
@@ -180,7 +206,7 @@ def make_job(prepared, carried, precision):
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
     doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
-    return Job(on_device(plan), on_device(whole), on_device(table), doubts, axis, tuple(launches), doubtful)
+    return Job(uploads.of(plan), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
 
 
 def kernel_for(key):
@@ -208,10 +234,20 @@ class CompiledInOneWay:
         return launch
 
 
-def on_device(value):
-    """A NamedTuple with its arrays in the current device's memory."""
-    fields = (cuda.to_device(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
-    return type(value)(*fields)
+class Uploads:
+    """Arrays in the current device's memory; one that several panels share is there once."""
+
+    def __init__(self):
+        self.there = {}  # by the host array's identity; the array is kept, so that it stays its own
+
+    def of(self, value):
+        """A NamedTuple with its arrays in the device's memory."""
+        return type(value)(*(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value)))
+
+    def array(self, array):
+        if id(array) not in self.there:
+            self.there[id(array)] = array, cuda.to_device(array)
+        return self.there[id(array)][1]
 
 
 def in_device_types(value):
@@ -219,14 +255,15 @@ def in_device_types(value):
     return type(value)(*(np.int32(field) if type(field) is int else field for field in value))
 
 
-def finish_on_cpu(plan, carried, tile, wanted, image, left, threads):
+def finish_on_cpu(work, tile, threads):
     """Renders the pixels of a tile that are left as nan by the program's own operations."""
-    if not left[tile.slow_start : tile.slow_stop].any():
+    if not work.left[tile.slow_start : tile.slow_stop].any():
         return
+    plan = work.prepared.plan
 
     def new_call():
         omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
-        return render_nan_rows.over_rows(plan, carried, tile, wanted, image, left, omega)
+        return render_nan_rows.over_rows(plan, work.carried, tile, work.prepared.wanted, work.image, work.left, omega)
 
     share_rows(new_call, tile.slow_start, tile.slow_stop, thread_count(threads))
 

@@ -2,15 +2,28 @@
 
 from dataclasses import dataclass, fields, replace
 
+from .errors import InputError
+from .fields import convert_fields
 from .panels import Panel, Vector
+from .quirks import fix_names
 
 WHOLE_IMAGE = (-1, -1, -1, -1)
+CHOICES = {
+    "xtal_shape": ("square", "round", "gauss", "tophat"),
+    "convention": ("adxv", "mosflm", "denzo", "xds", "dials", "custom"),
+    "pivot": ("beam", "sample"),
+}
+PATHS = ("hkl", "mat", "sourcefile", "stol", "dump", "img", "mask", "panels")
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One simulated exposure. Names and units are nanoBragg's: mm, Angstrom, degrees, mrad (divergence), percent
-    (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them."""
+    (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them.
+
+    Numbers of numpy, lists and paths are converted; `fix` also takes a name or "all". Raises InputError, naming the field,
+    for a value of another kind.
+    """
 
     # beam
     wavelength: float | None = None  # Angstrom
@@ -90,7 +103,8 @@ class Experiment:
     detector_abs: float | None = None  # attenuation depth, micrometres; 0 or inf: none
     detector_thick: float = 0.0  # micrometres
     detector_thicksteps: int | None = None
-    panels: tuple[Panel, ...] = ()  # where there are some, they replace the size, place and sensor above
+    # where there are some, they replace the size, place and sensor above; a path names a dxtbx JSON or NXmx file of them
+    panels: tuple[Panel, ...] | str = ()
     img: str | None = None
     mask: str | None = None
     # sampling
@@ -105,10 +119,50 @@ class Experiment:
     # quirks of nanoBragg.c that are corrected, see `quirks`
     fix: frozenset[str] = frozenset()
 
+    def __post_init__(self):
+        if isinstance(self.fix, str):
+            object.__setattr__(self, "fix", [self.fix])
+        convert_fields(self)
+        object.__setattr__(self, "fix", fix_names("fix", self.fix))
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {getattr(self, name)!r}")
+        if isinstance(self.misset, str) and self.misset != "random":
+            raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {self.misset!r}")
+
+    @classmethod
+    def from_command_line(cls, command):
+        """The Experiment of a nanoBragg command line, a text or a list of its words; a leading program's name is skipped.
+
+        Flags that tell of files to write, of their scales or of progress are read and left out. Raises InputError for
+        unusable flags; logs what the program would ignore.
+        """
+        from .command_line import experiment_of_command
+
+        return experiment_of_command(command)
+
+    @classmethod
+    def from_toml(cls, path):
+        """The Experiment of a TOML file (see docs/python.md). Raises InputError for a file that cannot be used."""
+        from .config import read_config
+
+        return cls(**read_config("", path))
+
+    def to_toml(self, path):
+        """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
+        from .config import config_text
+        from .io.output_files import OutputFiles
+
+        with OutputFiles(self.input_files()) as files:
+            files.open("to_toml", path)
+            files.write("to_toml", config_text(self, path).encode())
+            files.commit()
+
     def input_files(self):
         """Paths of the files that the run reads and that no output can be meant for. Images are not among them: an old
         intimage.img may well give the geometry of the next."""
-        return [path for path in (self.hkl, self.mat, self.sourcefile, self.stol) if path is not None]
+        panels = self.panels if isinstance(self.panels, str) else None
+        return [path for path in (self.hkl, self.mat, self.sourcefile, self.stol, panels) if path is not None]
 
     def with_header(self, header):
         """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.

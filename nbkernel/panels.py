@@ -14,6 +14,7 @@ from nbkernel.kernels.vectors import (
 
 from .detector import Detector, directions, origin_for_dials
 from .errors import InputError
+from .fields import convert_fields
 
 Vector = tuple[float, float, float]
 
@@ -34,6 +35,9 @@ class Panel:
     detector_thicksteps: int | None = None
     name: str = ""
     material: str = ""  # of the sensor, for the files
+
+    def __post_init__(self):
+        convert_fields(self)
 
 
 def place_panel(panel, number, experiment):

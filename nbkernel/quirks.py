@@ -51,11 +51,16 @@ def parse_fixes(text):
     names = {name.strip() for name in text.split(",") if name.strip()}
     if not names:
         raise InputError(f"--fix: needs one or more of {', '.join(QUIRKS)}, or all")
+    return fix_names("--fix", names)
+
+
+def fix_names(option, names):
+    """Set of fix names, `all` standing for every one. Raises InputError, led by `option`, for an unknown name."""
     if "all" in names:
         return frozenset(QUIRKS)
     for name in sorted(names):
         if name not in QUIRKS:
-            raise InputError(f"--fix: there is no fix '{name}'; there are {', '.join(QUIRKS)}, and all")
+            raise InputError(f"{option}: there is no fix '{name}'; there are {', '.join(QUIRKS)}, and all")
     return frozenset(names)
 
 

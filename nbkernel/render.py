@@ -1,5 +1,7 @@
 """Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda_render`."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nbkernel.kernels.certified import WORK as CERTIFIED_WORK
@@ -10,7 +12,7 @@ from nbkernel.kernels.cpu_pixels import (
     render_rows_exactly,
 )
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
-from nbkernel.kernels.plan import Space
+from nbkernel.kernels.plan import Carried, Space
 from nbkernel.kernels.row_geometry import WORK
 from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK
 from nbkernel.kernels.row_phases import PHASE_WORK, REST_WORK
@@ -19,7 +21,7 @@ from .carried import survey
 from .certify import certification
 from .engine import DEFAULT_PRECISION
 from .precision import as_program, doubt, in_float32
-from .tables import checked_table
+from .tables import Tables
 from .threads import share_rows, thread_count
 from .tiles import bands, box, default_tile_shape, panel_tile
 
@@ -29,35 +31,62 @@ VECTOR, PIECE, PIECE_OF_MANY, MANY_ORIENTATIONS = 32, 256, 512, 8
 CERTIFIED_PIECE = 128
 
 
-def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
-    """The image of a Prepared run: (slow, fast) float32 photons, the sum of the solid angles of all sub-pixels (sr), and
-    the run's Carried.
+class Rendering(NamedTuple):
+    """What rendering makes of a panel."""
 
-    precision: of `engine.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with
-    the number of pixels done after each band of tiles. devices: numbers of CUDA devices, none for the CPU (which exact
-    needs). Raises InputError for a table too large for the precision, DeviceError where a device fails.
+    image: np.ndarray  # (slow, fast) float32, photons
+    omega_sum: float  # sr, of all sub-pixels
+    carried: Carried
+
+
+def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
+    """The Rendering of a Prepared panel, see `render_panels`."""
+    (rendering,) = render_panels((prepared,), precision, threads, tile_shape, on_pixels, devices)
+    return rendering
+
+
+def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
+    """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
+
+    precision: of `engine.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with the number of pixels done.
+    devices: numbers of CUDA devices, none for the CPU (which exact needs). Raises InputError for a table too large for the
+    precision, DeviceError where a device fails.
     """
     threads = thread_count(threads)
-    carried = survey(
+    tables = Tables()
+    carried = [carried_of(prepared, precision, threads) for prepared in runs]
+    if devices and precision != "exact":
+        from .cuda_render import render_on_cuda
+
+        parts = render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shape, on_pixels)
+    else:
+        parts, done = [], 0
+        for prepared, own in zip(runs, carried, strict=True):
+            on_panel = on_pixels and adding(on_pixels, done)
+            if precision == "exact":
+                parts.append(render_exact(prepared, own, tables, threads, tile_shape, on_panel))
+            else:
+                parts.append(render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel))
+            done += int(np.count_nonzero(prepared.wanted))
+    return [Rendering(*part, own) for part, own in zip(parts, carried, strict=True)]
+
+
+def adding(on_pixels, before):
+    return lambda done: on_pixels(before + done)
+
+
+def carried_of(prepared, precision, threads):
+    return survey(
         prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
         every_axis=precision == "exact",
     )  # fmt: skip
-    if precision == "exact":
-        image, omega_sum = render_exact(prepared, carried, threads, tile_shape, on_pixels)
-    elif devices:
-        from .cuda_render import render_on_cuda
-
-        image, omega_sum = render_on_cuda(prepared, carried, precision, devices, threads, tile_shape, on_pixels)
-    else:
-        image, omega_sum = render_rows(prepared, carried, precision, threads, tile_shape, on_pixels)
-    return image, omega_sum, carried
 
 
-def render_exact(prepared, carried, threads, tile_shape, on_pixels):
+def render_exact(prepared, carried, tables, threads, tile_shape, on_pixels):
     """Image and sum of solid angles by the program's own operations, or the vectorised way where that is certain."""
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
-    certain = certification(plan, carried)
+    certain = certification(plan, carried, tables)
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
     if tile_shape is None:
@@ -92,13 +121,13 @@ def exact_tile(plan, carried, tile, certain, wanted, image, omegas, threads):
     share_rows(exactly if certain is None else certified, tile.slow_start, tile.slow_stop, threads)
 
 
-def render_rows(prepared, carried, precision, threads, tile_shape, on_pixels):
+def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pixels):
     """Image and sum of solid angles in precision double or mixed."""
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
     single = precision == "mixed" and in_float32(plan)
     kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
-    table, doubts = checked_table(plan, single, precision), doubt(plan, single)
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])

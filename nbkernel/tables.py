@@ -12,14 +12,25 @@ LARGEST_TABLE = 2**31 - 1
 NOTHING_SINGLE = np.zeros(1, np.float32)
 
 
-def checked_table(plan, single, precision):
-    """`squared_table`; raises InputError for a table that 32-bit positions cannot count."""
-    if plan.Fhkl.size > LARGEST_TABLE // 8:
-        raise InputError(
-            f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
-            "give --precision exact"
-        )
-    return squared_table(plan, single)
+class Tables:
+    """The SquaredTables of plans that share their structure factors, each worked out once."""
+
+    def __init__(self):
+        self.made = {}
+
+    def of(self, plan, single=False):
+        if single not in self.made:
+            self.made[single] = squared_table(plan, single)
+        return self.made[single]
+
+    def checked(self, plan, single, precision):
+        """`of`; raises InputError for a table that 32-bit positions cannot count."""
+        if plan.Fhkl.size > LARGEST_TABLE // 8:
+            raise InputError(
+                f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
+                "give --precision exact"
+            )
+        return self.of(plan, single)
 
 
 def squared_table(plan, single=False):

@@ -42,6 +42,7 @@ from nbkernel.kernels.cpu_pixels import render_nan_rows  # noqa: E402
 from nbkernel.precision import sharpness  # noqa: E402
 from nbkernel.prepare import prepare  # noqa: E402
 from nbkernel.render import render  # noqa: E402
+from nbkernel.tables import Tables  # noqa: E402
 from nbkernel.tiles import panel_tile  # noqa: E402
 
 REACH = 2  # pixels: neighbours that a promise looks at
@@ -61,8 +62,8 @@ def verdict(case):
     expected = exact_pixels(prepared, carried, around & prepared.wanted)
     only = np.zeros_like(prepared.wanted)
     only[tuple(np.transpose(pixels))] = True
-    image, _ = render_on_cuda(
-        replace(prepared, wanted=only), carried, case["precision"], (0,), 1, case.get("tile"), None
+    ((image, _),) = render_on_cuda(
+        [replace(prepared, wanted=only)], [carried], Tables(), case["precision"], (0,), 1, case.get("tile"), None
     )
     assert not image[~only].any()
     found = np.where(only, image, expected)

@@ -107,7 +107,7 @@ RUNS = [
 def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
     run = prepared(flags)
     fast, fast_omega, _ = render(run, "exact")
-    monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried: None)
+    monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried, tables: None)
     plain, plain_omega, _ = render(run, "exact")
     assert fast.tobytes() == plain.tobytes()
     assert fast_omega == plain_omega
@@ -116,7 +116,7 @@ def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
 @pytest.mark.parametrize("error", [1e-3, 1e-7])
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
-    monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried: None)
+    monkeypatch.setattr(nbkernel.render, "certification", lambda plan, carried, tables: None)
     plain, _, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.certify, "relative_error", lambda terms: error)
     monkeypatch.setattr(nbkernel.render, "certification", certification)
@@ -140,8 +140,8 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
 def test_only_runs_with_a_known_error_are_vectorised(flags, qualifies, monkeypatch):
     seen = []
 
-    def spy(plan, carried):
-        seen.append(certification(plan, carried))
+    def spy(plan, carried, tables):
+        seen.append(certification(plan, carried, tables))
         return seen[-1]
 
     monkeypatch.setattr(nbkernel.render, "certification", spy)
