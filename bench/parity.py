@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nbkernel import arguments
-from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, local_error, make_pair, ulp_distance
+from nbkernel.experiment import Experiment
 from nbkernel.io.image import Image
 from nbkernel.precision import sharpness
 from nbkernel.prepare import prepare
@@ -15,7 +14,7 @@ FLOAT, SMV = "floatimage.bin", "intimage.img"
 
 
 def prepared_run(command):
-    return prepare(from_settings(arguments.parse_flags(command).settings, frozenset(), None)[0], 1)
+    return prepare(Experiment.from_command_line(command), 1)
 
 
 def step_count(command):

@@ -30,6 +30,9 @@ OPTIONS = (
     Option("--threads", "N", "threads, at most and by default all cores"),
     Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
     Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
+    Option("--config", "FILE.toml", "the experiment; flags and options win over it"),
+    Option("--save-config", "FILE.toml", "the experiment as it was run, with what headers and files said"),
+    Option("--panels", "FILE", "the detector's panels: dxtbx JSON (.expt) or NXmx HDF5"),
     Option("--column", "LABEL[,LABEL]", "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair [default F-model, FC, F ...]"),
     Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
     Option("--preview", "FILE.png", "picture of the image"),
@@ -40,6 +43,7 @@ OPTIONS = (
 
 TRACE_OPTIONS = (
     Option("--pixel", "FAST SLOW", "the pixel to trace, counted from 0"),
+    Option("--panel", "N", "the panel it is on, counted from 0, where there are several [0]"),
     Option("--all-steps", "", "every layer, sub-pixel and source instead of the first"),
     Option("--json", "", "one JSON object, values with all their digits"),
 )

@@ -2,14 +2,16 @@
 
 from nbkernel import flags
 from nbkernel.arguments import parse_flags
+from nbkernel.command_line import apart
 from nbkernel.errors import InputError
+from nbkernel.experiment import Experiment
 from nbkernel.quirks import parse_fixes
 
 from .double_dash import positive_whole
 from .options import PREVIEW_OPTIONS, SHOW_OPTIONS, split_options
 from .options import help_text as options_text
 from .preview import picture_settings
-from .simulate import from_settings, say, warn
+from .simulate import say, warn
 
 
 def help_text():
@@ -35,7 +37,7 @@ def run(argv):
     parsed = parse_flags(rest[1:], fixes)
     for line in parsed.warnings:
         warn(line)
-    experiment = from_settings(parsed.settings, fixes)[0]
+    experiment = Experiment(fix=fixes, **apart(parsed.settings)[0])
     shape = tuple(positive_whole("--shape", text) for text in chosen["--shape"]) if "--shape" in chosen else None
     output = chosen.get("--output", f"{path}.png")
     settings = picture_settings(chosen)

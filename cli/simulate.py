@@ -5,12 +5,14 @@ import sys
 
 from nbkernel import flags
 from nbkernel.arguments import parse_flags
+from nbkernel.command_line import apart
+from nbkernel.config import read_config
 from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
-from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
-from nbkernel.picture.settings import PictureSettings
-from nbkernel.quirks import QUIRKS, parse_fixes
+from nbkernel.experiment import Experiment
+from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS, Outputs
+from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
 
 from . import options
 from .preview import picture_settings
@@ -63,13 +65,24 @@ def run(argv):
 def read_command_line(argv, known=options.OPTIONS):
     """Options, Experiment, Outputs and whether to show progress. Raises InputError for unusable arguments."""
     chosen, rest = options.split_options(argv, known)
-    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
+    fields = read_config("--config", chosen["--config"]) if "--config" in chosen else {}
+    if "--fix" in chosen:
+        fields["fix"] = parse_fixes(chosen["--fix"])
+    if "--column" in chosen:
+        fields["column"] = chosen["--column"]
+    if "--panels" in chosen:
+        fields["panels"] = chosen["--panels"]
     check_engine(chosen)
     rng = noise_rng(chosen)
-    parsed = parse_flags(rest, fixes)
+    parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
-    return chosen, *from_settings(parsed.settings, fixes, chosen.get("--column"), *preview_options(chosen), rng)
+    given, outputs, progress = apart(parsed.settings)
+    preview, picture = preview_options(chosen)
+    if "--config" in chosen and chosen["--config"] == chosen.get("--save-config"):
+        raise InputError(f"--save-config: {chosen['--config']} is the file of --config; give another name")
+    outputs.update(preview=preview, picture=picture, noise_rng=rng, config=chosen.get("--save-config"))
+    return chosen, Experiment(**{**fields, **given}), Outputs(**outputs), progress
 
 
 def preview_options(chosen):
@@ -124,20 +137,3 @@ def tile_size(chosen):
     if not match or min(int(size) for size in match.groups()) < 1:
         raise InputError(f"--tile: needs SLOWxFAST pixels such as 64x512, not {text!r}")
     return int(match.group(1)), int(match.group(2))
-
-
-def from_settings(settings, fixes, column=None, preview=None, picture=PictureSettings(), noise_rng=DEFAULT_NOISE_RNG):
-    """Experiment, Outputs and whether to show progress, from the flag table's settings and our own options."""
-    from nbkernel.experiment import Experiment
-    from nbkernel.outputs import Outputs
-
-    settings = dict(settings)
-    progress = settings.pop("progress", True) and not settings.get("printout", False)
-    wanted = {
-        "pgmfile": settings.pop("write_pgm", True),
-        "noisefile": settings.pop("calculate_noise", True),
-    }
-    chosen = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
-    chosen.update({name: None for name, wish in wanted.items() if not wish})
-    chosen.update(preview=preview, picture=picture, noise_rng=noise_rng)
-    return Experiment(fix=fixes, column=column, **settings), Outputs(**chosen), progress

@@ -5,12 +5,13 @@ import sys
 
 from nbkernel.errors import InputError
 
+from .double_dash import whole
 from .options import OPTIONS, TRACE_OPTIONS
 from .options import help_text as options_text
 from .simulate import positive_count, read_command_line, warn
 
-# what a picture, noise and tiles are for, a trace has no use for
-UNSHARED = ("--preview", "--noise-rng", "--tile")
+# what files, pictures, noise and tiles are for, a trace has no use for
+UNSHARED = ("--preview", "--noise-rng", "--tile", "--save-config")
 SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(UNSHARED))
 
 
@@ -31,11 +32,12 @@ def run(argv):
     chosen, experiment, _, _ = read_command_line(argv, SHARED_OPTIONS + TRACE_OPTIONS)
     fpixel, spixel = pixel(chosen)
     threads = positive_count(chosen)
+    panel = whole("--panel", chosen.get("--panel", "0"))
 
     # numba is imported only now that the arguments are known to be good
     from nbkernel.trace import trace_experiment
 
-    trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen)
+    trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen, panel)
     if "--json" in chosen:
         print(trace.as_json())
     else:

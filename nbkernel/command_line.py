@@ -7,11 +7,12 @@ from .arguments import parse_flags
 from .errors import InputError
 from .experiment import Experiment
 from .outputs import Outputs
+from .quirks import fix_names
 
 LOG = logging.getLogger("nbkernel")
 
 
-def experiment_of_command(command):
+def experiment_of_command(command, fix):
     """See `Experiment.from_command_line`."""
     try:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
@@ -22,11 +23,12 @@ def experiment_of_command(command):
     for word in words:
         if word.startswith("--"):
             raise InputError(f"{word}: is no flag of nanoBragg.c; give it as an argument of Experiment or simulate")
-    parsed = parse_flags(words)
+    fixes = fix_names("fix", [fix] if isinstance(fix, str) else fix)
+    parsed = parse_flags(words, fixes)
     for line in parsed.warnings:
         LOG.warning("%s", line)
     fields, _, _ = apart(parsed.settings)
-    return Experiment(**fields)
+    return Experiment(**fields, fix=fixes)
 
 
 def apart(settings):

@@ -121,6 +121,14 @@ def config_text(experiment, path):
     return "\n".join(lines) + "\n"
 
 
+def resolved(experiment, seed):
+    """A Prepared run's experiment without what its headers have already said, and with the `seed` that a random missetting
+    took."""
+    if experiment.misset == "random" and experiment.misset_seed is None:
+        experiment = dataclasses.replace(experiment, misset_seed=seed)
+    return dataclasses.replace(experiment, img=None)
+
+
 def different_fields(instance):
     """(name, value) of the fields that are not at their default."""
     for field in dataclasses.fields(instance):

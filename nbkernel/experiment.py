@@ -1,6 +1,8 @@
 """Experiment: what the user asked for, in the user's units. None stands for 'not given'."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from os import PathLike
 
 from .errors import InputError
 from .fields import convert_fields
@@ -131,24 +133,25 @@ class Experiment:
             raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {self.misset!r}")
 
     @classmethod
-    def from_command_line(cls, command):
+    def from_command_line(cls, command: str | list[str], fix: str | Iterable[str] = ()) -> "Experiment":
         """The Experiment of a nanoBragg command line, a text or a list of its words; a leading program's name is skipped.
 
-        Flags that tell of files to write, of their scales or of progress are read and left out. Raises InputError for
-        unusable flags; logs what the program would ignore.
+        Flags that tell of files to write, of their scales or of progress are read and left out. fix: names of the quirks to
+        correct, which change how -twotheta_axis is read. Raises InputError for unusable flags; logs what the program would
+        ignore.
         """
         from .command_line import experiment_of_command
 
-        return experiment_of_command(command)
+        return experiment_of_command(command, fix)
 
     @classmethod
-    def from_toml(cls, path):
+    def from_toml(cls, path: str | PathLike) -> "Experiment":
         """The Experiment of a TOML file (see docs/python.md). Raises InputError for a file that cannot be used."""
         from .config import read_config
 
         return cls(**read_config("", path))
 
-    def to_toml(self, path):
+    def to_toml(self, path: str | PathLike) -> None:
         """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
         from .config import config_text
         from .io.output_files import OutputFiles

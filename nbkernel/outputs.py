@@ -20,6 +20,7 @@ class Outputs:
     intfile: str = "intimage.img"
     pgmfile: str | None = "image.pgm"
     noisefile: str | None = "noiseimage.img"
+    config: str | None = None  # the resolved experiment as TOML
     preview: str | None = None
     picture: PictureSettings = PictureSettings()  # of the preview
     scale: float = 0.0

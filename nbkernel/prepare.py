@@ -19,18 +19,18 @@ from nbkernel.kernels.constants import (
 from nbkernel.kernels.plan import RenderPlan
 
 from .crystal import Crystal, build_crystal
-from .detector import Detector, place_detector
+from .detector import Detector
 from .errors import InputError
-from .experiment import WHOLE_IMAGE, Experiment
+from .experiment import Experiment
+from .headers import read_headers
 from .io.columns import read_columns
 from .io.matrix import read_matrix
 from .io.reflections import Reflections
-from .io.smv import experiment_fields, read_smv
 from .io.structure_factors import find_reflections
 from .io.text import read_text
 from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
-from .panels import place_panel
+from .place import place_detectors, sampled_distance
 from .quirks import active_quirks
 from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
 from .sources import generated_sources, sources_from_rows
@@ -158,51 +158,6 @@ def prepare_values(experiment, default_seed):
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip
-
-
-def place_detectors(experiment):
-    """The Detector of each panel. Raises InputError for panels that cannot be, or that are too large."""
-    if experiment.panels:
-        check_panel_settings(experiment)
-        detectors = [place_panel(panel, number, experiment) for number, panel in enumerate(experiment.panels)]
-    else:
-        detectors = [place_detector(experiment)]
-    # image, wanted pixels, integers and bytes
-    pixels = sum(detector.fpixels * detector.spixels for detector in detectors)
-    size = f"{detectors[0].fpixels} x {detectors[0].spixels}"
-    if len(detectors) > 1:
-        size = f"{len(detectors)} panels of {size}"
-    require_memory(pixels * 8, "panels" if experiment.panels else "-detpixels", f"an image of {size} pixels")
-    return detectors
-
-
-def check_panel_settings(experiment):
-    """Raises InputError for settings that panels of a place of their own cannot have."""
-    if experiment.curved_detector:
-        raise InputError("-curved_det: a panel is flat; leave one of the two out")
-    if len(experiment.panels) > 1:
-        for flag, given in (("-roi", experiment.roi != WHOLE_IMAGE), ("-mask", experiment.mask is not None)):
-            if given:
-                raise InputError(f"{flag}: counts the pixels of one panel, the detector has {len(experiment.panels)}; leave it out")
-
-
-def sampled_distance(experiment, detector):
-    """Distance (m) that the automatic oversampling takes: along the beam, which need not meet every panel."""
-    return detector.close_distance if experiment.panels else detector.distance
-
-
-def read_headers(experiment):
-    """The mask image (or None), and the experiment with what the headers of img and mask say; img wins."""
-    mask = None
-    fields = {}
-    if experiment.mask is not None:
-        mask = read_smv("-mask", experiment.mask)
-        fields.update(experiment_fields(mask, is_mask=True))
-    if experiment.img is not None:
-        fields.update(experiment_fields(read_smv("-img", experiment.img), is_mask=False))
-        if "Ybeam" in fields:
-            fields.pop("Ybeam_from_far_edge", None)
-    return mask, experiment.with_header(fields)
 
 
 def with_cell(experiment, file):

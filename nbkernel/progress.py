@@ -6,11 +6,11 @@ import contextlib
 class ProgressLines:
     """Calls `say` with 'N% done' for each pixel at which the program prints one.
 
-    roi_flags: the region as the program counts it (its last values may lie past the edge).
+    regions: of each panel, as the program counts it (its last values may lie past the edge).
     """
 
-    def __init__(self, roi_flags, say):
-        self.pixels = (roi_flags[1] - roi_flags[0] + 1) * (roi_flags[3] - roi_flags[2] + 1)
+    def __init__(self, regions, say):
+        self.pixels = sum((f1 - f0 + 1) * (s1 - s0 + 1) for f0, f1, s0, s1 in regions)
         self.say = say
         self.next = 0
 
@@ -30,4 +30,4 @@ class ProgressLines:
 
 def progress_lines(say):
     """The lines as `simulate_to_files` wants its progress."""
-    return lambda prepared: contextlib.nullcontext(ProgressLines(prepared.roi_flags, say))
+    return lambda runs: contextlib.nullcontext(ProgressLines([prepared.roi_flags for prepared in runs], say))

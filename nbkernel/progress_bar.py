@@ -22,10 +22,10 @@ class ProgressBar:
         self.first = self.last = None
 
     @contextlib.contextmanager
-    def rendering(self, prepared):
-        """For the time of rendering a Prepared run: a function to be called with the number of pixels done, from any
+    def rendering(self, runs):
+        """For the time of rendering Prepared panels: a function to be called with the number of pixels done, from any
         thread. The line is ended however the rendering ends."""
-        self.total = int(prepared.wanted.sum())
+        self.total = sum(int(prepared.wanted.sum()) for prepared in runs)
         self.started = self.updated = self.clock()
         self.first = self.last = None
         ended = threading.Event()

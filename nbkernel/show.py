@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from .detector import place_detector
 from .errors import InputError
+from .headers import read_headers
 from .io.image import read_image
 from .io.output_files import OutputFiles
 from .io.smv import read_smv, value_of
 from .picture.draw import draw, make_scene
-from .prepare import read_headers
 
 CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_from_far_edge")
 NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel"), "wavelength": ("wavelength", "-lambda")}

@@ -1,81 +1,111 @@
 """One run from Experiment to files, as `nbkernel simulate` does it."""
 
 import contextlib
+import os
 import time
 
-import numpy as np
-
 from nbkernel.kernels.ahead import CACHE
-from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
-from .errors import DeviceError, InputError
-from .interruptible import interruptible
+from .config import config_text, resolved
+from .counts import count_scale, grey_bytes, grey_scale, to_counts
+from .errors import InputError
 from .io.fdump import dump_pieces
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.smv import smv_header
 from .io.text import c_format
-from .noise import counted_poisson_image, poisson_image
-from .orientation import generator_seed
+from .noise import noisy_panels
+from .panel_image import plain
 from .picture.draw import draw, make_scene
-from .prepare import prepare
+from .prepare import prepare_panels
 from .printout import Printout
 from .quirks import warning
-from .render import render
-from .statistics import image_statistics
+from .rendering import (
+    interpolation_ended,
+    quirk_warnings,
+    render_on,
+    with_statistics,
+)
 from .summary import summary_lines
-from .threads import share_rows, thread_count
+from .threads import thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None):
-    """Renders an Experiment by an Engine and writes its files, all or none.
+    """Renders an Experiment by an Engine and writes its files, all or none; of several panels, one of each kind for each.
 
     say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
-    Prepared run; returns a context manager for the time of rendering, whose value is called with the number of pixels
+    Prepared panels; returns a context manager for the time of rendering, whose value is called with the number of pixels
     done. Raises InputError for unusable input.
     """
     now = int(time.time())
     CACHE.say = note
-    prepared = prepare(experiment, now)
-    if outputs.trace_pixel is not None:
-        check_pixel("-trace_pixel", prepared, *reversed(outputs.trace_pixel))
-    scene = None if outputs.preview is None else preview_scene(prepared, outputs)
-    for name in prepared.quirks:
-        warn(warning(name))
-    with OutputFiles(experiment.input_files()) as files:
-        open_outputs(files, outputs)
+    runs = prepare_panels(experiment, now)
+    check_single_pixels(outputs, runs)
+    scene = None if outputs.preview is None else preview_scene(runs, outputs)
+    for line in quirk_warnings(runs):
+        warn(line)
+    with OutputFiles(runs[0].experiment.input_files()) as files:
+        open_outputs(files, outputs, runs)
         makes_dump = open_dump(files, experiment, warn)
-        for line in summary_lines(prepared):
+        for line in summary_lines(runs):
             say(line)
-        image, omega_sum = make_image(prepared, outputs, say, warn, note, engine, progress)
-        files.write_meanwhile("-floatfile", image)
-        statistics = image_statistics(
-            image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, omega_sum,
-            None if engine.precision == "exact" else thread_count(engine.threads),
-        )  # fmt: skip
-        say("")
-        say(statistics.solid_angle_line())
-        say(statistics.max_line())
-        say(statistics.mean_line())
-        write_images(files, prepared, outputs, image, statistics, now, say, thread_count(engine.threads))
+        renderings = render_with_progress(runs, engine, progress, note)
+        if interpolation_ended(renderings):
+            warn(warning("interpolation"))
+        if len(runs) == 1:
+            show_pixels(runs[0], renderings[0], outputs, say, warn, engine.precision)
+        for rendering, name in zip(renderings, names_of("-floatfile", runs), strict=True):
+            files.write_meanwhile(name, rendering.image)
+        images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
+        say_statistics(images, say)
+        write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
         if scene is not None:
-            write_preview(files, scene, image, warn)
+            write_preview(files, scene, images, warn)
         if makes_dump:
-            files.write("-dump", *dump_pieces(prepared.reflections))
+            files.write("-dump", *dump_pieces(runs[0].reflections))
+        if outputs.config is not None:
+            files.write("--save-config", config_text(resolved(runs[0].experiment, now), outputs.config).encode())
         files.commit()
 
 
-def open_outputs(files, outputs):
+def check_single_pixels(outputs, runs):
+    """Raises InputError where a pixel is asked for that is not there, or that could be any panel's."""
+    if len(runs) > 1:
+        for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
+            if asked:
+                raise InputError(f"{flag}: the detector has {len(runs)} panels; use nbkernel trace --panel N --pixel FAST SLOW")
+    elif outputs.trace_pixel is not None:
+        check_pixel("-trace_pixel", runs[0], *reversed(outputs.trace_pixel))
+
+
+def open_outputs(files, outputs, runs):
     for flag, path in (
         ("-floatfile", outputs.floatfile),
         ("-intfile", outputs.intfile),
         ("-pgmfile", outputs.pgmfile),
         ("-noisefile", outputs.noisefile),
-        ("--preview", outputs.preview),
     ):
         if path is not None:
-            files.open(flag, path)
+            for name, own in zip(names_of(flag, runs), paths_of(path, runs), strict=True):
+                files.open(name, own)
+    for option, path in (("--preview", outputs.preview), ("--save-config", outputs.config)):
+        if path is not None:
+            files.open(option, path)
+
+
+def names_of(flag, runs):
+    """A flag for each panel's file, to name it by."""
+    return [flag] if len(runs) == 1 else [f"{flag} (panel {prepared.panel})" for prepared in runs]
+
+
+def paths_of(path, runs):
+    """The path of each panel's file: with its number where there are several."""
+    if len(runs) == 1:
+        return [path]
+    stem, ending = os.path.splitext(path)
+    digits = len(str(len(runs) - 1))
+    return [f"{stem}_{prepared.panel:0{digits}d}{ending}" for prepared in runs]
 
 
 def open_dump(files, experiment, warn):
@@ -90,31 +120,15 @@ def open_dump(files, experiment, warn):
     return True
 
 
-def make_image(prepared, outputs, say, warn, note, engine, progress):
-    """The image (slow, fast) float32 and the sum of its solid angles; says single pixels."""
-    with contextlib.nullcontext() if progress is None else progress(prepared) as on_pixels:
-        image, omega_sum, carried = interruptible(render_by, engine, prepared, on_pixels, note)
-    if carried.latch_pixel < image.size:
-        warn(warning("interpolation"))
-    show_pixels(prepared, carried, outputs, image, say, warn, engine.precision)
-    return image, omega_sum
+def render_with_progress(runs, engine, progress, note):
+    with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
+        return render_on(engine, runs, on_pixels, note)
 
 
-def render_by(engine, prepared, on_pixels, note):
-    """`render` by an Engine; on the CPU where its devices fail and it may."""
-    arguments = (prepared, engine.precision, engine.threads, engine.tile_shape, on_pixels)
-    try:
-        return render(*arguments, engine.devices)
-    except DeviceError as error:
-        if not engine.falls_back:
-            raise
-        note(f"{error}; rendering on the CPU")
-        return render(*arguments)
-
-
-def show_pixels(prepared, carried, outputs, image, say, warn, precision):
+def show_pixels(prepared, rendering, outputs, say, warn, precision):
     """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
     differ."""
+    image, _, carried = rendering
     if outputs.printout:
         for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
             say(text)
@@ -143,50 +157,60 @@ def printouts(printout, pixel, warn):
     return filter(None, [printout.one_text(*pixel, warn)])
 
 
-def write_images(files, prepared, outputs, image, statistics, now, say, threads):
-    """Fills the opened files from the float image; says the scales and the photons."""
-    header = smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc)
-    roi = prepared.roi
+def say_statistics(images, say):
+    """The lines that scripts read, for each panel."""
+    for image in images:
+        say("")
+        if len(images) > 1:
+            say(panel_line(image.run))
+        say(image.statistics.solid_angle_line())
+        say(image.statistics.max_line())
+        say(image.statistics.mean_line())
+
+
+def panel_line(prepared):
+    name = prepared.experiment.panels[prepared.panel].name
+    return f"panel {prepared.panel}" + (f" ({name})" if name else "")
+
+
+def write_images(files, runs, outputs, images, now, say, threads):
+    """Fills the opened files from the float images; says the scales and the photons."""
+    headers = [smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc) for prepared in runs]
     scale = outputs.scale
     if scale <= 0.0:
-        scale = 55000.0 / statistics.max_I if statistics.max_I > 0.0 else 1.0
+        scale = count_scale(max(image.statistics.max_I for image in images))
     say(c_format("intfile_scale = %g", scale))
-    counts = np.empty(image.shape, np.uint16)
-    in_rows(threads, scaled_counts, image, roi, scale, float(outputs.adc), counts)
-    files.write_meanwhile("-intfile", header, counts)
+    counts = to_counts(images, scale, adc=outputs.adc, threads=threads)
+    for name, header, own in zip(names_of("-intfile", runs), headers, counts, strict=True):
+        files.write_meanwhile(name, header, own)
 
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale
         if pgmscale <= 0.0:
-            pgmscale = 250.0 / (5.0 * statistics.rmsd) if statistics.rmsd > 0.0 else scale
+            pgmscale = grey_scale(max(image.statistics.rmsd for image in images), scale)
         say(c_format("pgm_scale = %g", pgmscale))
-        grey = np.empty(image.shape, np.uint8)
-        in_rows(threads, scaled_bytes, image, roi, pgmscale, grey)
-        files.write("-pgmfile", pgm_header(image.shape[1], image.shape[0], pgmscale), grey)
-        del grey
+        for name, image in zip(names_of("-pgmfile", runs), images, strict=True):
+            pixels = plain(image)
+            files.write(name, pgm_header(*reversed(pixels.shape), pgmscale), grey_bytes(pixels, image.run.roi, pgmscale, threads))
 
     if outputs.noisefile is not None:
-        seed, adc = now if outputs.seed is None else outputs.seed, float(outputs.adc)
-        noisy = np.empty(image.shape, np.uint16)
-        if outputs.noise_rng == "philox":
-            photons, overloads = counted_poisson_image(image, roi, adc, seed, threads, noisy)
-        else:
-            photons, overloads = poisson_image(image, roi, adc, generator_seed(seed), prepared.shuffle, noisy)
+        seed = now if outputs.seed is None else outputs.seed
+        noisy, photons, overloads = noisy_panels(
+            [plain(image) for image in images], [prepared.roi for prepared in runs], float(outputs.adc), seed,
+            outputs.noise_rng, runs[0].shuffle, threads,
+        )  # fmt: skip
         say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
-        files.write("-noisefile", header, noisy)
+        for name, header, own in zip(names_of("-noisefile", runs), headers, noisy, strict=True):
+            files.write(name, header, own)
 
 
-def preview_scene(prepared, outputs):
+def preview_scene(runs, outputs):
+    prepared = runs[0]
     return make_scene(outputs.picture, prepared.wanted.shape, prepared.detector, prepared.wavelength * 1e10)
 
 
-def write_preview(files, scene, image, warn):
-    drawing = draw(scene, image)
+def write_preview(files, scene, images, warn):
+    drawing = draw(scene, plain(images[0]))
     files.write("--preview", drawing.png)
     for line in drawing.missing:
         warn(line)
-
-
-def in_rows(threads, kernel, image, *arguments):
-    """kernel(image, *arguments, start, stop) for all rows, on threads."""
-    share_rows(lambda: kernel.over_rows(image, *arguments), 0, image.shape[0], threads)

@@ -4,9 +4,10 @@ from nbkernel.kernels.constants import RTD
 from nbkernel.kernels.vectors import magnitude
 
 
-def summary_lines(prepared):
-    """Lines that describe a Prepared run."""
-    d, crystal, plan, experiment = prepared.detector, prepared.crystal, prepared.plan, prepared.experiment
+def summary_lines(runs):
+    """Lines that describe the Prepared panels of a run."""
+    prepared = runs[0]
+    crystal, plan, experiment = prepared.crystal, prepared.plan, prepared.experiment
     a, b, c = (magnitude(vector) * 1e10 for vector in (crystal.a, crystal.b, crystal.c))
     lines = [
         f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources",
@@ -17,14 +18,33 @@ def summary_lines(prepared):
         *file_lines(prepared.reflections, experiment),
         f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} elsewhere, "
         f"{'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}",
-        f"detector: {d.fpixels} x {d.spixels} pixels of {d.pixel_size * 1e3:g} mm at {d.distance * 1e3:g} mm, "
-        f"{d.convention} convention, pivot {d.pivot}, beam at {d.Fbeam * 1e3:g} {d.Sbeam * 1e3:g} mm (fast slow)",
+        *(panel_lines(runs) if experiment.panels else [detector_line(prepared.detector)]),
         f"sampling: {plan.oversample} x {plan.oversample} sub-pixels, {plan.detector_thicksteps} sensor layers, "
         f"{plan.steps * plan.detector_thicksteps:.0f} steps per pixel",
     ]
     if crystal.misset is not None:
         lines.insert(2, "misset: {:f} {:f} {:f} deg".format(*crystal.misset))
     return lines
+
+
+def detector_line(d):
+    return (
+        f"detector: {d.fpixels} x {d.spixels} pixels of {d.pixel_size * 1e3:g} mm at {d.distance * 1e3:g} mm, "
+        f"{d.convention} convention, pivot {d.pivot}, beam at {d.Fbeam * 1e3:g} {d.Sbeam * 1e3:g} mm (fast slow)"
+    )
+
+
+def panel_lines(runs):
+    """How many panels of each kind, and how near they come."""
+    kinds = {}
+    for prepared in runs:
+        d = prepared.detector
+        kinds.setdefault((d.fpixels, d.spixels, d.pixel_size), []).append(d.close_distance)
+    for (fpixels, spixels, pixel_size), distances in kinds.items():
+        yield (
+            f"detector: {len(distances)} panels of {fpixels} x {spixels} pixels of {pixel_size * 1e3:g} mm, their planes "
+            f"{min(distances) * 1e3:g} to {max(distances) * 1e3:g} mm from the sample"
+        )
 
 
 def file_lines(reflections, experiment):

@@ -26,7 +26,7 @@ from .chain import (
     start_of_pixel,
 )
 from .errors import InputError, InternalError
-from .prepare import prepare
+from .prepare import prepare_panels
 from .quantity import Quantity
 from .quirks import warning
 from .threads import thread_count
@@ -72,12 +72,15 @@ def json_number(value):
     return float(value) if math.isfinite(value) else "%g" % value
 
 
-def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=False):
-    """The Trace of a pixel of an Experiment. warn: called with the lines that `simulate` would warn of.
+def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=False, panel=0):
+    """The Trace of a pixel of a panel of an Experiment. warn: called with the lines that `simulate` would warn of.
 
     Raises InputError for unusable input, InternalError where trace and engine differ.
     """
-    prepared = prepare(experiment, int(time.time()))
+    runs = prepare_panels(experiment, int(time.time()))
+    if panel >= len(runs):
+        raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
+    prepared = runs[panel]
     check_pixel("--pixel", prepared, fpixel, spixel)
     for name in prepared.quirks:
         warn(warning(name))

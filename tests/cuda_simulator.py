@@ -32,11 +32,10 @@ def fma(a, b, c):
 # before the files that import it
 nbkernel.kernels.arithmetic.fma = fma
 
-from nbkernel import arguments  # noqa: E402
 from nbkernel.carried import survey  # noqa: E402
-from nbkernel.cli.simulate import from_settings  # noqa: E402
 from nbkernel.compare import judge, make_pair  # noqa: E402
 from nbkernel.cuda_render import render_on_cuda  # noqa: E402
+from nbkernel.experiment import Experiment  # noqa: E402
 from nbkernel.io.image import Image  # noqa: E402
 from nbkernel.kernels.cpu_pixels import render_nan_rows  # noqa: E402
 from nbkernel.precision import sharpness  # noqa: E402
@@ -51,8 +50,7 @@ REACH = 2  # pixels: neighbours that a promise looks at
 def verdict(case):
     """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
     fixes = frozenset(case.get("fix", ()))
-    settings = arguments.parse_flags(case["flags"], fixes).settings
-    prepared = prepare(from_settings(settings, fixes)[0], 1)
+    prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
     whole = panel_tile(prepared.detector)
     carried = survey(prepared.plan, whole, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
     pixels = chosen_pixels(prepared, case["pixels"])

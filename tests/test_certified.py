@@ -6,9 +6,8 @@ import pytest
 
 import nbkernel.certify
 import nbkernel.render
-from nbkernel import arguments
 from nbkernel.certify import certification
-from nbkernel.cli.simulate import from_settings
+from nbkernel.experiment import Experiment
 from nbkernel.kernels import jit  # noqa: F401  (registers the formulas)
 from nbkernel.kernels.constants import PI
 from nbkernel.kernels.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
@@ -20,8 +19,7 @@ CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixe
 
 
 def prepared(flags):
-    settings = arguments.parse_flags(flags.split()).settings
-    return prepare(from_settings(settings, frozenset(), None)[0], 1)
+    return prepare(Experiment.from_command_line(flags), 1)
 
 
 @numba.njit

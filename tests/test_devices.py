@@ -145,17 +145,17 @@ def test_simulate_says_why(machine, tmp_path, monkeypatch):
 @pytest.mark.parametrize("device, status", [("auto", 0), ("cuda", 2)])
 def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
     """auto goes on on the CPU; cuda leaves nothing behind."""
-    import nbkernel.simulation
+    import nbkernel.rendering
 
-    render = nbkernel.simulation.render
+    render_panels = nbkernel.rendering.render_panels
 
-    def failing(prepared, precision, threads, tile_shape, on_pixels, numbers=()):
+    def failing(runs, precision, threads, tile_shape, on_pixels, numbers=()):
         if numbers:
             raise DeviceError("--device cuda:0: out of memory")
-        return render(prepared, precision, threads, tile_shape, on_pixels)
+        return render_panels(runs, precision, threads, tile_shape, on_pixels)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nbkernel.simulation, "render", failing)
+    monkeypatch.setattr(nbkernel.rendering, "render_panels", failing)
     machine(Driver(LARGE))
     run = simulate(f"{BASE} -detpixels 8 --precision double --device {device} -floatfile float.bin")
     assert run.status == status

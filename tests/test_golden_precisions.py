@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from golden import expected_file, load_cases
 
-from nbkernel import arguments
-from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, make_pair
+from nbkernel.experiment import Experiment
 from nbkernel.io.image import Image
 from nbkernel.precision import sharpness
 from nbkernel.prepare import prepare
@@ -22,8 +21,7 @@ def as_image(pixels):
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
 def test_every_pixel_is_within_the_promise(case, precision, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = arguments.parse_flags(case.command()).settings
-    prepared = prepare(from_settings(settings, frozenset(), None)[0], 1)
+    prepared = prepare(Experiment.from_command_line(case.command()), 1)
     image, _, _ = render(prepared, precision)
     expected = np.frombuffer(expected_file(case.id, "float.bin"), np.float32).reshape(image.shape)
     verdict = judge(make_pair(as_image(expected), as_image(image)), precision, sharpness(prepared.plan))

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from running import smv_bytes, write_hkl
 
-from nbkernel import arguments
-from nbkernel.cli.simulate import from_settings
 from nbkernel.compare import judge, make_pair
+from nbkernel.experiment import Experiment
 from nbkernel.io.image import Image
 from nbkernel.kernels.arithmetic import inverse_square_root
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
@@ -125,8 +124,7 @@ def inputs(tmp_path, monkeypatch):
 
 
 def prepared(flags, fixes=()):
-    settings = arguments.parse_flags(flags.split()).settings
-    return prepare(from_settings(settings, frozenset(fixes), None)[0], 1)
+    return prepare(Experiment.from_command_line(flags, fixes), 1)
 
 
 def verdict(expected, image, precision, N):

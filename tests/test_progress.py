@@ -42,7 +42,7 @@ class Bar:
 
     def run(self, reports, ends=None):
         """Reports (seconds since the last, pixels done), then an exception if one is given."""
-        with self.bar.rendering(self.prepared) as report:
+        with self.bar.rendering([self.prepared]) as report:
             for seconds, done in reports:
                 self.now += seconds
                 report(done)
@@ -105,7 +105,7 @@ def test_time_goes_on_where_nothing_is_reported(monkeypatch):
                 return True
             time.sleep(0.01)
 
-    with bar.bar.rendering(bar.prepared) as report:
+    with bar.bar.rendering([bar.prepared]) as report:
         bar.now += 3.0
         assert wait_for("  0 % [----------------------------------------] 0:03 elapsed")
         report(100)
@@ -125,7 +125,7 @@ def test_work_without_a_report_leaves_no_trace():
 def test_a_message_gets_a_line_of_its_own():
     bar = Bar()
     say = bar.bar.above(lambda line: bar.stream.write(line + "\n"))
-    with bar.bar.rendering(bar.prepared) as report:
+    with bar.bar.rendering([bar.prepared]) as report:
         report(300)
         say("short")
         bar.now += 1.0
@@ -217,11 +217,11 @@ def test_an_interruption_ends_the_line(name):
 
 def test_an_error_while_rendering_ends_the_line():
     code = (
-        "import sys, nbkernel.simulation as run\n"
+        "import sys, nbkernel.rendering as run\n"
         "from nbkernel.errors import InputError; from nbkernel.cli.main import console\n"
-        "def render(prepared, precision, threads, tile_shape, on_pixels, devices):\n"
+        "def render(runs, precision, threads, tile_shape, on_pixels, devices):\n"
         "    on_pixels(5000); raise InputError('-hkl: no')\n"
-        f"run.render = render; sys.argv = ['nbkernel', 'simulate', *{RUN.split()!r}]; console()"
+        f"run.render_panels = render; sys.argv = ['nbkernel', 'simulate', *{RUN.split()!r}]; console()"
     )
     session = on_terminal(["-c", code])
     assert session.status == 2

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nbkernel.errors import InputError
+
 SCALES = ("log", "linear", "sqrt")
 # the lower one is high: what lies between the spots is of no interest to the eye
 PERCENTILES = (80.0, 99.95)
@@ -19,6 +21,10 @@ class PictureSettings:
     zoom: tuple[int, int] | None = None
     rings: tuple[float, ...] | str = ()
     beam: bool = False
+
+    def __post_init__(self):
+        if self.scale not in SCALES:
+            raise InputError(f"scale: needs {' or '.join(SCALES)}, not {self.scale!r}")
 
     def needs_geometry(self):
         return bool(self.rings) or self.beam

@@ -1,0 +1,40 @@
+"""What files say of the detector and the beam: headers of SMV images, and files of panels."""
+
+from dataclasses import replace
+
+from .io.smv import experiment_fields, read_smv
+
+# what a header may tell where the panels have their own place
+BESIDE_PANELS = ("wavelength", "phi", "osc")
+
+
+def read_headers(experiment):
+    """The mask image (or None), and the experiment with what is said by the file of its panels and by the headers of img
+    and mask, where it says nothing itself; img wins. Raises InputError for files that cannot be used."""
+    if isinstance(experiment.panels, str):
+        from .io.detector_files import read_detector_file
+
+        experiment = with_panels(experiment, read_detector_file(experiment.panels))
+    mask = None
+    fields = {}
+    if experiment.mask is not None:
+        mask = read_smv("-mask", experiment.mask)
+        fields.update(experiment_fields(mask, is_mask=True))
+    if experiment.img is not None:
+        fields.update(experiment_fields(read_smv("-img", experiment.img), is_mask=False))
+        if "Ybeam" in fields:
+            fields.pop("Ybeam_from_far_edge", None)
+    if experiment.panels:
+        fields = {name: fields[name] for name in BESIDE_PANELS if name in fields}
+    return mask, experiment.with_header(fields)
+
+
+def with_panels(experiment, stated):
+    """The experiment with the panels that a file states, and its wavelength and directions unless the experiment has its
+    own (a convention other than the default one)."""
+    replaced = {"panels": stated["panels"]}
+    if experiment.convention == "mosflm":
+        replaced.update({name: value for name, value in stated.items() if name != "wavelength"})
+    if experiment.wavelength is None and stated.get("wavelength") is not None:
+        replaced["wavelength"] = stated["wavelength"]
+    return replace(experiment, **replaced)

@@ -1,0 +1,66 @@
+"""Files from Python: each written beside its place and renamed, so that it appears whole or not at all."""
+
+import logging
+from os import PathLike
+
+import numpy as np
+
+from .counts import count_scale, grey_bytes, grey_scale, region_of
+from .errors import InputError
+from .io.output_files import OutputFiles
+from .io.pgm import pgm_header
+from .io.smv import smv_header
+from .panel_image import PanelImage, plain, run_of
+from .picture.draw import draw, make_scene
+from .picture.settings import PictureSettings
+from .threads import thread_count
+
+LOG = logging.getLogger("nbkernel")
+
+
+def write_float(path: str | PathLike, image: np.ndarray) -> None:
+    """Writes the pixels as raw float32, row after row, like nanoBragg.c's -floatfile."""
+    write_file("write_float", path, plain(image).astype("float32", copy=False))
+
+
+def write_smv(path: str | PathLike, counts: PanelImage) -> None:
+    """Writes counts, the (slow, fast) uint16 PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's
+    header. Raises InputError where they are no counts, or their geometry is not known."""
+    prepared = run_of("write_smv", counts)
+    if counts.dtype != "uint16":
+        raise InputError(f"write_smv: needs counts as uint16, not {counts.dtype}; add_noise and to_counts make them")
+    header = smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc)
+    write_file("write_smv", path, header, plain(counts))
+
+
+def write_pgm(path: str | PathLike, image: np.ndarray, scale: float | None = None) -> None:
+    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None or 0 chooses itself from the
+    `statistics` of a rendered image, as nanoBragg.c does, else from the brightest pixel."""
+    pixels = plain(image).astype("float32", copy=False)
+    statistics = getattr(image, "statistics", None)
+    if not scale:
+        scale = count_scale(float(pixels.max()))
+        scale = scale if statistics is None else grey_scale(statistics.rmsd, scale)
+    grey = grey_bytes(pixels, region_of(image), float(scale), thread_count(None))
+    write_file("write_pgm", path, pgm_header(pixels.shape[1], pixels.shape[0], scale), grey)
+
+
+def write_preview(path: str | PathLike, image: np.ndarray, **settings) -> None:
+    """Draws an image as a PNG: dark is strong. settings: those of `PictureSettings`, such as scale="linear",
+    rings="auto", beam=True; rings and beam need the PanelImage of `simulate`. Raises InputError for what cannot be drawn."""
+    settings = PictureSettings(**settings)
+    placed = ()
+    if settings.needs_geometry():
+        prepared = run_of("write_preview", image)
+        placed = prepared.detector, prepared.wavelength * 1e10
+    drawing = draw(make_scene(settings, image.shape, *placed), plain(image))
+    for line in drawing.missing:
+        LOG.warning("%s", line)
+    write_file("write_preview", path, drawing.png)
+
+
+def write_file(function, path, *pieces):
+    with OutputFiles() as files:
+        files.open(function, path)
+        files.write(function, *pieces)
+        files.commit()
