@@ -53,13 +53,13 @@ def fields_of(content, lead, folder):
         elif name == "panels":
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
         elif name not in known:
-            raise InputError(f"{lead}: there is no [{name}]{meant(name, known)}; there are {', '.join(known)}, panels and fix")
+            raise InputError(f"{lead}: there is no [{name}]{meant(name, [*known])}; there are {', '.join(known)}, panels and fix")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")
         else:
             for field in value:
                 if field not in known[name]:
-                    raise InputError(f"{lead}: [{name}] has no {field}{meant(field, [f for fs in known.values() for f in fs])}")
+                    raise InputError(f"{lead}: [{name}] has no {field}{meant(field, known[name])}")
             found.update(value)
     for name in PATHS:
         if isinstance(found.get(name), str):
@@ -73,11 +73,11 @@ def fields_of(content, lead, folder):
 
 
 def meant(name, known):
-    near = suggestion(name, known)
-    if near and name in known:
-        table = next(table for table, fields in tables().items() if name in fields)
-        return f"; it belongs in [{table}]"
-    return near
+    """What the user may have meant by a name: that of another table's field, or one that is much like it."""
+    for table, names in tables().items():
+        if name in names:
+            return f"; it belongs in [{table}]"
+    return suggestion(name, known)
 
 
 def read_panels(value, lead):

@@ -1,0 +1,242 @@
+"""The Python API gives the numbers that nanoBragg.c and the command line give."""
+
+import logging
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from golden import expected_file, load_cases
+from running import BASE, read_float, simulate, smv_bytes
+
+import nbkernel
+from nbkernel.io.smv import read_smv
+from nbkernel.statistics import Statistics
+
+CELL = dict(cell=(50, 60, 70, 90, 90, 90), default_F=100.0, Na=3, Nb=3, Nc=3, dump="none.bin")
+SMALL = dict(wavelength=1.0, distance=100.0, pixel=0.1, oversample=1, fluence=1e28, detpixels_f=24, detpixels_s=18)
+CASES = load_cases()[::17]
+TOP = nbkernel.Panel((0.1, 0.0256, -0.0256), (0, 0, 1), (0, -1, 0), 16, 10, name="top")
+TURNED = nbkernel.Panel((0.09, -0.01, 0.03), (0.2, 0, -1), (0, 1, 0), 12, 9, pixel=0.2, detector_thick=300.0, detector_abs=200.0)
+
+
+def experiment(**more):
+    return nbkernel.Experiment(**{**CELL, **SMALL, **more})
+
+
+def value_behind(words, flag, default):
+    return words[words.index(flag) + 1] if flag in words else default
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_files_of_a_command_line_are_those_of_the_program(case, tmp_path, monkeypatch):
+    """Image, scaled counts and noise, written by the API, byte for byte."""
+    monkeypatch.chdir(tmp_path)
+    words = case.command()
+    image = nbkernel.simulate(nbkernel.Experiment.from_command_line(words), precision="exact", device="cpu")
+    nbkernel.write_float("float.bin", image)
+    assert (tmp_path / "float.bin").read_bytes() == expected_file(case.id, "float.bin")
+    adc = float(value_behind(words, "-adc", 40.0))
+    scale = float(value_behind(words, "-scale", 0.0))
+    nbkernel.write_smv("int.img", nbkernel.to_counts(image, max(scale, 0.0), adc=adc))
+    assert (tmp_path / "int.img").read_bytes() == expected_file(case.id, "int.img")
+    if "-nonoise" not in words:
+        nbkernel.write_smv("noise.img", nbkernel.add_noise(image, int(value_behind(words, "-seed", 0)), adc=adc))
+        assert (tmp_path / "noise.img").read_bytes() == expected_file(case.id, "noise.img")
+    if "-nopgm" not in words and "-pgmscale" not in words:
+        nbkernel.write_pgm("image.pgm", image)
+        assert (tmp_path / "image.pgm").read_bytes() == expected_file(case.id, "image.pgm")
+
+
+def test_an_image_is_float32_with_its_statistics_and_its_geometry():
+    image = nbkernel.simulate(experiment())
+    assert image.dtype == np.float32 and image.shape == (18, 24)
+    assert isinstance(image.statistics, Statistics)
+    assert image.statistics.max_I == float(image.max()) > 0.0
+    assert image.statistics.mean == pytest.approx(float(np.mean(image, dtype=np.float64)), rel=1e-12)
+    assert image.detector.pixel_size == 1e-4 and image.run.wanted.all()
+    assert (image * 2).statistics is None and (image * 2).run is image.run
+    assert nbkernel.PanelImage(np.zeros((2, 2))).detector is None
+
+
+def test_keywords_command_line_and_toml_are_one_experiment(tmp_path):
+    ours = experiment(phi=0.0, osc=1.0, phisteps=3, fix="phi0", beam_vector=np.array([1, 0, 0]))
+    command = f"nanoBragg {BASE} -detpixels_f 24 -detpixels_s 18 -phi 0 -osc 1 -phisteps 3 -dump none.bin"
+    theirs = nbkernel.Experiment.from_command_line(command, fix=["phi0"])
+    assert ours == theirs
+    ours.to_toml(tmp_path / "a.toml")
+    read = nbkernel.Experiment.from_toml(tmp_path / "a.toml")
+    assert read.dump == str(tmp_path / "none.bin") or read.dump.endswith("none.bin")
+    images = [nbkernel.simulate(one) for one in (ours, theirs, read)]
+    assert images[0].any() and all(np.array_equal(images[0], image) for image in images)
+    unfixed = nbkernel.simulate(ours, fix=())
+    assert not np.array_equal(images[0], unfixed)
+
+
+def test_the_api_gives_the_pixels_of_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = simulate(f"{BASE} -detpixels 24 --precision mixed -floatfile f.bin -intfile i.img -noisefile n.img --noise-rng philox")
+    assert run.status == 0
+    image = nbkernel.simulate(experiment(detpixels_s=24), precision="mixed")
+    assert np.array_equal(image, read_float("f.bin", "i.img"))
+    noisy = nbkernel.add_noise(image, 1, rng="philox")
+    assert np.array_equal(noisy.ravel(), read_smv("-noisefile", "n.img").pixels)
+
+
+def test_noise_may_be_drawn_again():
+    """A seed of nanoBragg.c's below 0 goes on with the shuffle table of the run."""
+    image = nbkernel.simulate(experiment(misset="random", misset_seed=3))
+    for seed in (7, -7):
+        first = nbkernel.add_noise(image, seed)
+        assert np.array_equal(first, nbkernel.add_noise(image, seed))
+    assert not np.array_equal(first, nbkernel.add_noise(image, 8))
+
+
+def test_noise_of_bare_arrays():
+    photons = np.full((40, 50), 1000.0)
+    for rng in ("ran1", "philox"):
+        counts = nbkernel.add_noise(photons, np.int64(5), rng=rng, adc=0)
+        assert counts.dtype == np.uint16 and abs(counts.mean() - 1000.0) < 5 * np.sqrt(1000.0 / photons.size)
+
+
+def test_panels_are_a_list(tmp_path):
+    """Each has the pixels that it has alone; together they share one scale and one stream of noise."""
+    images = nbkernel.simulate(experiment_of_panels(TOP, TURNED))
+    assert [image.shape for image in images] == [(10, 16), (9, 12)]
+    for image, panel in zip(images, (TOP, TURNED), strict=True):
+        (alone,) = nbkernel.simulate(experiment_of_panels(panel))
+        assert image.any() and np.array_equal(image, alone)
+        assert image.statistics == alone.statistics
+    counts = nbkernel.to_counts(images)
+    assert max(int(own.max()) for own in counts) == 55000 + 40
+    noisy = nbkernel.add_noise(images, 1)
+    assert np.array_equal(noisy[0], nbkernel.add_noise(images[0], 1))
+    assert not np.array_equal(noisy[1], nbkernel.add_noise(images[1], 1))
+    flat = [nbkernel.PanelImage(np.full((30, 30), 50.0, np.float32))] * 2
+    first, second = nbkernel.add_noise(flat, 1, rng="philox")
+    assert not np.array_equal(first, second)
+    nbkernel.write_smv(tmp_path / "turned.img", noisy[1])
+    assert np.array_equal(read_smv("-img", tmp_path / "turned.img").pixels, noisy[1].ravel())
+
+
+def experiment_of_panels(*panels):
+    given = {name: value for name, value in SMALL.items() if name in ("wavelength", "oversample", "fluence")}
+    return nbkernel.Experiment(**CELL, **given, panels=panels)
+
+
+def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ours = experiment_of_panels(TOP, TURNED)
+    ours.to_toml("panels.toml")
+    run = simulate("--config panels.toml --precision double -seed 1 -floatfile f.bin -intfile i.img -noisefile n.img -pgmfile p.pgm")
+    assert run.status == 0, run.err
+    images = nbkernel.simulate(ours)
+    for number, (image, noisy) in enumerate(zip(images, nbkernel.add_noise(images, 1), strict=True)):
+        assert (tmp_path / f"f_{number}.bin").read_bytes() == image.tobytes()
+        assert np.array_equal(read_smv("-img", f"n_{number}.img").pixels, noisy.ravel())
+        assert (tmp_path / f"p_{number}.pgm").exists() and (tmp_path / f"i_{number}.img").exists()
+    assert "panel 0 (top)" in run.out and run.out.count("max_I =") == 2
+    traced = simulate("--config panels.toml -trace_pixel 1 1")
+    assert traced.status == 2 and "nbkernel trace --panel N" in traced.err
+
+
+def test_several_threads_at_once():
+    """Different experiments, kernels and devices of different kinds, each as alone."""
+    runs = [
+        (experiment(), "double"),
+        (experiment(xtal_shape="gauss", mosaic_spread=0.5, mosaic_domains=3), "mixed"),
+        (experiment(xtal_shape="round", phi=1.0, osc=1.0, phisteps=2), "exact"),
+        (experiment(Na=1, interpolate=False, water=1.0, fix="water"), "double"),
+    ] * 2
+    expected = [np.array(nbkernel.simulate(one, precision=precision)) for one, precision in runs]
+    found = [None] * len(runs)
+
+    def work(number):
+        one, precision = runs[number]
+        image = nbkernel.simulate(one, precision=precision)
+        found[number] = image, nbkernel.add_noise(image, number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(runs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, (image, noisy) in enumerate(found):
+        assert np.array_equal(image, expected[number])
+        assert np.array_equal(noisy, nbkernel.add_noise(nbkernel.PanelImage(expected[number], image.run), number))
+
+
+def test_nothing_is_printed_and_quirks_are_logged(capfd, caplog):
+    with caplog.at_level(logging.INFO, "nbkernel"):
+        nbkernel.simulate(experiment(phi=0.0, osc=1.0, phisteps=3))
+    assert any("--fix phi0" in record.getMessage() and record.levelname == "WARNING" for record in caplog.records)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_is_shown_when_asked_for(capfd):
+    seen = []
+    nbkernel.simulate(experiment(detpixels_s=40), tile=(10, 24), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(240 * n, 960) for n in range(1, 5)]
+    nbkernel.simulate(experiment(), progress=True)
+    assert "100 %" in capfd.readouterr().err
+
+
+def test_importing_needs_neither_numba_nor_a_device():
+    code = (
+        "import sys, nbkernel\n"
+        "assert 'numpy' not in sys.modules\n"
+        "nbkernel.simulate, nbkernel.Experiment, nbkernel.add_noise, nbkernel.write_smv\n"
+        "assert not {'numba', 'h5py', 'gemmi', 'matplotlib'} & set(sys.modules)\n"
+        "assert set(nbkernel.__all__) <= set(dir(nbkernel))\n"
+        "print(all(getattr(nbkernel, name).__doc__ for name in nbkernel.__all__))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("True\n", "")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nbkernel.nothing  # noqa: B018
+
+
+WRONG = {
+    "wavelength: needs a number, not 'red'": lambda: experiment(wavelength="red"),
+    "Na: needs a whole number, not 2.5": lambda: experiment(Na=2.5),
+    "roi: needs 4 whole numbers": lambda: experiment(roi=(0, 5)),
+    "nopolar: needs true or false": lambda: experiment(nopolar=1),
+    "convention: needs adxv, mosflm": lambda: experiment(convention="moslfm"),
+    "misset: needs 3 numbers": lambda: experiment(misset="rnd"),
+    "fix: there is no fix 'phi'": lambda: experiment(fix="phi"),
+    "panels: needs a list of Panels": lambda: experiment(panels=[1]),
+    "pix0_vector: needs 3 numbers": lambda: nbkernel.Panel((1, 2), (0, 0, 1), (0, 1, 0), 5, 5),
+    "precision: 'single' is not there": lambda: nbkernel.simulate(experiment(), precision="single"),
+    "--device: needs auto, cpu": lambda: nbkernel.simulate(experiment(), device="gpu"),
+    "threads: needs whole numbers of at least 1, not 0": lambda: nbkernel.simulate(experiment(), threads=0),
+    "tile: needs 2 whole numbers": lambda: nbkernel.simulate(experiment(), tile=(5,)),
+    "fix: there is no fix 'x'": lambda: nbkernel.simulate(experiment(), fix=["x"]),
+    "detpixels_f: the panels have their own": lambda: nbkernel.simulate(experiment(panels=[TOP])),
+    "rng: 'mt' is not there": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, rng="mt"),
+    "seed: needs a whole number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1.5),
+    "write_smv: needs the whole image of a panel": lambda: nbkernel.write_smv("x.img", np.ones((2, 2), np.uint16)),
+    "write_smv: needs counts as uint16": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
+    "write_preview: needs the whole image": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), rings="auto"),
+    "scale: needs log or linear": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
+    "write_float: cannot write nowhere/x.bin": lambda: nbkernel.write_float("nowhere/x.bin", np.ones((2, 2))),
+    "--fix: is no flag of nanoBragg.c": lambda: nbkernel.Experiment.from_command_line("-N 5 --fix all"),
+    "-N: needs a number": lambda: nbkernel.Experiment.from_command_line("-N x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_wrong_is_said_in_one_line(message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(nbkernel.InputError) as raised:
+        WRONG[message]()
+    assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mask_counts(tmp_path):
+    mask = np.ones((18, 24))
+    mask[3:5] = 0
+    (tmp_path / "mask.img").write_bytes(smv_bytes(mask, "PIXEL_SIZE=0.1;\n"))
+    image = nbkernel.simulate(experiment(mask=tmp_path / "mask.img"))
+    assert not image[3:5].any() and image[5:].any()

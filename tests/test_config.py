@@ -1,0 +1,135 @@
+"""TOML files of experiments: what is read, what is written, what is refused."""
+
+import dataclasses
+import math
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden import load_cases
+from running import BASE, simulate, smv_bytes, write_hkl
+
+from nbkernel.config import FIRST_FIELDS, config_text, tables
+from nbkernel.errors import InputError
+from nbkernel.experiment import PATHS, Experiment
+from nbkernel.panels import Panel
+
+PANEL = Panel((0.1, 0.0, -0.02), (0, 0, 1), (0, -1, 0), 30, 20, detector_abs=math.inf, name='left "A" \\ \x7f é')
+
+
+def test_each_field_but_two_has_its_table():
+    names = [name for own in tables().values() for name in own]
+    assert sorted([*names, "fix", "panels"]) == sorted(field.name for field in dataclasses.fields(Experiment))
+    assert list(tables()) == list(FIRST_FIELDS.values())
+    assert set(PATHS) <= {*names, "panels"}
+
+
+@pytest.mark.parametrize("case", load_cases()[::11], ids=lambda case: case.id)
+def test_what_is_written_is_read_back(case, tmp_path):
+    experiment = Experiment.from_command_line(case.command(), fix="all")
+    experiment.to_toml(tmp_path / "case.toml")
+    read = Experiment.from_toml(tmp_path / "case.toml")
+    paths = [name for name in PATHS if isinstance(getattr(experiment, name), str) and name != "dump"]
+    for name in paths:
+        assert Path(getattr(read, name)).resolve() == Path(getattr(experiment, name)).resolve()
+    assert dataclasses.replace(read, **{name: getattr(experiment, name) for name in paths}) == experiment
+
+
+def test_panels_are_written_and_read(tmp_path):
+    experiment = Experiment(cell=(50, 60, 70), fluence=1e28, panels=[PANEL, PANEL])
+    experiment.to_toml(tmp_path / "panels.toml")
+    assert Experiment.from_toml(tmp_path / "panels.toml") == experiment
+
+
+def test_a_text_says_units_and_leaves_defaults_out():
+    text = config_text(Experiment(cell=(50, 60, 70), wavelength=0.9, Na=5), "x.toml")
+    assert "wavelength = 0.9  # Angstrom\n" in text and "cell = [50.0, 60.0, 70.0]  # Angstrom, degrees\n" in text
+    assert tomllib.loads(text) == {"beam": {"wavelength": 0.9}, "crystal": {"cell": [50, 60, 70], "Na": 5}}
+
+
+def test_flags_win_over_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    write_hkl("sub/x.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    Path("sub/a.toml").write_text(
+        'fix = ["all"]\n[beam]\nwavelength = 1.5\nfluence = 1e28\n[crystal]\ncell = [50, 60, 70, 90, 90, 90]\nhkl = "x.hkl"\n'
+        "Na = 3\nNb = 3\nNc = 3\n[detector]\ndetpixels_f = 20\ndetpixels_s = 20\n[sampling]\noversample = 1\n"
+    )
+    run = simulate("--config sub/a.toml -lambda 1 -distance 90 -seed 1 --fix phi0 --save-config b.toml -floatfile a.bin")
+    assert run.status == 0, run.err
+    saved = tomllib.loads(Path("b.toml").read_text())
+    assert saved["beam"]["wavelength"] == 1.0 and saved["detector"]["distance"] == 90.0
+    assert saved["fix"] == ["phi0"] and saved["crystal"]["hkl"] == "sub/x.hkl" and saved["crystal"]["Na"] == 3
+    assert simulate("--config b.toml -seed 1 -floatfile b.bin").status == 0
+    assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
+
+
+def test_what_headers_and_the_clock_said_is_saved(tmp_path, monkeypatch):
+    """The saved experiment gives the same image without the header's image, of a random orientation too."""
+    monkeypatch.chdir(tmp_path)
+    header = "PIXEL_SIZE=0.3;\nDISTANCE=80;\nWAVELENGTH=1.1;\nBEAM_CENTER_X=3.1;\nBEAM_CENTER_Y=2.9;\nPHI=5;\nOSC_RANGE=1;\n"
+    Path("old.img").write_bytes(smv_bytes(np.ones((20, 22)), header))
+    mask = np.ones((20, 22))
+    mask[:, 7] = 0
+    Path("mask.img").write_bytes(smv_bytes(mask, header))
+    crystal = "-cell 50 60 70 90 90 90 -default_F 100 -N 4 -misset random -oversample 1 -fluence 1e28 -seed 1"
+    run = simulate(f"{crystal} -img old.img -mask mask.img --save-config a.toml -floatfile a.bin")
+    assert run.status == 0, run.err
+    Path("old.img").unlink()
+    saved = Experiment.from_toml("a.toml")
+    assert saved.img is None and saved.wavelength == 1.1 and saved.osc == 1.0 and saved.misset_seed is not None
+    assert simulate("--config a.toml -seed 1 -floatfile b.bin").status == 0
+    assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
+
+
+WRONG = {
+    "[beam\n": "is no TOML file",
+    "\xff": "is no TOML file",
+    "[bean]\nwavelength = 1": "there is no [bean]; did you mean beam?",
+    "wavelength = 1": "there is no [wavelength]; it belongs in [beam]",
+    "[beam]\nwavelenght = 1": "[beam] has no wavelenght; did you mean wavelength?",
+    "[beam]\ncell = [1]": "[beam] has no cell; it belongs in [crystal]",
+    "beam = 3": "[beam] must be a table",
+    "[beam]\nwavelength = 'red'": "wavelength: needs a number, not 'red'",
+    "[crystal]\nNa = 2.5": "Na: needs a whole number, not 2.5",
+    "[crystal]\nmisset = 'rnd'": "misset: needs 3 numbers",
+    "fix = ['phi']": "there is no fix 'phi'",
+    "fix = 3": "fix: needs a list of texts, not 3",
+    "panels = 3": "panels must be [[panels]] tables",
+    "[[panels]]\nfdet_vector = [0, 0, 1]": "panel 0 lacks pix0_vector",
+    "[[panels]]\norigin = [0, 0, 1]": "panel 0 has no origin",
+    "[[panels]]\npix0_vector = [0, 1]\nfdet_vector=[0,0,1]\nsdet_vector=[0,1,0]\ndetpixels_f=5\ndetpixels_s=5": "panel 0: pix0_vector: needs 3",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.toml").write_bytes(text.encode("latin-1"))
+    run = simulate(f"{BASE} --config a.toml")
+    assert run.status == 2 and run.err.count("\n") == 1
+    assert run.err.startswith("nbkernel: --config a.toml: ") and WRONG[text] in run.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
+    with pytest.raises(InputError, match="^a.toml: "):
+        Experiment.from_toml("a.toml")
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("--config none.toml", "--config none.toml: cannot be read: No such file"),
+        ("--config a.toml --save-config a.toml", "--save-config: a.toml is the file of --config"),
+        ("--save-config nowhere/a.toml", "--save-config: cannot write nowhere/a.toml"),
+        ("--config a.toml -detpixels 5", "detpixels_f: the panels have their own"),
+        ("--config a.toml -roi 0 1 0 1", "-roi: counts the pixels of one panel, the detector has 2"),
+        ("--config a.toml -mask m.img", "-mask"),
+    ],
+)
+def test_command_lines_that_cannot_be(command, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Experiment(panels=[PANEL, PANEL]).to_toml("a.toml")
+    before = Path("a.toml").read_bytes()
+    run = simulate(f"-cell 50 60 70 90 90 90 -default_F 100 -seed 1 {command}")
+    assert run.status == 2 and run.err.startswith(f"nbkernel: {message}") and run.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.toml"] and Path("a.toml").read_bytes() == before
