@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import secrets
 import stat
-import tempfile
 import threading
 from typing import BinaryIO, NamedTuple
 
@@ -67,10 +67,10 @@ class OutputFiles:
                 return
             if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")
-            folder, name = os.path.split(final)
-            handle, temporary = tempfile.mkstemp(prefix=f".{name[:200]}.", suffix=".part", dir=folder)
+            handle, temporary = new_file_beside(final)
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
-            os.chmod(temporary, new_file_mode() if mode is None else stat.S_IMODE(mode))
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
 
     def write(self, flag, *pieces):
         """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
@@ -124,10 +124,16 @@ def existing_mode(path):
         return None
 
 
-def new_file_mode():
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def new_file_beside(path):
+    """Descriptor and path of a new file in the folder of `path`, with the permissions that any new file gets: asking for
+    the umask would change it for other threads."""
+    folder, name = os.path.split(path)
+    while True:
+        temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
+        try:
+            return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+        except FileExistsError:
+            continue
 
 
 def remove_quietly(path):
