@@ -1,7 +1,8 @@
 """Renders pixels of command lines by the CUDA path in numba's simulator, and compares them with the exact engine.
 
 A process of its own, because the simulator must be chosen before numba is imported: standard input is a JSON list of
-{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, standard output one JSON verdict per line.
+{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or of {"config": TOML file, "precision": ...} for all
+pixels of all panels; standard output one JSON verdict per line.
 """
 
 import json
@@ -14,6 +15,7 @@ os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
 
 import numpy as np
 
+import nbkernel
 import nbkernel.kernels.arithmetic
 
 
@@ -96,6 +98,19 @@ def exact_pixels(prepared, carried, wanted):
     return image
 
 
+def panels_verdict(case):
+    """All panels at once, in small tiles, by the Python API."""
+    experiment = Experiment.from_toml(case["config"])
+    found = nbkernel.simulate(experiment, device="cuda", precision=case["precision"], tile=(2, 3))
+    expected = nbkernel.simulate(experiment, device="cpu", precision="exact")
+    pairs = [make_pair(as_image(np.array(a)), as_image(np.array(b))) for a, b in zip(expected, found, strict=True)]
+    return {
+        "within": [judge(pair, case["precision"], 5.0)["within"] for pair in pairs],
+        "lit": [int(np.count_nonzero(image)) for image in found],
+        "solid_angles": [[a.statistics.solid_angle, b.statistics.solid_angle] for a, b in zip(expected, found, strict=True)],
+    }
+
+
 def as_image(pixels):
     return Image("", "float", pixels, False, None, None)
 
@@ -103,4 +118,4 @@ def as_image(pixels):
 if __name__ == "__main__":
     np.seterr(all="ignore")  # nan and inf are C's
     for one in json.load(sys.stdin):
-        print(json.dumps(verdict(one)), flush=True)
+        print(json.dumps(panels_verdict(one) if "config" in one else verdict(one)), flush=True)

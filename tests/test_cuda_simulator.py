@@ -11,6 +11,9 @@ import pytest
 from golden import load_cases
 from test_precisions import FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
+from nbkernel.experiment import Experiment
+from nbkernel.panels import Panel
+
 SIMULATOR = Path(__file__).with_name("cuda_simulator.py")
 # what takes the golden cases' many steps per pixel away: flag, and the value to put there
 FEWER = {"-mosaic_dom": 3, "-mosaic_domains": 3, "-phisteps": 3, "-dispsteps": 2, "-detector_thicksteps": 2}
@@ -69,3 +72,20 @@ def test_tiles_and_blocks_do_not_show(inputs):  # noqa: F811
     assert all(result["within"] for result in found)
     assert [result["same"] for result in found] == [found[0]["same"]] * 3
     assert np.isfinite(found[0]["worst"])
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
+    """Panels of different sizes, pixels and sensors, beside one that differs only in its place."""
+    panels = [
+        Panel((0.1, 0.001, -0.002), (0, 0, 1), (0, -1, 0), 5, 3),
+        Panel((0.1, 0.001, 0.002), (0, 0, 1), (0, -1, 0), 5, 3),
+        Panel((0.08, 0.02, 0.03), (0.3, 0, 1), (0, 1, 0), 2, 6, 0.3, detector_thick=100.0, detector_abs=90.0, detector_thicksteps=3),
+    ]
+    Experiment(cell=(50, 60, 70), default_F=100.0, Na=4, Nb=5, Nc=3, oversample=1, fluence=1e28, panels=panels).to_toml(
+        tmp_path / "panels.toml"
+    )
+    (found,) = verdicts([{"config": str(tmp_path / "panels.toml"), "precision": precision}])
+    assert found["within"] == [True] * 3 and found["lit"] == [15, 15, 12]
+    for expected, angle in found["solid_angles"]:
+        assert angle == pytest.approx(expected, rel=1e-12) and angle > 0.0
