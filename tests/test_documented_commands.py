@@ -1,7 +1,7 @@
 """README.md and docs/: every command runs, what it is said to print it prints, and links lead somewhere.
 
-A page's fenced blocks run in order in an empty folder of its own: ```sh by one bash (nbkernel, python and the examples are
-at hand), ```python in one namespace. The lines of an ```output block are among those that the block above it printed, in
+A page's fenced blocks run in order in a folder of its own, as if it were the repository's: ```sh by one bash, ```python in one
+namespace. The lines of an ```output block are among those that the block above it printed, in
 this order; `...` stands for any. Marks behind the language:
 
     no-test          is not run (a GPU, pip, make, the C program): listed below
@@ -15,7 +15,6 @@ import importlib.util
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,7 +107,8 @@ def check_output(said, printed):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_pages_commands_run_and_print_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("examples", "bench", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
     shell, names, printed = Shell(tmp_path), {}, ""
     with contextlib.closing(shell):
         for block in blocks(page):
