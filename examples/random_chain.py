@@ -1,13 +1,14 @@
 """Structure factors of a made-up molecule, for simulations that need no data file.
 
-    python examples/random_chain.py OUT.hkl [--cell A B C AL BE GA] [--atoms N] [--dmin D] [--seed S] [--B B]
+    python examples/random_chain.py OUT [--cell A B C AL BE GA] [--atoms N] [--dmin D] [--seed S] [--B B]
 
 One self-avoiding chain of carbon, nitrogen and oxygen atoms stands in a P1 cell. Its structure factors are on the
 absolute scale, in electrons. The rest of the cell is vacuum: without bulk solvent the reflections at low resolution
 are stronger than in a real crystal.
 
-The file has a line `h k l |F|` for every reflection to D Angstrom, Friedel mates and 0 0 0 included, because
-nanoBragg applies no symmetry.
+OUT.hkl has a line `h k l |F|` for every reflection to D Angstrom, Friedel mates and 0 0 0 included, because
+nanoBragg applies no symmetry. OUT.mtz is an MTZ file with the cell, and one of each two Friedel mates in the column
+FC; it needs gemmi (pip install gemmi).
 """
 
 import argparse
@@ -138,15 +139,34 @@ def chain_amplitudes(cell, atoms, dmin, seed, b_factor):
 
 
 def write_hkl(path, hkl, amplitudes):
-    """Write a line `h k l |F|` for each reflection."""
+    """Write a line `h k l |F|` for each reflection; returns their number."""
     np.savetxt(path, np.column_stack([hkl, amplitudes]), fmt="%d %d %d %.4f")
+    return len(hkl)
+
+
+def write_mtz(path, hkl, amplitudes, cell):
+    """Write an MTZ file in P 1 with `cell` (Angstrom, degrees): of -h -k -l and h k l that whose last index is positive,
+    or where that is 0 the first, and then the second. Returns the number of reflections."""
+    import gemmi
+
+    h, k, l = hkl.T
+    unique = (l > 0) | ((l == 0) & ((h > 0) | ((h == 0) & (k >= 0))))
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.title = "random chain of C, N and O atoms"
+    mtz.spacegroup = gemmi.SpaceGroup("P 1")
+    mtz.set_cell_for_all(gemmi.UnitCell(*cell))
+    mtz.add_dataset("chain")
+    mtz.add_column("FC", "F")
+    mtz.set_data(np.column_stack([hkl, amplitudes])[unique].astype(np.float32))
+    mtz.write_to_file(path)
+    return int(unique.sum())
 
 
 def main(arguments=None):
     """Read the command line, write the file, say what is in it."""
     parser = argparse.ArgumentParser(description="Structure factors of a random chain of C, N and O atoms in P1.",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("out", metavar="OUT.hkl", help="the file to write")
+    parser.add_argument("out", metavar="OUT", help="the file to write: .mtz, else a text table")
     parser.add_argument("--cell", type=float, nargs=6, metavar=("A", "B", "C", "AL", "BE", "GA"),
                         default=(30, 35, 40, 90, 95, 90), help="edges in Angstrom, angles in degrees")
     parser.add_argument("--atoms", type=int, default=1000, metavar="N", help="atoms in the chain")
@@ -159,10 +179,15 @@ def main(arguments=None):
     try:
         hkl, amplitudes = chain_amplitudes(options.cell, options.atoms, options.dmin, options.seed, options.B)
         f000 = amplitudes[~hkl.any(axis=1)][0]
-        write_hkl(options.out, hkl, amplitudes)
-    except (OSError, ValueError) as error:
+        if options.out.endswith(".mtz"):
+            written = write_mtz(options.out, hkl, amplitudes, options.cell)
+        else:
+            written = write_hkl(options.out, hkl, amplitudes)
+    except ImportError:
+        parser.error("an MTZ file needs gemmi: pip install gemmi")
+    except (OSError, ValueError, RuntimeError) as error:
         parser.error(str(error))
-    print(f"{options.out}: {len(hkl)} reflections to {options.dmin:g} Angstrom, F000 = {f000:.0f} electrons")
+    print(f"{options.out}: {written} reflections to {options.dmin:g} Angstrom, F000 = {f000:.0f} electrons")
 
 
 if __name__ == "__main__":

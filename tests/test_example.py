@@ -1,6 +1,7 @@
 """examples/random_chain.py: amplitudes of a made-up molecule."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,28 @@ def test_the_file_is_what_the_simulation_reads(example, tmp_path, monkeypatch, c
     first = (table.h_min, table.k_min, table.l_min)
     read = [table.F[tuple(index)] for index in hkl - first]
     np.testing.assert_allclose(read, F, atol=5.1e-5)  # four decimals
+
+
+def test_the_mtz_file_holds_the_same_molecule(example, tmp_path):
+    """One of each pair of mates; expanded, the same table but for float32."""
+    pytest.importorskip("gemmi", reason="gemmi (the extra sf) writes MTZ files")
+    from nbkernel.experiment import Experiment
+    from nbkernel.io.structure_factors import find_reflections
+
+    found = []
+    for name in ("chain.hkl", "chain.mtz"):
+        out = tmp_path / name
+        assert not example.main([str(out), "--cell", *map(str, CELL), "--atoms", "40", "--dmin", "4", "--seed", "3"])
+        found.append(find_reflections(Experiment(hkl=str(out))))
+    text, mtz = found
+    assert mtz.file.cell == pytest.approx(CELL)
+    assert (mtz.h_min, mtz.k_min, mtz.l_min) == (text.h_min, text.k_min, text.l_min)
+    np.testing.assert_allclose(mtz.F, text.F, rtol=1e-6, atol=5.1e-5)
+
+
+def test_without_gemmi_an_mtz_file_is_one_clear_line(example, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "gemmi", None)
+    with pytest.raises(SystemExit):
+        example.main([str(tmp_path / "chain.mtz"), "--cell", *map(str, CELL), "--atoms", "40", "--dmin", "4"])
+    assert "needs gemmi" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,184 @@
+"""Writes docs/flags.md from the tables that the commands themselves read.
+
+    python docs/make_reference.py
+"""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from nbkernel.cli import compare, compare_traces, options, trace
+from nbkernel.engine import PRECISIONS
+from nbkernel.experiment import Experiment
+from nbkernel.flags import FLAGS, GROUPS
+from nbkernel.outputs import NOISE_RNGS, Outputs
+from nbkernel.quirks import QUIRKS
+
+PAGE = Path(__file__).with_name("flags.md")
+
+HEAD = """\
+# Flags and options
+
+Written by `python docs/make_reference.py` from the tables that the commands read (`nbkernel/flags.py`, `cli/options.py`
+and others): change those, not this page. `nbkernel simulate -h` prints the same in short.
+
+* [nanoBragg.c's flags](#nanobraggcs-flags): one dash, of `simulate`, `trace` and (for the geometry) `show`
+* [Our own options](#our-own-options): two dashes, by command
+"""
+
+FLAGS_HEAD = """\
+## nanoBragg.c's flags
+
+As in the program an argument that begins with a dash is searched for each flag's name, in the order of `nbkernel/flags.py`:
+
+* **whole**: the argument must be the name and nothing else, as `-phi`.
+* **part**: the name may stand anywhere in the argument. So `-matrix` is `-mat`, `-wavelength` is `-wave`, and one argument
+  can set off several flags: `-misset_seed` is `-misset` too.
+* **part, last**: the same, and no later flag is tried on the argument.
+
+The last of several flags that set the same thing counts, and a flag overrides what the header of `-img` or `-mask` says.
+An unknown flag is a warning; a missing or unusable value is an error. Whole numbers are read as C's `atoi` reads them
+(`5.7` is 5, with a warning).
+
+*Sets* tells the field of `Experiment` (or of `Outputs`) that gets the value, in the unit given here, and what else the
+flag sets. With the conventions `mosflm`, `denzo`, `adxv`, `xds` and `dials` the pivot is the convention's own in the end;
+only with vectors (`custom`) does the last flag that sets it decide.
+"""
+
+OPTIONS_HEAD = """\
+## Our own options
+
+`--option value` and `--option=value` are the same. An option may stand anywhere among the flags.
+"""
+
+# what the readers of nbkernel.arguments do besides, by kind
+READERS_DO = {
+    "cell": "angles (and what an earlier `-cell` gave) may be left out",
+    "misset": "`-misset random` draws an orientation, see [quirks](quirks.md#misset)",
+    "energy": "`wavelength` = 12398.42 / energy",
+    "absorption": "`inf` or 0: also `detector_thick = 0`, so give the thickness after it",
+}
+VALUES = {
+    "none": "", "curved": "", "float": "number", "int": "whole", "text": "FILE", "cell": "a b c al be ga", "misset": "x y z",
+    "pivot": "`sample` or `beam`", "energy": "number", "absorption": "number", "pix0": "x y z",
+}  # fmt: skip
+# settings that are no fields: what they do to one
+SWITCHES = {
+    ("write_pgm", True): "`Outputs.pgmfile`",
+    ("write_pgm", False): "`Outputs.pgmfile = None`",
+    ("calculate_noise", True): "`Outputs.noisefile`",
+    ("calculate_noise", False): "`Outputs.noisefile = None`",
+    ("progress", True): "",
+    ("progress", False): "",
+}
+
+
+def field_name(setting):
+    """Where a setting goes. Raises KeyError for one that goes nowhere."""
+    for kind, shown in ((Experiment, setting), (Outputs, f"Outputs.{setting}")):
+        if setting in {field.name for field in fields(kind)}:
+            return shown
+    raise KeyError(setting)
+
+
+def sets(flag):
+    parts = [f"`{field_name(setting)}`" for setting in flag.sets]
+    for setting, value in flag.also.items():
+        part = SWITCHES[setting, value] if (setting, value) in SWITCHES else f"`{field_name(setting)} = {value}`"
+        if part and part not in parts:
+            parts.append(part)
+    return ", ".join(parts)
+
+
+def values(flag):
+    if flag.kind in ("float", "int") and flag.count > 1:
+        return "x y z" if flag.count == 3 else f"{flag.count} {VALUES[flag.kind]}"
+    return VALUES[flag.kind]
+
+
+def unit(flag):
+    return "" if flag.kind == "text" else flag.unit
+
+
+def match(flag):
+    return "whole" if flag.exact else "part, last" if flag.ends else "part"
+
+
+def meaning(flag):
+    notes = [READERS_DO[flag.kind]] if flag.kind in READERS_DO else []
+    if flag.quirk:
+        notes.append(f"with [`--fix {flag.quirk}`](quirks.md#{flag.quirk}) the whole argument only")
+    return "; ".join([coded(flag.help), *notes])
+
+
+def coded(text):
+    """The flags and options in a text as code."""
+    return re.sub(r"(?<![\w`-])(--fix \w+|--?[A-Za-z]\w*)", r"`\1`", text)
+
+
+def table(head, rows):
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
+    yield ""
+
+
+def escaped(cell):
+    return cell.replace("|", "\\|")
+
+
+def flag_tables():
+    for group in GROUPS:
+        yield f"### {group}\n"
+        rows = [
+            (names(flag.spellings), values(flag), unit(flag), flag.default, meaning(flag), match(flag), sets(flag))
+            for flag in FLAGS if flag.group == group
+        ]  # fmt: skip
+        yield from table(("flag", "values", "unit", "default", "meaning", "match", "sets"), rows)
+
+
+def names(spellings):
+    return ", ".join(f"`{spelling}`" for spelling in spellings)
+
+
+def option_rows(shown):
+    """Rows of either kind of table: `options.Option` has its values in one text, `double_dash.Option` in a tuple."""
+    for option in shown:
+        value = option.value if hasattr(option, "value") else " ".join(option.values)
+        yield f"`{f'{option.name} {value}'.strip()}`", coded(option.help)
+
+
+def named_rows(told):
+    return [(f"`{name}`", what) for name, what in told.items()]
+
+
+def option_tables():
+    for command, told, shown in (
+        ("simulate", "Takes nanoBragg.c's flags and:", options.OPTIONS),
+        ("trace", "Takes nanoBragg.c's flags and:", trace.SHARED_OPTIONS[:-1] + options.TRACE_OPTIONS + trace.SHARED_OPTIONS[-1:]),
+        ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which those of the geometry count, and:",
+         options.SHOW_OPTIONS[:-1] + options.PREVIEW_OPTIONS + options.SHOW_OPTIONS[-1:]),
+        ("compare", "`nbkernel compare A B`; A is the reference:", compare.OPTIONS),
+        ("compare-traces", "`nbkernel compare-traces A B`; A is the reference:", compare_traces.OPTIONS),
+    ):  # fmt: skip
+        yield f"### nbkernel {command}\n\n{told}\n"
+        yield from table(("option", "meaning"), option_rows(shown))
+    yield "### nbkernel info\n\nTakes no options.\n"
+    yield "### Precisions\n\n`--precision`, by what it promises of every pixel against nanoBragg.c's; see [precisions](precisions.md).\n"
+    yield from table(("name", "promise"), named_rows(PRECISIONS))
+    yield "### Noise\n\n`--noise-rng`, both from `-seed`; see [noise](noise.md).\n"
+    yield from table(("name", "random numbers"), named_rows(NOISE_RNGS))
+    yield "### Fixes\n\n`--fix`; see [quirks](quirks.md).\n"
+    fixes = ((f"[`{name}`](quirks.md#{name})", coded(now), then) for name, (now, then) in QUIRKS.items())
+    yield from table(("name", "nanoBragg.c", "corrected"), fixes)
+
+
+def page():
+    """The page's text."""
+    parts = [HEAD, FLAGS_HEAD, *flag_tables(), OPTIONS_HEAD, *option_tables()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
