@@ -118,12 +118,10 @@ def detectors_in(value):
 
 def read_panels(detector):
     """Panels of a detector in dxtbx' frame, in the file's order; local frames are within the groups of the hierarchy."""
-    if detector.is_list():
-        panels = detector.items()
-    else:
-        panels = [detector] if detector.has("origin") else detector.at("panels").items()
+    found = detector if detector.is_list() else detector.at("panels") if not detector.has("origin") else None
+    panels = [detector] if found is None else found.items()
     if not panels:
-        raise detector.error("at least one panel")
+        raise found.error("at least one panel")
     parents = [LABORATORY] * len(panels)
     if detector.has("hierarchy"):
         parents = find_parents(detector.at("hierarchy"), len(panels))
