@@ -55,7 +55,9 @@ def place_panel(panel, number, experiment):
     if close_distance < 0.0:
         odet, close_distance = vector_scale(odet, -1.0), -close_distance
     if close_distance <= ROUNDING * magnitude(pix0):
-        raise InputError(f"{name}: its plane goes through the sample; pix0_vector is the corner of its first pixel in metres")
+        raise InputError(
+            f"{name}: its plane goes through the sample; pix0_vector is the corner of its first pixel in metres"
+        )
     ratio = dot_product(beam, odet)
     distance = close_distance / (DBL_MIN if ratio == 0.0 else ratio)
     impact = [along - corner for along, corner in zip(vector_scale(beam, distance), pix0, strict=True)]

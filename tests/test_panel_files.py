@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,8 @@ def test_a_plain_detector_is_the_one_of_the_dials_convention():
     """DetectorFactory.simple's layout is, half a turn about x away, what the flags of the DIALS convention place: its
     beam is along +z, its slow axis along +y."""
     (found,) = read(experiment_list())["panels"]
-    placed = place_panel(found, 0, Experiment(convention="custom", beam_vector=(0.0, 0.0, -1.0), polar_vector=(1.0, 0.0, 0.0)))
+    frame = Experiment(convention="custom", beam_vector=(0.0, 0.0, -1.0), polar_vector=(1.0, 0.0, 0.0))
+    placed = place_panel(found, 0, frame)
     plain = place_detector(
         Experiment(
             convention="dials", detpixels_f=40, detpixels_s=32, pixel=0.075, distance=265.0,
@@ -167,7 +169,7 @@ DATABLOCK = [
     }
 ]
 STILLS = [DATABLOCK[0] | {"imageset": [{"__id__": "ImageSet", "images": [{"filename": "a", "detector": 0, "beam": 0}] * 3}]}]
-SWEEP = {"__id__": "sweep", "template": "a_####.cbf", "beam": BEAM, "detector": [PANEL], "goniometer": {"rotation_axis": [1, 0, 0]}}
+SWEEP = {"__id__": "sweep", "beam": BEAM, "detector": [PANEL], "goniometer": {"rotation_axis": [1, 0, 0]}}
 MODELS_ONLY = {"detector": [{"panels": [PANEL]}], "beam": [BEAM]}
 
 
@@ -322,22 +324,23 @@ BAD = {
     "no size": (changed(*FIRST, "image_size", value=None), "has no detector[0].panels[0].image_size"),
     "half a pixel": (changed(*FIRST, "image_size", value=[1.5, 2]), "need two numbers of pixels"),
     "empty panel": (changed(*FIRST, "image_size", value=[0, 0]), "need two numbers of pixels"),
-    "oblong": (changed(*FIRST, "pixel_size", value=[0.1, 0.2]), "panels[0].pixel_size is [0.1, 0.2]; need the two equal edges"),
+    "oblong": (changed(*FIRST, "pixel_size", value=[0.1, 0.2]), "pixel_size is [0.1, 0.2]; need the two equal edges"),
     "thin": (changed(*FIRST, "thickness", value=-1), "panels[0].thickness is -1; need 0 or more"),
     "material": (changed(*FIRST, "material", value=14), "panels[0].material is 14; need a text"),
-    "no such panel": (changed("detector", 0, "hierarchy", "children", 0, "panel", value=1), "panel is 1; need a whole number"),
+    "no such panel": (changed("detector", 0, "hierarchy", "children", 0, "panel", value=1), "panel is 1; need a whole"),
     "panel twice": (changed("detector", 0, "hierarchy", "children", value=[{"panel": 0}] * 2), "in one group only"),
-    "panel left out": (changed("detector", 0, "hierarchy", "children", value=[]), "detector[0].hierarchy leaves out panel 0"),
+    "panel left out": (changed("detector", 0, "hierarchy", "children", value=[]), "hierarchy leaves out panel 0"),
     "no children": (changed("detector", 0, "hierarchy", value={}), "has no detector[0].hierarchy.children"),
-    "no such detector": (changed("experiment", 0, "detector", value=3), "experiment[0].detector is 3; need a whole number"),
+    "no such detector": (changed("experiment", 0, "detector", value=3), "experiment[0].detector is 3; need a whole"),
+    "empty detectors": (changed("detector", value=[]), "detector is []; need a list that is not empty"),
     "no detector": (changed("experiment", 0, "detector", value=None), "has no experiment[0].detector"),
     "another file": (changed("experiment", 0, "detector", value="d.json"), "not the name of another file"),
     "no direction": (changed("beam", 0, "direction", value=None), "has no beam[0].direction"),
     "zero direction": (changed("beam", 0, "direction", value=[0, 0, 0]), "beam[0].direction is [0, 0, 0]"),
     "wavelength": (changed("beam", 0, "wavelength", value=0), "beam[0].wavelength is 0; need a wavelength in Angstrom"),
     "normal": (changed("beam", 0, "polarization_normal", value=[0, 0, 1]), "need a polarization_normal that is not along"),
-    "axes": (changed("goniometer", 0, "axes", value=[[0, 0, 0]]), "goniometer[0].angles is [0, 0]; need a list of 1"),
-    "scan axis": (changed("goniometer", 0, "scan_axis", value=2), "goniometer[0].scan_axis is 2; need a whole number from 0 to 1"),
+    "axes": (changed("goniometer", 0, "axes", value=[[0, 0, 0]]), "angles is [0, 0]; need a list of 1"),
+    "scan axis": (changed("goniometer", 0, "scan_axis", value=2), "scan_axis is 2; need a whole number from 0 to 1"),
     "two detectors": (MODELS_ONLY | {"detector": [{"panels": [PANEL]}] * 2}, "need one detector"),
 }  # fmt: skip
 
@@ -357,6 +360,18 @@ def test_different_detectors_are_refused():
     document["experiment"].append({"detector": 1, "beam": 0})
     with pytest.raises(InputError, match="2 different detectors; need one, .*dials.split_experiments"):
         read(document)
+
+
+def test_many_experiments_are_read_quickly():
+    """As dials.stills_process combines them: thousands of beams, one detector."""
+    count = 20000
+    document = experiment_list()
+    document["beam"] = [BEAM] * count
+    document["experiment"] = [{"detector": 0, "beam": n} for n in range(count)]
+    start = time.perf_counter()
+    assert read(document) == read(experiment_list())
+    # looking through all beams for each would take minutes
+    assert time.perf_counter() - start < 20.0
 
 
 def test_deeply_nested_files():

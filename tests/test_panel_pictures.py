@@ -132,8 +132,8 @@ def test_pixels_of_the_picture_look_where_the_panels_pixels_are(name):
         own = directions(detector, *centres(detector))
         whole = assembly.detector
         points = own * (whole.close_distance / (own @ BEAM))[..., None] - np.array(whole.pix0_vector)
-        across = points @ np.array(whole.fdet_vector) / whole.pixel_size, points @ np.array(whole.sdet_vector) / whole.pixel_size
-        for value, x, y in zip(image.ravel(), across[0].ravel(), across[1].ravel(), strict=True):
+        along, across = (points @ np.array(v) / whole.pixel_size for v in (whole.fdet_vector, whole.sdet_vector))
+        for value, x, y in zip(image.ravel(), along.ravel(), across.ravel(), strict=True):
             expected[int(y), int(x)] = np.fmax(expected[int(y), int(x)], value)
             if min(abs(x - round(x)), abs(y - round(y))) < 1e-9:
                 doubtful[max(0, int(y) - 1) : int(y) + 2, max(0, int(x) - 1) : int(x) + 2] = True
@@ -161,9 +161,11 @@ def test_scattering_angles_of_the_picture_are_the_panels(name):
     covered = np.isfinite(found)
     assert covered.mean() > 0.25
     shown = np.array([tables[value] for value in found[covered].tolist()])
-    assert np.abs(angles[covered] - shown).max() < math.sqrt(2) * (largest + whole.pixel_size / whole.close_distance) / 2 * 1.01
+    half_diagonals = math.sqrt(0.5) * (largest + whole.pixel_size / whole.close_distance)
+    assert np.abs(angles[covered] - shown).max() < 1.01 * half_diagonals
     # and no finer than the finest panel's pixels
-    assert whole.pixel_size / whole.distance >= 0.9 * min(d.pixel_size / (np.array(d.pix0_vector) @ BEAM) for d in detectors)
+    finest = min(d.pixel_size / (np.array(d.pix0_vector) @ BEAM) for d in detectors)
+    assert whole.pixel_size / whole.distance >= 0.9 * finest
 
 
 def test_gaps_are_nan_and_coarse_panels_have_no_holes():

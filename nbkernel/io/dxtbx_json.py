@@ -97,8 +97,7 @@ def models(container, use):
 def model(container, reference, kind):
     """The model that a reference names by its number in the container, or that is in its place."""
     if isinstance(reference.value, int):
-        known = container.at(kind).items()
-        return known[reference.number_below(len(known))]
+        return container.at(kind).item(reference)
     if isinstance(reference.value, str):
         raise reference.error("the model itself or its number, not the name of another file")
     inner = detectors_in(reference) if kind == "detector" else reference.items() if reference.is_list() else [reference]
@@ -252,4 +251,3 @@ def spindle_axis(goniometer):
     if magnitude(axis) == 0.0:
         raise goniometer.error("a rotation axis that is not 0 0 0")
     return unitize(axis)
-

@@ -46,6 +46,13 @@ class Value:
             raise self.error("a list")
         return [Value(value, self.where, f"{self.key}[{number}]") for number, value in enumerate(self.value)]
 
+    def item(self, reference):
+        """The item of a list, not empty, whose number is the Value `reference`."""
+        if not self.is_list() or not self.value:
+            raise self.error("a list that is not empty")
+        number = reference.number_below(len(self.value))
+        return Value(self.value[number], self.where, f"{self.key}[{number}]")
+
     def number(self):
         if isinstance(self.value, (int, float)) and not isinstance(self.value, bool):
             with contextlib.suppress(OverflowError):
