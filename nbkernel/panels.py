@@ -1,6 +1,7 @@
 """Panels: the flat parts of a detector, each with its place in the laboratory."""
 
 import math
+import numbers
 from dataclasses import dataclass
 
 from nbkernel.kernels.constants import DBL_MIN
@@ -17,6 +18,7 @@ from .errors import InputError
 from .fields import convert_fields
 
 Vector = tuple[float, float, float]
+ROUNDING = 1e-12  # relative to the corner's distance; a plane that is nearer goes through the sample
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ def place_panel(panel, number, experiment):
     close_distance = dot_product(pix0, odet)
     if close_distance < 0.0:
         odet, close_distance = vector_scale(odet, -1.0), -close_distance
-    if close_distance == 0.0:
-        raise InputError(f"{name}: its plane goes through the sample; pix0_vector is the corner of its first pixel in metres")
+    if close_distance <= ROUNDING * magnitude(pix0):
+        raise InputError(
+            f"{name}: its plane goes through the sample; pix0_vector is the corner of its first pixel in metres"
+        )
     ratio = dot_product(beam, odet)
     distance = close_distance / (DBL_MIN if ratio == 0.0 else ratio)
     impact = [along - corner for along, corner in zip(vector_scale(beam, distance), pix0, strict=True)]
@@ -77,11 +81,22 @@ def place_panel(panel, number, experiment):
 
 
 def check_panel(name, panel):
+    for field in ("pix0_vector", "fdet_vector", "sdet_vector"):
+        if not is_vector(getattr(panel, field)):
+            raise InputError(f"{name}: {field} = {getattr(panel, field)} is no vector; need three finite numbers")
     for field in ("detpixels_f", "detpixels_s"):
-        if not 0 < getattr(panel, field) < 2147483647:
-            raise InputError(f"{name}: {field} = {getattr(panel, field)} is no number of pixels; it must be greater than 0")
+        count = getattr(panel, field)
+        if not (isinstance(count, numbers.Integral) and 0 < count < 2147483647):
+            raise InputError(f"{name}: {field} = {count} is no number of pixels; it must be whole and greater than 0")
     if not 0.0 < panel.pixel < math.inf:
         raise InputError(f"{name}: pixel = {panel.pixel:g} mm is no pixel size; it must be greater than 0")
     for field in ("fdet_vector", "sdet_vector"):
         if magnitude(getattr(panel, field)) == 0.0:
             raise InputError(f"{name}: {field} = 0 0 0 has no direction")
+
+
+def is_vector(vector):
+    try:
+        return len(vector) == 3 and all(math.isfinite(x) for x in vector)
+    except (TypeError, OverflowError):
+        return False

@@ -7,11 +7,12 @@ import re
 from nbkernel.errors import InputError
 
 
-def read_bytes(flag, path):
-    """Contents of a file that must be there and not be empty. Raises InputError, naming the flag, where it is not."""
+def read_bytes(flag, path, most=-1):
+    """Contents of a file that must be there and not be empty, or its first bytes; -1: all. Raises InputError, naming the
+    flag, where it is not."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read(most)
     except FileNotFoundError:
         raise InputError(f"{flag}: there is no file {path}") from None
     except IsADirectoryError:

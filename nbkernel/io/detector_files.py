@@ -1,0 +1,27 @@
+"""Detectors of several panels from a file of any kind that can be read; its content tells which."""
+
+import os
+import re
+
+from nbkernel.errors import InputError
+
+from .dxtbx_json import read_dxtbx_detector
+from .text import read_bytes
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
+
+
+def read_detector_file(path):
+    """Fields of an Experiment by a detector file: `dxtbx_json` and `nxmx_reader` say which. Raises InputError for a file
+    of another kind, or that cannot be used."""
+    start = read_bytes("--panels", path, most=512)
+    if start.startswith(HDF5):
+        from .nxmx_reader import read_nxmx_detector
+
+        return read_nxmx_detector(path)
+    if JSON.match(start):
+        return read_dxtbx_detector(path)
+    raise InputError(
+        f"--panels {os.fspath(path)}: is no detector file; need the JSON of dxtbx or DIALS (.expt) or a NeXus NXmx file"
+    )
