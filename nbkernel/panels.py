@@ -1,7 +1,6 @@
 """Panels: the flat parts of a detector, each with its place in the laboratory."""
 
 import math
-import numbers
 from dataclasses import dataclass
 
 from nbkernel.kernels.constants import DBL_MIN
@@ -82,21 +81,14 @@ def place_panel(panel, number, experiment):
 
 def check_panel(name, panel):
     for field in ("pix0_vector", "fdet_vector", "sdet_vector"):
-        if not is_vector(getattr(panel, field)):
+        if not all(math.isfinite(x) for x in getattr(panel, field)):
             raise InputError(f"{name}: {field} = {getattr(panel, field)} is no vector; need three finite numbers")
     for field in ("detpixels_f", "detpixels_s"):
         count = getattr(panel, field)
-        if not (isinstance(count, numbers.Integral) and 0 < count < 2147483647):
-            raise InputError(f"{name}: {field} = {count} is no number of pixels; it must be whole and greater than 0")
+        if not 0 < count < 2147483647:
+            raise InputError(f"{name}: {field} = {count} is no number of pixels; it must be greater than 0")
     if not 0.0 < panel.pixel < math.inf:
         raise InputError(f"{name}: pixel = {panel.pixel:g} mm is no pixel size; it must be greater than 0")
     for field in ("fdet_vector", "sdet_vector"):
         if magnitude(getattr(panel, field)) == 0.0:
             raise InputError(f"{name}: {field} = 0 0 0 has no direction")
-
-
-def is_vector(vector):
-    try:
-        return len(vector) == 3 and all(math.isfinite(x) for x in vector)
-    except (TypeError, OverflowError):
-        return False

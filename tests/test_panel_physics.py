@@ -12,6 +12,7 @@ from nbkernel.detector import place_detector
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.panels import Panel, place_panel
+from nbkernel.place import DEFAULTS, PLACE_FIELDS
 from nbkernel.prepare import prepare, prepare_panels
 from nbkernel.render import render
 
@@ -31,6 +32,11 @@ def render_panels(experiment, precision="exact"):
 
 def render_single(experiment, precision="exact"):
     return render(prepare(experiment, 1), precision, 1)[0]
+
+
+def in_panels(experiment, panels):
+    """The experiment with panels in the place of a single detector."""
+    return replace(experiment, panels=panels, **{name: DEFAULTS[name] for name in PLACE_FIELDS})
 
 
 def cut(detector, pixel, rows, columns, **sensor):
@@ -73,7 +79,7 @@ def test_parts_of_a_detector_have_its_pixels_bit_for_bit(precision, rows, column
     assert len(panels) == (len(rows) - 1) * (len(columns) - 1)
     expected = render_single(WHOLE, precision)
     assert expected.max() > 100 * np.median(expected) > 0
-    found = put_together(render_panels(replace(WHOLE, panels=panels), precision), rows, columns)
+    found = put_together(render_panels(in_panels(WHOLE, panels), precision), rows, columns)
     assert np.array_equal(found, expected)
 
 
@@ -114,7 +120,7 @@ def test_tilted_parts_have_the_pixels_of_the_tilted_detector(precision, angles):
     np.testing.assert_allclose(detector.pix0_vector, corner, atol=1e-16)
     rows, columns = (0, 7, 20, SLOW), (0, 33, FAST)
     panels = cut(detector, PIXEL, rows, columns)
-    found = put_together(render_panels(replace(whole, panels=panels), precision), rows, columns)
+    found = put_together(render_panels(in_panels(whole, panels), precision), rows, columns)
     expected = render_single(whole, precision)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8 * expected.max())
 
@@ -166,7 +172,7 @@ def test_a_panel_is_the_same_with_its_axes_exchanged(name):
     experiment = Experiment(**CRYSTAL, panels=panels, fix=frozenset({"thickness", "oversample"}), oversample_thick=True)
     one, other = render_panels(experiment)
     np.testing.assert_allclose(one, other.T, rtol=1e-5, atol=1e-9 * one.max())
-    without = render_panels(replace(experiment, panels=tuple(replace(p, detector_thick=0.0) for p in panels)))[0]
+    without = render_panels(in_panels(experiment, tuple(replace(p, detector_thick=0.0) for p in panels)))[0]
     assert not np.allclose(one, without, rtol=1e-3)
 
 
@@ -191,7 +197,7 @@ def test_each_panel_has_its_own_sensor():
     whole = replace(WHOLE, detector_thick=0.0, detector_abs=None)
     detector = place_detector(whole)
     panels = tuple(cut(detector, PIXEL, (0, SLOW), (0, FAST), **sensor)[0] for sensor in sensors)
-    images = render_panels(replace(whole, panels=panels))
+    images = render_panels(in_panels(whole, panels))
     for sensor, found in zip(sensors, images, strict=True):
         assert np.array_equal(found, render_single(replace(whole, **sensor))), sensor
     assert len({found.tobytes() for found in images}) == len(sensors) - 1, "only the first and the last are alike"
@@ -205,7 +211,7 @@ def test_automatic_oversampling_is_the_finest_that_a_panel_needs():
     experiment = Experiment(**crystal)
 
     def chosen(*panels):
-        return [prepared.plan.oversample for prepared in prepare_panels(replace(experiment, panels=panels), 1)]
+        return [prepared.plan.oversample for prepared in prepare_panels(in_panels(experiment, panels), 1)]
 
     places = (0.05, 0.8e-3), (0.2, 0.1e-3)
     needed = [math.ceil(3 * 60 * 50e-10 / (1e-10 * distance / pixel)) for distance, pixel in places]
@@ -219,7 +225,7 @@ def test_automatic_oversampling_is_the_finest_that_a_panel_needs():
 
 def upper_and_lower(experiment):
     detector = place_detector(experiment)
-    return replace(experiment, panels=cut(detector, PIXEL, (0, SLOW // 2, SLOW), (0, FAST)))
+    return in_panels(experiment, cut(detector, PIXEL, (0, SLOW // 2, SLOW), (0, FAST)))
 
 
 @pytest.mark.parametrize("precision", RULES)
@@ -228,7 +234,7 @@ def test_the_stale_phi_step_begins_anew_with_each_panel(precision):
     experiment = upper_and_lower(replace(WHOLE, phi=0.0, phisteps=3, osc=2.0, detector_thick=0.0))
     found = render_panels(experiment, precision)
     corrected = render_panels(replace(experiment, fix=frozenset({"phi0"})), precision)
-    last = replace(experiment, panels=experiment.panels[1:])
+    last = in_panels(experiment, experiment.panels[1:])
     assert np.array_equal(found[1], render_panels(last, precision)[0])
     for image, without_quirk in zip(found, corrected, strict=True):
         # the very first step of a panel is right, all later ones at phi = 0 are stale
@@ -251,7 +257,7 @@ def test_the_interpolation_latch_is_each_panels_own(tmp_path, precision):
     assert carried[0].latch_pixel < 108 <= carried[1].latch_pixel
     images = render_panels(experiment, precision)
     for number, panel in enumerate(experiment.panels):
-        assert np.array_equal(images[number], render_panels(replace(experiment, panels=(panel,)), precision)[0])
+        assert np.array_equal(images[number], render_panels(in_panels(experiment, (panel,)), precision)[0])
     nearest = render_panels(replace(experiment, interpolate=False), precision)
     assert not np.allclose(images[1], nearest[1], rtol=1e-3)
 
@@ -262,13 +268,13 @@ GOOD = Panel((0.1, 0.01, -0.01), (0, 0, 1), (0, -1, 0), 4, 3, 0.1)
 BAD_PANELS = {
     "no width": (dict(detpixels_f=0), "panel 1: detpixels_f = 0 is no number of pixels"),
     "too wide": (dict(detpixels_s=2**31), "panel 1: detpixels_s = 2147483648"),
-    "half a pixel": (dict(detpixels_s=2.5), "panel 1: detpixels_s = 2.5 is no number of pixels"),
+    "half a pixel": (dict(detpixels_s=2.5), "detpixels_s: needs a whole number, not 2.5"),
     "no pixel": (dict(pixel=0.0), "panel 1: pixel = 0 mm is no pixel size"),
     "nan pixel": (dict(pixel=math.nan), "panel 1: pixel = nan mm"),
     "zero fast": (dict(fdet_vector=(0, 0, 0)), "panel 1: fdet_vector = 0 0 0 has no direction"),
-    "nan slow": (dict(sdet_vector=(0, math.nan, 0)), "panel 1: sdet_vector = (0, nan, 0) is no vector"),
-    "endless corner": (dict(pix0_vector=(math.inf, 0, 0)), "panel 1: pix0_vector = (inf, 0, 0) is no vector"),
-    "two numbers": (dict(pix0_vector=(1.0, 0)), "panel 1: pix0_vector = (1.0, 0) is no vector; need three finite numbers"),
+    "nan slow": (dict(sdet_vector=(0, math.nan, 0)), "panel 1: sdet_vector = (0.0, nan, 0.0) is no vector"),
+    "endless corner": (dict(pix0_vector=(math.inf, 0, 0)), "panel 1: pix0_vector = (inf, 0.0, 0.0) is no vector"),
+    "two numbers": (dict(pix0_vector=(1.0, 0)), "pix0_vector: needs 3 numbers, not (1.0, 0)"),
     "parallel": (dict(sdet_vector=(0, 0, -3)), "panel 1: fdet_vector and sdet_vector span no plane"),
     "through the sample": (dict(pix0_vector=(0.0, 0.1, 0.1)), "panel 1: its plane goes through the sample"),
     "through the sample but for rounding": (
@@ -290,7 +296,7 @@ def test_panels_that_cannot_be(name):
 @pytest.mark.parametrize(
     "changes, message",
     (
-        (dict(curved_detector=True), "-curved_det: a panel is flat"),
+        (dict(curved_detector=True), "curved_detector: the panels have their own"),
         (dict(roi=(0, 1, 0, 1)), "-roi: counts the pixels of one panel, the detector has 2"),
         (dict(mask="mask.img"), "there is no file"),
         (dict(panels=(replace(GOOD, detpixels_f=2**30, detpixels_s=2**30),)), "panels: "),
