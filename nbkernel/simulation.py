@@ -16,7 +16,7 @@ from .io.smv import smv_header
 from .io.text import c_format
 from .noise import noisy_panels
 from .panel_image import plain
-from .picture.draw import draw, make_scene
+from .picture.run_view import RunView
 from .prepare import prepare_panels
 from .printout import Printout
 from .quirks import warning
@@ -42,7 +42,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     CACHE.say = note
     runs = prepare_panels(experiment, now)
     check_single_pixels(outputs, runs)
-    scene = None if outputs.preview is None else preview_scene(runs, outputs)
+    view = None if outputs.preview is None else RunView(outputs.picture, runs)
     for line in quirk_warnings(runs):
         warn(line)
     with OutputFiles(runs[0].experiment.input_files()) as files:
@@ -60,8 +60,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
         say_statistics(images, say)
         write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
-        if scene is not None:
-            write_preview(files, scene, images, warn)
+        if view is not None:
+            write_preview(files, view, images, warn)
         if makes_dump:
             files.write("-dump", *dump_pieces(runs[0].reflections))
         if outputs.config is not None:
@@ -204,13 +204,8 @@ def write_images(files, runs, outputs, images, now, say, threads):
             files.write(name, header, own)
 
 
-def preview_scene(runs, outputs):
-    prepared = runs[0]
-    return make_scene(outputs.picture, prepared.wanted.shape, prepared.detector, prepared.wavelength * 1e10)
-
-
-def write_preview(files, scene, images, warn):
-    drawing = draw(scene, plain(images[0]))
-    files.write("--preview", drawing.png)
-    for line in drawing.missing:
+def write_preview(files, view, images, warn):
+    png, missing = view.draw([plain(image) for image in images])
+    files.write("--preview", png)
+    for line in missing:
         warn(line)

@@ -10,8 +10,9 @@ from .errors import InputError
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.smv import smv_header
-from .panel_image import PanelImage, plain, run_of
+from .panel_image import PanelImage, as_panels, plain, run_of
 from .picture.draw import draw, make_scene
+from .picture.run_view import RunView
 from .picture.settings import PictureSettings
 from .threads import thread_count
 
@@ -45,18 +46,22 @@ def write_pgm(path: str | PathLike, image: np.ndarray, scale: float | None = Non
     write_file("write_pgm", path, pgm_header(pixels.shape[1], pixels.shape[0], scale), grey)
 
 
-def write_preview(path: str | PathLike, image: np.ndarray, **settings) -> None:
-    """Draws an image as a PNG: dark is strong. settings: those of `PictureSettings`, such as scale="linear",
-    rings="auto", beam=True; rings and beam need the PanelImage of `simulate`. Raises InputError for what cannot be drawn."""
+def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], **settings) -> None:
+    """Draws an image, or a list of panels as the beam sees them, as a PNG: dark is strong.
+
+    settings: those of `PictureSettings`, such as scale="linear", rings="auto", beam=True. Rings, beam and several panels
+    need the PanelImage of `simulate`. Raises InputError for what cannot be drawn.
+    """
     settings = PictureSettings(**settings)
-    placed = ()
-    if settings.needs_geometry():
-        prepared = run_of("write_preview", image)
-        placed = prepared.detector, prepared.wavelength * 1e10
-    drawing = draw(make_scene(settings, image.shape, *placed), plain(image))
-    for line in drawing.missing:
+    panels, single = as_panels(images)
+    if single and not settings.needs_geometry():
+        drawing = draw(make_scene(settings, images.shape), plain(images))
+        png, missing = drawing.png, drawing.missing
+    else:
+        png, missing = RunView(settings, [run_of("write_preview", image) for image in panels]).draw([*map(plain, panels)])
+    for line in missing:
         LOG.warning("%s", line)
-    write_file("write_preview", path, drawing.png)
+    write_file("write_preview", path, png)
 
 
 def write_file(function, path, *pieces):

@@ -1,0 +1,28 @@
+"""The picture of a run: of its one image, or of all panels as the beam sees them."""
+
+from .assembly import assemble, make_assembly
+from .draw import draw, make_scene
+
+
+class RunView:
+    """What is to be drawn of Prepared panels by PictureSettings. Raises InputError for what cannot be drawn."""
+
+    def __init__(self, settings, runs):
+        detector = runs[0].detector
+        self.assembly = make_assembly([prepared.detector for prepared in runs]) if len(runs) > 1 else None
+        if self.assembly is not None:
+            detector = self.assembly.detector
+        self.scene = make_scene(settings, (detector.spixels, detector.fpixels), detector, runs[0].wavelength * 1e10)
+
+    def draw(self, images):
+        """The PNG file's bytes, and lines about what could not be drawn. images: (slow, fast), of each panel."""
+        if self.assembly is None:
+            drawing = draw(self.scene, images[0])
+            return drawing.png, drawing.missing
+        drawing = draw(self.scene, assemble(self.assembly, images))
+        left_out = self.assembly.left_out
+        if not left_out:
+            return drawing.png, drawing.missing
+        numbers = ", ".join(map(str, left_out))
+        line = f"--preview: panel {numbers} is too far from the beam's direction to be in the picture"
+        return drawing.png, (line, *drawing.missing)
