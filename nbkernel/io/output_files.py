@@ -47,8 +47,9 @@ class OutputFiles:
                 remove_quietly(place.temporary)
         self.places = {}
 
-    def open(self, flag, path):
-        """Makes a binary file that will become `path`."""
+    def open(self, flag, path, by_name=False):
+        """Makes a binary file that will become `path`. by_name: a library will write it, see `temporary_path`; it cannot
+        be a pipe or a device then."""
         final = os.path.realpath(path)
         # whatever standard output is connected to, it is not to be replaced by another file
         is_stream = os.path.abspath(path).startswith(STREAMS)
@@ -62,6 +63,8 @@ class OutputFiles:
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
             if mode is not None and (is_stream or not stat.S_ISREG(mode)):
+                if by_name:
+                    raise InputError(f"{flag}: {path} is a pipe or a device, where this kind of file cannot be written; give a file name")
                 # a device or a pipe: nothing to rename
                 self.places[flag] = Place(final, None, open(path, "wb"), path)
                 return
@@ -71,6 +74,10 @@ class OutputFiles:
             handle, temporary = tempfile.mkstemp(prefix=f".{name[:200]}.", suffix=".part", dir=folder)
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
             os.chmod(temporary, new_file_mode() if mode is None else stat.S_IMODE(mode))
+
+    def temporary_path(self, flag):
+        """Path of the file of a flag opened `by_name`, empty and with its permissions, for a library to write."""
+        return self.places[flag].temporary
 
     def write(self, flag, *pieces):
         """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
@@ -110,10 +117,11 @@ class OutputFiles:
 
     @contextlib.contextmanager
     def errors_named(self, flag, path):
+        """Turns an OSError of the block into an InputError that names flag and file."""
         try:
             yield
         except OSError as error:
-            raise InputError(f"{flag}: cannot write {path}: {error.strerror}") from None
+            raise InputError(f"{flag}: cannot write {path}: {error.strerror or error}") from None
 
 
 def existing_mode(path):
