@@ -26,17 +26,18 @@ OVERLOAD = np.iinfo(np.uint16).max  # what an SMV image's pixels are cut off at
 LARGEST_CHUNK = 1 << 32  # bytes
 
 
-def write_nxmx(path, runs, images, counts=None, provenance=None):
+def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None):
     """Writes one exposure, of all panels, into the file `path`, which is overwritten.
 
     runs: Prepared of each panel, of `prepare_panels`; images: (slow, fast) float32 of each, photons; counts: integers of
-    each, with noise, or None; provenance: mapping from name to a text, a number, or a list of them. Raises InputError for
-    what NXmx cannot hold, OSError where the disk does not take the file.
+    each, with noise, or None; provenance: mapping from name to a text, a number, or a list of them; file_name: what the
+    file will be called, where `path` is temporary. Raises InputError for what NXmx cannot hold, OSError where the disk does
+    not take the file.
     """
     check(runs, images, counts)
     try:
         with create_file(path) as file:
-            write_tree(file, path, runs, images, counts, provenance or {})
+            write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
     except (RuntimeError, ValueError) as error:
         # of HDF5, when it closes a file that the disk has not taken
         raise OSError(f"HDF5: {error}") from error
@@ -58,10 +59,10 @@ def check(runs, images, counts):
         raise InputError("a NeXus file has one piece (chunk) per frame, of less than 4 GiB; this detector has more pixels")
 
 
-def write_tree(file, path, runs, images, counts, provenance):
+def write_tree(file, file_name, runs, images, counts, provenance):
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     set_attributes(
-        file, NX_class="NXroot", default="entry", file_name=os.path.basename(path), file_time=now,
+        file, NX_class="NXroot", default="entry", file_name=file_name, file_time=now,
         creator="nbkernel", creator_version=nbkernel.__version__,
     )  # fmt: skip
     entry = add_group(file, "entry", "NXentry", default="data", version="1.0")

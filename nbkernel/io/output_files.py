@@ -48,7 +48,7 @@ class OutputFiles:
         self.places = {}
 
     def open(self, flag, path, by_name=False):
-        """Makes a binary file that will become `path`. by_name: a library will write it, see `temporary_path`; it cannot
+        """Makes a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; it cannot
         be a pipe or a device then."""
         final = os.path.realpath(path)
         # whatever standard output is connected to, it is not to be replaced by another file
@@ -75,9 +75,11 @@ class OutputFiles:
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
             os.chmod(temporary, new_file_mode() if mode is None else stat.S_IMODE(mode))
 
-    def temporary_path(self, flag):
-        """Path of the file of a flag opened `by_name`, empty and with its permissions, for a library to write."""
-        return self.places[flag].temporary
+    def write_by_name(self, flag, writer):
+        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where that raises OSError."""
+        place = self.places[flag]
+        with self.errors_named(flag, place.shown):
+            writer(place.temporary)
 
     def write(self, flag, *pieces):
         """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
