@@ -50,7 +50,8 @@ def find_geometry(image, experiment, warn):
     if len(panels) > 1:
         raise InputError(f"show: {image.path} has {len(panels)} panels; rings and beam centre need an image of one panel")
     if panels and tells_no_place(experiment):
-        experiment = Experiment(**{**image.experiment, "wavelength": experiment.wavelength or image.experiment.get("wavelength")})
+        stated = image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
+        experiment = Experiment(**stated)
         return place_panel(panels[0], 0, experiment), checked_wavelength(image, experiment)
     return placed_by_flags(image, experiment, warn)
 
@@ -90,7 +91,8 @@ def checked_wavelength(image, experiment):
 
 def tells_no_place(experiment):
     """Whether no flag tells where the detector is: then a file that tells it in full is believed."""
-    return is_plain(experiment) and all(getattr(experiment, name) is None for name in ("distance", "close_distance", "pixel"))
+    sizes = experiment.distance, experiment.close_distance, experiment.pixel
+    return is_plain(experiment) and sizes == (None, None, None)
 
 
 def is_plain(experiment):
@@ -121,7 +123,7 @@ def says_tilted(image):
 
 def tilt_warning(image):
     if image.kind == "HDF5":
-        return f"{image.header_path} has a tilted detector, which the flags replace by theirs; for its rings give no such flag"
+        return f"{image.header_path} has a tilted detector, which flags of yours replace; for its rings leave them out"
     return (
         f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
         "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"

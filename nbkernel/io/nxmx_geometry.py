@@ -137,7 +137,8 @@ def wavelength_of(entry):
 
 def beams(entry):
     # older files have it beside the sample
-    return [*instrument_groups(entry, "NXbeam"), *(beam for sample in groups_of(entry, "NXsample") for beam in groups_of(sample, "NXbeam"))]
+    beside = [beam for sample in groups_of(entry, "NXsample") for beam in groups_of(sample, "NXbeam")]
+    return instrument_groups(entry, "NXbeam") + beside
 
 
 def panel_of(detector, module, to_laboratory):
@@ -148,7 +149,8 @@ def panel_of(detector, module, to_laboratory):
     fast, slow = module["fast_pixel_direction"], module["slow_pixel_direction"]
     sizes = [first_value(axis) * unit(axis, "units", LENGTHS) for axis in (fast, slow)]
     if not math.isclose(*sizes, rel_tol=1e-6):
-        raise Unusable(f"has pixels of {sizes[0] * 1000:g} x {sizes[1] * 1000:g} mm in {module.name}; only square ones can be rendered")
+        size = " x ".join(f"{length * 1000:g}" for length in sizes)
+        raise Unusable(f"has pixels of {size} mm in {module.name}; only square ones can be rendered")
     start = next_axis(fast)
     if start is None and isinstance(module.get("module_offset"), h5py.Dataset):
         # some detectors' files end the chain too early

@@ -80,9 +80,10 @@ def opened(command, path):
         raise InputError(f"{command}: {path} {error}") from None
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "filter" in reason:
+        if "filter" in reason or "can't open directory" in reason:
+            # HDF5 looks for its filters in a folder
             reason = "its compression needs hdf5plugin (pip install 'nbkernel[hdf5]')"
-        raise InputError(f"{command}: cannot read {path}: {reason}") from None
+        raise InputError(f"{command}: cannot read the HDF5 file {path}: {reason}") from None
 
 
 def chosen_dataset(file, name):

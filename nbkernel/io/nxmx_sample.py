@@ -29,26 +29,26 @@ def add_sample(entry, run, to_mcstas):
 
 
 def add_crystal(sample, run, to_mcstas):
-    crystal = run.crystal
-    stars = (crystal.a_star, crystal.b_star, crystal.c_star)
+    """The cell and the orientation that was rendered: of the direct vectors, by which indices are computed."""
+    edges = [run.crystal.a, run.crystal.b, run.crystal.c]
     if run.osc == 0.0 and run.phi0 != 0.0:
         # a still has no goniometer that could tell of its setting
-        stars = tuple(rotate_axis(star, run.detector.spindle_vector, run.phi0) for star in stars)
-    lengths, angles = cell_of(crystal)
+        edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi0) for edge in edges]
+    abc = 1e10 * np.array(edges) @ to_mcstas.T
+    lengths, angles = cell_of(abc)
     add_field(sample, "unit_cell_abc", lengths, "angstrom")
     add_field(sample, "unit_cell_alphabetagamma", angles, "deg")
     add_field(sample, "unit_cell", np.array([[*lengths, *angles]]), "angstrom")
-    add_field(sample, "unit_cell_volume", np.array([abs(crystal.V_cell)]), "angstrom^3")
-    UB = to_mcstas @ np.column_stack(stars)
+    add_field(sample, "unit_cell_volume", np.array([abs(np.linalg.det(abc))]), "angstrom^3")
+    UB = np.linalg.inv(abc)
     add_field(sample, "ub_matrix", UB[np.newaxis], "1/angstrom", note="columns a*, b*, c* (1/d, no 2 pi) in McStas' frame")
     add_field(sample, "orientation_matrix", busing_levy_orientation(UB)[np.newaxis])
 
 
-def cell_of(crystal):
-    """Edges (Angstrom) and angles (degrees) of a Crystal."""
-    edges = 1e10 * np.array((crystal.a, crystal.b, crystal.c))
-    lengths = np.linalg.norm(edges, axis=1)
-    a, b, c = edges / lengths[:, np.newaxis]
+def cell_of(abc):
+    """Lengths and angles (degrees) of a cell of the (3, 3) rows a, b, c."""
+    lengths = np.linalg.norm(abc, axis=1)
+    a, b, c = abc / lengths[:, np.newaxis]
     return lengths, np.degrees(np.arccos(np.clip((b @ c, c @ a, a @ b), -1.0, 1.0)))
 
 

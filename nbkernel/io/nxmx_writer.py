@@ -104,7 +104,7 @@ def add_data(entry, runs, images, counts):
     else:
         data = add_images(group, "data", safe_integers(stacked([np.asarray(array) for array in counts], 0)))
         add_images(photons, "data", image)
-    set_attributes(photons["data"], long_name="photons per pixel, without noise" if counts is not None else "photons per pixel")
+    set_attributes(photons["data"], long_name="photons per pixel, without noise")
     return data
 
 
@@ -134,7 +134,7 @@ def stacked(arrays, padding):
 
 
 def pixel_mask(wanted):
-    """int32 as NeXus has it, 0 for a good pixel; those that are not rendered are gaps for programs that know no other bits."""
+    """int32 as NeXus has it, 0 for a good pixel; pixels not rendered are gaps, too, for programs that know no other bits."""
     return np.where(wanted, 0, GAP | USER_MASK).astype(np.int32)
 
 
@@ -154,9 +154,10 @@ def add_own(entry, runs, to_mcstas):
     detector, plan = runs[0].detector, runs[0].plan
     own = add_group(entry, "nbkernel", "NXcollection")
     add_field(own, "laboratory_to_mcstas", to_mcstas)
-    for name, vector in (
-        ("beam_vector", detector.beam_vector), ("polar_vector", detector.polar_vector), ("spindle_axis", detector.spindle_vector)
-    ):  # fmt: skip
+    directions = dict(
+        beam_vector=detector.beam_vector, polar_vector=detector.polar_vector, spindle_axis=detector.spindle_vector
+    )  # fmt: skip
+    for name, vector in directions.items():
         add_field(own, name, np.array(vector))
     owners = [run.experiment.panels[run.panel] if run.experiment.panels else run.experiment for run in runs]
     for name in ("name", "material"):

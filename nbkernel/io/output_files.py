@@ -64,7 +64,7 @@ class OutputFiles:
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
             if mode is not None and (is_stream or not stat.S_ISREG(mode)):
                 if by_name:
-                    raise InputError(f"{flag}: {path} is a pipe or a device, where this kind of file cannot be written; give a file name")
+                    raise InputError(f"{flag}: {path} is a pipe or a device, where no such file can be; give a file name")
                 # a device or a pipe: nothing to rename
                 self.places[flag] = Place(final, None, open(path, "wb"), path)
                 return
@@ -76,7 +76,7 @@ class OutputFiles:
             os.chmod(temporary, new_file_mode() if mode is None else stat.S_IMODE(mode))
 
     def write_by_name(self, flag, writer):
-        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where that raises OSError."""
+        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where it raises OSError."""
         place = self.places[flag]
         with self.errors_named(flag, place.shown):
             writer(place.temporary)
