@@ -30,4 +30,5 @@ def sha256_of(field, path):
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
-        raise InputError(f"-{field}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        flag = "--panels" if field == "panels" else f"-{field}"
+        raise InputError(f"{flag}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -59,10 +59,6 @@ def add_images(group, name, image):
     return group.create_dataset(name, data=image[np.newaxis], chunks=(1, *image.shape), **compression())
 
 
-def add_mask(group, name, mask):
-    return group.create_dataset(name, data=mask, chunks=mask.shape, **compression())
-
-
 def compression():
     """Bitshuffle and LZ4, which every reader of the field has, where hdf5plugin is there; else nothing."""
     try:

@@ -12,7 +12,6 @@ from .hdf5_tree import (
     add_field,
     add_group,
     add_images,
-    add_mask,
     as_stored,
     create_file,
     set_attributes,
@@ -21,7 +20,7 @@ from .mcstas import laboratory_to_mcstas
 from .nxmx_instrument import add_beam, add_detector, panel_origins
 from .nxmx_sample import add_sample
 
-GAP, USER_MASK = 1, 1 << 8  # bits of a NeXus pixel mask
+GAP = 1  # bit of a NeXus pixel mask: no sensor
 OVERLOAD = np.iinfo(np.uint16).max  # what an SMV image's pixels are cut off at
 LARGEST_CHUNK = 1 << 32  # bytes
 
@@ -80,7 +79,8 @@ def write_tree(file, file_name, runs, images, counts, provenance):
     if data.dtype == np.uint16:
         # the largest count that is no overload
         add_field(detector, "saturation_value", OVERLOAD - 1)
-    mask = add_mask(detector, "pixel_mask", stacked([pixel_mask(run.wanted) for run in runs], GAP))
+    # in one piece: the XDS plugin neggia reads no chunked mask
+    mask = add_field(detector, "pixel_mask", stacked([np.where(run.wanted, 0, GAP).astype(np.int8) for run in runs], GAP))
     detector["detectorSpecific/pixel_mask"] = mask
     add_beam(instrument, runs[0], to_mcstas)
     source = add_group(entry, "source", "NXsource")
@@ -131,11 +131,6 @@ def stacked(arrays, padding):
     for array, start in zip(arrays, panel_origins([array.shape for array in arrays]), strict=True):
         whole[start : start + len(array), : array.shape[1]] = array
     return whole
-
-
-def pixel_mask(wanted):
-    """int32 as NeXus has it, 0 for a good pixel; pixels not rendered are gaps, too, for programs that know no other bits."""
-    return np.where(wanted, 0, GAP | USER_MASK).astype(np.int32)
 
 
 def add_process(entry, now, provenance):
