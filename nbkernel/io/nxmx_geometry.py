@@ -13,7 +13,7 @@ from nbkernel.kernels.rotations import axis_angle_umat
 from nbkernel.panels import Panel
 
 LENGTHS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "angstrom": 1e-10}
-LENGTHS |= {"meter": 1.0, "metre": 1.0, "millimeter": 1e-3, "millimetre": 1e-3, "micron": 1e-6, "µm": 1e-6, "a": 1e-10}
+LENGTHS |= {"meter": 1.0, "metre": 1.0, "millimeter": 1e-3, "millimetre": 1e-3, "micron": 1e-6, "µm": 1e-6, "a": 1e-10, "å": 1e-10}
 ANGLES = {"deg": math.pi / 180.0, "degree": math.pi / 180.0, "rad": 1.0, "radian": 1.0, "mrad": 1e-3}
 LONGEST_CHAIN = 100
 DEFAULT_SPINDLE = (-1.0, 0.0, 0.0)
@@ -156,12 +156,12 @@ def panel_of(detector, module, to_laboratory):
         # some detectors' files end the chain too early
         start = module["module_offset"]
     turn, shift = composed(start)
-    fast_turn, slow_turn = turn, composed(next_axis(slow))[0] if next_axis(slow) is not None else turn
+    slow_turn = composed(next_axis(slow))[0] if next_axis(slow) is not None else turn
     corner = turn @ offset(fast if "offset" in fast.attrs else slow) + shift
     spixels, fpixels = (int(size) for size in np.ravel(module["data_size"][()])[-2:])
     return Panel(
         vector(to_laboratory @ corner),
-        vector(to_laboratory @ fast_turn @ attribute_vector(fast, "vector")),
+        vector(to_laboratory @ turn @ attribute_vector(fast, "vector")),
         vector(to_laboratory @ slow_turn @ attribute_vector(slow, "vector")),
         fpixels, spixels, sizes[0] * 1000.0,
         name=module.name.rsplit("/", 1)[-1],

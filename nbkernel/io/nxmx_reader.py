@@ -57,7 +57,7 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
             pixels[excluded(entry, pixels.shape)] = np.nan
         try:
             fields = detector_fields(entry)
-        except Unusable:
+        except (Unusable, LookupError, ValueError, TypeError):
             # a picture does not need it, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
@@ -78,7 +78,7 @@ def opened(command, path):
             yield file
     except Unusable as error:
         raise InputError(f"{command}: {path} {error}") from None
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "filter" in reason or "can't open directory" in reason:
             # HDF5 looks for its filters in a folder
@@ -129,13 +129,16 @@ def excluded(entry, shape):
 
 def placed(fields, shape):
     """Beam centre (fast, slow, pixels), and the Experiment's fields with pixel size and distance of a detector of one
-    panel that is the image; no fields where the panels cannot be those of the image."""
+    panel that is the image; no fields where the panel is another, or nowhere."""
     panels = fields.get("panels", ())
     if len(panels) > 1:
         return None, fields
     if not panels or shape != (panels[0].detpixels_s, panels[0].detpixels_f):
         return None, {}
-    detector = place_panel(panels[0], 0, Experiment(**fields))
+    try:
+        detector = place_panel(panels[0], 0, Experiment(**fields))
+    except InputError:
+        return None, {}
     return direct_beam(detector), {**fields, "pixel": panels[0].pixel, **plain_distance(detector)}
 
 
