@@ -22,7 +22,8 @@ OPTIONS = (
 def help_text():
     return (
         "usage: nbkernel compare A B [options]\n\n"
-        "Compares image B with the reference A: float files (the shape is that of the SMV image beside them) or SMV.\n\n"
+        "Compares image B with the reference A: float files (the shape is that of the SMV image beside them), SMV or HDF5\n"
+        "(FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset).\n\n"
         f"{double_dash.help_text(OPTIONS)}\n\n"
         "Tolerances, local errors being relative to the largest of A's 5 x 5 neighbours:\n"
         "  exact   identical bits\n"

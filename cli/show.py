@@ -5,6 +5,7 @@ from nbkernel.arguments import parse_flags
 from nbkernel.command_line import apart
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
+from nbkernel.io.hdf5_path import split_dataset
 from nbkernel.quirks import parse_fixes
 
 from .double_dash import positive_whole
@@ -17,8 +18,9 @@ from .simulate import say, warn
 def help_text():
     return (
         "usage: nbkernel show FILE [options] [geometry flags of simulate]\n\n"
-        "Draws an image, SMV, PGM or float (the shape is that of the SMV image beside it), as a PNG: dark is strong.\n"
-        "Rings and beam centre need a geometry: that of the SMV header, unless flags say otherwise, such as -distance,\n"
+        "Draws an image, SMV, PGM, HDF5 or float (the shape is that of the SMV image beside it), as a PNG: dark is strong.\n"
+        "FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
+        "Rings and beam centre need a geometry: that of the header, unless flags say otherwise, such as -distance,\n"
         "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"
         f"Options:\n{options_text(SHOW_OPTIONS + PREVIEW_OPTIONS)}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
     )
@@ -39,7 +41,7 @@ def run(argv):
         warn(line)
     experiment = Experiment(fix=fixes, **apart(parsed.settings)[0])
     shape = tuple(positive_whole("--shape", text) for text in chosen["--shape"]) if "--shape" in chosen else None
-    output = chosen.get("--output", f"{path}.png")
+    output = chosen.get("--output", f"{split_dataset(path)[0]}.png")
     settings = picture_settings(chosen)
 
     # numpy is imported only now that the arguments are known to be good

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from .detector import place_detector
 from .errors import InputError
+from .experiment import Experiment
 from .headers import read_headers
+from .io.hdf5_path import split_dataset
 from .io.image import read_image
 from .io.output_files import OutputFiles
 from .io.smv import read_smv, value_of
+from .panels import place_panel
 from .picture.draw import draw, make_scene
 
 CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_from_far_edge")
@@ -27,7 +30,7 @@ def show_to_file(path, output, settings, experiment, shape, warn):
         shape = experiment.detpixels_s, experiment.detpixels_f
     image = read_image("show", path, shape, to_look_at=True)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
-    with OutputFiles(filter(None, (path, experiment.img, experiment.mask))) as files:
+    with OutputFiles(filter(None, (split_dataset(path)[0], experiment.img, experiment.mask))) as files:
         files.open("--output", output)
         scene = make_scene(settings, image.pixels.shape, *placed)
         drawing = draw(scene, image.pixels)
@@ -41,13 +44,22 @@ def show_to_file(path, output, settings, experiment, shape, warn):
 def find_geometry(image, experiment, warn):
     """Detector and wavelength (Angstrom) of an Image by the user's flags, then by its header.
 
-    Raises InputError where the distance, the pixel size or the wavelength are in neither.
+    Raises InputError where the distance, the pixel size or the wavelength are in neither, or there are several panels.
     """
+    panels = image.experiment.get("panels", ())
+    if len(panels) > 1:
+        raise InputError(f"show: {image.path} has {len(panels)} panels; rings and beam centre need an image of one panel")
+    if panels and tells_no_place(experiment):
+        stated = image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
+        experiment = Experiment(**stated)
+        return place_panel(panels[0], 0, experiment), checked_wavelength(image, experiment)
+    return placed_by_flags(image, experiment, warn)
+
+
+def placed_by_flags(image, experiment, warn):
+    """The same where flags tell of the detector's place, and the header fills in what they leave out."""
     if says_tilted(image) and not (is_tilted(experiment) and experiment.distance is not None):
-        warn(
-            f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
-            "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
-        )
+        warn(tilt_warning(image))
     stated = dict(image.experiment)
     if experiment.distance is not None:
         # else the header's close_distance would win
@@ -60,14 +72,27 @@ def find_geometry(image, experiment, warn):
     experiment = experiment.with_header(stated)
     if experiment.distance is None:
         experiment = replace(experiment, distance=experiment.close_distance)
-    missing = [name for name in NEEDED if getattr(experiment, name) is None]
+    checked_wavelength(image, experiment)
+    slow, fast = image.pixels.shape
+    return place_detector(replace(experiment, detpixels_f=fast, detpixels_s=slow)), experiment.wavelength
+
+
+def checked_wavelength(image, experiment):
+    """The wavelength (Angstrom). Raises InputError where that or the detector's place are unknown or impossible."""
+    needed = NEEDED if not experiment.panels else ("wavelength",)
+    missing = [name for name in needed if getattr(experiment, name) is None]
     if missing:
         names, flags = (" and ".join(NEEDED[name][i] for name in missing) for i in (0, 1))
         raise InputError(f"show: {image.path} does not tell the {names} that rings and beam centre need; give {flags}")
     if not 0.0 < experiment.wavelength < math.inf:
         raise InputError(f"show: a wavelength of {experiment.wavelength:g} Angstrom is impossible; give -lambda")
-    slow, fast = image.pixels.shape
-    return place_detector(replace(experiment, detpixels_f=fast, detpixels_s=slow)), experiment.wavelength
+    return experiment.wavelength
+
+
+def tells_no_place(experiment):
+    """Whether no flag tells where the detector is: then a file that tells it in full is believed."""
+    sizes = experiment.distance, experiment.close_distance, experiment.pixel
+    return is_plain(experiment) and sizes == (None, None, None)
 
 
 def is_plain(experiment):
@@ -82,6 +107,8 @@ def is_plain(experiment):
 def says_tilted(image):
     if image.header_path is None:
         return False
+    if image.kind == "HDF5":
+        return "distance" not in image.experiment
     header = read_smv("show", image.header_path).header
     if value_of(header, "TWOTHETA"):
         return True
@@ -92,6 +119,15 @@ def says_tilted(image):
         return False
     # headers have six digits
     return not math.isclose(value_of(along_beam.group(), "DISTANCE"), close_distance, rel_tol=1e-4)
+
+
+def tilt_warning(image):
+    if image.kind == "HDF5":
+        return f"{image.header_path} has a tilted detector, which flags of yours replace; for its rings leave them out"
+    return (
+        f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
+        "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
+    )
 
 
 def is_tilted(experiment):

@@ -9,6 +9,7 @@ import numpy as np
 
 from nbkernel.errors import InputError
 
+from .hdf5_path import split_dataset
 from .pgm import read_pgm
 from .smv import (
     SMVImage,
@@ -20,6 +21,7 @@ from .smv import (
 )
 from .text import read_bytes
 
+HDF5_START = b"\x89HDF\r\n\x1a\n"
 SMV_START = b"{\nHEADER_BYT"
 HEADER_LIMIT = 65536
 SMV_SATURATED = 65535
@@ -27,7 +29,7 @@ SMV_SATURATED = 65535
 
 @dataclass(frozen=True)
 class Image:
-    """pixels: (slow, fast) float32; kind: float, SMV or PGM; whole_numbers: pixels were rounded and cut off at 65535;
+    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded and cut off at 65535;
     beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the file
     that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's fields."""
 
@@ -41,12 +43,20 @@ class Image:
 
 
 def read_image(command, path, shape=None, to_look_at=False):
-    """Image of a file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None; to_look_at:
+    """Image of a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None; to_look_at:
     kinds that keep too little for a comparison will do.
 
     Raises InputError, led by `command`, for a file that cannot be read.
     """
-    start = first_bytes(command, path)
+    file_path, dataset = split_dataset(path)
+    start = first_bytes(command, file_path)
+    if start.startswith(HDF5_START):
+        # the only kind that needs h5py
+        from .nxmx_reader import read_hdf5_image
+
+        return read_hdf5_image(command, path, file_path, dataset, masked_as_nan=to_look_at)
+    if dataset is not None:
+        raise InputError(f"{command}: {file_path} is not an HDF5 file, so has no dataset {dataset}")
     for magic, reader in (*PICTURE_READERS, *READERS) if to_look_at else READERS:
         if start.startswith(magic):
             return reader(command, path, shape)
@@ -94,7 +104,7 @@ def read_float_image(command, path, shape):
 
 def refuse(kind):
     def reader(command, path, shape):
-        raise InputError(f"{command}: {path} is a {kind} file; need a float or SMV image")
+        raise InputError(f"{command}: {path} is a {kind} file; need a float, SMV or HDF5 image")
 
     return reader
 
@@ -102,7 +112,6 @@ def refuse(kind):
 # first bytes of the file: reader(command, path, shape); the first that fits counts
 READERS = (
     (SMV_START, read_smv_image),
-    (b"\x89HDF\r\n\x1a\n", refuse("HDF5")),
     (b"\x89PNG", refuse("PNG")),
     (b"P5\n", refuse("PGM")),
     (b"", read_float_image),

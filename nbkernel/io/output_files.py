@@ -47,8 +47,9 @@ class OutputFiles:
                 remove_quietly(place.temporary)
         self.places = {}
 
-    def open(self, flag, path):
-        """Makes a binary file that will become `path`."""
+    def open(self, flag, path, by_name=False):
+        """Makes a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; it cannot
+        be a pipe or a device then."""
         final = os.path.realpath(path)
         # whatever standard output is connected to, it is not to be replaced by another file
         is_stream = os.path.abspath(path).startswith(STREAMS)
@@ -62,6 +63,8 @@ class OutputFiles:
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
             if mode is not None and (is_stream or not stat.S_ISREG(mode)):
+                if by_name:
+                    raise InputError(f"{flag}: {path} is a pipe or a device, where no such file can be; give a file name")
                 # a device or a pipe: nothing to rename
                 self.places[flag] = Place(final, None, open(path, "wb"), path)
                 return
@@ -71,6 +74,12 @@ class OutputFiles:
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
+
+    def write_by_name(self, flag, writer):
+        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where it raises OSError."""
+        place = self.places[flag]
+        with self.errors_named(flag, place.shown):
+            writer(place.temporary)
 
     def write(self, flag, *pieces):
         """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
@@ -110,10 +119,11 @@ class OutputFiles:
 
     @contextlib.contextmanager
     def errors_named(self, flag, path):
+        """Turns an OSError of the block into an InputError that names flag and file."""
         try:
             yield
         except OSError as error:
-            raise InputError(f"{flag}: cannot write {path}: {error.strerror}") from None
+            raise InputError(f"{flag}: cannot write {path}: {error.strerror or error}") from None
 
 
 def existing_mode(path):

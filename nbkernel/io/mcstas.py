@@ -1,0 +1,38 @@
+"""The frame of NeXus files, McStas': z along the beam, y up where the beam's electric field is horizontal.
+
+nanoBragg's directions are in whatever laboratory frame the convention has; NeXus' x is minus the electric field's direction
+(`polar_vector`, made orthogonal to the beam), so that MOSFLM's flat detector has fast -x and slow -y, as DIALS expects it.
+"""
+
+import numpy as np
+
+HORIZONTAL = 1e-12  # of a unit vector's length: less is no direction
+
+
+def laboratory_to_mcstas(beam_vector, polar_vector):
+    """(3, 3) float64 rotation that takes laboratory vectors to McStas': its rows are McStas' x, y and z.
+
+    beam_vector, polar_vector: three numbers, of any length; where they are parallel, any direction serves as x.
+    """
+    z = np.array(beam_vector, np.float64)
+    z /= np.linalg.norm(z)
+    x = across(np.array(polar_vector, np.float64), z)
+    if x is None:
+        x = across(np.eye(3)[np.argmin(np.abs(z))], z)
+    return np.array([-x, np.cross(z, -x), z])
+
+
+def across(vector, z):
+    """The unit vector along what of `vector` is orthogonal to the unit vector z; None where that is nothing."""
+    length = np.linalg.norm(vector)
+    if length == 0.0:
+        return None
+    rest = vector / length
+    # twice, because the first time leaves a rounding error of a nearly parallel vector
+    for _ in range(2):
+        rest = rest - z * (z @ rest)
+        length = np.linalg.norm(rest)
+        if length < HORIZONTAL:
+            return None
+        rest /= length
+    return rest
