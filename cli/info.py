@@ -2,10 +2,10 @@
 
 import os
 import platform
-from importlib import metadata
 from importlib.util import find_spec
 
 from nbkernel import __version__
+from nbkernel.provenance import installed_version
 
 from .double_dash import parse
 
@@ -17,6 +17,7 @@ PACKAGES = (
     ("h5py", "HDF5 files", ""),
     ("numba-cuda", "CUDA devices", "cu12"),
     ("gemmi", "MTZ and mmCIF files", "sf"),
+    ("hdf5plugin", "compressed HDF5 files", "hdf5"),
     ("matplotlib", "nbkernel compare --png", "plot"),
 )
 HELP = """usage: nbkernel info
@@ -44,13 +45,6 @@ def lines():
             yield f"{name} is not installed ({purpose}): pip install '{f'nbkernel[{extra}]' if extra else name}'"
     yield from device_lines()
     yield from cache_lines()
-
-
-def installed_version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def device_lines():

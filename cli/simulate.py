@@ -1,12 +1,13 @@
 """`nbkernel simulate`: nanoBragg.c's flags in, its files and statistics lines out."""
 
 import re
+import shlex
 import sys
 
 from nbkernel import flags
 from nbkernel.arguments import parse_flags
 from nbkernel.command_line import apart
-from nbkernel.config import read_config
+from nbkernel.config import changed_inputs, read_config
 from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
@@ -53,12 +54,14 @@ def run(argv):
     from nbkernel.simulation import simulate_to_files
 
     engine = Engine(precision, threads, tile_shape, choice.devices, choice.falls_back)
+    command = shlex.join(["nbkernel", "simulate", *argv])
     if progress and sys.stderr is not None and sys.stderr.isatty():
         bar = ProgressBar(sys.stderr)
         tell = [bar.above(function) for function in (say, warn, note)]
-        simulate_to_files(experiment, outputs, *tell, engine, bar.rendering)
+        simulate_to_files(experiment, outputs, *tell, engine, bar.rendering, command)
     else:
-        simulate_to_files(experiment, outputs, say, warn, note, engine, progress_lines(say) if progress else None)
+        lines = progress_lines(say) if progress else None
+        simulate_to_files(experiment, outputs, say, warn, note, engine, lines, command)
     return 0
 
 
@@ -66,6 +69,8 @@ def read_command_line(argv, known=options.OPTIONS):
     """Options, Experiment, Outputs and whether to show progress. Raises InputError for unusable arguments."""
     chosen, rest = options.split_options(argv, known)
     fields = read_config("--config", chosen["--config"]) if "--config" in chosen else {}
+    for line in changed_inputs(chosen.get("--config")):
+        warn(line)
     if "--fix" in chosen:
         fields["fix"] = parse_fixes(chosen["--fix"])
     if "--column" in chosen:
@@ -81,7 +86,7 @@ def read_command_line(argv, known=options.OPTIONS):
     preview, picture = preview_options(chosen)
     if "--config" in chosen and chosen["--config"] == chosen.get("--save-config"):
         raise InputError(f"--save-config: {chosen['--config']} is the file of --config; give another name")
-    outputs.update(preview=preview, picture=picture, noise_rng=rng, config=chosen.get("--save-config"))
+    outputs.update(preview=preview, picture=picture, noise_rng=rng, hdf5=chosen.get("--hdf5"), config=chosen.get("--save-config"))
     return chosen, Experiment(**{**fields, **given}), Outputs(**outputs), progress
 
 

@@ -4,14 +4,15 @@ import re
 import sys
 
 from nbkernel.errors import InputError
+from nbkernel.io.hdf5_path import is_hdf5
 
 from .double_dash import whole
 from .options import OPTIONS, TRACE_OPTIONS
 from .options import help_text as options_text
-from .simulate import positive_count, read_command_line, warn
+from .simulate import note, positive_count, read_command_line, warn
 
 # what files, pictures, noise and tiles are for, a trace has no use for
-UNSHARED = ("--preview", "--noise-rng", "--tile", "--save-config")
+UNSHARED = ("--preview", "--noise-rng", "--tile", "--save-config", "--hdf5")
 SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(UNSHARED))
 
 
@@ -38,6 +39,8 @@ def run(argv):
     from nbkernel.trace import trace_experiment
 
     trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen, panel)
+    if is_hdf5(chosen.get("--config")):
+        note(image_line(chosen["--config"], panel, fpixel, spixel))
     if "--json" in chosen:
         print(trace.as_json())
     else:
@@ -48,6 +51,15 @@ def run(argv):
         print(f"nbkernel: {trace.stopped}", file=sys.stderr)
         return 1
     return 0
+
+
+def image_line(path, panel, fpixel, spixel):
+    """What the image in an HDF5 file has at a pixel."""
+    from nbkernel.io.nxmx_reader import panels_apart, read_hdf5_image
+
+    image = read_hdf5_image("--config", path, path)
+    value = panels_apart(image.pixels, image.experiment["panels"])[panel][spixel, fpixel]
+    return f"{path}: the image has {value:.9g} photons there"
 
 
 def pixel(chosen):

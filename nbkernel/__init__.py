@@ -5,8 +5,8 @@
     experiment = nbkernel.Experiment(cell=(78, 78, 38, 90, 90, 90), default_F=100, Na=10, Nb=10, Nc=10, wavelength=1.0)
     image = nbkernel.simulate(experiment)
 
-`simulate` renders, `add_noise` and `to_counts` make whole numbers of photons, `write_float`, `write_smv`, `write_pgm` and
-`write_preview` make files. Nothing is printed: see the logger "nbkernel".
+`simulate` renders, `add_noise` and `to_counts` make whole numbers of photons, `write_float`, `write_smv`, `write_pgm`, `write_hdf5`
+and `write_preview` make files. Nothing is printed: see the logger "nbkernel".
 """
 
 import importlib
@@ -25,6 +25,7 @@ if typing.TYPE_CHECKING:
     from .rendering import simulate as simulate
     from .statistics import Statistics as Statistics
     from .writers import write_float as write_float
+    from .writers import write_hdf5 as write_hdf5
     from .writers import write_pgm as write_pgm
     from .writers import write_preview as write_preview
     from .writers import write_smv as write_smv
@@ -41,6 +42,7 @@ PUBLIC = {
     "simulate": "rendering",
     "to_counts": "counts",
     "write_float": "writers",
+    "write_hdf5": "writers",
     "write_pgm": "writers",
     "write_preview": "writers",
     "write_smv": "writers",

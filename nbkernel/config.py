@@ -9,11 +9,14 @@ from .arguments import suggestion
 from .errors import InputError
 from .experiment import PATHS, Experiment
 from .flags import FLAGS
+from .io.digests import sha256_of
+from .io.hdf5_path import is_hdf5
 from .panels import Panel
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
 FIRST_FIELDS = {"wavelength": "beam", "cell": "crystal", "phi": "spindle", "detpixels_f": "detector", "oversample": "sampling"}
 OWN_PLACES = ("fix", "panels")
+CONFIG = "config"  # the name of the experiment's text in an HDF5 file
 SPELT_OUT = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
 # the first flag that sets a field has its unit
 UNITS = {entry.sets[0]: SPELT_OUT.get(entry.unit, entry.unit) for entry in reversed(FLAGS) if len(entry.sets) == 1}
@@ -30,19 +33,46 @@ def tables():
 
 
 def read_config(option, path):
-    """Experiment's fields, {name: value}, of a TOML file; paths in it count from its folder.
+    """Experiment's fields, {name: value}, of a TOML file, or of an HDF5 file that `write_hdf5` made; paths in it count from
+    its folder.
 
     Raises InputError, led by `option`, for a file that cannot be read, a name that is not known, or a panel that cannot be.
     """
     lead = f"{option} {path}".strip()
     try:
-        with open(path, "rb") as file:
-            content = tomllib.load(file)
+        if is_hdf5(path):
+            content = tomllib.loads(recorded(option, path)[CONFIG])
+        else:
+            with open(path, "rb") as file:
+                content = tomllib.load(file)
     except OSError as error:
         raise InputError(f"{lead}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{lead}: is no TOML file: {error}") from None
     return fields_of(content, lead, os.path.dirname(path))
+
+
+def recorded(option, path):
+    """The provenance of an HDF5 file, see `provenance`."""
+    from .io.nxmx_reader import read_provenance
+
+    found = read_provenance(path, option)
+    if CONFIG not in found:
+        raise InputError(f"{option} {path}: tells of no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
+    return found
+
+
+def changed_inputs(path):
+    """A line for each input file of the run that made an HDF5 file that is not what it was; nothing for other files."""
+    if path is None or not is_hdf5(path):
+        return
+    for field, told in json.loads(recorded("--config", path).get("inputs", "{}")).items():
+        try:
+            same = told["sha256"] in (None, sha256_of(field, told["path"]))
+        except InputError:
+            continue  # whoever needs it will say that it is gone
+        if not same:
+            yield f"--config {path}: {told['path']} has changed since that image was made from it"
 
 
 def fields_of(content, lead, folder):
@@ -121,12 +151,13 @@ def config_text(experiment, path):
     return "\n".join(lines) + "\n"
 
 
-def resolved(experiment, seed):
-    """A Prepared run's experiment without what its headers have already said, and with the `seed` that a random missetting
-    took."""
+def resolved(prepared):
+    """The Experiment of a Prepared panel, which gives the same image again: without the image whose header has been read,
+    and with the seed that a random missetting took."""
+    experiment = dataclasses.replace(prepared.experiment, img=None)
     if experiment.misset == "random" and experiment.misset_seed is None:
-        experiment = dataclasses.replace(experiment, misset_seed=seed)
-    return dataclasses.replace(experiment, img=None)
+        experiment = dataclasses.replace(experiment, misset_seed=prepared.seed)
+    return experiment
 
 
 def different_fields(instance):

@@ -42,7 +42,7 @@ def add_noise(
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels = [plain(image).astype(np.float32, copy=False) for image in panels]
     noisy, _, _ = noisy_panels(pixels, [region_of(image) for image in panels], float(adc), seed, rng, shuffle, thread_count(threads))
-    return alike(noisy, panels, single)
+    return alike(noisy, panels, single, {"rng": rng, "seed": seed, "adc": float(adc)})
 
 
 def to_counts(
@@ -92,6 +92,9 @@ def region_of(image):
     return (0, image.shape[1] - 1, 0, image.shape[0] - 1)
 
 
-def alike(arrays, images, single):
-    found = [PanelImage(array, getattr(image, "run", None)) for array, image in zip(arrays, images, strict=True)]
+def alike(arrays, images, single, noise=None):
+    found = [
+        PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise)
+        for array, image in zip(arrays, images, strict=True)
+    ]
     return found[0] if single else found

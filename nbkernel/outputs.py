@@ -20,6 +20,7 @@ class Outputs:
     intfile: str = "intimage.img"
     pgmfile: str | None = "image.pgm"
     noisefile: str | None = "noiseimage.img"
+    hdf5: str | None = None  # photons, counts, geometry and more by NXmx
     config: str | None = None  # the resolved experiment as TOML
     preview: str | None = None
     picture: PictureSettings = PictureSettings()  # of the preview

@@ -9,18 +9,19 @@ class PanelImage(np.ndarray):
     """Image of one panel, (slow, fast): photons as float32, or counts as uint16.
 
     run: the Prepared panel, with `detector` (geometry, m) and `experiment` (headers' values filled in); None for an array
-    that `simulate` has no part in. statistics: the Statistics of a rendered image, else None. What is computed from a
-    PanelImage keeps its run, not its statistics; a pickled one keeps the pixels only.
+    that `simulate` has no part in. engine: the Engine that rendered it. statistics: the Statistics of a rendered image;
+    noise: of noisy counts, {"rng", "seed", "adc"}; else None. What is computed from a PanelImage keeps its run and engine
+    only; a pickled one keeps the pixels only.
     """
 
-    def __new__(cls, pixels, run=None, statistics=None):
+    def __new__(cls, pixels, run=None, engine=None, statistics=None, noise=None):
         image = np.asarray(pixels).view(cls)
-        image.run, image.statistics = run, statistics
+        image.run, image.engine, image.statistics, image.noise = run, engine, statistics, noise
         return image
 
     def __array_finalize__(self, parent):
-        self.run = getattr(parent, "run", None)
-        self.statistics = None
+        self.run, self.engine = getattr(parent, "run", None), getattr(parent, "engine", None)
+        self.statistics = self.noise = None
 
     @property
     def detector(self):

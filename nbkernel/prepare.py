@@ -57,6 +57,7 @@ class Prepared:
     phi0: float  # radians
     osc: float  # radians
     quirks: tuple  # names of the uncorrected quirks that change this run
+    seed: int  # of a random missetting that had none of its own
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
 
 
@@ -154,7 +155,7 @@ def prepare_values(experiment, default_seed):
     return tuple(
         Prepared(
             experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, angles, sources.weight), shuffle,
+            active_quirks(experiment, own, owner, angles, sources.weight), default_seed, shuffle,
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip

@@ -56,7 +56,7 @@ def simulate(
     for line in quirk_warnings(runs):
         LOG.warning("%s", line)
     with pixel_reports(progress, runs) as on_pixels:
-        renderings = render_on(engine, runs, on_pixels, LOG.warning)
+        renderings, engine = render_on(engine, runs, on_pixels, LOG.warning)
     if interpolation_ended(renderings):
         LOG.warning("%s", warning("interpolation"))
     images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
@@ -102,8 +102,9 @@ def wanted_count(runs):
 
 
 def render_on(engine, runs, on_pixels, note):
-    """Renderings of Prepared panels by an Engine; on the CPU where its devices fail and it may. note: called with a line
-    where that happens. An interruption of the calling thread ends the work after the band of tiles under way."""
+    """Renderings of Prepared panels by an Engine, and the Engine that made them: without its devices where they fail and it
+    may fall back. note: called with a line where that happens. An interruption of the calling thread ends the work after
+    the band of tiles under way."""
     interrupted = threading.Event()
 
     def report(done):
@@ -114,12 +115,12 @@ def render_on(engine, runs, on_pixels, note):
 
     arguments = (runs, engine.precision, engine.threads, engine.tile_shape, report)
     try:
-        return interruptible(render_panels, *arguments, engine.devices)
+        return interruptible(render_panels, *arguments, engine.devices), engine
     except DeviceError as error:
         if not engine.falls_back:
             raise
         note(f"{error}; rendering on the CPU")
-        return interruptible(render_panels, *arguments)
+        return interruptible(render_panels, *arguments), replace(engine, devices=())
     except BaseException:
         interrupted.set()
         raise
@@ -136,4 +137,4 @@ def with_statistics(rendering, prepared, engine):
         rendering.image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, rendering.omega_sum,
         None if engine.precision == "exact" else thread_count(engine.threads),
     )  # fmt: skip
-    return PanelImage(rendering.image, prepared, statistics)
+    return PanelImage(rendering.image, prepared, engine, statistics)

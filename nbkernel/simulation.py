@@ -15,11 +15,12 @@ from .io.pgm import pgm_header
 from .io.smv import smv_header
 from .io.text import c_format
 from .noise import noisy_panels
-from .panel_image import plain
+from .panel_image import PanelImage, plain
 from .picture.run_view import RunView
 from .prepare import prepare_panels
 from .printout import Printout
 from .quirks import warning
+from .record import write_record
 from .rendering import (
     interpolation_ended,
     quirk_warnings,
@@ -31,12 +32,12 @@ from .threads import thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 
 
-def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None):
+def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
     """Renders an Experiment by an Engine and writes its files, all or none; of several panels, one of each kind for each.
 
     say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
     Prepared panels; returns a context manager for the time of rendering, whose value is called with the number of pixels
-    done. Raises InputError for unusable input.
+    done. command: the command line, for the record. Raises InputError for unusable input.
     """
     now = int(time.time())
     CACHE.say = note
@@ -50,7 +51,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(runs):
             say(line)
-        renderings = render_with_progress(runs, engine, progress, note)
+        renderings, engine = render_with_progress(runs, engine, progress, note)
         if interpolation_ended(renderings):
             warn(warning("interpolation"))
         if len(runs) == 1:
@@ -59,13 +60,15 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             files.write_meanwhile(name, rendering.image)
         images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
         say_statistics(images, say)
-        write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
+        noisy = write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
+        if outputs.hdf5 is not None:
+            write_record(files, outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
             files.write("-dump", *dump_pieces(runs[0].reflections))
         if outputs.config is not None:
-            files.write("--save-config", config_text(resolved(runs[0].experiment, now), outputs.config).encode())
+            files.write("--save-config", config_text(resolved(runs[0]), outputs.config).encode())
         files.commit()
 
 
@@ -89,6 +92,8 @@ def open_outputs(files, outputs, runs):
         if path is not None:
             for name, own in zip(names_of(flag, runs), paths_of(path, runs), strict=True):
                 files.open(name, own)
+    if outputs.hdf5 is not None:
+        files.open("--hdf5", outputs.hdf5, by_name=True)
     for option, path in (("--preview", outputs.preview), ("--save-config", outputs.config)):
         if path is not None:
             files.open(option, path)
@@ -158,23 +163,25 @@ def printouts(printout, pixel, warn):
 
 
 def say_statistics(images, say):
-    """The lines that scripts read, for each panel."""
-    for image in images:
-        say("")
-        if len(images) > 1:
-            say(panel_line(image.run))
-        say(image.statistics.solid_angle_line())
-        say(image.statistics.max_line())
-        say(image.statistics.mean_line())
+    """The lines that scripts read; of several panels, one line for each."""
+    say("")
+    if len(images) > 1:
+        for image in images:
+            say(f"{panel_name(image.run)}: {image.statistics.max_line()}, {image.statistics.mean_line()}")
+        return
+    (statistics,) = (image.statistics for image in images)
+    say(statistics.solid_angle_line())
+    say(statistics.max_line())
+    say(statistics.mean_line())
 
 
-def panel_line(prepared):
+def panel_name(prepared):
     name = prepared.experiment.panels[prepared.panel].name
     return f"panel {prepared.panel}" + (f" ({name})" if name else "")
 
 
 def write_images(files, runs, outputs, images, now, say, threads):
-    """Fills the opened files from the float images; says the scales and the photons."""
+    """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
     headers = [smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc) for prepared in runs]
     scale = outputs.scale
     if scale <= 0.0:
@@ -193,15 +200,18 @@ def write_images(files, runs, outputs, images, now, say, threads):
             pixels = plain(image)
             files.write(name, pgm_header(*reversed(pixels.shape), pgmscale), grey_bytes(pixels, image.run.roi, pgmscale, threads))
 
-    if outputs.noisefile is not None:
-        seed = now if outputs.seed is None else outputs.seed
-        noisy, photons, overloads = noisy_panels(
-            [plain(image) for image in images], [prepared.roi for prepared in runs], float(outputs.adc), seed,
-            outputs.noise_rng, runs[0].shuffle, threads,
-        )  # fmt: skip
-        say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
-        for name, header, own in zip(names_of("-noisefile", runs), headers, noisy, strict=True):
-            files.write(name, header, own)
+    if outputs.noisefile is None:
+        return None
+    seed = now if outputs.seed is None else outputs.seed
+    noisy, photons, overloads = noisy_panels(
+        [plain(image) for image in images], [prepared.roi for prepared in runs], float(outputs.adc), seed,
+        outputs.noise_rng, runs[0].shuffle, threads,
+    )  # fmt: skip
+    say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
+    for name, header, own in zip(names_of("-noisefile", runs), headers, noisy, strict=True):
+        files.write(name, header, own)
+    noise = {"rng": outputs.noise_rng, "seed": seed, "adc": float(outputs.adc)}
+    return [PanelImage(own, image.run, image.engine, noise=noise) for own, image in zip(noisy, images, strict=True)]
 
 
 def write_preview(files, view, images, warn):

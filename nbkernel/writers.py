@@ -1,10 +1,12 @@
 """Files from Python: each written beside its place and renamed, so that it appears whole or not at all."""
 
 import logging
+import os
 from os import PathLike
 
 import numpy as np
 
+from .config import resolved
 from .counts import count_scale, grey_bytes, grey_scale, region_of
 from .errors import InputError
 from .io.output_files import OutputFiles
@@ -14,6 +16,7 @@ from .panel_image import PanelImage, as_panels, plain, run_of
 from .picture.draw import draw, make_scene
 from .picture.run_view import RunView
 from .picture.settings import PictureSettings
+from .record import write_record
 from .threads import thread_count
 
 LOG = logging.getLogger("nbkernel")
@@ -62,6 +65,30 @@ def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], *
     for line in missing:
         LOG.warning("%s", line)
     write_file("write_preview", path, png)
+
+
+def write_hdf5(
+    path: str | PathLike,
+    images: PanelImage | list[PanelImage],
+    counts: PanelImage | list[PanelImage] | None = None,
+    command: str | None = None,
+) -> None:
+    """Writes what `simulate` returned as an HDF5 file by NeXus NXmx (docs/hdf5.md), with the geometry of all panels, the
+    beam, and how it was made.
+
+    counts: whole numbers of the same panels, such as those of `add_noise`, which become the data that other programs read;
+    command: a command line, for the record. Raises InputError where the images are not whole panels of one run, for what
+    NXmx cannot hold, and where an input file cannot be read again.
+    """
+    panels, _ = as_panels(images)
+    numbers = None if counts is None else as_panels(counts)[0]
+    runs = [run_of("write_hdf5", image) for image in panels]
+    if [prepared.panel for prepared in runs] != list(range(len(runs[0].experiment.panels) or 1)):
+        raise InputError("write_hdf5: needs all panels of a run, in their order")
+    with OutputFiles(runs[0].experiment.input_files()) as files:
+        files.open("--hdf5", os.fspath(path), by_name=True)
+        write_record(files, os.fspath(path), panels, numbers, resolved(runs[0]), command)
+        files.commit()
 
 
 def write_file(function, path, *pieces):

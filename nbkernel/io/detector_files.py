@@ -6,9 +6,9 @@ import re
 from nbkernel.errors import InputError
 
 from .dxtbx_json import read_dxtbx_detector
+from .hdf5_path import HDF5_START
 from .text import read_bytes
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
 
 
@@ -16,7 +16,7 @@ def read_detector_file(path):
     """Fields of an Experiment by a detector file: `dxtbx_json` and `nxmx_reader` say which. Raises InputError for a file
     of another kind, or that cannot be used."""
     start = read_bytes("--panels", path, most=512)
-    if start.startswith(HDF5):
+    if start.startswith(HDF5_START):
         from .nxmx_reader import read_nxmx_detector
 
         return read_nxmx_detector(path)

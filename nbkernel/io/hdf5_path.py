@@ -1,8 +1,20 @@
-"""Names of datasets within HDF5 files, as users write them: FILE.h5:/path/in/file."""
+"""HDF5 files by their first bytes, and names of datasets within them as users write them: FILE.h5:/path/in/file."""
 
 import os
 
+HDF5_START = b"\x89HDF\r\n\x1a\n"
 SEPARATOR = ":/"
+
+
+def is_hdf5(path):
+    """False also for None, and where there is no file."""
+    if path is None:
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(HDF5_START)) == HDF5_START
+    except (OSError, ValueError):
+        return False
 
 
 def split_dataset(path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from nbkernel.errors import InputError
 
-from .hdf5_path import split_dataset
+from .hdf5_path import HDF5_START, split_dataset
 from .pgm import read_pgm
 from .smv import (
     SMVImage,
@@ -21,7 +21,6 @@ from .smv import (
 )
 from .text import read_bytes
 
-HDF5_START = b"\x89HDF\r\n\x1a\n"
 SMV_START = b"{\nHEADER_BYT"
 HEADER_LIMIT = 65536
 SMV_SATURATED = 65535

@@ -10,7 +10,8 @@ from nbkernel.experiment import Experiment
 from nbkernel.panels import place_panel
 from nbkernel.picture.resolution import direct_beam
 
-from .image import HDF5_START, Image, first_bytes
+from .hdf5_path import HDF5_START
+from .image import Image, first_bytes
 from .nxmx_geometry import (
     NotNXmx,
     Unusable,
@@ -20,8 +21,10 @@ from .nxmx_geometry import (
     instrument_groups,
     text_of,
 )
+from .nxmx_instrument import panel_origins
 
 OWN_PHOTONS = "photons/data"
+OWN_PROVENANCE = "entry/simulation/provenance"
 NORMAL_MASK_BITS = 0xFFFF  # the upper ones tell of good pixels' properties
 PERPENDICULAR = 1e-12
 
@@ -36,6 +39,23 @@ def read_nxmx_detector(path, flag="panels"):
     """
     with opened(flag, path) as file:
         return detector_fields(find_entry(file))
+
+
+def panels_apart(pixels, panels):
+    """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such one."""
+    shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
+    if pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
+        return None
+    return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
+
+
+def read_provenance(path, flag):
+    """{name: text or number} of how a file of ours was made, empty for others. Raises InputError, led by `flag`, for a file
+    that cannot be read."""
+    with opened(flag, path) as file:
+        found = file.get(OWN_PROVENANCE, {})
+        values = {name: found[name][()] for name in found}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
 def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):

@@ -1,0 +1,41 @@
+"""What an image was made from and by, for the record in its file."""
+
+import json
+import platform
+from importlib import metadata
+
+import nbkernel
+
+from .config import CONFIG, config_text
+from .io.digests import input_digests
+
+PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
+
+
+def provenance(experiment, path, *, command=None, engine=None, noise=None):
+    """{name: text or number} of an image in the file `path`.
+
+    experiment: resolved, its paths will count from the folder of `path`; command: the command line; engine: the Engine
+    that rendered; noise: {"rng", "seed", "adc"} of the counts. What is None is left out. Raises InputError where an input
+    file cannot be read again.
+    """
+    stated = {
+        "command": command,
+        "python": f"{platform.python_version()}, {platform.system()} {platform.machine()}",
+        **{package.replace("-", "_"): installed_version(package) for package in PACKAGES},
+        "nbkernel": nbkernel.__version__,
+        "precision": engine and engine.precision,
+        "device": engine and (f"cuda:{','.join(map(str, engine.devices))}" if engine.devices else "cpu"),
+        "fix": ",".join(sorted(experiment.fix)) or "none",
+        **{f"noise_{name}": value for name, value in (noise or {}).items()},
+        "inputs": json.dumps(input_digests(experiment)),
+        CONFIG: config_text(experiment, path),
+    }
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def installed_version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
