@@ -42,8 +42,9 @@ class Image:
 
 
 def read_image(command, path, shape=None, to_look_at=False):
-    """Image of a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked up in the SMV files beside it if None; to_look_at:
-    kinds that keep too little for a comparison will do.
+    """Image of a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked up
+    in the SMV files beside it if None; to_look_at: kinds that keep too little for a comparison will do, and pixels that
+    the file masks are nan.
 
     Raises InputError, led by `command`, for a file that cannot be read.
     """

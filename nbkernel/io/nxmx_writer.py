@@ -37,7 +37,7 @@ def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None)
     try:
         with create_file(path) as file:
             write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
-    except (RuntimeError, ValueError) as error:
+    except RuntimeError as error:
         # of HDF5, when it closes a file that the disk has not taken
         raise OSError(f"HDF5: {error}") from error
 
