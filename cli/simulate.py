@@ -84,9 +84,9 @@ def read_command_line(argv, known=options.OPTIONS):
         warn(line)
     given, outputs, progress = apart(parsed.settings)
     preview, picture = preview_options(chosen)
-    if "--config" in chosen and chosen["--config"] == chosen.get("--save-config"):
-        raise InputError(f"--save-config: {chosen['--config']} is the file of --config; give another name")
-    outputs.update(preview=preview, picture=picture, noise_rng=rng, hdf5=chosen.get("--hdf5"), config=chosen.get("--save-config"))
+    outputs.update(preview=preview, picture=picture, noise_rng=rng)
+    for field, option in (("hdf5", "--hdf5"), ("config", "--save-config"), ("config_read", "--config")):
+        outputs[field] = chosen.get(option)
     return chosen, Experiment(**{**fields, **given}), Outputs(**outputs), progress
 
 

@@ -21,6 +21,7 @@ class Outputs:
     pgmfile: str | None = "image.pgm"
     noisefile: str | None = "noiseimage.img"
     hdf5: str | None = None  # photons, counts, geometry and more by NXmx
+    config_read: str | None = None  # where the experiment came from: no output may be that file
     config: str | None = None  # the resolved experiment as TOML
     preview: str | None = None
     picture: PictureSettings = PictureSettings()  # of the preview

@@ -13,7 +13,9 @@ from .io.image import read_image
 from .io.output_files import OutputFiles
 from .io.smv import read_smv, value_of
 from .panels import place_panel
+from .picture.assembly import assemble, make_assembly
 from .picture.draw import draw, make_scene
+from .picture.resolution import direct_beam
 
 CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_from_far_edge")
 NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel"), "wavelength": ("wavelength", "-lambda")}
@@ -28,7 +30,7 @@ def show_to_file(path, output, settings, experiment, shape, warn):
     _, experiment = read_headers(experiment)
     if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):
         shape = experiment.detpixels_s, experiment.detpixels_f
-    image = read_image("show", path, shape, to_look_at=True)
+    image = along_beam(read_image("show", path, shape, to_look_at=True), warn)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
     with OutputFiles(filter(None, (split_dataset(path)[0], experiment.img, experiment.mask))) as files:
         files.open("--output", output)
@@ -39,6 +41,27 @@ def show_to_file(path, output, settings, experiment, shape, warn):
     for line in drawing.missing:
         warn(line)
     return image, scene, drawing
+
+
+def along_beam(image, warn):
+    """An Image of several stacked panels as the beam sees them, any other as it is."""
+    panels = image.experiment.get("panels", ())
+    if len(panels) < 2:
+        return image
+    # h5py is there: only HDF5 files tell of panels
+    from .io.nxmx_reader import panels_apart
+
+    parts = panels_apart(image.pixels, panels)
+    if parts is None:
+        return image
+    experiment = Experiment(**image.experiment)
+    assembly = make_assembly([place_panel(panel, number, experiment) for number, panel in enumerate(panels)])
+    for line in assembly.missing_lines():
+        warn(line)
+    return replace(
+        image, pixels=assemble(assembly, parts), beam_center=direct_beam(assembly.detector),
+        experiment={**image.experiment, "panels": (assembly.panel,)},
+    )  # fmt: skip
 
 
 def find_geometry(image, experiment, warn):

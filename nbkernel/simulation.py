@@ -46,7 +46,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     view = None if outputs.preview is None else RunView(outputs.picture, runs)
     for line in quirk_warnings(runs):
         warn(line)
-    with OutputFiles(runs[0].experiment.input_files()) as files:
+    inputs = [*experiment.input_files(), outputs.config_read]
+    with OutputFiles(filter(None, inputs)) as files:
         open_outputs(files, outputs, runs)
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(runs):

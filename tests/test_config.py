@@ -119,7 +119,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
     "command, message",
     [
         ("--config none.toml", "--config none.toml: cannot be read: No such file"),
-        ("--config a.toml --save-config a.toml", "--save-config: a.toml is the file of --config"),
+        ("--config a.toml --save-config a.toml", "--save-config: a.toml is an input of this run; give another name"),
         ("--save-config nowhere/a.toml", "--save-config: cannot write nowhere/a.toml"),
         ("--config a.toml -detpixels 5", "detpixels_f: the panels have their own"),
         ("--config a.toml -roi 0 1 0 1", "-roi: counts the pixels of one panel, the detector has 2"),

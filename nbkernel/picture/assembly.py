@@ -18,13 +18,21 @@ WHOLE = 1e-6  # of a pixel: what rounding may add to an edge
 
 
 class Assembly(NamedTuple):
-    """detectors: of all panels; detector: the Detector that the picture is the image of; shown, left_out: numbers of the
-    panels that are in it, and of those that face it from behind the sample or reach beyond WIDEST."""
+    """detectors: of all panels; panel, detector: the Panel that the picture is the image of, and its Detector; shown,
+    left_out: numbers of the panels that are in it, and of those that face it from behind the sample or reach beyond WIDEST."""
 
     detectors: tuple
+    panel: Panel
     detector: Detector
     shown: tuple
     left_out: tuple
+
+    def missing_lines(self):
+        """For the user."""
+        if not self.left_out:
+            return []
+        numbers = ", ".join(map(str, self.left_out))
+        return [f"too far from the beam's direction to be in the picture: panel {numbers}"]
 
 
 def make_assembly(detectors):
@@ -59,7 +67,7 @@ def make_assembly(detectors):
         spindle_axis=first.spindle_vector,
     )  # fmt: skip
     left_out = tuple(number for number in range(len(detectors)) if number not in shown)
-    return Assembly(tuple(detectors), place_panel(panel, 0, frame), shown, left_out)
+    return Assembly(tuple(detectors), panel, place_panel(panel, 0, frame), shown, left_out)
 
 
 def assemble(assembly, images):

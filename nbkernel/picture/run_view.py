@@ -20,9 +20,4 @@ class RunView:
             drawing = draw(self.scene, images[0])
             return drawing.png, drawing.missing
         drawing = draw(self.scene, assemble(self.assembly, images))
-        left_out = self.assembly.left_out
-        if not left_out:
-            return drawing.png, drawing.missing
-        numbers = ", ".join(map(str, left_out))
-        line = f"--preview: panel {numbers} is too far from the beam's direction to be in the picture"
-        return drawing.png, (line, *drawing.missing)
+        return drawing.png, (*self.assembly.missing_lines(), *drawing.missing)
