@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from nbkernel.kernels.constants import PI, RTD
+from nbkernel.kernels.constants import RTD
 from nbkernel.kernels.rotations import mosaic_rotation_umat, uniform_rotation_umat
 from nbkernel.kernels.vectors import (
     cross_product,
@@ -14,9 +14,8 @@ from nbkernel.kernels.vectors import (
     vector_scale,
 )
 
+from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
-
-SMALLEST_EDGE, LARGEST_EDGE = 1e-3, 1e9  # Angstrom
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
     if experiment.cell is not None:
         lengths, angles = cell_parameters(experiment.cell)
         V_cell = cell_volume(lengths, angles)
-        star = standard_orientation(lengths, angles, V_cell)
+        star = standard_orientation(lengths, angles, V_cell, "cell" in experiment.fix)
     if matrix is not None:
         scale = 1e-10 / wavelength
         star = tuple(vector_scale((matrix[i], matrix[3 + i], matrix[6 + i]), scale) for i in range(3))
@@ -87,72 +86,6 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
     Na, Nb, Nc = cells_along_edges(experiment, magnitude(a), magnitude(b), magnitude(c))
     degrees = None if misset is None else tuple(angle * RTD for angle in misset)
     return Crystal(a, b, c, a_star, b_star, c_star, V_cell, Na, Nb, Nc, degrees)
-
-
-def cell_parameters(cell):
-    """Edges (Angstrom) and angles (radians) of a cell of which only the first numbers may be given."""
-    given = list(cell) + [0.0] * (6 - len(cell))
-    a = given[0]
-    b, c = (length if length > 0.0 else a for length in given[1:3])
-    for edge in (a, b, c):
-        if not SMALLEST_EDGE <= edge <= LARGEST_EDGE:
-            raise InputError(
-                f"-cell: an edge of {edge:g} Angstrom is impossible; give a b c (Angstrom) and alpha beta gamma"
-            )
-    return (a, b, c), tuple(angle / RTD if angle / RTD > 0.0 else PI / 2 for angle in given[3:6])
-
-
-def cell_volume(lengths, angles):
-    """Volume (Angstrom^3). Raises InputError where the angles (radians) close no cell."""
-    a, b, c = lengths
-    alpha, beta, gamma = angles
-    aavg = (alpha + beta + gamma) / 2
-    skew = math.sin(aavg) * math.sin(aavg - alpha) * math.sin(aavg - beta) * math.sin(aavg - gamma)
-    # rounding alone leaves about 1e-16 of a flat cell
-    if not skew > 1e-12 or aavg >= PI:
-        shown = " ".join(f"{angle * RTD:g}" for angle in angles)
-        raise InputError(
-            f"-cell: angles of {shown} degrees make an impossible cell; each must be less than the sum of the other "
-            "two, and all three less than 360"
-        )
-    return 2.0 * a * b * c * math.sqrt(skew)
-
-
-def standard_orientation(lengths, angles, V_cell):
-    """Reciprocal vectors (1/Angstrom) with a_star along x and b_star in the x-y plane."""
-    a, b, c = lengths
-    alpha, beta, gamma = angles
-    V_star = 1.0 / V_cell
-    a_len = b * c * math.sin(alpha) * V_star
-    b_len = c * a * math.sin(beta) * V_star
-    c_len = a * b * math.sin(gamma) * V_star
-    sin_gamma_star = clipped(c * V_star / a_len / b_len)
-    cos_alpha_star = cosine(
-        (math.cos(beta) * math.cos(gamma) - math.cos(alpha)) / (math.sin(beta) * math.sin(gamma))
-    )
-    cos_beta_star = cosine(
-        (math.cos(gamma) * math.cos(alpha) - math.cos(beta)) / (math.sin(gamma) * math.sin(alpha))
-    )
-    cos_gamma_star = cosine(
-        (math.cos(alpha) * math.cos(beta) - math.cos(gamma)) / (math.sin(alpha) * math.sin(beta))
-    )
-    return (
-        (a_len, 0.0, 0.0),
-        (b_len * cos_gamma_star, b_len * sin_gamma_star, 0.0),
-        (
-            c_len * cos_beta_star,
-            c_len * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
-            c_len * V_cell / (a * b * c * sin_gamma_star),
-        ),
-    )
-
-
-def clipped(sine):
-    return max(-1.0, min(1.0, sine))
-
-
-def cosine(value):
-    return 1.0 if value * value > 1.0 else value
 
 
 def misset_angles(experiment, seed, shuffle):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .crystal import cell_parameters, cell_volume, standard_orientation
+from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
 from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid
 
@@ -105,7 +105,7 @@ def usable_cell(cell):
         return None, None
     try:
         lengths, angles = cell_parameters(cell)
-        return cell, np.array(standard_orientation(lengths, angles, cell_volume(lengths, angles)))
+        return cell, np.array(standard_orientation(lengths, angles, cell_volume(lengths, angles), fixed=True))
     except InputError:
         return None, None
 

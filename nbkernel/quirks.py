@@ -3,6 +3,7 @@ them change a run."""
 
 from nbkernel.kernels.vectors import magnitude
 
+from .cell import is_distorted
 from .errors import InputError
 
 # name: (what the program does, what the fix does)
@@ -22,6 +23,10 @@ QUIRKS = {
     "interpolation": (
         "the first index outside the table switches interpolation off for the rest of the run",
         "only that step falls back to the nearest neighbour",
+    ),
+    "cell": (
+        "a triclinic -cell is rendered with other angles than given, by tenths of a degree where they are far from 90",
+        "it has the angles given",
     ),
     "misset": (
         "-misset random does not draw orientations uniformly",
@@ -81,6 +86,7 @@ def active_quirks(experiment, plan, sensor, angles, weight):
         or (plan.running_polar and experiment.nopolar),
         "thickness": plan.detector_thick > 0.0
         and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
+        "cell": experiment.cell is not None and experiment.mat is None and is_distorted(experiment.cell),
         "misset": experiment.misset == "random",
         "weights": not (weight == weight[0]).all(),
         "water": water,

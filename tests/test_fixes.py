@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from running import BASE, image, image_and_run, simulate, write_hkl
 
+from nbkernel.experiment import Experiment
 from nbkernel.kernels.constants import AVOGADRO, R_E_SQR
+from nbkernel.prepare import prepare
 from nbkernel.quirks import QUIRKS
 
 RUN = f"{BASE} -detpixels 12 -pixel 0.4"
@@ -220,6 +222,7 @@ QUIRK_RUNS = {
     "oversample": ["-oversample 2 -oversample_omega", "-nopolar -oversample_polar", "-oversample_thick"],
     "thickness": ["-detector_thick 100", "-detector_thick 100 -oversample_thick -thicksteps 3", "-detector_abs inf -detector_thick 9"],
     "interpolation": ["-interpolate -hkl table.hkl -pixel 4"],
+    "cell": ["-cell 50 60 70 65 110 100", "-cell 50 60 70 90 95 91"],
     "misset": ["-misset_seed 3 -misset random"],
     "weights": ["-sourcefile three.src"],
     "water": ["-water 5"],
@@ -231,6 +234,7 @@ UNTOUCHED = {
     "oversample": ["-oversample 2", "-oversample_omega"],
     "thickness": ["-detector_abs 50", "-detector_thick 100 -oversample_thick"],
     "interpolation": ["-interpolate -hkl table.hkl -detpixels 4", "-nointerpolate -hkl table.hkl -pixel 4", "-interpolate"],
+    "cell": ["-cell 50 60 70 90 110 90", "-cell 50 60 70 90 90 120"],
     "misset": ["-misset 10 20 30"],
     "weights": ["-sourcefile equal.src"],
     "water": ["-water 0"],
@@ -265,6 +269,22 @@ def test_a_quirk_that_changes_nothing_is_not_named(name, flags):
     fixed = image(f"{RUN} {flags}", "--fix", name)
     assert warned(run, name) == 0
     np.testing.assert_array_equal(as_program, fixed)
+
+
+@pytest.mark.parametrize("cell", [(50, 60, 70, 65, 110, 100), (80, 40, 55, 110, 95, 70), (30, 30, 90, 80, 80, 120)])
+def test_the_cell_has_the_angles_given(cell):
+    """Edges, angles and volume from the vectors; the program's are others."""
+
+    def measured(fix):
+        crystal = prepare(Experiment(cell=cell, default_F=1.0, fix=fix), 1).crystal
+        a, b, c = (np.array(vector) * 1e10 for vector in (crystal.a, crystal.b, crystal.c))
+        angles = [math.degrees(math.acos(u @ v / math.sqrt((u @ u) * (v @ v)))) for u, v in ((b, c), (a, c), (a, b))]
+        assert np.linalg.det([a, b, c]) == pytest.approx(crystal.V_cell, rel=1e-12 if fix else 0.1)
+        return [*(math.sqrt(vector @ vector) for vector in (a, b, c)), *angles]
+
+    assert measured("cell") == pytest.approx(cell, rel=1e-12)
+    assert measured(())[:3] == pytest.approx(cell[:3], rel=1e-12)
+    assert max(abs(found - given) for found, given in zip(measured(())[3:], cell[3:], strict=True)) > 0.05
 
 
 def test_fix_all_is_every_fix():
