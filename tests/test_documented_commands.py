@@ -38,7 +38,7 @@ nbkernel() {
 """
 # blocks that are not run, by page: the first line of each
 NOT_RUN = {
-    "README.md": ["make demo     # environment, installation, one example; says where its picture is", "pip install '.[sf]'"],
+    "README.md": ["make demo     # environment, installation, one example; says where its picture is", "pip install '.[sf,hdf5]'"],
     "docs/cuda.md": [
         "pip install 'nbkernel[cu12]'     # NVIDIA driver 525 or later",
         "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
