@@ -1,11 +1,13 @@
 """docs/flags.md is what the tables of flags and options give; docs/quirks.md tells of every quirk."""
 
+import dataclasses
 import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
+import nbkernel
 from nbkernel.cli.options import OPTIONS
 from nbkernel.flags import FLAGS
 from nbkernel.quirks import QUIRKS
@@ -13,16 +15,29 @@ from nbkernel.quirks import QUIRKS
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.fixture(scope="module")
-def reference():
-    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+def maker(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_committed_page_is_what_the_tables_give(reference):
-    assert reference.PAGE.read_text() == reference.page(), "run python docs/make_reference.py"
+@pytest.fixture(scope="module")
+def reference():
+    return maker("make_reference")
+
+
+@pytest.mark.parametrize("name", ["make_reference", "make_api"])
+def test_the_committed_page_is_what_the_code_gives(name):
+    module = maker(name)
+    assert module.PAGE.read_text() == module.page(), f"run python docs/{name}.py"
+
+
+def test_every_public_name_and_field_is_in_the_reference():
+    text = maker("make_api").page()
+    assert set(nbkernel.__all__) == set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+    names = {field.name for kind in (nbkernel.Experiment, nbkernel.Panel) for field in dataclasses.fields(kind)}
+    assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
 def test_every_flag_and_option_has_a_row(reference):

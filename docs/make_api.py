@@ -1,0 +1,128 @@
+"""Writes docs/api.md from the public names' own signatures, docstrings and comments.
+
+    python docs/make_api.py
+"""
+
+import inspect
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import nbkernel
+from nbkernel.config import OWN_PLACES, UNITS, tables
+from nbkernel.experiment import CHOICES
+from nbkernel.flags import FLAGS
+
+PAGE = Path(__file__).with_name("api.md")
+HEAD = """\
+# Python API
+
+Written by `python docs/make_api.py` from the code: change that, not this page. [python](python.md) shows how to use it.
+
+All of this is in `nbkernel`. Other modules are for those who work on the program ([newcomers](newcomers.md)) and may change.
+"""
+FUNCTIONS = ("simulate", "add_noise", "to_counts", "write_hdf5", "write_float", "write_smv", "write_pgm", "write_preview")
+CLASSES = ("PanelImage", "Statistics", "InputError", "DeviceError")
+METHODS = ("from_command_line", "from_toml", "to_toml")
+EXPERIMENT_FIELDS = """\
+Fields, by the tables of a TOML file; the flag is the one of [flags](flags.md) that sets the field. What is None is chosen as
+nanoBragg.c chooses it. The detector's vectors and twotheta_axis count with `convention="custom"` only, which their flags set by
+themselves; so do beam_vector, polar_vector and spindle_axis, whose directions the other conventions fix.
+"""
+
+
+def signature(function):
+    """Its text, an argument a line where it is long."""
+    shown = inspect.signature(function)
+    text = f"{function.__name__}{shown.replace(return_annotation=inspect.Signature.empty)}"
+    text = text.replace("(self, ", "(")
+    text = re.sub(r"\b(?:os|collections\.abc|numpy|nbkernel\.\w+)\.(?=[A-Z]|ndarray)", "", text)
+    if len(text) < 100:
+        return text
+    name, arguments = text.split("(", 1)
+    # commas within brackets belong to a type
+    parts = re.split(r", (?![^\[\]]*\])", arguments[:-1])
+    return f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+
+
+def documented(heading, function):
+    return f"{heading}\n\n```text\n{signature(function)}\n```\n\n{inspect.getdoc(function)}\n"
+
+
+def comments(cls):
+    """{field: comment behind or above it} of a dataclass's source."""
+    found, above = {}, ""
+    for line in inspect.getsource(cls).splitlines():
+        match = re.match(r"    (\w+): [^#]*?(?:# (.*))?$", line)
+        if match:
+            found[match[1]] = match[2] or above
+        above = line.strip()[2:] if re.match(r" *# \w+ ", line) else ""
+    return found
+
+
+def flag_of(field):
+    """The flag that sets a field best: it alone, it with others, or as a switch; None where there is none."""
+    ways = (
+        lambda flag: flag.sets == (field.name,),
+        lambda flag: field.name in flag.sets,
+        lambda flag: not flag.sets and flag.also.get(field.name) is True,
+    )
+    return next((flag for way in ways for flag in FLAGS if way(flag)), None)
+
+
+def field_rows(cls, names):
+    told = comments(cls)
+    by_name = {field.name: field for field in fields(cls)}
+    for name in names:
+        field = by_name[name]
+        flag = flag_of(field) if cls is nbkernel.Experiment else None
+        default = "" if field.default is MISSING else f"`{field.default!r}`".replace("frozenset()", "()")
+        unit, meaning = UNITS.get(name, "") if flag else "", told.get(name) or ""
+        if flag and len(flag.sets) <= 1 and name not in CHOICES:
+            meaning = flag.help
+        switches = [other for other in FLAGS if name in CHOICES and name in other.also and other.kind == "none"]
+        shown = ", ".join(f"`{each.spellings[0]}`" for each in ([flag] if flag else switches))
+        cells = (f"`{name}`", type_text(field.type), default, unit, meaning, shown)
+        yield " | ".join(cell.replace("|", "\\|") for cell in cells)
+
+
+def type_text(kind):
+    text = kind.__name__ if isinstance(kind, type) else str(kind)
+    text = text.replace("nbkernel.panels.", "").replace(" | None", "")
+    return text.replace("tuple[float, float, float]", "(x, y, z)")
+
+
+def table(head, rows):
+    return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in rows), ""])
+
+
+def experiment_part():
+    cls = nbkernel.Experiment
+    yield f"## Experiment\n\n{inspect.getdoc(cls)}\n"
+    for method in METHODS:
+        yield documented(f"### Experiment.{method}", getattr(cls, method))
+    yield f"### Fields of Experiment\n\n{EXPERIMENT_FIELDS}"
+    head = ("field", "type", "default", "unit", "meaning", "flag")
+    for name, own in tables().items():
+        yield f"**{name}**\n"
+        yield table(head, field_rows(cls, own))
+    yield "At the top:\n"
+    yield table(head, field_rows(cls, OWN_PLACES))
+
+
+def panel_part():
+    names = [field.name for field in fields(nbkernel.Panel)]
+    yield f"## Panel\n\n{inspect.getdoc(nbkernel.Panel)}\n"
+    yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Panel, names))
+
+
+def page():
+    """The page's text."""
+    parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
+    parts += [*experiment_part(), *panel_part()]
+    parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
