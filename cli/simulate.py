@@ -7,12 +7,13 @@ import sys
 from nbkernel import flags
 from nbkernel.arguments import parse_flags
 from nbkernel.command_line import apart
-from nbkernel.config import changed_inputs, read_config
+from nbkernel.config import changed_inputs, overridden, read_config
 from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS, Outputs
+from nbkernel.place import PLACE_FIELDS
 from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
 
 from . import options
@@ -87,7 +88,10 @@ def read_command_line(argv, known=options.OPTIONS):
     outputs.update(preview=preview, picture=picture, noise_rng=rng)
     for field, option in (("hdf5", "--hdf5"), ("config", "--save-config"), ("config_read", "--config")):
         outputs[field] = chosen.get(option)
-    return chosen, Experiment(**{**fields, **given}), Outputs(**outputs), progress
+    if "--panels" in chosen:
+        # the file's own single detector gives way
+        fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
+    return chosen, Experiment(**{**overridden(fields, given), **given}), Outputs(**outputs), progress
 
 
 def preview_options(chosen):

@@ -40,7 +40,8 @@ def run(argv):
 
     trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen, panel)
     if is_hdf5(chosen.get("--config")):
-        note(image_line(chosen["--config"], panel, fpixel, spixel))
+        for line in image_lines(chosen["--config"], panel, fpixel, spixel):
+            note(line)
     if "--json" in chosen:
         print(trace.as_json())
     else:
@@ -53,13 +54,14 @@ def run(argv):
     return 0
 
 
-def image_line(path, panel, fpixel, spixel):
-    """What the image in an HDF5 file has at a pixel."""
+def image_lines(path, panel, fpixel, spixel):
+    """What the image in an HDF5 file has at a pixel, if it has such a one."""
     from nbkernel.io.nxmx_reader import panels_apart, read_hdf5_image
 
     image = read_hdf5_image("--config", path, path)
-    value = panels_apart(image.pixels, image.experiment["panels"])[panel][spixel, fpixel]
-    return f"{path}: the image has {value:.9g} photons there"
+    parts = panels_apart(image.pixels, image.experiment.get("panels", ())) or []
+    if panel < len(parts) and spixel < parts[panel].shape[0] and fpixel < parts[panel].shape[1]:
+        yield f"{path}: the image has {parts[panel][spixel, fpixel]:.9g} photons there"
 
 
 def pixel(chosen):

@@ -26,7 +26,8 @@ class Arguments:
 def suggestion(name, candidates):
     import difflib
 
-    near = difflib.get_close_matches(name, list(candidates), 1, 0.5)
+    near = [other for other in candidates if len(name) > 3 and other.startswith(name)][:1]
+    near = near or difflib.get_close_matches(name, list(candidates), 1, 0.5)
     return f"; did you mean {near[0]}?" if near else ""
 
 

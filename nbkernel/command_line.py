@@ -1,15 +1,13 @@
 """From nanoBragg.c's command line to what is asked for: the Experiment, the files to write, progress."""
 
-import logging
 import shlex
 
 from .arguments import parse_flags
 from .errors import InputError
 from .experiment import Experiment
+from .logger import LOG
 from .outputs import Outputs
 from .quirks import fix_names
-
-LOG = logging.getLogger("nbkernel")
 
 
 def experiment_of_command(command, fix):

@@ -7,15 +7,32 @@ import tomllib
 
 from .arguments import suggestion
 from .errors import InputError
-from .experiment import PATHS, Experiment
+from .experiment import Experiment
 from .flags import FLAGS
-from .io.digests import sha256_of
+from .input_files import FIELDS as PATHS
+from .input_files import sha256_of
 from .io.hdf5_path import is_hdf5
 from .panels import Panel
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
 FIRST_FIELDS = {"wavelength": "beam", "cell": "crystal", "phi": "spindle", "detpixels_f": "detector", "oversample": "sampling"}
 OWN_PLACES = ("fix", "panels")
+# ways of saying the same: fields of each
+COMPETING = (
+    (("distance",), ("close_distance",)),
+    (("Xbeam", "Ybeam", "Ybeam_from_far_edge"), ("Xclose", "Yclose"), ("ORGX", "ORGY")),
+    (("detpixels_f",), ("detsize_f",)),
+    (("detpixels_s",), ("detsize_s",)),
+    (("fluence",), ("flux",)),
+    (("cell",), ("mat",)),
+    (("Na",), ("sample_x",)),
+    (("Nb",), ("sample_y",)),
+    (("Nc",), ("sample_z",)),
+    (("phistep",), ("phisteps",)),
+    (("hdivstep",), ("hdivsteps",)),
+    (("vdivstep",), ("vdivsteps",)),
+    (("sourcefile",), ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps")),
+)
 CONFIG = "config"  # the name of the experiment's text in an HDF5 file
 SPELT_OUT = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
 # the first flag that sets a field has its unit
@@ -38,18 +55,37 @@ def read_config(option, path):
 
     Raises InputError, led by `option`, for a file that cannot be read, a name that is not known, or a panel that cannot be.
     """
-    lead = f"{option} {path}".strip()
+    lead = f"{option} {path}"
     try:
         if is_hdf5(path):
-            content = tomllib.loads(recorded(option, path)[CONFIG])
+            record = recorded(option, path)
+            content, inputs = tomllib.loads(record[CONFIG]), json.loads(record.get("inputs", "{}"))
         else:
             with open(path, "rb") as file:
-                content = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{lead}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{lead}: is no TOML file: {error}") from None
-    return fields_of(content, lead, os.path.dirname(path))
+                content, inputs = tomllib.load(file), {}
+    except (OSError, ValueError) as error:
+        if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
+            raise InputError(f"{lead}: is no TOML file: {error}") from None
+        raise InputError(f"{lead}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    found = fields_of(content, lead, os.path.dirname(path))
+    for name, told in inputs.items():
+        # the file may have been moved away from its inputs
+        if isinstance(found.get(name), str) and not os.path.exists(found[name]):
+            found[name] = told["path"]
+    return found
+
+
+def overridden(found, given):
+    """What a file says, {field: value}, without what competes with the fields given: where two ways of saying the same are
+    there, the file's would win over the flag's."""
+    found = dict(found)
+    for ways in COMPETING:
+        ours = [way for way in ways if any(name in given for name in way)]
+        for way in ways:
+            if ours and way not in ours:
+                for name in way:
+                    found.pop(name, None)
+    return found
 
 
 def recorded(option, path):
@@ -64,14 +100,11 @@ def recorded(option, path):
 
 def changed_inputs(path):
     """A line for each input file of the run that made an HDF5 file that is not what it was; nothing for other files."""
-    if path is None or not is_hdf5(path):
+    if not is_hdf5(path):
         return
-    for field, told in json.loads(recorded("--config", path).get("inputs", "{}")).items():
-        try:
-            same = told["sha256"] in (None, sha256_of(field, told["path"]))
-        except InputError:
-            continue  # whoever needs it will say that it is gone
-        if not same:
+    for told in json.loads(recorded("--config", path).get("inputs", "{}")).values():
+        # whoever needs a file that is gone will say so
+        if told["sha256"] is not None and sha256_of(told["path"]) not in (None, told["sha256"]):
             yield f"--config {path}: {told['path']} has changed since that image was made from it"
 
 
@@ -83,7 +116,8 @@ def fields_of(content, lead, folder):
         elif name == "panels":
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
         elif name not in known:
-            raise InputError(f"{lead}: there is no [{name}]{meant(name, [*known])}; there are {', '.join(known)}, panels and fix")
+            others = meant(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
+            raise InputError(f"{lead}: there is no [{name}]{others}")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")
         else:
@@ -93,17 +127,18 @@ def fields_of(content, lead, folder):
             found.update(value)
     for name in PATHS:
         if isinstance(found.get(name), str):
-            found[name] = os.path.normpath(os.path.join(folder, found[name]))
+            found[name] = os.path.join(folder, found[name])
     try:
-        # names the field where a value cannot be
-        Experiment(**found)
+        experiment = Experiment(**found)
     except InputError as error:
         raise InputError(f"{lead}: {error}") from None
-    return found
+    return {name: getattr(experiment, name) for name in found}
 
 
 def meant(name, known):
     """What the user may have meant by a name: that of another table's field, or one that is much like it."""
+    if name == "N":
+        return "; the cells along each edge are Na, Nb and Nc"
     for table, names in tables().items():
         if name in names:
             return f"; it belongs in [{table}]"
@@ -132,16 +167,16 @@ def read_panels(value, lead):
 
 def config_text(experiment, path):
     """The TOML text of an Experiment for a file `path`: whatever differs from the defaults."""
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.realpath(os.path.dirname(path))
     lines = ["# an nbkernel experiment: nbkernel simulate --config FILE"]
     if experiment.fix:
         lines.append(f"fix = {toml_value(sorted(experiment.fix))}")
     given = {name: value for name, value in different_fields(experiment) if name not in OWN_PLACES}
     for name in PATHS:
         if name in given:
-            given[name] = os.path.relpath(given[name], folder)
+            given[name] = os.path.relpath(os.path.realpath(given[name]), folder)
     if isinstance(experiment.panels, str):
-        lines.append(f"panels = {toml_value(os.path.relpath(experiment.panels, folder))}")
+        lines.append(f"panels = {toml_value(os.path.relpath(os.path.realpath(experiment.panels), folder))}")
     for table, names in tables().items():
         if any(name in given for name in names):
             lines += ["", f"[{table}]", *(toml_line(name, given[name]) for name in names if name in given)]
@@ -152,11 +187,12 @@ def config_text(experiment, path):
 
 
 def resolved(prepared):
-    """The Experiment of a Prepared panel, which gives the same image again: without the image whose header has been read,
-    and with the seed that a random missetting took."""
+    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read."""
     experiment = dataclasses.replace(prepared.experiment, img=None)
-    if experiment.misset == "random" and experiment.misset_seed is None:
-        experiment = dataclasses.replace(experiment, misset_seed=prepared.seed)
+    for file in prepared.inputs:
+        if file.field == "dump":
+            # even by its default name it must be found again
+            experiment = dataclasses.replace(experiment, dump=file.path)
     return experiment
 
 
@@ -177,6 +213,10 @@ def toml_value(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{value!r}: a TOML file holds Unicode only, which this name is not; rename the file") from None
         # JSON's escapes are TOML's; its one more control character is not
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (tuple, list)):

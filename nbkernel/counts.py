@@ -7,7 +7,7 @@ from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 from .errors import InputError
 from .noise import noisy_panels
 from .outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
-from .panel_image import PanelImage, as_panels, plain
+from .panel_image import PanelImage, as_photons, checked_panels
 from .threads import share_rows, thread_count
 
 BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
@@ -28,54 +28,65 @@ def add_noise(
     whole number; the same gives the same noise. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
     draws whatever the region, on all threads. adc: offset added to every pixel (counts). threads: for philox; None takes
     all cores. Returns uint16 counts (slow, fast), cut off at 65535 and 0 outside the region of interest, or a list of
-    them. Raises InputError for a generator that is not there, or a seed that is no whole number.
+    them; their `noise` tells how it was drawn. Raises InputError for an argument that cannot be.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
-    try:
-        seed = seed.__index__()
-    except AttributeError:
-        raise InputError(f"seed: needs a whole number, not {seed!r}") from None
-    panels, single = as_panels(images)
+    seed = whole_number("seed", seed)
+    if rng == "ran1" and not -(2**63) < seed < 2**63:
+        raise InputError(f"seed: needs less than 2^63 for ran1, not {seed}")
+    panels, single = checked_panels("add_noise", images)
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run: other noise of it must find it as it was
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
-    pixels = [plain(image).astype(np.float32, copy=False) for image in panels]
-    noisy, _, _ = noisy_panels(pixels, [region_of(image) for image in panels], float(adc), seed, rng, shuffle, thread_count(threads))
-    return alike(noisy, panels, single, {"rng": rng, "seed": seed, "adc": float(adc)})
+    adc = number("adc", adc)
+    noisy, photons, overloads = noisy_panels(
+        [as_photons(image) for image in panels], [region_of(image) for image in panels], adc, seed, rng, shuffle,
+        checked_threads(threads),
+    )  # fmt: skip
+    noise = {"rng": rng, "seed": seed, "adc": adc, "photons": photons, "overloads": overloads}
+    return alike(noisy, panels, single, noise)
 
 
 def to_counts(
     images: np.ndarray | list[np.ndarray], scale: float | None = None, *, adc: float = 40.0, threads: int | None = None
 ) -> PanelImage | list[PanelImage]:
-    """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded.
+    """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded, within
+    0 .. 65535.
 
-    images: as for `add_noise`. scale: None or 0 makes the brightest pixel of all panels 55000. Returns uint16 (slow, fast),
-    or a list of them.
+    images: as for `add_noise`. scale: None, or 0 or less, makes the brightest pixel of all panels 55000. Returns uint16
+    (slow, fast), or a list of them. Raises InputError for an argument that cannot be.
     """
-    panels, single = as_panels(images)
-    pixels = [plain(image).astype(np.float32, copy=False) for image in panels]
-    scale = float(scale or count_scale(max(float(image.max()) for image in pixels)))
+    panels, single = checked_panels("to_counts", images)
+    pixels = [as_photons(image) for image in panels]
+    scale = count_scale(pixels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
+    threads, adc = checked_threads(threads), number("adc", adc)
     found = [
-        scaled(scaled_counts, np.uint16, image, region_of(panel), thread_count(threads), scale, float(adc))
+        scaled(scaled_counts, np.uint16, image, region_of(panel), threads, scale, adc)
         for image, panel in zip(pixels, panels, strict=True)
     ]
     return alike(found, panels, single)
 
 
-def count_scale(max_I):
-    """The scale that a brightest pixel of max_I photons chooses."""
+def count_scale(images):
+    """The scale that the brightest pixel of all images (float32) chooses."""
+    max_I = max(float(np.fmax.reduce(image, axis=None)) for image in images)
     return BRIGHTEST / max_I if max_I > 0.0 else 1.0
 
 
-def grey_scale(rmsd, otherwise):
-    """The scale of grey levels that a spread of rmsd photons chooses."""
-    return GREY_OF_5_RMSD / (5.0 * rmsd) if rmsd > 0.0 else otherwise
+def grey_scale(images, otherwise=None):
+    """The scale of grey levels that the spread of all panels chooses, as nanoBragg.c does; without a spread `otherwise`,
+    that of counts by default."""
+    statistics = [getattr(image, "statistics", None) for image in images]
+    rmsd = max(own.rmsd for own in statistics) if all(statistics) else 0.0
+    if rmsd > 0.0:
+        return GREY_OF_5_RMSD / (5.0 * rmsd)
+    return count_scale([as_photons(image) for image in images]) if otherwise is None else otherwise
 
 
-def grey_bytes(image, roi, pgmscale, threads):
+def grey_levels(image, pgmscale, threads=None):
     """uint8 grey levels (slow, fast) of a PGM image."""
-    return scaled(scaled_bytes, np.uint8, image, roi, threads, pgmscale)
+    return scaled(scaled_bytes, np.uint8, as_photons(image), region_of(image), thread_count(threads), pgmscale)
 
 
 def scaled(kernel, dtype, image, roi, threads, *scales):
@@ -98,3 +109,27 @@ def alike(arrays, images, single, noise=None):
         for array, image in zip(arrays, images, strict=True)
     ]
     return found[0] if single else found
+
+
+def whole_number(name, value):
+    """Raises InputError, naming it, for anything else."""
+    try:
+        return value.__index__()
+    except AttributeError:
+        raise InputError(f"{name}: needs a whole number, not {value!r}") from None
+
+
+def number(name, value):
+    try:
+        value = float(value)
+        if value - value == 0.0:
+            return value
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name}: needs a finite number, not {value!r}")
+
+
+def checked_threads(threads):
+    if threads is not None and whole_number("threads", threads) < 1:
+        raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")
+    return thread_count(threads)

@@ -6,6 +6,7 @@ from os import PathLike
 
 from .errors import InputError
 from .fields import convert_fields
+from .input_files import FIELDS, input_files, protected
 from .panels import Panel, Vector
 from .quirks import fix_names
 
@@ -15,7 +16,6 @@ CHOICES = {
     "convention": ("adxv", "mosflm", "denzo", "xds", "dials", "custom"),
     "pivot": ("beam", "sample"),
 }
-PATHS = ("hkl", "mat", "sourcefile", "stol", "dump", "img", "mask", "panels")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Experiment:
     dispsteps: int | None = None
     sourcefile: str | None = None
     # crystal
-    cell: tuple[float | None, ...] | None = None  # a b c (Angstrom) alpha beta gamma (degrees), cut short as given
+    cell: tuple[float, ...] | None = None  # a b c (Angstrom) alpha beta gamma (degrees), cut short as given
     mat: str | None = None
     misset: Vector | str | None = None  # degrees about x, y, z, or "random"
     misset_seed: int | None = None
@@ -63,7 +63,7 @@ class Experiment:
     mosaic_seed: int = 12345678
     hkl: str | None = None  # text table, MTZ or mmCIF
     column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
-    dump: str = "Fdump.bin"
+    dump: str | None = "Fdump.bin"  # None: neither read nor written
     default_F: float = 0.0  # electrons
     stol: str | None = None  # profile of amorphous scattering; read, but of no effect
     # spindle
@@ -129,6 +129,11 @@ class Experiment:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {getattr(self, name)!r}")
+        for name in FIELDS:
+            if getattr(self, name) == "":
+                raise InputError(f"{name}: needs a file name, not an empty text")
+        if self.cell is not None and not 1 <= len(self.cell) <= 6:
+            raise InputError(f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}")
         if isinstance(self.misset, str) and self.misset != "random":
             raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {self.misset!r}")
 
@@ -149,28 +154,25 @@ class Experiment:
         """The Experiment of a TOML file (see docs/python.md). Raises InputError for a file that cannot be used."""
         from .config import read_config
 
-        return cls(**read_config("", path))
+        return cls(**read_config("from_toml", path))
 
     def to_toml(self, path: str | PathLike) -> None:
         """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
         from .config import config_text
         from .io.output_files import OutputFiles
 
-        with OutputFiles(self.input_files()) as files:
+        with OutputFiles(protected(input_files(self))) as files:
             files.open("to_toml", path)
             files.write("to_toml", config_text(self, path).encode())
             files.commit()
 
-    def input_files(self):
-        """Paths of the files that the run reads and that no output can be meant for. Images are not among them: an old
-        intimage.img may well give the geometry of the next."""
-        panels = self.panels if isinstance(self.panels, str) else None
-        return [path for path in (self.hkl, self.mat, self.sourcefile, self.stol, panels) if path is not None]
-
-    def with_header(self, header):
+    def with_header(self, header: dict) -> "Experiment":
         """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
 
         Raises TypeError for a name that is no field.
         """
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})
+
+
+DEFAULTS = {field.name: field.default for field in fields(Experiment)}

@@ -51,7 +51,10 @@ def converted_value(value, kind):
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     if kind is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError from None
     if kind is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     raise ValueError

@@ -203,6 +203,12 @@ def best_match(argument, found):
     return max(found, key=lambda candidate: max(len(s) for s in candidate.spellings if s in argument))
 
 
+def flag_name(field):
+    """A field of Experiment with the flag that sets it alone, for messages."""
+    flag = next((flag for flag in FLAGS if flag.sets == (field,)), None)
+    return field if flag is None else f"{field} ({flag.spellings[0]})"
+
+
 def help_text(groups=GROUPS):
     """All flags of some groups, with units and defaults."""
     lines = []

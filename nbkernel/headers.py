@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from .experiment import DEFAULTS
 from .io.smv import experiment_fields, read_smv
 
 # what a header may tell where the panels have their own place
@@ -30,11 +31,14 @@ def read_headers(experiment):
 
 
 def with_panels(experiment, stated):
-    """The experiment with the panels that a file states, and its wavelength and directions unless the experiment has its
-    own (a convention other than the default one)."""
+    """The experiment with the panels that a file states, and with its wavelength and directions but for those that the
+    experiment has itself. A convention other than the default one fixes them all."""
     replaced = {"panels": stated["panels"]}
-    if experiment.convention == "mosflm":
-        replaced.update({name: value for name, value in stated.items() if name != "wavelength"})
+    if experiment.convention in ("mosflm", "custom"):
+        replaced["convention"] = "custom"
+        for name in ("beam_vector", "polar_vector", "spindle_axis"):
+            if getattr(experiment, name) == DEFAULTS[name]:
+                replaced[name] = stated[name]
     if experiment.wavelength is None and stated.get("wavelength") is not None:
         replaced["wavelength"] = stated["wavelength"]
     return replace(experiment, **replaced)

@@ -46,7 +46,7 @@ def place_panel(panel, number, experiment):
 
     Its normal points away from the sample, whichever way fast and slow turn. Raises InputError for a panel that cannot be.
     """
-    name = f"panel {number}" + (f" ({panel.name})" if panel.name else "")
+    name = panel_name(number, panel)
     check_panel(name, panel)
     frame = directions(experiment)
     beam, polar = unitize(frame.beam), unitize(frame.polar)
@@ -77,6 +77,11 @@ def place_panel(panel, number, experiment):
         origin_for_dials(pix0),
         False, experiment.point_pixel,
     )  # fmt: skip
+
+
+def panel_name(number, panel):
+    """For messages."""
+    return f"panel {number}" + (f" ({panel.name})" if panel.name else "")
 
 
 def check_panel(name, panel):

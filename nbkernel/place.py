@@ -1,10 +1,9 @@
 """Where the detector is: one by nanoBragg's conventions, or panels each in its own place."""
 
-from dataclasses import fields
-
 from .detector import place_detector
 from .errors import InputError
-from .experiment import WHOLE_IMAGE, Experiment
+from .experiment import DEFAULTS, WHOLE_IMAGE
+from .flags import flag_name
 from .memory import require_memory
 from .panels import place_panel
 
@@ -16,7 +15,6 @@ PLACE_FIELDS = (
     "fdet_vector", "sdet_vector", "odet_vector", "pix0_vector", "curved_detector",
     "detector_abs", "detector_thick", "detector_thicksteps",
 )  # fmt: skip
-DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
 def place_detectors(experiment):
@@ -39,7 +37,7 @@ def check_panel_settings(experiment):
     """Raises InputError for settings that panels have of their own, or that can be meant for one panel only."""
     for name in PLACE_FIELDS:
         if getattr(experiment, name) != DEFAULTS[name]:
-            raise InputError(f"{name}: the panels have their own size, place and sensor; leave it out")
+            raise InputError(f"{flag_name(name)}: the panels have their own size, place and sensor; leave it out")
     if len(experiment.panels) > 1:
         for flag, given in (("-roi", experiment.roi != WHOLE_IMAGE), ("-mask", experiment.mask is not None)):
             if given:

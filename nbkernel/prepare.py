@@ -1,7 +1,7 @@
 """From an Experiment (user's units) to a RenderPlan (SI units, arrays): all that is decided before the first pixel."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from .detector import Detector
 from .errors import InputError
 from .experiment import Experiment
 from .headers import read_headers
+from .input_files import input_files
 from .io.columns import read_columns
 from .io.matrix import read_matrix
 from .io.reflections import Reflections
@@ -57,7 +58,7 @@ class Prepared:
     phi0: float  # radians
     osc: float  # radians
     quirks: tuple  # names of the uncorrected quirks that change this run
-    seed: int  # of a random missetting that had none of its own
+    inputs: tuple  # InputFiles
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
 
 
@@ -79,6 +80,7 @@ def prepare_panels(experiment, default_seed):
 
 
 def prepare_values(experiment, default_seed):
+    inputs = input_files(experiment)
     mask, experiment = read_headers(experiment)
     check_values(experiment)
     detectors = place_detectors(experiment)
@@ -87,6 +89,8 @@ def prepare_values(experiment, default_seed):
 
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
     shuffle = np.zeros(33, np.int64)
+    if experiment.misset == "random" and experiment.misset_seed is None:
+        experiment = replace(experiment, misset_seed=default_seed)
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
@@ -95,6 +99,8 @@ def prepare_values(experiment, default_seed):
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
+    if not (sources.wavelength > 0.0).all():
+        raise InputError(f"-dispersion: {experiment.dispersion:g} % makes wavelengths of 0 or less; need less than 200")
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(
@@ -155,7 +161,7 @@ def prepare_values(experiment, default_seed):
     return tuple(
         Prepared(
             experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, angles, sources.weight), default_seed, shuffle,
+            active_quirks(experiment, own, owner, angles, sources.weight), inputs, shuffle,
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip

@@ -3,6 +3,11 @@
 import contextlib
 
 
+def wanted_count(runs):
+    """Pixels to render, of all Prepared panels."""
+    return sum(int(prepared.wanted.sum()) for prepared in runs)
+
+
 class ProgressLines:
     """Calls `say` with 'N% done' for each pixel at which the program prints one.
 

@@ -5,6 +5,8 @@ import os
 import threading
 import time
 
+from .progress import wanted_count
+
 SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: at least, and where nothing is reported
 LONGEST_BAR, SHORTEST_BAR = 40, 8
 
@@ -25,7 +27,7 @@ class ProgressBar:
     def rendering(self, runs):
         """For the time of rendering Prepared panels: a function to be called with the number of pixels done, from any
         thread. The line is ended however the rendering ends."""
-        self.total = sum(int(prepared.wanted.sum()) for prepared in runs)
+        self.total = wanted_count(runs)
         self.started = self.updated = self.clock()
         self.first = self.last = None
         ended = threading.Event()

@@ -7,17 +7,16 @@ from importlib import metadata
 import nbkernel
 
 from .config import CONFIG, config_text
-from .io.digests import input_digests
+from .input_files import input_digests
 
 PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
 
 
-def provenance(experiment, path, *, command=None, engine=None, noise=None):
+def provenance(experiment, inputs, path, *, command=None, engine=None, noise=None):
     """{name: text or number} of an image in the file `path`.
 
-    experiment: resolved, its paths will count from the folder of `path`; command: the command line; engine: the Engine
-    that rendered; noise: {"rng", "seed", "adc"} of the counts. What is None is left out. Raises InputError where an input
-    file cannot be read again.
+    experiment: resolved, its paths will count from the folder of `path`; inputs: InputFiles; command: the command line; engine: the Engine
+    that rendered; noise: {"rng", "seed", "adc"} of the counts. What is None is left out.
     """
     stated = {
         "command": command,
@@ -27,8 +26,8 @@ def provenance(experiment, path, *, command=None, engine=None, noise=None):
         "precision": engine and engine.precision,
         "device": engine and (f"cuda:{','.join(map(str, engine.devices))}" if engine.devices else "cpu"),
         "fix": ",".join(sorted(experiment.fix)) or "none",
-        **{f"noise_{name}": value for name, value in (noise or {}).items()},
-        "inputs": json.dumps(input_digests(experiment)),
+        **{f"noise_{name}": (noise or {}).get(name) for name in ("rng", "seed", "adc")},
+        "inputs": json.dumps(input_digests(inputs)),
         CONFIG: config_text(experiment, path),
     }
     return {name: value for name, value in stated.items() if value is not None}

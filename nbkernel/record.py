@@ -4,8 +4,15 @@ from .panel_image import plain
 from .provenance import provenance
 
 
-def write_record(files, path, images, counts, experiment, command):
-    """Fills the file that OutputFiles has opened as "--hdf5" with photons and noisy counts (or None) of all panels.
+def check_record(runs):
+    """Raises InputError for Prepared panels that NXmx cannot hold."""
+    from .io.nxmx_writer import check_panels
+
+    check_panels(runs)
+
+
+def write_record(files, name, path, images, counts, experiment, command):
+    """Fills the file that OutputFiles has opened under `name` with photons and noisy counts (or None) of all panels.
 
     images, counts: of PanelImage; experiment: resolved; path: what the file will be called. Raises InputError for what
     NXmx cannot hold.
@@ -14,7 +21,7 @@ def write_record(files, path, images, counts, experiment, command):
     from .io.nxmx_writer import write_nxmx
 
     noise = getattr(counts[0], "noise", None) if counts else None
-    stated = provenance(experiment, path, command=command, engine=images[0].engine, noise=noise)
     runs = [image.run for image in images]
+    stated = provenance(experiment, runs[0].inputs, path, command=command, engine=images[0].engine, noise=noise)
     pixels = [[plain(image) for image in own] if own else None for own in (images, counts)]
-    files.write_by_name("--hdf5", lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))
+    files.write_by_name(name, lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))

@@ -1,30 +1,28 @@
 """Experiments rendered from Python: `nbkernel.simulate`."""
 
 import contextlib
-import logging
+import secrets
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-import numpy as np
-
+from .counts import whole_number
 from .devices import choose, parse_device
 from .engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from .errors import DeviceError, InputError
-from .experiment import Experiment
+from .experiment import DEFAULTS, Experiment
 from .interruptible import interruptible
-from .panel_image import PanelImage
+from .logger import LOG
+from .panel_image import PanelImage, plain
 from .prepare import prepare_panels
+from .progress import wanted_count
 from .progress_bar import ProgressBar
 from .quirks import warning
 from .render import render_panels
-from .statistics import image_statistics
-from .threads import thread_count
 
-LOG = logging.getLogger("nbkernel")
-LOG.addHandler(logging.NullHandler())
+MANY_SUBPIXELS = 50  # along an edge
+VECTORS = ("fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector")
 
 
 def simulate(
@@ -52,14 +50,18 @@ def simulate(
     engine = make_engine(device, precision, threads, tile)
     if fix is not None:
         experiment = replace(experiment, fix=fix)
-    runs = prepare_panels(experiment, int(time.time()))
-    for line in quirk_warnings(runs):
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
+    runs = prepare_panels(experiment, secrets.randbelow(2**31 - 1))
+    for line in (*quirk_warnings(runs), *notes(runs)):
         LOG.warning("%s", line)
     with pixel_reports(progress, runs) as on_pixels:
         renderings, engine = render_on(engine, runs, on_pixels, LOG.warning)
     if interpolation_ended(renderings):
         LOG.warning("%s", warning("interpolation"))
-    images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
+    images = panel_images(renderings, runs, engine)
+    for line in dark_lines(images):
+        LOG.warning("%s", line)
     return images if runs[0].experiment.panels else images[0]
 
 
@@ -67,14 +69,39 @@ def make_engine(device, precision, threads, tile):
     """Engine of the arguments of `simulate`. Raises InputError for one that cannot be."""
     if precision not in PRECISIONS:
         raise InputError(f"precision: {precision!r} is not there; need {', '.join(PRECISIONS)}")
-    for name, values in (("threads", (threads,)), ("tile", tile or ())):
-        if any(value is not None and (not isinstance(value, int) or value < 1) for value in values):
-            raise InputError(f"{name}: needs whole numbers of at least 1, not {threads if name == 'threads' else tile!r}")
-    if tile is not None and len(tile) != 2:
-        raise InputError(f"tile: needs 2 whole numbers, slow and fast, not {tile!r}")
+    if not isinstance(device, str):
+        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {device!r}")
+    if threads is not None and whole_number("threads", threads) < 1:
+        raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")
+    if tile is not None:
+        sizes = [whole_number("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
+        if len(sizes) != 2 or min(sizes) < 1:
+            raise InputError(f"tile: needs 2 whole numbers of at least 1, slow and fast, not {tile!r}")
+        tile = tuple(sizes)
     choice = choose(*parse_device(device), precision)
     LOG.info("%s", choice.line())
-    return Engine(precision, threads, None if tile is None else tuple(tile), choice.devices, choice.falls_back)
+    return Engine(precision, threads, tile, choice.devices, choice.falls_back)
+
+
+def notes(runs):
+    """Lines about what the user may not have meant."""
+    experiment, plan = runs[0].experiment, runs[0].plan
+    given = [name for name in VECTORS if getattr(experiment, name) != DEFAULTS[name]]
+    if given and experiment.convention != "custom":
+        yield f"no effect in the {experiment.convention} convention: {', '.join(given)}; they need the convention custom"
+    if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
+        yield (
+            f"{plan.oversample} x {plan.oversample} sub-pixels resolve the spots of so large a crystal on so large a pixel; "
+            "-oversample N takes fewer"
+        )
+    if experiment.hkl is None and runs[0].reflections.count:
+        yield f"structure factors come from the dump file {experiment.dump}, as there is no -hkl"
+
+
+def dark_lines(images):
+    """A line where no pixel has any photons."""
+    if not any(plain(image).any() for image in images):
+        yield "no pixel has any photons: is the detector where the beam goes, and are all units right?"
 
 
 def quirk_warnings(runs):
@@ -88,17 +115,14 @@ def pixel_reports(progress, runs):
     """For the time of rendering: the function to be called with the number of pixels done, None where nobody asked."""
     if progress is None or progress is False:
         yield None
+    elif progress is not True and not callable(progress):
+        raise InputError(f"progress: needs True or a function of two numbers, not {progress!r}")
     elif progress is True:
         with ProgressBar(sys.stderr).rendering(runs) as report:
             yield report
     else:
         total = wanted_count(runs)
         yield lambda done: progress(done, total)
-
-
-def wanted_count(runs):
-    """Pixels to render, of all panels."""
-    return sum(int(np.count_nonzero(prepared.wanted)) for prepared in runs)
 
 
 def render_on(engine, runs, on_pixels, note):
@@ -115,12 +139,13 @@ def render_on(engine, runs, on_pixels, note):
 
     arguments = (runs, engine.precision, engine.threads, engine.tile_shape, report)
     try:
-        return interruptible(render_panels, *arguments, engine.devices), engine
-    except DeviceError as error:
-        if not engine.falls_back:
-            raise
-        note(f"{error}; rendering on the CPU")
-        return interruptible(render_panels, *arguments), replace(engine, devices=())
+        try:
+            return interruptible(render_panels, *arguments, engine.devices), engine
+        except DeviceError as error:
+            if not engine.falls_back:
+                raise
+            note(f"{error}; rendering on the CPU")
+            return interruptible(render_panels, *arguments), replace(engine, devices=())
     except BaseException:
         interrupted.set()
         raise
@@ -131,10 +156,9 @@ def interpolation_ended(renderings):
     return any(rendering.carried.latch_pixel < rendering.image.size for rendering in renderings)
 
 
-def with_statistics(rendering, prepared, engine):
-    """The PanelImage of a Rendering. Precision exact sums as the program does, pixel after pixel."""
-    statistics = image_statistics(
-        rendering.image, prepared.wanted, prepared.roi, prepared.plan, prepared.detector.pixel_size, rendering.omega_sum,
-        None if engine.precision == "exact" else thread_count(engine.threads),
-    )  # fmt: skip
-    return PanelImage(rendering.image, prepared, engine, statistics)
+def panel_images(renderings, runs, engine):
+    """The PanelImages of Renderings."""
+    return [
+        PanelImage(rendering.image, prepared, engine, rendering.omega_sum)
+        for rendering, prepared in zip(renderings, runs, strict=True)
+    ]

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 from .detector import place_detector
+from .direct_beam import direct_beam
 from .errors import InputError
 from .experiment import Experiment
 from .headers import read_headers
@@ -15,7 +16,6 @@ from .io.smv import read_smv, value_of
 from .panels import place_panel
 from .picture.assembly import assemble, make_assembly
 from .picture.draw import draw, make_scene
-from .picture.resolution import direct_beam
 
 CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_from_far_edge")
 NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel"), "wavelength": ("wavelength", "-lambda")}

@@ -1,35 +1,36 @@
-"""One run from Experiment to files, as `nbkernel simulate` does it."""
+"""One run from Experiment to files, as `nbkernel simulate` does it: the functions of the Python API, with all files opened
+before the work begins and put in place together."""
 
 import contextlib
-import os
 import time
 
 from nbkernel.kernels.ahead import CACHE
 
 from .config import config_text, resolved
-from .counts import count_scale, grey_bytes, grey_scale, to_counts
+from .counts import add_noise, count_scale, grey_scale, to_counts
 from .errors import InputError
+from .input_files import protected
 from .io.fdump import dump_pieces
 from .io.output_files import OutputFiles
-from .io.pgm import pgm_header
-from .io.smv import smv_header
 from .io.text import c_format
-from .noise import noisy_panels
-from .panel_image import PanelImage, plain
+from .panel_image import as_photons, plain
+from .panels import panel_name
 from .picture.run_view import RunView
 from .prepare import prepare_panels
 from .printout import Printout
 from .quirks import warning
-from .record import write_record
+from .record import check_record, write_record
 from .rendering import (
+    dark_lines,
     interpolation_ended,
+    notes,
+    panel_images,
     quirk_warnings,
     render_on,
-    with_statistics,
 )
 from .summary import summary_lines
-from .threads import thread_count
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
+from .writers import open_numbered, pgm_pieces, smv_pieces
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
@@ -44,32 +45,37 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     runs = prepare_panels(experiment, now)
     check_single_pixels(outputs, runs)
     view = None if outputs.preview is None else RunView(outputs.picture, runs)
-    for line in quirk_warnings(runs):
+    config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
+    if outputs.hdf5 is not None:
+        check_record(runs)
+    for line in (*quirk_warnings(runs), *notes(runs)):
         warn(line)
-    inputs = [*experiment.input_files(), outputs.config_read]
-    with OutputFiles(filter(None, inputs)) as files:
-        open_outputs(files, outputs, runs)
+    with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
+        names = open_outputs(files, outputs, len(runs))
         makes_dump = open_dump(files, experiment, warn)
         for line in summary_lines(runs):
             say(line)
-        renderings, engine = render_with_progress(runs, engine, progress, note)
+        with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
+            renderings, engine = render_on(engine, runs, on_pixels, note)
         if interpolation_ended(renderings):
             warn(warning("interpolation"))
         if len(runs) == 1:
             show_pixels(runs[0], renderings[0], outputs, say, warn, engine.precision)
-        for rendering, name in zip(renderings, names_of("-floatfile", runs), strict=True):
-            files.write_meanwhile(name, rendering.image)
-        images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
+        images = panel_images(renderings, runs, engine)
+        for line in dark_lines(images):
+            warn(line)
+        for name, image in zip(names["-floatfile"], images, strict=True):
+            files.write_meanwhile(name, plain(image))
         say_statistics(images, say)
-        noisy = write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
+        noisy = write_images(files, names, outputs, images, now, say)
         if outputs.hdf5 is not None:
-            write_record(files, outputs.hdf5, images, noisy, resolved(runs[0]), command)
+            write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
             files.write("-dump", *dump_pieces(runs[0].reflections))
         if outputs.config is not None:
-            files.write("--save-config", config_text(resolved(runs[0]), outputs.config).encode())
+            files.write("--save-config", config.encode())
         files.commit()
 
 
@@ -83,40 +89,26 @@ def check_single_pixels(outputs, runs):
         check_pixel("-trace_pixel", runs[0], *reversed(outputs.trace_pixel))
 
 
-def open_outputs(files, outputs, runs):
-    for flag, path in (
-        ("-floatfile", outputs.floatfile),
-        ("-intfile", outputs.intfile),
-        ("-pgmfile", outputs.pgmfile),
-        ("-noisefile", outputs.noisefile),
-    ):
-        if path is not None:
-            for name, own in zip(names_of(flag, runs), paths_of(path, runs), strict=True):
-                files.open(name, own)
+def open_outputs(files, outputs, panels):
+    """Opens all files but the dump; returns the names that those of single panels have in `files`, {flag: names}."""
+    paths = {
+        "-floatfile": outputs.floatfile,
+        "-intfile": outputs.intfile,
+        "-pgmfile": outputs.pgmfile,
+        "-noisefile": outputs.noisefile,
+    }
+    names = {flag: open_numbered(files, flag, path, panels) for flag, path in paths.items() if path is not None}
     if outputs.hdf5 is not None:
         files.open("--hdf5", outputs.hdf5, by_name=True)
     for option, path in (("--preview", outputs.preview), ("--save-config", outputs.config)):
         if path is not None:
             files.open(option, path)
-
-
-def names_of(flag, runs):
-    """A flag for each panel's file, to name it by."""
-    return [flag] if len(runs) == 1 else [f"{flag} (panel {prepared.panel})" for prepared in runs]
-
-
-def paths_of(path, runs):
-    """The path of each panel's file: with its number where there are several."""
-    if len(runs) == 1:
-        return [path]
-    stem, ending = os.path.splitext(path)
-    digits = len(str(len(runs) - 1))
-    return [f"{stem}_{prepared.panel:0{digits}d}{ending}" for prepared in runs]
+    return names
 
 
 def open_dump(files, experiment, warn):
     """Whether this run makes a dump file; like the program, it goes on where none can be written."""
-    if experiment.hkl is None:
+    if experiment.hkl is None or experiment.dump is None:
         return False
     try:
         files.open("-dump", experiment.dump)
@@ -124,11 +116,6 @@ def open_dump(files, experiment, warn):
         warn(f"{error}; going on without a dump file")
         return False
     return True
-
-
-def render_with_progress(runs, engine, progress, note):
-    with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
-        return render_on(engine, runs, on_pixels, note)
 
 
 def show_pixels(prepared, rendering, outputs, say, warn, precision):
@@ -166,53 +153,39 @@ def printouts(printout, pixel, warn):
 def say_statistics(images, say):
     """The lines that scripts read; of several panels, one line for each."""
     say("")
+    found = [image.statistics for image in images]
     if len(images) > 1:
-        for image in images:
-            say(f"{panel_name(image.run)}: {image.statistics.max_line()}, {image.statistics.mean_line()}")
+        for image, statistics in zip(images, found, strict=True):
+            panel = image.run.panel
+            name = panel_name(panel, image.run.experiment.panels[panel])
+            say(f"{name}: {statistics.max_line()}, {statistics.mean_line()}")
         return
-    (statistics,) = (image.statistics for image in images)
-    say(statistics.solid_angle_line())
-    say(statistics.max_line())
-    say(statistics.mean_line())
+    say(found[0].solid_angle_line())
+    say(found[0].max_line())
+    say(found[0].mean_line())
 
 
-def panel_name(prepared):
-    name = prepared.experiment.panels[prepared.panel].name
-    return f"panel {prepared.panel}" + (f" ({name})" if name else "")
-
-
-def write_images(files, runs, outputs, images, now, say, threads):
+def write_images(files, names, outputs, images, now, say):
     """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
-    headers = [smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc) for prepared in runs]
-    scale = outputs.scale
-    if scale <= 0.0:
-        scale = count_scale(max(image.statistics.max_I for image in images))
+    threads = images[0].engine.threads
+    scale = outputs.scale if outputs.scale > 0.0 else count_scale([as_photons(image) for image in images])
     say(c_format("intfile_scale = %g", scale))
-    counts = to_counts(images, scale, adc=outputs.adc, threads=threads)
-    for name, header, own in zip(names_of("-intfile", runs), headers, counts, strict=True):
-        files.write_meanwhile(name, header, own)
-
+    for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
+        files.write_meanwhile(name, *smv_pieces(counts.run, counts))
     if outputs.pgmfile is not None:
-        pgmscale = outputs.pgmscale
-        if pgmscale <= 0.0:
-            pgmscale = grey_scale(max(image.statistics.rmsd for image in images), scale)
+        pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(images, scale)
         say(c_format("pgm_scale = %g", pgmscale))
-        for name, image in zip(names_of("-pgmfile", runs), images, strict=True):
-            pixels = plain(image)
-            files.write(name, pgm_header(*reversed(pixels.shape), pgmscale), grey_bytes(pixels, image.run.roi, pgmscale, threads))
-
+        for name, image in zip(names["-pgmfile"], images, strict=True):
+            files.write(name, *pgm_pieces(image, pgmscale, threads))
     if outputs.noisefile is None:
         return None
     seed = now if outputs.seed is None else outputs.seed
-    noisy, photons, overloads = noisy_panels(
-        [plain(image) for image in images], [prepared.roi for prepared in runs], float(outputs.adc), seed,
-        outputs.noise_rng, runs[0].shuffle, threads,
-    )  # fmt: skip
-    say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
-    for name, header, own in zip(names_of("-noisefile", runs), headers, noisy, strict=True):
-        files.write(name, header, own)
-    noise = {"rng": outputs.noise_rng, "seed": seed, "adc": float(outputs.adc)}
-    return [PanelImage(own, image.run, image.engine, noise=noise) for own, image in zip(noisy, images, strict=True)]
+    noisy = add_noise(images, seed, rng=outputs.noise_rng, adc=outputs.adc, threads=threads)
+    noise = noisy[0].noise
+    say(c_format("%.0f photons on noise image (%d overloads)", noise["photons"], noise["overloads"]))
+    for name, counts in zip(names["-noisefile"], noisy, strict=True):
+        files.write(name, *smv_pieces(counts.run, counts))
+    return noisy
 
 
 def write_preview(files, view, images, warn):

@@ -42,7 +42,7 @@ def panel_lines(runs):
         kinds.setdefault((d.fpixels, d.spixels, d.pixel_size), []).append(d.close_distance)
     for (fpixels, spixels, pixel_size), distances in kinds.items():
         yield (
-            f"detector: {len(distances)} panels of {fpixels} x {spixels} pixels of {pixel_size * 1e3:g} mm, their planes "
+            f"detector: {len(distances)} panel{'s' if len(distances) > 1 else ''} of {fpixels} x {spixels} pixels of {pixel_size * 1e3:g} mm, planes "
             f"{min(distances) * 1e3:g} to {max(distances) * 1e3:g} mm from the sample"
         )
 

@@ -1,52 +1,60 @@
-"""Files from Python: each written beside its place and renamed, so that it appears whole or not at all."""
+"""Files from Python: each written beside its place and renamed, so that it appears whole or not at all.
 
-import logging
+Of a list of panels, formats of one image get a file for each, with its number before the ending.
+"""
+
 import os
+import stat
 from os import PathLike
 
 import numpy as np
 
 from .config import resolved
-from .counts import count_scale, grey_bytes, grey_scale, region_of
+from .counts import grey_levels, grey_scale, number
 from .errors import InputError
+from .input_files import protected
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.smv import smv_header
-from .panel_image import PanelImage, as_panels, plain, run_of
+from .logger import LOG
+from .panel_image import PanelImage, as_photons, checked_panels, plain, runs_of
 from .picture.draw import draw, make_scene
 from .picture.run_view import RunView
 from .picture.settings import PictureSettings
 from .record import write_record
-from .threads import thread_count
-
-LOG = logging.getLogger("nbkernel")
 
 
-def write_float(path: str | PathLike, image: np.ndarray) -> None:
+def write_float(path: str | PathLike, images: np.ndarray | list[np.ndarray]) -> None:
     """Writes the pixels as raw float32, row after row, like nanoBragg.c's -floatfile."""
-    write_file("write_float", path, plain(image).astype("float32", copy=False))
+    panels, _ = checked_panels("write_float", images)
+    write_files("write_float", path, panels, [[as_photons(image)] for image in panels])
 
 
-def write_smv(path: str | PathLike, counts: PanelImage) -> None:
+def write_smv(path: str | PathLike, counts: PanelImage | list[PanelImage]) -> None:
     """Writes counts, the (slow, fast) uint16 PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's
     header. Raises InputError where they are no counts, or their geometry is not known."""
-    prepared = run_of("write_smv", counts)
-    if counts.dtype != "uint16":
-        raise InputError(f"write_smv: needs counts as uint16, not {counts.dtype}; add_noise and to_counts make them")
-    header = smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc)
-    write_file("write_smv", path, header, plain(counts))
+    panels, _ = checked_panels("write_smv", counts)
+    runs = runs_of("write_smv", panels)
+    for image in panels:
+        if image.dtype != np.uint16:
+            raise InputError(f"write_smv: needs counts as uint16, not {image.dtype}; add_noise and to_counts make them")
+    write_files("write_smv", path, panels, [smv_pieces(*pair) for pair in zip(runs, panels, strict=True)])
 
 
-def write_pgm(path: str | PathLike, image: np.ndarray, scale: float | None = None) -> None:
-    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None or 0 chooses itself from the
-    `statistics` of a rendered image, as nanoBragg.c does, else from the brightest pixel."""
-    pixels = plain(image).astype("float32", copy=False)
-    statistics = getattr(image, "statistics", None)
-    if not scale:
-        scale = count_scale(float(pixels.max()))
-        scale = scale if statistics is None else grey_scale(statistics.rmsd, scale)
-    grey = grey_bytes(pixels, region_of(image), float(scale), thread_count(None))
-    write_file("write_pgm", path, pgm_header(pixels.shape[1], pixels.shape[0], scale), grey)
+def smv_pieces(prepared, counts):
+    return smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc), plain(counts)
+
+
+def write_pgm(path: str | PathLike, images: np.ndarray | list[np.ndarray], scale: float | None = None) -> None:
+    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, or 0 or less, chooses itself from the
+    `statistics` of rendered images, as nanoBragg.c does, else from the brightest pixel."""
+    panels, _ = checked_panels("write_pgm", images)
+    scale = grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
+    write_files("write_pgm", path, panels, [pgm_pieces(image, scale) for image in panels])
+
+
+def pgm_pieces(image, pgmscale, threads=None):
+    return pgm_header(image.shape[1], image.shape[0], pgmscale), grey_levels(image, pgmscale, threads)
 
 
 def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], **settings) -> None:
@@ -56,15 +64,15 @@ def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], *
     need the PanelImage of `simulate`. Raises InputError for what cannot be drawn.
     """
     settings = PictureSettings(**settings)
-    panels, single = as_panels(images)
+    panels, single = checked_panels("write_preview", images)
     if single and not settings.needs_geometry():
-        drawing = draw(make_scene(settings, images.shape), plain(images))
+        drawing = draw(make_scene(settings, panels[0].shape), plain(panels[0]))
         png, missing = drawing.png, drawing.missing
     else:
-        png, missing = RunView(settings, [run_of("write_preview", image) for image in panels]).draw([*map(plain, panels)])
+        png, missing = RunView(settings, runs_of("write_preview", panels)).draw([plain(image) for image in panels])
     for line in missing:
         LOG.warning("%s", line)
-    write_file("write_preview", path, png)
+    write_files("write_preview", path, panels[:1], [[png]])
 
 
 def write_hdf5(
@@ -77,22 +85,57 @@ def write_hdf5(
     beam, and how it was made.
 
     counts: whole numbers of the same panels, such as those of `add_noise`, which become the data that other programs read;
-    command: a command line, for the record. Raises InputError where the images are not whole panels of one run, for what
-    NXmx cannot hold, and where an input file cannot be read again.
+    command: a command line, for the record. Raises InputError where the images are not photons of all panels of one run,
+    and for what NXmx cannot hold.
     """
-    panels, _ = as_panels(images)
-    numbers = None if counts is None else as_panels(counts)[0]
-    runs = [run_of("write_hdf5", image) for image in panels]
-    if [prepared.panel for prepared in runs] != list(range(len(runs[0].experiment.panels) or 1)):
+    panels, _ = checked_panels("write_hdf5", images)
+    numbers = None if counts is None else checked_panels("write_hdf5", counts)[0]
+    runs = runs_of("write_hdf5", panels)
+    first = runs[0].experiment
+    if any(image.dtype.kind != "f" for image in panels):
+        raise InputError("write_hdf5: needs photons as simulate returns them, not counts, which are its third argument")
+    known = [(number, image.run) for number, image in enumerate(numbers or ()) if getattr(image, "run", None) is not None]
+    if any(run.experiment != first for run in [*runs, *(run for _, run in known)]):
+        raise InputError("write_hdf5: needs images and counts of one experiment")
+    if [run.panel for run in runs] != list(range(len(first.panels) or 1)) or any(run.panel != number for number, run in known):
         raise InputError("write_hdf5: needs all panels of a run, in their order")
-    with OutputFiles(runs[0].experiment.input_files()) as files:
-        files.open("--hdf5", os.fspath(path), by_name=True)
-        write_record(files, os.fspath(path), panels, numbers, resolved(runs[0]), command)
+    path = os.fspath(path)
+    with OutputFiles(protected(runs[0].inputs)) as files:
+        files.open("write_hdf5", path, by_name=True)
+        write_record(files, "write_hdf5", path, panels, numbers, resolved(runs[0]), command)
         files.commit()
 
 
-def write_file(function, path, *pieces):
-    with OutputFiles() as files:
-        files.open(function, path)
-        files.write(function, *pieces)
+def write_files(function, path, panels, pieces):
+    """Writes the pieces (bytes or arrays) of each panel's file; none of them may be a file that a run has read."""
+    inputs = [file for image in panels if getattr(image, "run", None) is not None for file in protected(image.run.inputs)]
+    with OutputFiles(inputs) as files:
+        names = open_numbered(files, function, os.fspath(path), len(panels))
+        for name, own in zip(names, pieces, strict=True):
+            files.write(name, *own)
         files.commit()
+
+
+def open_numbered(files, flag, path, count):
+    """Opens a file for each of `count` panels; returns the names by which OutputFiles knows them."""
+    names = [flag] if count == 1 else [f"{flag} (panel {number})" for number in range(count)]
+    for name, own in zip(names, numbered_paths(path, count), strict=True):
+        files.open(name, own)
+    return names
+
+
+def numbered_paths(path, count):
+    """The path of each panel's file: with its number before the ending where there are several, but for a device or a pipe."""
+    if count == 1 or is_stream(path):
+        return [path] * count
+    stem, ending = os.path.splitext(path)
+    digits = len(str(count - 1))
+    return [f"{stem}_{number:0{digits}d}{ending}" for number in range(count)]
+
+
+def is_stream(path):
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,6 +1,8 @@
 """The Python API gives the numbers that nanoBragg.c and the command line give."""
 
+import copy
 import logging
+import pickle
 import subprocess
 import sys
 import threading
@@ -8,9 +10,10 @@ import threading
 import numpy as np
 import pytest
 from golden import expected_file, load_cases
-from running import BASE, read_float, simulate, smv_bytes
+from running import BASE, read_float, simulate, smv_bytes, write_hkl
 
 import nbkernel
+from nbkernel.engine import Engine
 from nbkernel.io.smv import read_smv
 from nbkernel.statistics import Statistics
 
@@ -56,8 +59,78 @@ def test_an_image_is_float32_with_its_statistics_and_its_geometry():
     assert image.statistics.max_I == float(image.max()) > 0.0
     assert image.statistics.mean == pytest.approx(float(np.mean(image, dtype=np.float64)), rel=1e-12)
     assert image.detector.pixel_size == 1e-4 and image.run.wanted.all()
-    assert (image * 2).statistics is None and (image * 2).run is image.run
     assert nbkernel.PanelImage(np.zeros((2, 2))).detector is None
+
+
+def test_an_image_is_an_array():
+    """Arithmetic keeps the panel, statistics are those of the pixels; parts and views of another order are plain arrays."""
+    image = nbkernel.simulate(experiment(detpixels_f=18))
+    doubled = image * 2
+    assert doubled.run is image.run and doubled.statistics.max_I == 2 * image.statistics.max_I
+    image *= 3
+    assert image.statistics.max_I == float(image.max())
+    assert type(image.max()) is type(image.sum()) is type(image[3, 4]) is np.float32
+    for other in (image.T, image[::-1], image[:, ::-1], image[:], image[image > 0], np.rot90(image), image.reshape(-1)):
+        assert getattr(other, "run", None) is None
+        with pytest.raises(nbkernel.InputError, match="needs the whole image|needs a .slow, fast. array"):
+            nbkernel.write_hdf5("x.h5", other)
+    for same in (image.copy(), copy.copy(image), copy.deepcopy(image), +image, image.astype(np.float64)):
+        assert same.run is image.run and np.array_equal(same, image)
+    assert pickle.loads(pickle.dumps(image)).run is None and np.array_equal(pickle.loads(pickle.dumps(image)), image)
+    assert nbkernel.to_counts(image).statistics is None
+
+
+def test_a_pixel_that_is_no_number_does_not_spoil_the_scale():
+    image = nbkernel.simulate(experiment())
+    expected = nbkernel.to_counts(image).max()
+    image[0, 0] = np.nan
+    assert nbkernel.to_counts(image).max() == expected == 55040
+    assert nbkernel.to_counts(image, -1).max() == expected
+
+
+def test_random_orientations_differ_and_tell_their_seed():
+    images = [nbkernel.simulate(experiment(misset="random")) for _ in range(3)]
+    seeds = [image.run.experiment.misset_seed for image in images]
+    assert len(set(seeds)) == 3
+    again = nbkernel.simulate(experiment(misset="random", misset_seed=seeds[1]))
+    assert np.array_equal(again, images[1]) and not np.array_equal(again, images[0])
+
+
+def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_hkl("x.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    assert simulate(f"{BASE} -detpixels 8 -hkl x.hkl -dump F.bin").status == 0
+    for changes, words in (
+        (dict(beam_vector=(0, 0, 1)), "no effect in the mosflm convention: beam_vector"),
+        (dict(dump="F.bin", default_F=0.0), "structure factors come from the dump file F.bin"),
+        (dict(fluence=0.0), "no pixel has any photons"),
+        (dict(Na=4000, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None), "sub-pixels resolve the spots"),
+    ):
+        caplog.clear()
+        nbkernel.simulate(experiment(**changes))
+        assert any(words in record.getMessage() for record in caplog.records), words
+    caplog.clear()
+    nbkernel.simulate(experiment(dump=None, convention="custom", beam_vector=(1, 0, 0)))
+    assert not caplog.records
+
+
+def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
+    """The work that goes on on the CPU hears of it, too."""
+    import nbkernel.rendering as rendering
+
+    reports = []
+
+    def render_panels(runs, precision, threads, tile_shape, report, devices=()):
+        if devices:
+            raise nbkernel.DeviceError("--device cuda:0: gone")
+        reports.append(report)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rendering, "render_panels", render_panels)
+    with pytest.raises(KeyboardInterrupt):
+        rendering.render_on(Engine("double", None, None, (0,), True), [], None, lambda line: None)
+    with pytest.raises(InterruptedError):
+        reports[0](1)
 
 
 def test_keywords_command_line_and_toml_are_one_experiment(tmp_path):
@@ -116,8 +189,8 @@ def test_panels_are_a_list(tmp_path):
     flat = [nbkernel.PanelImage(np.full((30, 30), 50.0, np.float32))] * 2
     first, second = nbkernel.add_noise(flat, 1, rng="philox")
     assert not np.array_equal(first, second)
-    nbkernel.write_smv(tmp_path / "turned.img", noisy[1])
-    assert np.array_equal(read_smv("-img", tmp_path / "turned.img").pixels, noisy[1].ravel())
+    nbkernel.write_smv(tmp_path / "noise.img", noisy)
+    assert np.array_equal(read_smv("-img", tmp_path / "noise_1.img").pixels, noisy[1].ravel())
 
 
 def experiment_of_panels(*panels):
@@ -135,7 +208,16 @@ def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
     for number, (image, noisy) in enumerate(zip(images, nbkernel.add_noise(images, 1), strict=True)):
         assert (tmp_path / f"f_{number}.bin").read_bytes() == image.tobytes()
         assert np.array_equal(read_smv("-img", f"n_{number}.img").pixels, noisy.ravel())
-        assert (tmp_path / f"p_{number}.pgm").exists() and (tmp_path / f"i_{number}.img").exists()
+    # the API's files are the same
+    for function, name, made in (
+        (nbkernel.write_float, "f.bin", images),
+        (nbkernel.write_smv, "i.img", nbkernel.to_counts(images)),
+        (nbkernel.write_pgm, "p.pgm", images),
+    ):
+        function(f"api_{name}", made)
+        stem, ending = name.split(".")
+        for number in range(2):
+            assert (tmp_path / f"{stem}_{number}.{ending}").read_bytes() == (tmp_path / f"api_{stem}_{number}.{ending}").read_bytes()
     assert "panel 0 (top)" in run.out and run.out.count("max_I =") == 2
     traced = simulate("--config panels.toml -trace_pixel 1 1")
     assert traced.status == 2 and "nbkernel trace --panel N" in traced.err
@@ -193,6 +275,9 @@ def test_importing_needs_neither_numba_nor_a_device():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (run.stdout, run.stderr) == ("True\n", "")
+    code = "import nbkernel; nbkernel.Experiment.from_command_line('nanoBragg -bogus 3 -cell 78')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         nbkernel.nothing  # noqa: B018
 
@@ -209,10 +294,26 @@ WRONG = {
     "pix0_vector: needs 3 numbers": lambda: nbkernel.Panel((1, 2), (0, 0, 1), (0, 1, 0), 5, 5),
     "precision: 'single' is not there": lambda: nbkernel.simulate(experiment(), precision="single"),
     "--device: needs auto, cpu": lambda: nbkernel.simulate(experiment(), device="gpu"),
-    "threads: needs whole numbers of at least 1, not 0": lambda: nbkernel.simulate(experiment(), threads=0),
+    "threads: needs a whole number of at least 1, not 0": lambda: nbkernel.simulate(experiment(), threads=0),
     "tile: needs 2 whole numbers": lambda: nbkernel.simulate(experiment(), tile=(5,)),
     "fix: there is no fix 'x'": lambda: nbkernel.simulate(experiment(), fix=["x"]),
-    "detpixels_f: the panels have their own": lambda: nbkernel.simulate(experiment(panels=[TOP])),
+    "detpixels_f (-detpixels_f): the panels have their own": lambda: nbkernel.simulate(experiment(panels=[TOP])),
+    "simulate: needs an Experiment, not dict": lambda: nbkernel.simulate({}),
+    "device: needs a text": lambda: nbkernel.simulate(experiment(), device=None),
+    "progress: needs True or a function": lambda: nbkernel.simulate(experiment(), progress=1),
+    "tile: needs 2 whole numbers of at least 1": lambda: nbkernel.simulate(experiment(), tile=5),
+    "cell: needs 1 to 6 numbers": lambda: experiment(cell=(1, 2, 3, 4, 5, 6, 7)),
+    "cell: needs a list of numbers": lambda: experiment(cell=(78, None, 38)),
+    "dump: needs a file name": lambda: experiment(dump=""),
+    "-dispersion: 200 % makes": lambda: nbkernel.simulate(experiment(dispersion=200, dispsteps=3)),
+    "add_noise: needs a (slow, fast) array": lambda: nbkernel.add_noise(np.ones(5), 1),
+    "to_counts: needs a (slow, fast) array": lambda: nbkernel.to_counts(np.ones((2, 2, 2))),
+    "to_counts: needs an image, not an empty list": lambda: nbkernel.to_counts([]),
+    "write_pgm: needs a (slow, fast) array": lambda: nbkernel.write_pgm("x.pgm", None),
+    "write_float: needs a (slow, fast) array": lambda: nbkernel.write_float("x.bin", [["a"]]),
+    "seed: needs less than 2^63": lambda: nbkernel.add_noise(np.ones((2, 2)), 10**30),
+    "adc: needs a finite number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, adc=np.nan),
+    "zoom: needs 2 whole numbers": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), zoom=4),
     "rng: 'mt' is not there": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, rng="mt"),
     "seed: needs a whole number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1.5),
     "write_smv: needs the whole image of a panel": lambda: nbkernel.write_smv("x.img", np.ones((2, 2), np.uint16)),

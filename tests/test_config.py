@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from running import BASE, simulate, smv_bytes, write_hkl
 
 from nbkernel.config import FIRST_FIELDS, config_text, tables
 from nbkernel.errors import InputError
-from nbkernel.experiment import PATHS, Experiment
+from nbkernel.experiment import Experiment
+from nbkernel.input_files import FIELDS as PATHS
 from nbkernel.panels import Panel
 
 PANEL = Panel((0.1, 0.0, -0.02), (0, 0, 1), (0, -1, 0), 30, 20, detector_abs=math.inf, name='left "A" \\ \x7f é')
@@ -95,6 +98,11 @@ WRONG = {
     "[crystal]\nNa = 2.5": "Na: needs a whole number, not 2.5",
     "[crystal]\nmisset = 'rnd'": "misset: needs 3 numbers",
     "fix = ['phi']": "there is no fix 'phi'",
+    "fix = 'phi'": "there is no fix 'phi'",
+    "[crystal]\nN = 3": "[crystal] has no N; the cells along each edge are Na, Nb and Nc",
+    "[crystal]\ncell = [1, 2, 3, 4, 5, 6, 7]": "cell: needs 1 to 6 numbers",
+    "[crystal]\nhkl = ''": "hkl: needs a file name",
+    f"[beam]\nwavelength = {10**400}": "wavelength: needs a number",
     "fix = 3": "fix: needs a list of texts, not 3",
     "panels = 3": "panels must be [[panels]] tables",
     "[[panels]]\nfdet_vector = [0, 0, 1]": "panel 0 lacks pix0_vector",
@@ -111,7 +119,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
     assert run.status == 2 and run.err.count("\n") == 1
     assert run.err.startswith("nbkernel: --config a.toml: ") and WRONG[text] in run.err
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
-    with pytest.raises(InputError, match="^a.toml: "):
+    with pytest.raises(InputError, match="^from_toml a.toml: "):
         Experiment.from_toml("a.toml")
 
 
@@ -121,7 +129,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
         ("--config none.toml", "--config none.toml: cannot be read: No such file"),
         ("--config a.toml --save-config a.toml", "--save-config: a.toml is an input of this run; give another name"),
         ("--save-config nowhere/a.toml", "--save-config: cannot write nowhere/a.toml"),
-        ("--config a.toml -detpixels 5", "detpixels_f: the panels have their own"),
+        ("--config a.toml -detpixels 5", "detpixels_f (-detpixels_f): the panels have their own"),
         ("--config a.toml -roi 0 1 0 1", "-roi: counts the pixels of one panel, the detector has 2"),
         ("--config a.toml -mask m.img", "-mask"),
     ],
@@ -133,3 +141,63 @@ def test_command_lines_that_cannot_be(command, message, tmp_path, monkeypatch):
     run = simulate(f"-cell 50 60 70 90 90 90 -default_F 100 -seed 1 {command}")
     assert run.status == 2 and run.err.startswith(f"nbkernel: {message}") and run.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"] and Path("a.toml").read_bytes() == before
+
+
+def saved(toml, flags, *names):
+    """Fields of the experiment that the flags make of a TOML file."""
+    Path("in.toml").write_text(toml)
+    run = simulate(f"-cell 50 60 70 90 90 90 -default_F 100 -N 2 -detpixels 8 -seed 1 --config in.toml {flags} --save-config out.toml")
+    assert run.status == 0, run.err
+    experiment = Experiment.from_toml("out.toml")
+    return tuple(getattr(experiment, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    "toml, flags, names, expected",
+    [
+        ("[beam]\nflux = 1e12", "-fluence 1e25", ("fluence", "flux"), (1e25, 0.0)),
+        ("[beam]\nflux = 1e12", "", ("flux",), (1e12,)),
+        ("[detector]\nclose_distance = 150", "-distance 200", ("distance", "close_distance"), (200.0, None)),
+        ("[detector]\nORGX = 3\nORGY = 4", "-Xbeam 3 -Ybeam 3", ("Xbeam", "ORGX", "ORGY"), (3.0, None, None)),
+        ("[detector]\nXbeam = 3\nYbeam = 4", "-Xbeam 5", ("Xbeam", "Ybeam"), (5.0, 4.0)),
+        ("[spindle]\nosc = 1\nphisteps = 4", "-phistep 0.5", ("osc", "phisteps", "phistep"), (1.0, None, 0.5)),
+        ("[crystal]\nsample_x = 0.001", "", ("Na", "sample_x"), (2, 0.0)),
+    ],
+)
+def test_a_flag_wins_over_all_that_says_the_same(toml, flags, names, expected, tmp_path, monkeypatch):
+    """Fields that would win over the flag's own are left out."""
+    monkeypatch.chdir(tmp_path)
+    assert saved(toml, flags, *names) == expected
+
+
+def test_one_name_of_a_fix_will_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert saved('fix = "phi0"', "", "fix") == (frozenset({"phi0"}),)
+
+
+def test_paths_go_through_links(tmp_path, monkeypatch):
+    """`..` behind a link leads to where the system says, not to the folder before it in the text."""
+    monkeypatch.chdir(tmp_path)
+    Path("real/deep").mkdir(parents=True)
+    Path("link").symlink_to("real/deep")
+    write_hkl("real/up.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    Path("link/a.toml").write_text('[crystal]\ncell = [50]\nhkl = "../up.hkl"\n')
+    command = "-detpixels 8 -N 2 -seed 1 -nopgm -noprogress"
+    assert simulate(f"--config link/a.toml {command} --save-config b.toml").status == 0
+    assert simulate(f"--config b.toml {command}").status == 0
+    assert tomllib.loads(Path("b.toml").read_text())["crystal"]["hkl"] == "real/up.hkl"
+
+
+def test_a_pipe_can_be_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.toml").write_text("[crystal]\ncell = [50]\ndefault_F = 7\n")
+    words = f"{sys.executable} -m nbkernel simulate --config <(cat a.toml) -N 2 -detpixels 8 -floatfile f.bin"
+    assert subprocess.run(["bash", "-c", words], capture_output=True).returncode == 0
+    assert any(Path("f.bin").read_bytes())
+
+
+def test_a_name_that_is_no_text_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_hkl("x\udce9.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    run = simulate("-cell 50 -N 2 -detpixels 8 --save-config b.toml -hkl", "x\udce9.hkl")
+    assert run.status == 2 and "Unicode only" in run.err and run.out == ""

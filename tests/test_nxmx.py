@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -17,7 +18,7 @@ from running import BASE, simulate
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
-from nbkernel.io.digests import input_digests
+from nbkernel.input_files import input_digests, input_files
 from nbkernel.io.image import read_image
 from nbkernel.io.mcstas import laboratory_to_mcstas
 from nbkernel.io.nxmx_reader import read_nxmx_detector
@@ -321,12 +322,15 @@ def test_a_sphere_is_refused():
 
 
 def test_texts_are_fixed_length_ascii_and_end_with_a_null():
-    write("a.h5", dict(FLAT, osc=1.0), provenance={"command": "nbkernel -hkl méthane.hkl", "fix": ["a", "long"], "seed": 7})
+    """ASCII but for our own texts where there is more."""
+    provenance = {"command": "nbkernel -hkl méthane.hkl", "fix": ["a", "long"], "seed": 7}
+    write("a.h5", dict(panels=[replace(PANELS[0], name="é")], osc=1.0), provenance=provenance)
     seen = []
 
     def check(name, kind, raw):
         if kind.get_class() == h5py.h5t.STRING:
-            assert not kind.is_variable_str() and kind.get_cset() == h5py.h5t.CSET_ASCII, name
+            only_ascii = name not in ("entry/simulation/provenance/command", "entry/nbkernel/panel_name")
+            assert not kind.is_variable_str() and (kind.get_cset() == h5py.h5t.CSET_ASCII) == only_ascii, name
             assert all(len(each) < kind.get_size() for each in np.ravel(raw)), name
             seen.append(name)
 
@@ -342,10 +346,11 @@ def test_texts_are_fixed_length_ascii_and_end_with_a_null():
         # superblock 0: the format that all readers know
         assert file.id.get_create_plist().get_version()[0] == 0
         provenance = file["entry/simulation/provenance"]
-        assert provenance["command"][()] == b"nbkernel -hkl m\\xe9thane.hkl"
+        assert provenance["command"][()] == "nbkernel -hkl méthane.hkl".encode()
         assert (provenance["fix"][()].tolist(), provenance["seed"][()]) == ([b"a", b"long"], 7)
         assert file.attrs["file_name"] == b"a.h5"
     assert "entry/instrument/detector/module/fast_pixel_direction@units" in seen and len(seen) > 60
+    assert read_nxmx_detector("a.h5")["panels"][0].name == "é"
 
 
 @pytest.mark.parametrize("plugin", [True, False])
@@ -453,10 +458,9 @@ def test_rings_come_from_the_file(flags):
     assert status == 0 and ["tilted" in line for line in err] == ([True] if flags else [])
 
 
-def test_rings_need_one_panel():
+def test_panels_are_shown_together():
     write("a.h5", dict(panels=PANELS))
-    status, _, err = command("show", "a.h5", "--preview-beam")
-    assert status == 2 and err == ["nbkernel: show: a.h5 has 3 panels; rings and beam centre need an image of one panel"]
+    assert command("show", "a.h5", "--preview-rings", "auto")[0] == 0
     assert command("show", "a.h5:/entry/data/data")[0] == 0 and Path("a.h5.png").exists()
     status, _, err = command("show", "a.h5:/entry/data/data", "--output", "a.h5")
     assert status == 2 and "input" in err[0]
@@ -642,9 +646,12 @@ def test_a_picture_needs_no_geometry():
 
 def test_digests_of_input_files(folder):
     Path("F.hkl").write_bytes(b"abc")
-    found = input_digests(Experiment(hkl="F.hkl", mask="/dev/null"))
+    found = input_digests(input_files(Experiment(hkl="F.hkl", mask="/dev/null")))
     # FIPS 180-2, appendix B.1
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert found == {"hkl": {"path": str(folder / "F.hkl"), "sha256": known}, "mask": {"path": "/dev/null", "sha256": None}}
-    with pytest.raises(InputError, match="-mat: cannot read no.mat: No such file"):
-        input_digests(Experiment(mat="no.mat"))
+    files = input_files(Experiment(hkl="F.hkl"))
+    Path("F.hkl").write_bytes(b"abcd")
+    assert input_digests(files)["hkl"]["sha256"] is None, "it is no longer what was read"
+    Path("F.hkl").unlink()
+    assert input_digests(files)["hkl"]["sha256"] is None

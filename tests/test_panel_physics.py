@@ -10,9 +10,9 @@ from running import write_hkl
 
 from nbkernel.detector import place_detector
 from nbkernel.errors import InputError
-from nbkernel.experiment import Experiment
+from nbkernel.experiment import DEFAULTS, Experiment
 from nbkernel.panels import Panel, place_panel
-from nbkernel.place import DEFAULTS, PLACE_FIELDS
+from nbkernel.place import PLACE_FIELDS
 from nbkernel.prepare import prepare, prepare_panels
 from nbkernel.render import render
 
@@ -240,7 +240,7 @@ def test_the_stale_phi_step_begins_anew_with_each_panel(precision):
         # the very first step of a panel is right, all later ones at phi = 0 are stale
         assert math.isclose(image[0, 0], without_quirk[0, 0], rel_tol=1e-6)
         assert not np.allclose(image, without_quirk, rtol=1e-3)
-    assert [prepared.quirks for prepared in prepare_panels(experiment, 1)] == [("phi0",)] * 2
+    assert [prepared.quirks for prepared in prepare_panels(experiment, 1)] == [("phi0", "cell")] * 2
 
 
 @pytest.mark.parametrize("precision", RULES)

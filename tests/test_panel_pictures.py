@@ -7,13 +7,14 @@ import pytest
 from png import decode_png
 
 from nbkernel.detector import place_detector
+from nbkernel.direct_beam import direct_beam
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.panels import Panel, place_panel
 from nbkernel.picture.assembly import WIDEST, assemble, make_assembly
 from nbkernel.picture.draw import draw, make_scene
 from nbkernel.picture.grey import reduced
-from nbkernel.picture.resolution import cos_scattering_angle, direct_beam
+from nbkernel.picture.resolution import cos_scattering_angle
 from nbkernel.picture.rings import ring_pixels
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.picture.view import make_view

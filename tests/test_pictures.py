@@ -12,13 +12,14 @@ from png import coloured, decode_png
 from running import BASE, image, simulate
 
 from nbkernel.detector import place_detector
+from nbkernel.direct_beam import direct_beam
 from nbkernel.experiment import Experiment
 from nbkernel.io.png import png_bytes
 from nbkernel.kernels.detector import curved_position, pixel_position
 from nbkernel.picture.draw import draw, make_scene
 from nbkernel.picture.grey import reduced
 from nbkernel.picture.lettering import GLYPHS, text_bitmap
-from nbkernel.picture.resolution import cos_scattering_angle, direct_beam
+from nbkernel.picture.resolution import cos_scattering_angle
 from nbkernel.picture.rings import ring_pixels
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.picture.view import make_view

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -137,6 +138,75 @@ def test_a_picture_of_stacked_panels_is_put_together():
     assert Path("run.png").read_bytes() == Path("api.png").read_bytes()
 
 
+def test_inputs_of_every_kind_are_recorded():
+    """What a header, a detector file and a dump gave is known by its digest, and the dump is found again from elsewhere."""
+    write_hkl("table.hkl", np.random.default_rng(1).uniform(50, 150, (5, 5, 5)), (-2, -2, -2))
+    base = "-cell 50 60 70 90 90 90 -N 3 -oversample 1 -fluence 1e28 -seed 1 -nopgm -noprogress"
+    assert command(f"simulate {base} -hkl table.hkl -detpixels 20 -intfile old.img --hdf5 one.h5")[0] == 0
+    Path("sub").mkdir()
+    assert command(f"simulate {base} --panels one.h5 -img old.img --hdf5 sub/two.h5 -floatfile a.bin")[0] == 0
+    told = json.loads(recorded("sub/two.h5")["inputs"])
+    assert set(told) == {"panels", "img", "dump"}
+    for name, path in (("panels", "one.h5"), ("img", "old.img"), ("dump", "Fdump.bin")):
+        assert told[name]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    Path("moved").mkdir()
+    Path("sub/two.h5").rename("moved/two.h5")
+    assert command("simulate --config moved/two.h5 -floatfile b.bin -noprogress")[0] == 0
+    assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
+
+
+def test_what_has_changed_since_it_was_read_has_no_digest():
+    write_hkl("table.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    image = nbkernel.simulate(experiment(hkl="table.hkl"))
+    with pytest.raises(nbkernel.InputError, match="write_float: table.hkl is an input of this run"):
+        nbkernel.write_float("table.hkl", image)
+    Path("table.hkl").write_text("0 0 0 1\n")
+    nbkernel.write_hdf5("a.h5", image)
+    Path("table.hkl").unlink()
+    nbkernel.write_hdf5("b.h5", image)
+    for path in ("a.h5", "b.h5"):
+        assert json.loads(recorded(path)["inputs"])["hkl"]["sha256"] is None
+
+
+def test_names_of_any_letters():
+    Path("é").mkdir()
+    write_hkl("é/t.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    assert command(f"simulate {RUN} -hkl é/t.hkl --hdf5 a.h5 -floatfile a.bin")[0] == 0
+    assert command("simulate --config a.h5 -floatfile b.bin -noprogress")[0] == 0
+    assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes()
+
+
+def test_a_direction_given_wins_over_the_detector_files():
+    """And only that one."""
+    images = nbkernel.simulate(experiment_of_panels(TOP))
+    nbkernel.write_hdf5("p.h5", images)
+    turned = dict(convention="custom", spindle_axis=(1, 0, 0))
+    run = nbkernel.simulate(replace(experiment_of_panels_of("p.h5"), **turned))[0].run
+    assert run.detector.spindle_vector == (1.0, 0.0, 0.0) and run.detector.beam_vector == images[0].detector.beam_vector
+
+
+def test_a_detector_file_is_not_replaced():
+    nbkernel.write_hdf5("p.h5", nbkernel.simulate(experiment_of_panels(TOP)))
+    before = Path("p.h5").read_bytes()
+    status, _, err = command("simulate -cell 50 60 70 -default_F 100 -N 2 --panels p.h5 --hdf5 p.h5")
+    assert status == 2 and err == ["nbkernel: --hdf5: p.h5 is an input of this run; give another name"]
+    with pytest.raises(nbkernel.InputError, match="write_hdf5: p.h5 is an input"):
+        nbkernel.write_hdf5("p.h5", nbkernel.simulate(experiment_of_panels_of("p.h5")))
+    assert Path("p.h5").read_bytes() == before
+
+
+def test_devices_are_not_numbered(capfd):
+    experiment_of_panels(TOP, TURNED).to_toml("p.toml")
+    assert command("simulate --config p.toml -intfile /dev/null -pgmfile /dev/null")[0] == 0
+    assert not list(Path("/dev").glob("null_*"))
+
+
+def test_other_flags_than_the_files_trace_other_pixels():
+    nbkernel.write_hdf5("a.h5", nbkernel.simulate(experiment()))
+    status, _, err = command("trace --config a.h5 -detpixels 40 --pixel 30 30")
+    assert status == 0 and not any("the image has" in line for line in err)
+
+
 @pytest.mark.parametrize("flags, dtype", [("", np.uint16), ("-nonoise", np.float32)])
 def test_counts_are_there_unless_noise_is_refused(flags, dtype):
     assert command(f"simulate {RUN} {flags} --hdf5 a.h5")[0] == 0
@@ -151,6 +221,8 @@ def test_counts_are_there_unless_noise_is_refused(flags, dtype):
         ("--hdf5 old.h5 -floatfile old.h5", "--hdf5: old.h5 is already the file of -floatfile"),
         ("--hdf5 old.h5 --config old.h5", "--hdf5: old.h5 is an input of this run"),
         ("--hdf5 a.h5 -curved_det -phi 0", "-curved_det: a NeXus file has flat panels only"),
+        ("-dump dump.bin -floatfile dump.bin -default_F 0", "-floatfile: dump.bin is an input of this run"),
+        ("-detpixels 8 -mask mask.img -intfile mask.img", "-intfile: mask.img is an input of this run"),
         ("--config other.h5", "--config other.h5: tells of no experiment"),
         ("--config broken.h5", "--config: cannot read the HDF5 file broken.h5"),
     ],
@@ -159,10 +231,12 @@ def test_what_cannot_be_is_one_line_and_touches_nothing(flags, message):
     nbkernel.write_hdf5("old.h5", nbkernel.simulate(experiment()))
     with h5py.File("other.h5", "w") as file:
         file["x"] = 1.0
+    write_hkl("table.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
+    assert command(f"simulate {BASE} -detpixels 8 -hkl table.hkl -dump dump.bin -intfile mask.img")[0] == 0
     Path("broken.h5").write_bytes(Path("old.h5").read_bytes()[:700])
     before = {path.name: path.read_bytes() for path in Path().iterdir()}
-    status, _, err = command(f"simulate {BASE} -detpixels_f 24 -detpixels_s 18 {flags}")
-    assert status == 2 and err[-1].startswith(f"nbkernel: {message}")
+    status, out, err = command(f"simulate {BASE} -detpixels_f 24 -detpixels_s 18 {flags}")
+    assert status == 2 and err[-1].startswith(f"nbkernel: {message}") and out == []
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
 
 
@@ -176,7 +250,14 @@ def test_the_api_refuses_what_is_no_run():
     ):
         with pytest.raises(nbkernel.InputError, match=message):
             nbkernel.write_hdf5("x.h5", wrong)
+    for counts in (nbkernel.add_noise(panels, 1), nbkernel.add_noise(nbkernel.simulate(experiment(distance=90.0)), 1)):
+        with pytest.raises(nbkernel.InputError, match="write_hdf5: needs images and counts of one experiment"):
+            nbkernel.write_hdf5("x.h5", image, counts)
     with pytest.raises(nbkernel.InputError, match="counts: have the shapes"):
-        nbkernel.write_hdf5("x.h5", image, nbkernel.add_noise(panels, 1))
+        nbkernel.write_hdf5("x.h5", image, np.ones((3, 3), np.uint16))
+    with pytest.raises(nbkernel.InputError, match="write_hdf5: needs photons"):
+        nbkernel.write_hdf5("x.h5", nbkernel.add_noise(image, 1))
+    with pytest.raises(nbkernel.InputError, match="all panels of a run, in their order"):
+        nbkernel.write_hdf5("x.h5", panels, nbkernel.add_noise(panels, 1)[::-1])
     assert not Path("x.h5").exists()
     assert simulate(f"{BASE} -detpixels 8 --hdf5").status == 2

@@ -7,8 +7,8 @@ SEPARATOR = ":/"
 
 
 def is_hdf5(path):
-    """False also for None, and where there is no file."""
-    if path is None:
+    """False also for None, and for what is no regular file: a pipe's first bytes would be gone."""
+    if path is None or not os.path.isfile(path):
         return False
     try:
         with open(path, "rb") as file:

@@ -5,14 +5,17 @@ import numpy as np
 
 
 def text(value):
-    """A str as fixed-length ASCII with a closing null byte: h5py's own variable-length UTF-8 is unreadable for some."""
-    raw = str(value).encode("ascii", "backslashreplace")
-    return np.array(raw, f"S{len(raw) + 1}")
+    """A str of fixed length with a closing null byte: h5py's own of variable length are unreadable for some."""
+    return texts([value])[0:1].reshape(())
 
 
 def texts(values):
-    raw = [str(value).encode("ascii", "backslashreplace") for value in values]
-    return np.array(raw, f"S{max((len(each) for each in raw), default=0) + 1}")
+    """ASCII, which all readers know, or UTF-8 where there is more."""
+    raw = [str(value).encode("utf-8", "backslashreplace") for value in values]
+    length = max((len(each) for each in raw), default=0) + 1
+    if all(each.isascii() for each in raw):
+        return np.array(raw, f"S{length}")
+    return np.array(raw, h5py.string_dtype("utf-8", length))
 
 
 def as_stored(value):

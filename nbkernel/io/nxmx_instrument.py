@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import nbkernel
-from nbkernel.picture.resolution import direct_beam
+from nbkernel.direct_beam import direct_beam
 
 from .hdf5_tree import add_axis, add_field, add_group
 

@@ -5,10 +5,10 @@ import contextlib
 import h5py
 import numpy as np
 
+from nbkernel.direct_beam import direct_beam
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.panels import place_panel
-from nbkernel.picture.resolution import direct_beam
 
 from .hdf5_path import HDF5_START
 from .image import Image, first_bytes
@@ -44,7 +44,7 @@ def read_nxmx_detector(path, flag="panels"):
 def panels_apart(pixels, panels):
     """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such one."""
     shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
-    if pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
+    if not shapes or pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
         return None
     return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
 

@@ -44,8 +44,7 @@ def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None)
 
 def check(runs, images, counts):
     """Raises InputError for what NXmx cannot hold."""
-    if any(run.detector.curved for run in runs):
-        raise InputError("-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file")
+    check_panels(runs)
     shapes = [run.wanted.shape for run in runs]
     for what, arrays in (("images", images), ("counts", counts)):
         if arrays is not None and [np.shape(array) for array in arrays] != shapes:
@@ -54,6 +53,13 @@ def check(runs, images, counts):
         for array in counts:
             if np.asarray(array).dtype.kind not in "iu":
                 raise InputError(f"counts: need integers, not {np.asarray(array).dtype}")
+
+
+def check_panels(runs):
+    """Raises InputError for a detector that NXmx cannot hold."""
+    if any(run.detector.curved for run in runs):
+        raise InputError("-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file")
+    shapes = [run.wanted.shape for run in runs]
     if 4 * sum(slow for slow, _ in shapes) * max(fast for _, fast in shapes) >= LARGEST_CHUNK:
         raise InputError("a NeXus file has one piece (chunk) per frame, of less than 4 GiB; this detector has more pixels")
 

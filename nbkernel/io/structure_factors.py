@@ -27,10 +27,11 @@ def find_reflections(experiment):
         return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
     if experiment.column is not None:
         raise InputError("--column: chooses from an MTZ or mmCIF file; give one with -hkl FILE")
-    if os.path.exists(experiment.dump):
+    if experiment.dump is not None and os.path.exists(experiment.dump):
         return read_dump(experiment.dump)
     if experiment.default_F == 0.0:
-        raise InputError(f"no structure factors: give -hkl FILE or -default_F, or a dump file {experiment.dump}")
+        dump = "" if experiment.dump is None else f", or a dump file {experiment.dump}"
+        raise InputError(f"no structure factors: give -hkl FILE or -default_F{dump}")
     return NO_REFLECTIONS
 
 

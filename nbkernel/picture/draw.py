@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbkernel.direct_beam import direct_beam
 from nbkernel.errors import InputError
 from nbkernel.io.png import png_bytes
 
 from .grey import grey_levels, reduced, value_range
 from .lettering import text_bitmap
-from .resolution import automatic_rings, direct_beam
+from .resolution import automatic_rings
 from .rings import ring_pixels
 from .settings import PictureSettings
 from .view import View, make_view

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from nbkernel.direct_beam import direct_beam, vectors
+
 POINTS = 65  # along each edge, to find the angles that a region sees
 RINGS = 4
 
@@ -23,13 +25,6 @@ def cos_scattering_angle(detector, fast, slow):
     return np.divide(along, np.sqrt(squared, out=squared), out=along)
 
 
-def vectors(detector):
-    return (
-        np.array(vector, np.float64)
-        for vector in (detector.fdet_vector, detector.sdet_vector, detector.beam_vector, detector.pix0_vector)
-    )
-
-
 def cos_on_sphere(distance, fdet, sdet, beam, y, z):
     """The same on nanoBragg.c's sphere: the beam, turned about sdet by y/distance, then about fdet by z/distance (y, z:
     laboratory coordinates of the flat detector's point, m)."""
@@ -46,22 +41,6 @@ def cos_on_sphere(distance, fdet, sdet, beam, y, z):
 def turned(axis, vector):
     """The three vectors by which Rodrigues' formula multiplies cos, sin and 1 - cos to turn a vector about a unit axis."""
     return np.stack((vector, np.cross(axis, vector), axis * (axis @ vector)))
-
-
-def direct_beam(detector):
-    """(fast, slow) in pixels from the corner of the first pixel where the beam meets the detector, None where it does
-    not."""
-    fdet, sdet, beam, pix0 = vectors(detector)
-    try:
-        if detector.curved:
-            F, S = np.linalg.solve(np.stack((fdet, sdet), axis=1)[1:], -pix0[1:])
-        else:
-            F, S, path = np.linalg.solve(np.stack((fdet, sdet, -beam), axis=1), -pix0)
-            if path <= 0.0:
-                return None
-    except np.linalg.LinAlgError:
-        return None
-    return float(F / detector.pixel_size), float(S / detector.pixel_size)
 
 
 def automatic_rings(detector, wavelength, view):

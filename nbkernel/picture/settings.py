@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nbkernel.errors import InputError
+from nbkernel.fields import convert_fields
 
 SCALES = ("log", "linear", "sqrt")
 # the lower one is high: what lies between the spots is of no interest to the eye
@@ -23,6 +24,7 @@ class PictureSettings:
     beam: bool = False
 
     def __post_init__(self):
+        convert_fields(self)
         if self.scale not in SCALES:
             raise InputError(f"scale: needs {' or '.join(SCALES)}, not {self.scale!r}")
 

@@ -1,0 +1,66 @@
+"""The files that a run reads: none of its outputs may be one of them, and its record names them with their digests."""
+
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+# fields of Experiment that name one; the dump is one only where there is no hkl
+FIELDS = ("hkl", "mat", "sourcefile", "stol", "img", "mask", "panels", "dump")
+# an old intimage.img may well give the geometry of the next
+MAY_BE_REPLACED = ("img",)
+
+
+class InputFile(NamedTuple):
+    """field: of Experiment; path: absolute; state: size and time of its last change (ns) when it was read, None for what
+    is no regular file."""
+
+    field: str
+    path: str
+    state: tuple | None
+
+
+def input_files(experiment):
+    """InputFiles of an Experiment, as they are now."""
+    named = [(field, getattr(experiment, field)) for field in FIELDS]
+    return tuple(
+        InputFile(field, os.path.abspath(path), state_of(path))
+        for field, path in named
+        if isinstance(path, str) and (field != "dump" or (experiment.hkl is None and os.path.exists(path)))
+    )
+
+
+def state_of(path):
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def protected(files):
+    """Paths of InputFiles that no output may replace."""
+    return [file.path for file in files if file.field not in MAY_BE_REPLACED]
+
+
+def input_digests(files):
+    """{field: {"path": absolute path, "sha256": hexadecimal digits}}; None for a digest where the file is no longer the one
+    that was read, or no regular file."""
+    return {file.field: {"path": file.path, "sha256": digest_of(file)} for file in files}
+
+
+def digest_of(file):
+    if file.state is None or state_of(file.path) != file.state:
+        return None
+    return sha256_of(file.path)
+
+
+def sha256_of(path):
+    """Hexadecimal digits of a regular file, None where there is none that can be read."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None
