@@ -22,7 +22,7 @@ Written by `python docs/make_api.py` from the code: change that, not this page. 
 All of this is in `nbkernel`. Other modules are for those who work on the program ([newcomers](newcomers.md)) and may change.
 """
 FUNCTIONS = ("simulate", "add_noise", "to_counts", "write_hdf5", "write_float", "write_smv", "write_pgm", "write_preview")
-CLASSES = ("PanelImage", "Statistics", "InputError", "DeviceError")
+CLASSES = ("PanelImage", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
 EXPERIMENT_FIELDS = """\
 Fields, by the tables of a TOML file; the flag is the one of [flags](flags.md) that sets the field. What is None is chosen as

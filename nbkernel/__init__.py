@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
     from .experiment import Experiment as Experiment
     from .panel_image import PanelImage as PanelImage
     from .panels import Panel as Panel
+    from .picture.settings import PictureSettings as PictureSettings
     from .rendering import simulate as simulate
     from .statistics import Statistics as Statistics
     from .writers import write_float as write_float
@@ -37,6 +38,7 @@ PUBLIC = {
     "InputError": "errors",
     "Panel": "panels",
     "PanelImage": "panel_image",
+    "PictureSettings": "picture.settings",
     "Statistics": "statistics",
     "add_noise": "counts",
     "simulate": "rendering",

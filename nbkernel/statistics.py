@@ -25,7 +25,8 @@ from .threads import share_rows
 @dataclass(frozen=True)
 class Statistics:
     """max_I at max_I_x, max_I_y (m along fast and slow, the pixel's last sub-pixel); mean, rms over the rendered
-    pixels; rmsd over the region of interest, masked pixels included; solid angle (sr)."""
+    pixels; rmsd over the region of interest, masked pixels included; solid_angle (sr) that the rendered pixels cover;
+    solid_angle_per_step: what the program prints for it, the sum over layers and sub-pixels by the number of all steps."""
 
     max_I: float
     max_I_x: float
@@ -34,11 +35,12 @@ class Statistics:
     rms: float
     rmsd: float
     solid_angle: float
+    solid_angle_per_step: float
 
     def solid_angle_line(self):
         return c_format(
             "solid angle subtended by detector = %g steradian ( %g%% sphere)",
-            self.solid_angle, 100 * self.solid_angle / 4 / PI,
+            self.solid_angle_per_step, 100 * self.solid_angle_per_step / 4 / PI,
         )  # fmt: skip
 
     def max_line(self):
@@ -68,7 +70,8 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
         return subpixel_size * (pixel * plan.oversample + plan.oversample - 1) + subpixel_size / 2.0
 
     return Statistics(
-        max_I, last_subpixel(fpixel), last_subpixel(spixel), mean, rms, rmsd, omega_sum / plan.steps
+        max_I, last_subpixel(fpixel), last_subpixel(spixel), mean, rms, rmsd,
+        omega_sum / (plan.detector_thicksteps * plan.oversample * plan.oversample), omega_sum / plan.steps,
     )
 
 

@@ -10,7 +10,8 @@ def summary_lines(runs):
     crystal, plan, experiment = prepared.crystal, prepared.plan, prepared.experiment
     a, b, c = (magnitude(vector) * 1e10 for vector in (crystal.a, crystal.b, crystal.c))
     lines = [
-        f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources",
+        f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources, "
+        f"{'no polarisation factor' if plan.nopolar else f'Kahn factor {plan.polarization:g}'}",
         f"crystal: {experiment.xtal_shape}, {crystal.Na:.0f} x {crystal.Nb:.0f} x {crystal.Nc:.0f} cells of "
         f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3",
         f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "

@@ -122,15 +122,17 @@ PICTURE_READERS = ((b"P5\n", read_pgm_image), (b"P5 ", read_pgm_image))
 
 
 def shape_beside(command, path, count):
-    """Path and header, an SMVImage without pixels, of the first of the SMV files in the folder of `path` that have
-    `count` pixels. Raises InputError unless they all have one shape."""
+    """Path and header, an SMVImage without pixels, of that of the SMV files in the folder of `path` that have `count` pixels
+    which is most like it by name. Raises InputError unless they all have one shape."""
     found = {}
     for candidate, header in headers_beside(path):
         width, height = (finite_int(value_of(header, keyword)) for keyword in ("SIZE1", "SIZE2"))
         if width > 0 and width * height == count:
-            found.setdefault((height, width), (candidate, header))
+            found.setdefault((height, width), []).append((candidate, header))
     if len(found) == 1:
-        (height, width), (header_path, header) = found.popitem()
+        (height, width), alike = found.popitem()
+        # of several, the one whose name begins most like the file's: panels of one run have their number in it
+        header_path, header = max(alike, key=lambda pair: len(os.path.commonprefix([os.path.basename(path), os.path.basename(pair[0])])))
         return header_path, SMVImage(width, height, header, np.empty(0, np.uint16))
     ask = "give --shape SLOW FAST"
     if not found:
