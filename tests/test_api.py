@@ -62,6 +62,17 @@ def test_an_image_is_float32_with_its_statistics_and_its_geometry():
     assert nbkernel.PanelImage(np.zeros((2, 2))).detector is None
 
 
+def test_the_solid_angle_is_that_of_the_detector():
+    """Of a square seen from in front of its middle (closed form), whatever the sampling; the program's line has fewer by its
+    steps."""
+    half, distance = 0.02, 0.05
+    expected = 4 * np.arctan(half * half / (distance * np.sqrt(distance * distance + 2 * half * half)))
+    square = dict(detpixels_f=200, detpixels_s=200, pixel=0.2, distance=50.0, Xbeam=19.9, Ybeam=19.9)
+    for sampling in ({}, dict(phi=0.0, osc=1.0, phisteps=3), dict(oversample=2, detector_thick=10.0, mosaic_spread=0.1)):
+        found = nbkernel.simulate(experiment(**square, **sampling)).statistics
+        assert found.solid_angle == pytest.approx(expected, rel=1e-3)
+
+
 def test_an_image_is_an_array():
     """Arithmetic keeps the panel, statistics are those of the pixels; parts and views of another order are plain arrays."""
     image = nbkernel.simulate(experiment(detpixels_f=18))

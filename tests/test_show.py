@@ -219,3 +219,15 @@ def test_it_starts_without_numba():
         "sys.exit(status or 'numba' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_float_file_takes_the_header_of_its_own_panel():
+    """Of several SMV files with its number of pixels, the one whose name is most like its own."""
+    for number, (x, y) in enumerate(((1.0, 2.0), (3.0, 0.5))):
+        header = f"PIXEL_SIZE=1;\nDISTANCE=50;\nWAVELENGTH=1;\nDENZO_X_BEAM={y};\nDENZO_Y_BEAM={x};\n"
+        Path(f"int_{number}.img").write_bytes(smv_bytes(PIXELS, header))
+        PIXELS.astype(np.float32).tofile(f"float_{number}.bin")
+        PIXELS.astype(np.float32).tofile(f"int_{number}.bin")
+    for number, beam in enumerate(("fast 1 slow 2", "fast 3 slow 0.5")):
+        status, out, _ = show(f"int_{number}.bin --preview-beam")
+        assert status == 0 and f"direct beam: {beam} pixels" in out
