@@ -59,7 +59,7 @@ def to_counts(
     """
     panels, single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]
-    scale = count_scale(pixels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
+    scale = count_scale(largest(pixels)) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     threads, adc = checked_threads(threads), number("adc", adc)
     found = [
         scaled(scaled_counts, np.uint16, image, region_of(panel), threads, scale, adc)
@@ -68,20 +68,25 @@ def to_counts(
     return alike(found, panels, single)
 
 
-def count_scale(images):
-    """The scale that the brightest pixel of all images (float32) chooses."""
-    max_I = max(float(np.fmax.reduce(image, axis=None)) for image in images)
+def count_scale(max_I):
+    """The scale that a brightest pixel of max_I photons chooses."""
     return BRIGHTEST / max_I if max_I > 0.0 else 1.0
 
 
-def grey_scale(images, otherwise=None):
-    """The scale of grey levels that the spread of all panels chooses, as nanoBragg.c does; without a spread `otherwise`,
-    that of counts by default."""
+def largest(images):
+    return max(float(np.fmax.reduce(image, axis=None)) for image in images)
+
+
+def grey_scale(rmsd, otherwise):
+    """The scale of grey levels that a spread of rmsd photons chooses."""
+    return GREY_OF_5_RMSD / (5.0 * rmsd) if rmsd > 0.0 else otherwise
+
+
+def chosen_grey_scale(images):
+    """The scale of grey levels by the statistics of rendered images, of others by their brightest pixel."""
     statistics = [getattr(image, "statistics", None) for image in images]
     rmsd = max(own.rmsd for own in statistics) if all(statistics) else 0.0
-    if rmsd > 0.0:
-        return GREY_OF_5_RMSD / (5.0 * rmsd)
-    return count_scale([as_photons(image) for image in images]) if otherwise is None else otherwise
+    return grey_scale(rmsd, count_scale(largest([as_photons(image) for image in images])))
 
 
 def grey_levels(image, pgmscale, threads=None):

@@ -22,7 +22,9 @@ from .quirks import warning
 from .render import render_panels
 
 MANY_SUBPIXELS = 50  # along an edge
-VECTORS = ("fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector")
+VECTORS = (
+    "fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector",
+)  # fmt: skip
 
 
 def simulate(
@@ -47,11 +49,11 @@ def simulate(
     Raises InputError (a message for the user) for unusable input, DeviceError, which is one, for a device that cannot be
     used or fails.
     """
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
     engine = make_engine(device, precision, threads, tile)
     if fix is not None:
         experiment = replace(experiment, fix=fix)
-    if not isinstance(experiment, Experiment):
-        raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
     runs = prepare_panels(experiment, secrets.randbelow(2**31 - 1))
     for line in (*quirk_warnings(runs), *notes(runs)):
         LOG.warning("%s", line)
@@ -100,7 +102,7 @@ def notes(runs):
 
 def dark_lines(images):
     """A line where no pixel has any photons."""
-    if not any(plain(image).any() for image in images):
+    if not any(row.any() for image in images for row in plain(image)):
         yield "no pixel has any photons: is the detector where the beam goes, and are all units right?"
 
 

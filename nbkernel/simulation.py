@@ -13,7 +13,7 @@ from .input_files import protected
 from .io.fdump import dump_pieces
 from .io.output_files import OutputFiles
 from .io.text import c_format
-from .panel_image import as_photons, plain
+from .panel_image import plain
 from .panels import panel_name
 from .picture.run_view import RunView
 from .prepare import prepare_panels
@@ -66,8 +66,9 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             warn(line)
         for name, image in zip(names["-floatfile"], images, strict=True):
             files.write_meanwhile(name, plain(image))
-        say_statistics(images, say)
-        noisy = write_images(files, names, outputs, images, now, say)
+        statistics = [image.statistics for image in images]
+        say_statistics(images, statistics, say)
+        noisy = write_images(files, names, outputs, images, statistics, now, say)
         if outputs.hdf5 is not None:
             write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
@@ -150,30 +151,28 @@ def printouts(printout, pixel, warn):
     return filter(None, [printout.one_text(*pixel, warn)])
 
 
-def say_statistics(images, say):
+def say_statistics(images, statistics, say):
     """The lines that scripts read; of several panels, one line for each."""
     say("")
-    found = [image.statistics for image in images]
     if len(images) > 1:
-        for image, statistics in zip(images, found, strict=True):
+        for image, own in zip(images, statistics, strict=True):
             panel = image.run.panel
-            name = panel_name(panel, image.run.experiment.panels[panel])
-            say(f"{name}: {statistics.max_line()}, {statistics.mean_line()}")
+            say(f"{panel_name(panel, image.run.experiment.panels[panel])}: {own.max_line()}, {own.mean_line()}")
         return
-    say(found[0].solid_angle_line())
-    say(found[0].max_line())
-    say(found[0].mean_line())
+    say(statistics[0].solid_angle_line())
+    say(statistics[0].max_line())
+    say(statistics[0].mean_line())
 
 
-def write_images(files, names, outputs, images, now, say):
+def write_images(files, names, outputs, images, statistics, now, say):
     """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
     threads = images[0].engine.threads
-    scale = outputs.scale if outputs.scale > 0.0 else count_scale([as_photons(image) for image in images])
+    scale = outputs.scale if outputs.scale > 0.0 else count_scale(max(own.max_I for own in statistics))
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
         files.write_meanwhile(name, *smv_pieces(counts.run, counts))
     if outputs.pgmfile is not None:
-        pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(images, scale)
+        pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
         say(c_format("pgm_scale = %g", pgmscale))
         for name, image in zip(names["-pgmfile"], images, strict=True):
             files.write(name, *pgm_pieces(image, pgmscale, threads))

@@ -10,7 +10,7 @@ from os import PathLike
 import numpy as np
 
 from .config import resolved
-from .counts import grey_levels, grey_scale, number
+from .counts import chosen_grey_scale, grey_levels, number
 from .errors import InputError
 from .input_files import protected
 from .io.output_files import OutputFiles
@@ -49,7 +49,7 @@ def write_pgm(path: str | PathLike, images: np.ndarray | list[np.ndarray], scale
     """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, or 0 or less, chooses itself from the
     `statistics` of rendered images, as nanoBragg.c does, else from the brightest pixel."""
     panels, _ = checked_panels("write_pgm", images)
-    scale = grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
+    scale = chosen_grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     write_files("write_pgm", path, panels, [pgm_pieces(image, scale) for image in panels])
 
 
