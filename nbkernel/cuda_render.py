@@ -29,6 +29,7 @@ IN_FLIGHT = 3
 # so many steps that a tile would take long
 TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 MOST_ROWS = 65535  # of a CUDA grid
+NO_TABLE = np.empty((0, 0, 9))
 
 # a small image cannot fill a device, which is no reason for numba to say so
 warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
@@ -206,7 +207,7 @@ def make_job(work, tables, precision, uploads):
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
     doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
-    return Job(uploads.of(plan), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
+    return Job(uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
 
 
 def kernel_for(key):
@@ -232,6 +233,11 @@ class CompiledInOneWay:
                 return launcher(*arguments)
 
         return launch
+
+
+def without_table(plan):
+    """The plan as kernels here take it: they work out the orientations from their rotations, see `kernels.orientations`."""
+    return plan._replace(orientation=NO_TABLE)
 
 
 class Uploads:
@@ -288,5 +294,5 @@ def device_errors(number):
             raise
         text = " ".join(str(error).split()) or type(error).__name__
         if "OUT_OF_MEMORY" in text:
-            text = "out of memory; try a smaller --tile, or fewer domains and phi steps"
+            text = "out of memory; try a smaller --tile"
         raise DeviceError(f"--device cuda:{number}: {text}") from error

@@ -1,8 +1,8 @@
 """Renders pixels of command lines by the CUDA path in numba's simulator, and compares them with the exact engine.
 
 A process of its own, because the simulator must be chosen before numba is imported: standard input is a JSON list of
-{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or of {"config": TOML file, "precision": ...} for all
-pixels of all panels; standard output one JSON verdict per line.
+{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or with "about": one of `ASKED` and what that needs;
+standard output one JSON verdict per line.
 """
 
 import json
@@ -36,7 +36,7 @@ nbkernel.kernels.arithmetic.fma = fma
 
 from nbkernel.carried import survey  # noqa: E402
 from nbkernel.compare import judge, make_pair  # noqa: E402
-from nbkernel.cuda_render import render_on_cuda  # noqa: E402
+from nbkernel.cuda_render import Uploads, Work, make_job, render_on_cuda  # noqa: E402
 from nbkernel.experiment import Experiment  # noqa: E402
 from nbkernel.io.image import Image  # noqa: E402
 from nbkernel.kernels.cpu_pixels import render_nan_rows  # noqa: E402
@@ -53,8 +53,7 @@ def verdict(case):
     """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
     fixes = frozenset(case.get("fix", ()))
     prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
-    whole = panel_tile(prepared.detector)
-    carried = survey(prepared.plan, whole, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
+    carried = carried_of(prepared)
     pixels = chosen_pixels(prepared, case["pixels"])
     around = np.zeros_like(prepared.wanted)
     for spixel, fpixel in pixels:
@@ -75,6 +74,36 @@ def verdict(case):
         "same": int(np.count_nonzero(expected[only] == image[only])),
         "worst": float(np.abs(expected[only].astype(float) - image[only]).max()),
     }
+
+
+def carried_of(prepared):
+    whole = panel_tile(prepared.detector)
+    return survey(prepared.plan, whole, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
+
+
+def orientations_verdict(case):
+    """Whether the image is that of the same orientations as phi steps of an unspread crystal: vectors without a rotation."""
+    prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
+    plan = prepared.plan
+    domains = plan.orientation.shape[1]
+    numbers = (plan.phi_slot[:, np.newaxis] * domains + np.arange(domains)).ravel()
+    listed = plan._replace(
+        phi_vectors=plan.orientation.reshape(-1, 9), mosaic_umats=np.eye(3).reshape(1, 9), phi_slot=numbers,
+        orientation=plan.orientation.reshape(-1, 1, 9),
+    )  # fmt: skip
+    runs = [prepared, replace(prepared, plan=listed)]
+    images = [
+        render_on_cuda([run], [carried_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
+    ]
+    return {"same": images[0].tobytes() == images[1].tobytes(), "lit": int(np.count_nonzero(images[0])), "orientations": len(numbers)}
+
+
+def uploads_verdict(case):
+    """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
+    prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
+    uploads = Uploads()
+    make_job(Work(prepared, carried_of(prepared)), Tables(), case["precision"], uploads)
+    return {"bytes": sum(array.nbytes for array, _ in uploads.there.values()), "table": prepared.plan.orientation.nbytes}
 
 
 def chosen_pixels(prepared, count):
@@ -115,7 +144,10 @@ def as_image(pixels):
     return Image("", "float", pixels, False, None, None)
 
 
+ASKED = {"orientations": orientations_verdict, "uploads": uploads_verdict, "panels": panels_verdict, "pixels": verdict}
+
+
 if __name__ == "__main__":
     np.seterr(all="ignore")  # nan and inf are C's
     for one in json.load(sys.stdin):
-        print(json.dumps(panels_verdict(one) if "config" in one else verdict(one)), flush=True)
+        print(json.dumps(ASKED[one.get("about", "pixels")](one)), flush=True)
