@@ -1,15 +1,20 @@
 """From photons to whole numbers: counts with or without noise, grey levels."""
 
+import logging
+
 import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
+from .devices import choose, parse_device
+from .engine import DEFAULT_PRECISION, Engine
 from .errors import InputError
 from .noise import noisy_panels
 from .outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from .panel_image import PanelImage, as_panels, plain
 from .threads import share_rows, thread_count
 
+LOG = logging.getLogger("nbkernel")
 BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
 GREY_OF_5_RMSD = 250.0
 
@@ -21,14 +26,16 @@ def add_noise(
     rng: str = DEFAULT_NOISE_RNG,
     adc: float = 40.0,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> PanelImage | list[PanelImage]:
     """Photon-counting noise: the counts that a detector of single photons would show.
 
     images: the PanelImage of `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed: a
     whole number; the same gives the same noise. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
-    draws whatever the region, on all threads. adc: offset added to every pixel (counts). threads: for philox; None takes
-    all cores. Returns uint16 counts (slow, fast), cut off at 65535 and 0 outside the region of interest, or a list of
-    them. Raises InputError for a generator that is not there, or a seed that is no whole number.
+    draws whatever the region, the threads and the device. adc: offset added to every pixel (counts). threads: for philox;
+    None takes all cores. device: for philox, as for `simulate`; ran1 is always the CPU's. Returns uint16 counts (slow, fast), cut off at 65535 and 0 outside the region of interest, or a list of
+    them. Raises InputError for a generator that is not there, or a seed that is no whole number;
+    DeviceError as `simulate`.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
@@ -36,12 +43,16 @@ def add_noise(
         seed = seed.__index__()
     except AttributeError:
         raise InputError(f"seed: needs a whole number, not {seed!r}") from None
+    wanted = parse_device(device)
+    choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
+    engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
     panels, single = as_panels(images)
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run: other noise of it must find it as it was
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels = [plain(image).astype(np.float32, copy=False) for image in panels]
-    noisy, _, _ = noisy_panels(pixels, [region_of(image) for image in panels], float(adc), seed, rng, shuffle, thread_count(threads))
+    rois = [region_of(image) for image in panels]
+    noisy, _, _ = noisy_panels(pixels, rois, float(adc), seed, rng, shuffle, engine, LOG.warning)
     return alike(noisy, panels, single, {"rng": rng, "seed": seed, "adc": float(adc)})
 
 

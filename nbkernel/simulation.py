@@ -61,7 +61,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             files.write_meanwhile(name, rendering.image)
         images = [with_statistics(*pair, engine) for pair in zip(renderings, runs, strict=True)]
         say_statistics(images, say)
-        noisy = write_images(files, runs, outputs, images, now, say, thread_count(engine.threads))
+        noisy = write_images(files, runs, outputs, images, now, say, engine, note)
         if outputs.hdf5 is not None:
             write_record(files, outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
@@ -181,8 +181,9 @@ def panel_name(prepared):
     return f"panel {prepared.panel}" + (f" ({name})" if name else "")
 
 
-def write_images(files, runs, outputs, images, now, say, threads):
+def write_images(files, runs, outputs, images, now, say, engine, note):
     """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
+    threads = thread_count(engine.threads)
     headers = [smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc) for prepared in runs]
     scale = outputs.scale
     if scale <= 0.0:
@@ -206,7 +207,7 @@ def write_images(files, runs, outputs, images, now, say, threads):
     seed = now if outputs.seed is None else outputs.seed
     noisy, photons, overloads = noisy_panels(
         [plain(image) for image in images], [prepared.roi for prepared in runs], float(outputs.adc), seed,
-        outputs.noise_rng, runs[0].shuffle, threads,
+        outputs.noise_rng, runs[0].shuffle, engine, note,
     )  # fmt: skip
     say(c_format("%.0f photons on noise image (%d overloads)", photons, overloads))
     for name, header, own in zip(names_of("-noisefile", runs), headers, noisy, strict=True):

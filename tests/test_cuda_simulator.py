@@ -93,6 +93,27 @@ def test_orientations_take_little_memory_on_a_device():
     assert (100 + 1000) * 72 < found["bytes"] < (100 + 1000) * 72 + 4000
 
 
+WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
+PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
+
+
+@pytest.mark.parametrize("rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)])
+def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
+    """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
+    (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
+    assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] == 65535
+    assert len(set(found["photons"])) == 1 and len(set(found["overloads"])) == 1
+    assert found["overloads"][0] > 0
+
+
+def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
+    """And leaves nanoBragg.c's random numbers to the CPU."""
+    monkeypatch.chdir(tmp_path)
+    flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
+    (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
+    assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True}
+
+
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
     """Panels of different sizes, pixels and sensors, beside one that differs only in its place."""
