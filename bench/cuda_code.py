@@ -90,12 +90,14 @@ def kinds():
 
 
 def kernels():
-    """{name: Kind or "mark_noisy"}."""
-    return {kind.name: kind for kind in kinds()} | {"mark_noisy": "mark_noisy"}
+    """{name: Kind, or of other kernels the name}."""
+    from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS
+
+    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_noisy", *NOISE_FUNCTIONS)}
 
 
 def is_plain(key):
-    return key != "mark_noisy" and not (key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell)
+    return not isinstance(key, str) and not (key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell)
 
 
 def signature_of(key):
@@ -111,12 +113,17 @@ def signature_of(key):
 
     from .parity import prepared_run
 
+    image, counts = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint16)
+    deviates, sums = np.zeros((1, 1)), np.zeros((1, 2))
     prepared = prepared_run(RUN.split())
     plan, tile = in_device_types(prepared.plan), in_device_types(panel_tile(prepared.detector))
-    doubts, image, doubtful = doubt(prepared.plan, False), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
-    left = np.zeros(1, np.int32)
+    doubts, doubtful, left = doubt(prepared.plan, False), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
     if key == "mark_noisy":
         arguments = (plan, tile, doubts, image, doubtful, left)
+    elif key == "draw_noise":
+        arguments = (image, 1, 0.0, 0, 1, 0, (0, 0), deviates, counts)
+    elif key == "sum_noise":
+        arguments = (deviates, 1, 1, 0.0, sums)
     else:
         table, share = squared_table(prepared.plan, True), Share(0, 1, 1, 0, 0)
         wanted, parts = np.zeros((1, 1), np.bool_), np.zeros((1, 1))
@@ -142,10 +149,11 @@ def ptx_of(key, arch):
     from numba import cuda
 
     from nbkernel.kernels.cuda_formulas import named_operations_only
+    from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS, compiled_noise_kernel
     from nbkernel.kernels.cuda_rows import compiled_kernel
 
     cc = divmod(arch, 10)
-    kernel = compiled_kernel(key, cc)
+    kernel = compiled_noise_kernel(key) if key in NOISE_FUNCTIONS else compiled_kernel(key, cc)
     with named_operations_only(), device_of(cc):
         options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
         return cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)[0]

@@ -8,6 +8,7 @@ that rows can be summed side by side.
 import numpy as np
 
 from .ahead import Kernel
+from .counts import noisy_count, wrapped_integer
 from .poisson_row import COUNT as DEVIATE
 from .poisson_row import poisson_deviates
 from .random_deviates import poidev
@@ -16,13 +17,6 @@ from .vector_loops import full_vector_width
 # elements of `sums` in image_sums
 TOTAL, SQUARES, COUNT, LARGEST, LARGEST_SLOW, LARGEST_FAST = range(6)
 NO_SUMS = (0.0, 0.0, 0.0, 0.0, -1.0, -1.0)
-
-
-def wrapped_integer(value):
-    """`value` truncated as x86-64 does it: through int32, where what does not fit becomes the most negative one."""
-    if value > -2147483649.0 and value < 2147483648.0:
-        return np.int32(value)
-    return np.int32(-2147483648)
 
 
 @Kernel
@@ -107,17 +101,6 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
         out[spixel, :] = 0
         if roi[2] <= spixel <= roi[3]:
             bytes_of_row(image[spixel, roi[0] : roi[1] + 1], scale, out[spixel, roi[0] : roi[1] + 1])
-
-
-def noisy_count(photons, adc_offset, sums):
-    """photons plus adc_offset, clipped above at 65535, truncated. Adds the photons to sums[0], and 1 to sums[1] where it
-    clips."""
-    sums[0] += photons
-    value = photons + adc_offset
-    if value > 65535.0:
-        value = 65535.0
-        sums[1] += 1.0
-    return wrapped_integer(value)
 
 
 @Kernel

@@ -11,7 +11,8 @@ import numpy as np
 from numba import config, cuda
 
 from .constants import GAUSS, ROUND, SQUARE, TOPHAT
-from .doubt import is_noisy
+from .doubt import noisy_of
+from .orientations import from_rotations, turned_vector
 from .pixel import vector_at
 from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from .row_image import INFINITY, comes_near
@@ -23,7 +24,6 @@ from .rows import (
     AS_PROGRAM,
     STEPS,
     StepKind,
-    cell_lines_of,
     orientation_steps_of,
     piece_of,
     step_kind,
@@ -32,8 +32,8 @@ from .rows import (
 SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
 SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
-LINE = 3  # numbers per cell vector
-LINES = (SHARED_LINES, 3 * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
+VECTORS, LINE = 3, 3  # cell vectors, numbers per vector
+LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
 ALIGNMENT = 16
 NAN = np.float32(np.nan)
 SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
@@ -93,27 +93,28 @@ def shared_orientations_of(kind):
     way = AS_PROGRAM if kind.as_program else ALONG_ROW
     scatterings = way.scatterings
     add_orientation_steps, flush_rest = orientation_steps_of(way.index, STEPS[kind.single, kind.as_program])
-    cell_lines = cell_lines_of(way.index_line)
+    index_line = way.index_line
     now = kind.steps
 
     def share_lines(plan, source, origin, fdet, start, size, lines):
         """Fills `lines` with what `index` needs of the orientations from number `start` on."""
-        domains = np.uint32(plan.orientation.shape[1])
-        n = np.uint32(cuda.threadIdx.x)
-        while n < size:
-            number = np.uint32(start + n)
-            phi_tic, mos_tic = number // domains, number % domains
-            a, b, c = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
-            for m in range(LINE):
-                lines[n, m] = a[m]
-                lines[n, LINE + m] = b[m]
-                lines[n, 2 * LINE + m] = c[m]
+        domains = np.uint32(plan.mosaic_umats.shape[0])
+        incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+        # a thread takes one vector after another: more at a time would have the step's registers
+        n, vectors = np.uint32(cuda.threadIdx.x), np.uint32(VECTORS * size)
+        while n < vectors:
+            place, m = n // np.uint32(VECTORS), n % np.uint32(VECTORS)
+            number = np.uint32(start + place)
+            vector = turned_vector(plan, plan.phi_slot[number // domains], number % domains, m)
+            line = index_line(vector, incident, wavelength, origin, fdet)
+            for i in range(LINE):
+                lines[place, LINE * m + i] = line[i]
             n = np.uint32(n + THREADS)
 
     def add_orientations(plan, table, interpolate, source, origin, fdet, space):
         place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
         # 32 bits are enough: a pixel with more steps would take seconds
-        total = np.uint32(plan.phi_slot.shape[0] * plan.orientation.shape[1])
+        total = np.uint32(plan.phi_slot.shape[0] * plan.mosaic_umats.shape[0])
         start = np.uint32(0)
         while start < total:
             size = np.uint32(min(SHARED_LINES, np.uint32(total - start)))
@@ -212,6 +213,9 @@ def tile_kernel(kind):
     return render_tile, (render_piece, *parts)
 
 
+is_noisy = noisy_of(from_rotations)
+
+
 def mark_noisy(plan, tile, doubt, image, doubtful, left):
     """Makes nan of the doubtful pixels whose values are made of the program's rounding errors."""
     row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
@@ -237,7 +241,7 @@ def compiled_kernel(key, compute_capability):
     """The numba.cuda kernel of a Kind, or of "mark_noisy"; made on the first call."""
     blocks = blocks_of(key, compute_capability)
     if (key, blocks) not in KERNELS:
-        function, parts = (mark_noisy, ()) if key == "mark_noisy" else tile_kernel(key)
+        function, parts = (mark_noisy, (is_noisy,)) if key == "mark_noisy" else tile_kernel(key)
         options = {}
         if not SIMULATED:
             from .cuda_formulas import register

@@ -5,32 +5,41 @@ the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itse
 alike.
 """
 
+from .orientations import from_table
 from .pixel import subpixel_position, vector_at
-from .scattering import miller_indices, nearest_index, scattering_vector
-from .vectors import unitize
+from .scattering import nearest_index, scattering_vector
+from .vectors import dot_product, unitize
 
 
 def near_whole(h, N, noise):
     return N > 1.0 and abs(h - nearest_index(h)) < noise * abs(h)
 
 
-def is_noisy(plan, tile, spixel, fpixel, noise):
-    """True where a step of the pixel has an index closer to a whole number than `noise` times itself."""
-    for thick_tic in range(plan.detector_thicksteps):
-        Odet = thick_tic * plan.detector_thickstep
-        for subS in range(plan.oversample):
-            for subF in range(plan.oversample):
-                diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
-                for source in range(plan.source_lambda.shape[0]):
-                    incident = vector_at(plan.source_incident, source)
-                    scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
-                    for phi_tic in range(plan.phi_slot.shape[0]):
-                        for mos_tic in range(plan.orientation.shape[1]):
-                            h, k, l = miller_indices(plan.orientation, plan.phi_slot[phi_tic], mos_tic, scattering)
-                            if (
-                                near_whole(h, plan.Na, noise)
-                                or near_whole(k, plan.Nb, noise)
-                                or near_whole(l, plan.Nc, noise)
-                            ):
-                                return True
-    return False
+def noisy_of(vectors):
+    """vectors: of `orientations`."""
+
+    def is_noisy(plan, tile, spixel, fpixel, noise):
+        """True where a step of the pixel has an index closer to a whole number than `noise` times itself."""
+        for thick_tic in range(plan.detector_thicksteps):
+            Odet = thick_tic * plan.detector_thickstep
+            for subS in range(plan.oversample):
+                for subF in range(plan.oversample):
+                    diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
+                    for source in range(plan.source_lambda.shape[0]):
+                        incident = vector_at(plan.source_incident, source)
+                        scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
+                        for phi_tic in range(plan.phi_slot.shape[0]):
+                            for mos_tic in range(plan.mosaic_umats.shape[0]):
+                                a, b, c = vectors(plan, plan.phi_slot[phi_tic], mos_tic)
+                                if (
+                                    near_whole(dot_product(a, scattering), plan.Na, noise)
+                                    or near_whole(dot_product(b, scattering), plan.Nb, noise)
+                                    or near_whole(dot_product(c, scattering), plan.Nc, noise)
+                                ):
+                                    return True
+        return False
+
+    return is_noisy
+
+
+is_noisy = noisy_of(from_table)

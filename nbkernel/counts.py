@@ -4,7 +4,10 @@ import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
+from .devices import choose, parse_device
+from .engine import DEFAULT_PRECISION, Engine
 from .errors import InputError
+from .logger import LOG
 from .noise import noisy_panels
 from .outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from .panel_image import PanelImage, as_photons, checked_panels
@@ -21,14 +24,16 @@ def add_noise(
     rng: str = DEFAULT_NOISE_RNG,
     adc: float = 40.0,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> PanelImage | list[PanelImage]:
     """Photon-counting noise: the counts that a detector of single photons would show.
 
     images: the PanelImage of `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed: a
     whole number; the same gives the same noise. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
-    draws whatever the region, on all threads. adc: offset added to every pixel (counts). threads: for philox; None takes
-    all cores. Returns uint16 counts (slow, fast), cut off at 65535 and 0 outside the region of interest, or a list of
-    them; their `noise` tells how it was drawn. Raises InputError for an argument that cannot be.
+    draws whatever the region, the threads and the device. adc: offset added to every pixel (counts). threads: for philox;
+    None takes all cores. device: for philox, as for `simulate`; ran1 is always the CPU's. Returns uint16 counts (slow,
+    fast), cut off at 65535 and 0 outside the region of interest, or a list of them; their `noise` tells how it was drawn.
+    Raises InputError for an argument that cannot be, DeviceError as `simulate`.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
@@ -36,16 +41,23 @@ def add_noise(
     if rng == "ran1" and not -(2**63) < seed < 2**63:
         raise InputError(f"seed: needs less than 2^63 for ran1, not {seed}")
     panels, single = checked_panels("add_noise", images)
+    if not isinstance(device, str):
+        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {device!r}")
+    wanted = parse_device(device)
+    choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
+    engine = Engine(threads=checked_threads(threads), devices=choice.devices, falls_back=choice.falls_back)
+    noisy = draw_noise(panels, seed, rng, number("adc", adc), engine, LOG.warning)
+    return noisy[0] if single else noisy
+
+
+def draw_noise(panels, seed, rng, adc, engine, note):
+    """`add_noise` by an Engine; note: called with a line where its devices fail and it may fall back."""
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run: other noise of it must find it as it was
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
-    adc = number("adc", adc)
-    noisy, photons, overloads = noisy_panels(
-        [as_photons(image) for image in panels], [region_of(image) for image in panels], adc, seed, rng, shuffle,
-        checked_threads(threads),
-    )  # fmt: skip
-    noise = {"rng": rng, "seed": seed, "adc": adc, "photons": photons, "overloads": overloads}
-    return alike(noisy, panels, single, noise)
+    pixels, rois = [as_photons(image) for image in panels], [region_of(image) for image in panels]
+    noisy, photons, overloads = noisy_panels(pixels, rois, adc, seed, rng, shuffle, engine, note)
+    return alike(noisy, panels, {"rng": rng, "seed": seed, "adc": adc, "photons": photons, "overloads": overloads})
 
 
 def to_counts(
@@ -65,7 +77,8 @@ def to_counts(
         scaled(scaled_counts, np.uint16, image, region_of(panel), threads, scale, adc)
         for image, panel in zip(pixels, panels, strict=True)
     ]
-    return alike(found, panels, single)
+    counts = alike(found, panels)
+    return counts[0] if single else counts
 
 
 def count_scale(max_I):
@@ -108,12 +121,11 @@ def region_of(image):
     return (0, image.shape[1] - 1, 0, image.shape[0] - 1)
 
 
-def alike(arrays, images, single, noise=None):
-    found = [
+def alike(arrays, images, noise=None):
+    return [
         PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise)
         for array, image in zip(arrays, images, strict=True)
     ]
-    return found[0] if single else found
 
 
 def whole_number(name, value):

@@ -1,8 +1,6 @@
 """Rendering on CUDA devices, tile by tile: several tiles in flight on streams, memory by tiles and not by the panel."""
 
-import contextlib
 import threading
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,27 +9,28 @@ from numba import cuda
 from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.cpu_pixels import render_nan_rows
 from nbkernel.kernels.cuda_rows import (
-    SIMULATED,
     THREADS,
     Share,
     compiled_kernel,
     kind_of,
 )
 
-from .errors import DeviceError
+from .cuda_streams import (
+    MOST_ROWS,
+    CompiledInOneWay,
+    device_arrays,
+    keep_in_flight,
+    pinned_arrays,
+    share_tiles,
+)
 from .precision import as_program, doubt, in_float32
 from .threads import share_rows, thread_count
 from .tiles import bands, box, panel_tile
 
-# tiles that a device works on at a time: one is computed while another is copied
-IN_FLIGHT = 3
 # pixels of a tile: enough to fill a large device, little enough to go on while the last is copied; fewer where they have
 # so many steps that a tile would take long
 TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
-MOST_ROWS = 65535  # of a CUDA grid
-
-# a small image cannot fill a device, which is no reason for numba to say so
-warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
+NO_TABLE = np.empty((0, 0, 9))
 
 
 class Work:
@@ -64,22 +63,24 @@ class Job(NamedTuple):
 class Slot:
     """A stream with the memory for one tile, on the device and (pinned, so that copies overlap) on the host."""
 
-    def __init__(self, shape):
+    def __init__(self, shape, works, job_of):
+        """job_of(panel): its Job on the current device."""
         rows, columns = shape
         blocks = -(-columns // THREADS)
-        self.stream = cuda.stream()
-        self.host = {
-            "wanted": cuda.pinned_array(shape, np.bool_),
-            "image": cuda.pinned_array(shape, np.float32),
-            "left": cuda.pinned_array(rows, np.int32),
-            "parts": cuda.pinned_array((rows, blocks), np.float64),
+        copied = {
+            "wanted": (shape, np.bool_),
+            "image": (shape, np.float32),
+            "left": (rows, np.int32),
+            "parts": ((rows, blocks), np.float64),
         }
-        self.device = {name: cuda.device_array(array.shape, array.dtype) for name, array in self.host.items()}
-        self.device["doubtful"] = cuda.device_array(shape, np.uint8)
+        self.works, self.job_of = works, job_of
+        self.stream, self.host = cuda.stream(), pinned_arrays(copied)
+        self.device = device_arrays(copied | {"doubtful": (shape, np.uint8)})
         self.tile = None  # the tile in flight
 
-    def send(self, job, tile, wanted):
+    def send(self, tile):
         """Begins to render a tile."""
+        job, wanted = self.job_of(tile.panel), self.works[tile.panel].prepared.wanted
         self.tile = tile
         rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
         host, device = self.host, self.device
@@ -103,13 +104,13 @@ class Slot:
         for name in ("image", "left", "parts"):
             device[name].copy_to_host(host[name], stream=self.stream)
 
-    def receive(self, works):
+    def receive(self):
         """Waits for the tile in flight, puts its pixels in its panel's image and returns it; None where there is none."""
         tile, self.tile = self.tile, None
         if tile is None:
             return None
         self.stream.synchronize()
-        work, rows, columns = works[tile.panel], tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
+        work, rows, columns = self.works[tile.panel], tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
         work.image[box(tile)] = self.host["image"][:rows, :columns]
         work.left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
         work.omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
@@ -132,11 +133,7 @@ def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shap
         for tile in band
     )
     largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
-    lock, errors, done = threading.Lock(), [], [0]
-
-    def next_tile():
-        with lock:
-            return None if errors else next(tiles, None)
+    lock, done = threading.Lock(), [0]
 
     def new_job(panel, uploads):
         with lock:
@@ -150,39 +147,18 @@ def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shap
             if on_pixels is not None:
                 on_pixels(done[0])
 
-    def serve(number):
-        try:
-            with device_errors(number), cuda.gpus[number]:
-                serve_device(works, next_tile, new_job, finish, largest)
-        except BaseException as error:
-            errors.append(error)
+    def serve(next_tile):
+        uploads, jobs = Uploads(), {}
 
-    helpers = [threading.Thread(target=serve, args=(number,), daemon=True) for number in devices[1:]]
-    for helper in helpers:
-        helper.start()
-    serve(devices[0])
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
+        def job_of(panel):
+            if panel not in jobs:
+                jobs[panel] = new_job(panel, uploads)
+            return jobs[panel]
+
+        keep_in_flight(next_tile, lambda: Slot(largest, works, job_of), finish)
+
+    share_tiles(tiles, devices, serve)
     return [(work.image, work.omega_sum()) for work in works]
-
-
-def serve_device(works, next_tile, new_job, finish, tile_shape):
-    """Renders tiles on the current device until there are none."""
-    uploads, jobs = Uploads(), {}
-    slots = []  # each with a tile in flight, the oldest first
-    while (tile := next_tile()) is not None:
-        if tile.panel not in jobs:
-            jobs[tile.panel] = new_job(tile.panel, uploads)
-        slot = Slot(tile_shape) if len(slots) < IN_FLIGHT else slots.pop(0)
-        arrived = slot.receive(works)
-        slot.send(jobs[tile.panel], tile, works[tile.panel].prepared.wanted)
-        slots.append(slot)
-        if arrived is not None:
-            finish(arrived)
-    for slot in slots:
-        finish(slot.receive(works))
 
 
 def make_job(work, tables, precision, uploads):
@@ -206,7 +182,7 @@ def make_job(work, tables, precision, uploads):
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
     doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
-    return Job(uploads.of(plan), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
+    return Job(uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
 
 
 def kernel_for(key):
@@ -214,24 +190,9 @@ def kernel_for(key):
     return CompiledInOneWay(compiled_kernel(key, cuda.current_context().device.compute_capability))
 
 
-class CompiledInOneWay:
-    """A kernel whose first launch compiles it without operations that the source does not name."""
-
-    def __init__(self, kernel):
-        self.kernel = kernel
-
-    def __getitem__(self, configuration):
-        launcher = self.kernel[configuration]
-
-        def launch(*arguments):
-            if SIMULATED:
-                return launcher(*arguments)
-            from nbkernel.kernels.cuda_formulas import named_operations_only
-
-            with named_operations_only():
-                return launcher(*arguments)
-
-        return launch
+def without_table(plan):
+    """The plan as kernels here take it: they work out the orientations from their rotations, see `kernels.orientations`."""
+    return plan._replace(orientation=NO_TABLE)
 
 
 class Uploads:
@@ -276,17 +237,3 @@ def cuda_tile_shape(tile_shape, prepared):
         pixels = int(min(max(pixels, FEWEST_PIXELS), TILE_PIXELS))
         tile_shape = (max(1, pixels // panel_shape[1]), panel_shape[1])
     return min(tile_shape[0], panel_shape[0], MOST_ROWS), min(tile_shape[1], panel_shape[1])
-
-
-@contextlib.contextmanager
-def device_errors(number):
-    """Makes a DeviceError of what CUDA raises."""
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in ("numba", "cuda"):
-            raise
-        text = " ".join(str(error).split()) or type(error).__name__
-        if "OUT_OF_MEMORY" in text:
-            text = "out of memory; try a smaller --tile, or fewer domains and phi steps"
-        raise DeviceError(f"--device cuda:{number}: {text}") from error

@@ -1,37 +1,62 @@
 """Photon-counting noise, with the program's own serial random numbers or with counted ones."""
 
+import itertools
+
 import numpy as np
 
 from nbkernel.kernels.cpu_images import counted_noise_rows, noise_rows
 from nbkernel.kernels.poisson_row import WORK
 
+from .errors import DeviceError
 from .interruptible import interruptible
 from .orientation import generator_seed
-from .threads import share_rows
+from .threads import share_rows, thread_count
 
 ROWS_AT_A_TIME = 64
 # pixels that draw side by side: whole vectors, few of which wait for the last of them
 PIECE = 64
+FRAME = 0  # a single image
 
 
-def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, threads):
+def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
     """Noisy counts (slow, fast) uint16 of each panel's image (float32 photons), the photons and the overloads of all.
 
     rois: of each panel, (fast first, fast last, slow first, slow last); rng: of `outputs.NOISE_RNGS`; shuffle: ran1's
-    shuffle table as misset and mosaic left it. A panel's random numbers follow those of the panel before.
+    shuffle table as misset and mosaic left it; engine: the Engine that draws counted noise, note: called with a line where
+    its devices fail and it may fall back. A panel's random numbers follow those of the panel before. Raises DeviceError.
     """
-    state, first_pixel = generator_seed(seed), 0
-    noisy, photons, overloads = [], 0.0, 0
-    for image, roi in zip(images, rois, strict=True):
+    if rng == "philox":
+        found = counted_panels(images, rois, adc_offset, seed, engine, note)
+    else:
+        state = generator_seed(seed)
+        found = []
+        for image, roi in zip(images, rois, strict=True):
+            out = np.empty(image.shape, np.uint16)
+            found.append((out, *poisson_image(image, roi, adc_offset, state, shuffle, out)))
+    photons, overloads = 0.0, 0
+    for _, own_photons, own_overloads in found:
+        photons, overloads = photons + own_photons, overloads + own_overloads
+    return [out for out, _, _ in found], photons, overloads
+
+
+def counted_panels(images, rois, adc_offset, seed, engine, note):
+    """(counts, photons, overloads) of each image by counted random numbers: on the engine's devices, else on threads."""
+    first_pixels = list(itertools.accumulate((image.size for image in images), initial=0))[:-1]
+    if engine.devices:
+        from .cuda_noise import counted_noise_on_cuda
+
+        arguments = (images, rois, first_pixels, adc_offset, FRAME, key_of(seed), engine.devices)
+        try:
+            return [(out, *totals(sums)) for out, sums in interruptible(counted_noise_on_cuda, *arguments)]
+        except DeviceError as error:
+            if not engine.falls_back:
+                raise
+            note(f"{error}; drawing the noise on the CPU")
+    found, threads = [], thread_count(engine.threads)
+    for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True):
         out = np.empty(image.shape, np.uint16)
-        if rng == "philox":
-            counted = counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel)
-        else:
-            counted = poisson_image(image, roi, adc_offset, state, shuffle, out)
-        first_pixel += image.size
-        noisy.append(out)
-        photons, overloads = photons + counted[0], overloads + counted[1]
-    return noisy, photons, overloads
+        found.append((out, *counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel)))
+    return found
 
 
 def poisson_image(image, roi, adc_offset, seed, shuffle, out):
@@ -53,15 +78,23 @@ def counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixe
     the detector and the seed (a whole number, taken modulo 2^64), and neither on other pixels nor on the region or the
     threads. first_pixel: number of the image's first pixel.
     """
-    frame = 0  # a single image
-    key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
     sums = np.zeros((image.shape[0], 2))
 
     def rows():
         return counted_noise_rows.over_rows(
-            image, roi, adc_offset, first_pixel, frame, key, np.empty((WORK, PIECE)), sums, out
+            image, roi, adc_offset, first_pixel, FRAME, key_of(seed), np.empty((WORK, PIECE)), sums, out
         )
 
     interruptible(share_rows, rows, 0, image.shape[0], threads)
+    return totals(sums)
+
+
+def key_of(seed):
+    """Philox' key: the seed modulo 2^64, as two words."""
+    return seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
+
+
+def totals(sums):
+    """Photons and overloads of an image, of its rows' (slow, 2)."""
     photons, overloads = sums.sum(axis=0)
     return float(photons), int(overloads)

@@ -109,7 +109,7 @@ def prepare_values(experiment, default_seed):
     require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
     umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
     angles = [phi0 + phi.step * tic for tic in range(phi.steps)]
-    orientation, phi_slot, phi_slot_first = orientation_table(
+    orientation, phi_vectors, phi_slot, phi_slot_first = orientation_table(
         crystal, detector.spindle_vector, angles, umats, spread, "phi0" in experiment.fix
     )
     oversample = experiment.oversample
@@ -133,6 +133,8 @@ def prepare_values(experiment, default_seed):
         polarization=float(experiment.polarization),
         nopolar=experiment.nopolar,
         orientation=orientation,
+        phi_vectors=phi_vectors,
+        mosaic_umats=np.array(umats, np.float64),
         phi_slot=phi_slot,
         phi_slot_first=phi_slot_first,
         recip=np.array(crystal.a_star + crystal.b_star + crystal.c_star, np.float64),

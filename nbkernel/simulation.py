@@ -7,7 +7,7 @@ import time
 from nbkernel.kernels.ahead import CACHE
 
 from .config import config_text, resolved
-from .counts import add_noise, count_scale, grey_scale, to_counts
+from .counts import count_scale, draw_noise, grey_scale, to_counts
 from .errors import InputError
 from .input_files import protected
 from .io.fdump import dump_pieces
@@ -68,7 +68,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             files.write_meanwhile(name, plain(image))
         statistics = [image.statistics for image in images]
         say_statistics(images, statistics, say)
-        noisy = write_images(files, names, outputs, images, statistics, now, say)
+        noisy = write_images(files, names, outputs, images, statistics, now, say, note)
         if outputs.hdf5 is not None:
             write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
@@ -164,9 +164,10 @@ def say_statistics(images, statistics, say):
     say(statistics[0].mean_line())
 
 
-def write_images(files, names, outputs, images, statistics, now, say):
+def write_images(files, names, outputs, images, statistics, now, say, note):
     """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
-    threads = images[0].engine.threads
+    engine = images[0].engine
+    threads = engine.threads
     scale = outputs.scale if outputs.scale > 0.0 else count_scale(max(own.max_I for own in statistics))
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
@@ -179,7 +180,7 @@ def write_images(files, names, outputs, images, statistics, now, say):
     if outputs.noisefile is None:
         return None
     seed = now if outputs.seed is None else outputs.seed
-    noisy = add_noise(images, seed, rng=outputs.noise_rng, adc=outputs.adc, threads=threads)
+    noisy = draw_noise(images, seed, outputs.noise_rng, float(outputs.adc), engine, note)
     noise = noisy[0].noise
     say(c_format("%.0f photons on noise image (%d overloads)", noise["photons"], noise["overloads"]))
     for name, counts in zip(names["-noisefile"], noisy, strict=True):

@@ -46,6 +46,13 @@ def test_kernels_keep_their_size(name):
         assert row["step"]["shared"] <= 5
 
 
+@pytest.mark.parametrize("arch", (70, 80, 90))
+def test_noise_kernels_do_not_spill(arch):
+    for name in ("draw_noise", "sum_noise"):
+        row = cuda_code.result_of(KERNELS[name], arch)
+        assert row["spills"] == row["stack"] == 0 and row["threads"] >= 768
+
+
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special_kernels_compile(name):
     row = cuda_code.result_of(KERNELS[name], 90)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from golden import load_cases
-from test_precisions import FIXES, RUNS, inputs  # noqa: F401  (a fixture)
+from test_precisions import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
 from nbkernel.experiment import Experiment
 from nbkernel.panels import Panel
@@ -74,6 +74,46 @@ def test_tiles_and_blocks_do_not_show(inputs):  # noqa: F811
     assert np.isfinite(found[0]["worst"])
 
 
+ORIENTED = f"{CELL} -N 5 -lambda 1 -distance 80 -detpixels_f 5 -detpixels_s 2 -pixel 6 -oversample 1"
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_orientations_need_no_table(precision):
+    """Of phi steps and domains together there are more than a block works out at a time."""
+    flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 33 -phi -1 -osc 2 -phisteps 4"
+    (found,) = verdicts([{"about": "orientations", "flags": flags.split(), "precision": precision}])
+    assert found == {"same": True, "lit": 10, "orientations": 132}
+
+
+def test_orientations_take_little_memory_on_a_device():
+    flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 1000 -osc 10 -phisteps 99"
+    (found,) = verdicts([{"about": "uploads", "flags": flags.split(), "precision": "double"}])
+    assert found["table"] == 100 * 1000 * 72
+    # the rotations, and what else a run needs
+    assert (100 + 1000) * 72 < found["bytes"] < (100 + 1000) * 72 + 4000
+
+
+WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
+PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
+
+
+@pytest.mark.parametrize("rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)])
+def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
+    """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
+    (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
+    assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] == 65535
+    assert len(set(found["photons"])) == 1 and len(set(found["overloads"])) == 1
+    assert found["overloads"][0] > 0
+
+
+def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
+    """And leaves nanoBragg.c's random numbers to the CPU."""
+    monkeypatch.chdir(tmp_path)
+    flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
+    (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
+    assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True}
+
+
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
     """Panels of different sizes, pixels and sensors, beside one that differs only in its place."""
@@ -85,7 +125,7 @@ def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
     Experiment(cell=(50, 60, 70), default_F=100.0, Na=4, Nb=5, Nc=3, oversample=1, fluence=1e28, panels=panels).to_toml(
         tmp_path / "panels.toml"
     )
-    (found,) = verdicts([{"config": str(tmp_path / "panels.toml"), "precision": precision}])
+    (found,) = verdicts([{"about": "panels", "config": str(tmp_path / "panels.toml"), "precision": precision}])
     assert found["within"] == [True] * 3 and found["lit"] == [15, 15, 12]
     for expected, angle in found["solid_angles"]:
         assert angle == pytest.approx(expected, rel=1e-12) and angle > 0.0

@@ -1,10 +1,13 @@
 """The choice of a device, and what is said where CUDA cannot be had. The driver is a stand-in that answers as CUDA's does."""
 
 import ctypes
+from pathlib import Path
 
+import numpy as np
 import pytest
 from running import BASE, simulate
 
+import nbkernel
 from nbkernel import devices
 from nbkernel.cli.main import main
 from nbkernel.devices import choose, parse_device
@@ -162,6 +165,52 @@ def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
     assert "--device cuda:0: out of memory" in run.err
     assert (tmp_path / "float.bin").exists() == (status == 0)
     assert ("rendering on the CPU" in run.err) == (status == 0)
+
+
+@pytest.fixture
+def failing_noise(machine, monkeypatch):
+    """A machine whose device renders, on the CPU, but draws no noise."""
+    import nbkernel.cuda_noise
+    import nbkernel.rendering
+
+    def failing(*arguments):
+        raise DeviceError("--device cuda:0: out of memory")
+
+    render_panels = nbkernel.rendering.render_panels
+    monkeypatch.setattr(nbkernel.rendering, "render_panels", lambda *arguments: render_panels(*arguments[:5]))
+    monkeypatch.setattr(nbkernel.cuda_noise, "counted_noise_on_cuda", failing)
+    machine(Driver(LARGE))
+
+
+@pytest.mark.parametrize("device, status", [("auto", 0), ("cuda", 2)])
+def test_a_device_that_draws_no_noise(device, status, failing_noise, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = f"{BASE} -detpixels 8 -seed 1 --precision double --noise-rng philox -noisefile noise.img"
+    run = simulate(f"{command} --device {device}")
+    assert run.status == status
+    assert ("nbkernel: --device cuda:0: out of memory; drawing the noise on the CPU\n" in run.err) == (status == 0)
+    if status != 0:
+        assert run.err.endswith("nbkernel: --device cuda:0: out of memory\n") and not list(tmp_path.iterdir())
+        return
+    noise = Path("noise.img").read_bytes()
+    assert simulate(f"{command} --device cpu").status == 0 and Path("noise.img").read_bytes() == noise
+    # nanoBragg.c's random numbers ask for no device
+    assert "out of memory" not in simulate(f"{BASE} -detpixels 8 --precision double -noisefile noise.img --device {device}").err
+
+
+def test_the_api_falls_back_for_noise_as_it_does_for_images(failing_noise, caplog):
+    photons = np.full((5, 6), 30.0)
+    expected = nbkernel.add_noise(photons, 1, rng="philox")
+    assert np.array_equal(nbkernel.add_noise(photons, 1, rng="philox", device="auto"), expected)
+    assert [record.getMessage() for record in caplog.records] == ["--device cuda:0: out of memory; drawing the noise on the CPU"]
+    with pytest.raises(DeviceError, match="out of memory"):
+        nbkernel.add_noise(photons, 1, rng="philox", device="cuda")
+    with pytest.raises(DeviceError, match="there is no such device"):
+        nbkernel.add_noise(photons, 1, rng="philox", device="cuda:3")
+    for rng in ("ran1", "philox"):
+        with pytest.raises(InputError, match="--device: needs auto"):
+            nbkernel.add_noise(photons, 1, rng=rng, device="gpu")
+    nbkernel.add_noise(photons, 1, rng="ran1", device="cuda:3")
 
 
 def test_info(machine, capsys):
