@@ -1,6 +1,6 @@
 """python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
 
-Runs each case in every precision and, where given, by the C program, all in turn. An image that is not what its precision
+Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, where given, by the C program, all in turn. An image that is not what its precision
 promises gets no speed. Without the C program the reference is --precision exact, and there are no ratios.
 
 Columns: ns per step (computing time over all threads by steps); computing time, without starting, reading and writing;
@@ -13,6 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from nbkernel.devices import survey
 from nbkernel.engine import PRECISIONS
 from nbkernel.threads import thread_count
 
@@ -33,7 +34,16 @@ def programs(options):
     for precision in options.precision.split(","):
         for threads in sorted({1, cores}):
             found[f"{precision}, {threads} thread{'s' * (threads > 1)}"] = Nbkernel(precision, threads)
+        if precision != "exact":
+            for device in cuda_devices():
+                found[f"{precision}, {device}"] = Nbkernel(precision, cores, device)
     return found
+
+
+def cuda_devices():
+    """The first CUDA device, if one can be used."""
+    there = survey()
+    return [] if there.missing else [f"cuda:{there.devices[0].number}"]
 
 
 def measure(case, flags, contestants, repeat, base):

@@ -1,4 +1,4 @@
-"""python -m bench.worker --precision P --threads N FLAGS: prints the seconds that rendering takes, in a process of its own.
+"""python -m bench.worker --precision P --threads N --device D FLAGS: prints the seconds that rendering takes, in a process of its own.
 
 The median of several renderings, after one that loads what is needed.
 """
@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 
+from nbkernel.devices import choose, parse_device
 from nbkernel.render import render
 
 from .parity import prepared_run
@@ -15,13 +16,14 @@ RENDERINGS, LONG = 5, 1.0
 
 
 def main(argv):
-    precision, threads, flags = argv[1], int(argv[3]), argv[4:]
+    precision, threads, device, flags = argv[1], int(argv[3]), argv[5], argv[6:]
+    devices = choose(*parse_device(device), precision).devices
     prepared = prepared_run(flags)
-    render(prepared, precision, threads)
+    render(prepared, precision, threads, devices=devices)
     seconds = []
     while len(seconds) < RENDERINGS:
         started = time.perf_counter()
-        render(prepared, precision, threads)
+        render(prepared, precision, threads, devices=devices)
         seconds.append(time.perf_counter() - started)
         if seconds[0] > LONG:
             break
