@@ -1,5 +1,7 @@
 """From photons to whole numbers: counts with or without noise, grey levels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
@@ -18,7 +20,7 @@ GREY_OF_5_RMSD = 250.0
 
 
 def add_noise(
-    images: np.ndarray | list[np.ndarray],
+    images: np.ndarray | Sequence[np.ndarray],
     seed: int,
     *,
     rng: str = DEFAULT_NOISE_RNG,
@@ -61,7 +63,7 @@ def draw_noise(panels, seed, rng, adc, engine, note):
 
 
 def to_counts(
-    images: np.ndarray | list[np.ndarray], scale: float | None = None, *, adc: float = 40.0, threads: int | None = None
+    images: np.ndarray | Sequence[np.ndarray], scale: float | None = None, *, adc: float = 40.0, threads: int | None = None
 ) -> PanelImage | list[PanelImage]:
     """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded, within
     0 .. 65535.

@@ -5,6 +5,7 @@ Of a list of panels, formats of one image get a file for each, with its number b
 
 import os
 import stat
+from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
@@ -24,13 +25,13 @@ from .picture.settings import PictureSettings
 from .record import write_record
 
 
-def write_float(path: str | PathLike, images: np.ndarray | list[np.ndarray]) -> None:
+def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray]) -> None:
     """Writes the pixels as raw float32, row after row, like nanoBragg.c's -floatfile."""
     panels, _ = checked_panels("write_float", images)
     write_files("write_float", path, panels, [[as_photons(image)] for image in panels])
 
 
-def write_smv(path: str | PathLike, counts: PanelImage | list[PanelImage]) -> None:
+def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage]) -> None:
     """Writes counts, the (slow, fast) uint16 PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's
     header. Raises InputError where they are no counts, or their geometry is not known."""
     panels, _ = checked_panels("write_smv", counts)
@@ -45,7 +46,7 @@ def smv_pieces(prepared, counts):
     return smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc), plain(counts)
 
 
-def write_pgm(path: str | PathLike, images: np.ndarray | list[np.ndarray], scale: float | None = None) -> None:
+def write_pgm(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], scale: float | None = None) -> None:
     """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, or 0 or less, chooses itself from the
     `statistics` of rendered images, as nanoBragg.c does, else from the brightest pixel."""
     panels, _ = checked_panels("write_pgm", images)
@@ -57,7 +58,7 @@ def pgm_pieces(image, pgmscale, threads=None):
     return pgm_header(image.shape[1], image.shape[0], pgmscale), grey_levels(image, pgmscale, threads)
 
 
-def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], **settings) -> None:
+def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings) -> None:
     """Draws an image, or a list of panels as the beam sees them, as a PNG: dark is strong.
 
     settings: those of `PictureSettings`, such as scale="linear", rings="auto", beam=True. Rings, beam and several panels
@@ -77,8 +78,8 @@ def write_preview(path: str | PathLike, images: np.ndarray | list[np.ndarray], *
 
 def write_hdf5(
     path: str | PathLike,
-    images: PanelImage | list[PanelImage],
-    counts: PanelImage | list[PanelImage] | None = None,
+    images: PanelImage | Sequence[PanelImage],
+    counts: PanelImage | Sequence[PanelImage] | None = None,
     command: str | None = None,
 ) -> None:
     """Writes what `simulate` returned as an HDF5 file by NeXus NXmx (docs/hdf5.md), with the geometry of all panels, the
