@@ -1,4 +1,4 @@
-"""python -m bench.cuda_code [--arch NN] [--json FILE] [KERNEL ...]
+"""python -m bench.cuda_code [--arch NN[,NN...]] [--jobs N] [--json FILE] [KERNEL ...]
 
 What the CUDA kernels were compiled to, without a GPU: registers, stack and spills (bytes) of each, the threads that an SM
 holds at a time by their registers, and the instructions of the innermost loop, per step.
@@ -19,7 +19,9 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -75,13 +77,15 @@ def disassembler():
 
 def kinds():
     """Kinds of kernels that runs may ask for."""
-    from nbkernel.kernels.constants import SQUARE
+    from nbkernel.kernels.constants import SQUARE, TOPHAT
     from nbkernel.kernels.cuda_rows import SHAPES, Kind
     from nbkernel.kernels.rows import StepKind
 
     lookups = ((False, False), (True, False), (False, True))  # has_table, interpolate
     for running, as_program, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
         for xtal_shape in SHAPES:
+            if xtal_shape == TOPHAT and not as_program:
+                continue  # see precision.as_program
             yield Kind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
         for with_rests in (False, True):
             yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, with_rests))
@@ -144,19 +148,50 @@ def device_of(cc):
         dispatcher.get_current_device = current
 
 
-def ptx_of(key, arch):
-    """PTX of a kernel for a compute capability as sm_NN has it."""
+class Assembly(NamedTuple):
+    """What numba makes of a kernel: the same for all devices, but for the bounds of a launch."""
+
+    parts: list  # LLVM assembly
+    options: dict  # of NVVM
+
+
+def assembly_of(key, cc):
     from numba import cuda
+    from numba.cuda.cudadrv import nvvm
 
     from nbkernel.kernels.cuda_formulas import named_operations_only
     from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS, compiled_noise_kernel
     from nbkernel.kernels.cuda_rows import compiled_kernel
 
-    cc = divmod(arch, 10)
     kernel = compiled_noise_kernel(key) if key in NOISE_FUNCTIONS else compiled_kernel(key, cc)
-    with named_operations_only(), device_of(cc):
-        options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
-        return cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)[0]
+    options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
+    found, compile_ir = [], nvvm.compile_ir
+
+    def keep(parts, **nvvm_options):
+        found.append(Assembly(list(parts), nvvm_options))
+        return b""
+
+    nvvm.compile_ir = keep
+    try:
+        with named_operations_only(), device_of(cc):
+            cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)
+    finally:
+        nvvm.compile_ir = compile_ir
+    return found[0]
+
+
+def ptx_of(key, assembly, cc):
+    """PTX of a kernel for a compute capability."""
+    from numba.cuda.cudadrv import nvvm
+
+    from nbkernel.kernels.cuda_rows import Kind, blocks_of
+
+    parts, options = assembly
+    if isinstance(key, Kind) or key == "mark_noisy":
+        bound = f'!"minctasm", i32 {blocks_of(key, cc)} '
+        parts = [re.sub(r'!"minctasm", i32 \d+ ', bound, part) for part in parts]
+    options = options | {"arch": "compute_{}{}".format(*cc)}
+    return nvvm.compile_ir(parts, **options).decode().strip("\0")
 
 
 def linked(ptx, arch):
@@ -178,8 +213,14 @@ def linked(ptx, arch):
     return bytes(cubin), report.decode()
 
 
-def code_of(key, arch):
-    cubin, report = linked(ptx_of(key, arch), arch)
+def codes_of(key, archs):
+    """{arch: Code} of a kernel for compute capabilities as sm_NN has them."""
+    assembly = assembly_of(key, divmod(archs[0], 10))
+    return {arch: code_of(ptx_of(key, assembly, divmod(arch, 10)), arch) for arch in archs}
+
+
+def code_of(ptx, arch):
+    cubin, report = linked(ptx, arch)
     frames = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", report)
     stack, stores, loads = (sum(map(int, column)) for column in zip(*frames, strict=True))
     registers = int(re.search(r"Used (\d+) registers", report)[1])
@@ -273,25 +314,50 @@ def threads_per_sm(registers, block):
     return min(REGISTERS // (rounded * block), MOST_THREADS // block) * block
 
 
-def result_of(key, arch, with_step=True):
-    """A kernel's row of the table, as a dict; `step` only for plain kernels."""
+def results_of_kernel(key, archs):
+    """{arch: a kernel's row of the table}; `step` only for plain kernels."""
+    return {arch: row_of(key, code, arch) for arch, code in codes_of(key, archs).items()}
+
+
+def row_of(key, code, arch):
     from nbkernel.kernels.cuda_rows import THREADS
 
-    code = code_of(key, arch)
     row = {"registers": code.registers, "stack": code.stack, "spills": code.spills}
     row["threads"] = threads_per_sm(code.registers, THREADS)
-    if with_step and is_plain(key):
+    if is_plain(key) and arch >= OLDEST_READ:
         counts, total = step_of(instructions_of(code.cubin))
         row["step"] = {"instructions": total} | counts
         row["floor_ns"] = floor_of(counts, total)
     return row
 
 
+def results_of_kernels(wanted):
+    """{(name, arch): row} of kernels that share most of their parts. wanted: {name: archs}."""
+    known, found = kernels(), {}
+    for name, archs in wanted.items():
+        found |= {(name, arch): row for arch, row in results_of_kernel(known[name], archs).items()}
+    return found
+
+
+def results_of(wanted, jobs):
+    """{(name, arch): row}. wanted: {name: archs}; jobs: processes that compile."""
+    groups = {}
+    for name, archs in wanted.items():
+        groups.setdefault((name.startswith("mixed"), name.endswith("program")), {})[name] = archs
+    largest_first = sorted(groups.values(), key=lambda group: -sum(map(len, group.values())))
+    if jobs == 1:
+        parts = map(results_of_kernels, largest_first)
+        return {place: row for part in parts for place, row in part.items()}
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        return {place: row for part in pool.map(results_of_kernels, largest_first) for place, row in part.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m bench.cuda_code", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--arch", type=int, default=90, help="compute capability as sm_NN has it: 70, 80, 90, ...")
+    parser.add_argument("--arch", default="90", help="compute capabilities as sm_NN has them: 70,80,90")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that compile")
     parser.add_argument("--json", help="report file")
     parser.add_argument("kernels", nargs="*", metavar="KERNEL", help="double_square, mixed_square_table, ...; all if none")
     options = parser.parse_args()
@@ -301,18 +367,22 @@ def main():
     for name in options.kernels:
         if name not in known:
             parser.error(f"there is no kernel {name}; there are {', '.join(known)}")
-    results = {}
+    try:
+        archs = [int(arch) for arch in options.arch.split(",")]
+    except ValueError:
+        parser.error(f"--arch: needs numbers such as 70,80,90, not {options.arch!r}")
+    results = results_of({name: archs for name in options.kernels or known}, options.jobs)
     columns = ["instructions", *CLASSES]
-    print(f"{'sm_' + str(options.arch):<30} registers stack spills threads/SM  " + "  ".join(columns) + "  floor, ns/step")
-    for name in options.kernels or known:
-        results[name] = row = result_of(known[name], options.arch, options.arch >= OLDEST_READ)
-        line = f"{name:<30} {row['registers']:9} {row['stack']:5} {row['spills']:6} {row['threads']:10}  "
+    print(f"{'':<36} registers stack spills threads/SM  " + "  ".join(columns) + "  floor, ns/step")
+    for (name, arch), row in results.items():
+        line = f"sm_{arch} {name:<30} {row['registers']:9} {row['stack']:5} {row['spills']:6} {row['threads']:10}  "
         if "step" in row:
             line += "  ".join(f"{row['step'][column]:{len(column)}.4g}" for column in columns) + f"  {row['floor_ns']:.4f}"
-        print(line, flush=True)
+        print(line)
     if options.json:
+        report = {f"sm_{arch}": {name: row for (name, of), row in results.items() if of == arch} for arch in archs}
         with open(options.json, "w") as file:
-            json.dump({"arch": options.arch, "kernels": results}, file, indent=1)
+            json.dump(report, file, indent=1)
 
 
 if __name__ == "__main__":

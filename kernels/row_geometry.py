@@ -6,6 +6,7 @@ product with the diffracted direction follows in two fused operations; or by uni
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -169,6 +170,7 @@ def solid_angles(tile, work):
         store(omegas, i, square if point_pixel else square * inverse * scale)
 
 
+@cache  # shared by kernels, a part is compiled once
 def captures_of(index):
     def capture_fractions(plan, thick_tic, odet, place, work):
         """CAPTURE, see `detector.absorbed_fraction`; nan where the exponentials are out of the usual range."""
@@ -190,6 +192,7 @@ def polarization_plane(plan, incident, axis):
     return unitize(cross_product(incident, B_in)), B_in
 
 
+@cache  # shared by kernels, a part is compiled once
 def polarizations_of(index):
     def polarization_factors(plan, along_E, along_B, along_beam, in_plane, place, work):
         """POLAR where it is wanted (a pixel kept, its factor not yet known or renewed), by Kahn's formula.

@@ -6,6 +6,7 @@ A pixel comes out as nan where only the program's own operations tell its value 
 renders those by `pixel.render_pixel`.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -121,6 +122,7 @@ def steps_in_phases(index):
     return step, flush_sums
 
 
+@cache  # shared by kernels, a part is compiled once
 def orientation_steps_of(index, steps):
     """One orientation's steps of all pixels of a piece, whatever is special about the run. steps: (step, flush)."""
     step, flush_steps = steps

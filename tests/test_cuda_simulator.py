@@ -11,8 +11,14 @@ import pytest
 from golden import load_cases
 from test_precisions import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
+from bench.cuda_code import kernels
 from nbkernel.experiment import Experiment
+from nbkernel.kernels.cuda_rows import kind_of
 from nbkernel.panels import Panel
+from nbkernel.precision import as_program, in_float32
+from nbkernel.prepare import prepare
+from nbkernel.tables import squared_table
+from nbkernel.tiles import panel_tile
 
 SIMULATOR = Path(__file__).with_name("cuda_simulator.py")
 # what takes the golden cases' many steps per pixel away: flag, and the value to put there
@@ -91,6 +97,21 @@ def test_orientations_take_little_memory_on_a_device():
     assert found["table"] == 100 * 1000 * 72
     # the rotations, and what else a run needs
     assert (100 + 1000) * 72 < found["bytes"] < (100 + 1000) * 72 + 4000
+
+
+def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noqa: F811
+    """By `bench.cuda_code`, which `test_cuda_code` has compile all that it knows."""
+    runs = [(flags, ()) for flags in RUNS.values()] + [(RUNS[name], fixes.split(",")) for fixes, name in FIXES.items()]
+    experiments = [Experiment.from_command_line(flags.split(), frozenset(fixes)) for flags, fixes in runs]
+    experiments += [Experiment.from_command_line(case.command()) for case in load_cases()]
+    asked = set()
+    for prepared in (prepare(experiment, 1) for experiment in experiments):
+        for single in (False, in_float32(prepared.plan)):
+            own_operations = as_program(prepared.plan, single, panel_tile(prepared.detector))
+            table = squared_table(prepared.plan, single)
+            for interpolate in {False, prepared.plan.interpolate}:
+                asked.add(kind_of(prepared.plan, table, single, own_operations, interpolate).name)
+    assert asked <= set(kernels()) and len(asked) > 30
 
 
 WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
