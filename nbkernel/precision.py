@@ -21,9 +21,10 @@ LARGEST_COUNT = 2**31 - 1
 
 
 def largest_index(plan):
-    """No index is larger: no scattering vector is longer than 2 / lambda."""
+    """No index is larger: no scattering vector is longer than 2 / lambda. A dispersion of 200 % has a wavelength of 0."""
     longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
-    return longest_cell * 2.0 / float(plan.source_lambda.min())
+    shortest = float(np.abs(plan.source_lambda).min())
+    return longest_cell * 2.0 / shortest if shortest > 0.0 else math.inf
 
 
 def sharpness(plan):

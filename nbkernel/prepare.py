@@ -99,8 +99,6 @@ def prepare_values(experiment, default_seed):
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
-    if not (sources.wavelength > 0.0).all():
-        raise InputError(f"-dispersion: {experiment.dispersion:g} % makes wavelengths of 0 or less; need less than 200")
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(

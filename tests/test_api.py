@@ -184,6 +184,17 @@ def test_noise_of_bare_arrays():
         assert counts.dtype == np.uint16 and abs(counts.mean() - 1000.0) < 5 * np.sqrt(1000.0 / photons.size)
 
 
+@pytest.mark.parametrize("shape", ["square", "gauss", "round"])
+@pytest.mark.parametrize("dispersion, dispsteps", [(200, 2), (200, 3), (300, 4)])
+def test_wavelengths_of_zero_and_less(shape, dispersion, dispsteps):
+    """As the program has them: a wavelength of 0 makes nan of all, a negative one a mirrored sphere."""
+    one = experiment(xtal_shape=shape, dispersion=dispersion, dispsteps=dispsteps)
+    expected = np.array(nbkernel.simulate(one, precision="exact"))
+    for precision in ("double", "mixed"):
+        found = np.array(nbkernel.simulate(one, precision=precision))
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6 * np.nanmax(np.append(expected, 0.0)), equal_nan=True)
+
+
 def test_panels_are_a_list(tmp_path):
     """Each has the pixels that it has alone; together they share one scale and one stream of noise."""
     images = nbkernel.simulate(experiment_of_panels(TOP, TURNED))
@@ -316,7 +327,6 @@ WRONG = {
     "cell: needs 1 to 6 numbers": lambda: experiment(cell=(1, 2, 3, 4, 5, 6, 7)),
     "cell: needs a list of numbers": lambda: experiment(cell=(78, None, 38)),
     "dump: needs a file name": lambda: experiment(dump=""),
-    "-dispersion: 200 % makes": lambda: nbkernel.simulate(experiment(dispersion=200, dispsteps=3)),
     "add_noise: needs a (slow, fast) array": lambda: nbkernel.add_noise(np.ones(5), 1),
     "to_counts: needs a (slow, fast) array": lambda: nbkernel.to_counts(np.ones((2, 2, 2))),
     "to_counts: needs an image, not an empty list": lambda: nbkernel.to_counts([]),
