@@ -14,6 +14,7 @@ from .noise import noisy_panels
 from .outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from .panel_image import PanelImage, as_photons, checked_panels
 from .threads import share_rows, thread_count
+from .values import check_threads, number, whole_number
 
 BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
 GREY_OF_5_RMSD = 250.0
@@ -43,11 +44,10 @@ def add_noise(
     if rng == "ran1" and not -(2**63) < seed < 2**63:
         raise InputError(f"seed: needs less than 2^63 for ran1, not {seed}")
     panels, single = checked_panels("add_noise", images)
-    if not isinstance(device, str):
-        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {device!r}")
     wanted = parse_device(device)
     choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
-    engine = Engine(threads=checked_threads(threads), devices=choice.devices, falls_back=choice.falls_back)
+    check_threads(threads)
+    engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
     noisy = draw_noise(panels, seed, rng, number("adc", adc), engine, LOG.warning)
     return noisy[0] if single else noisy
 
@@ -74,7 +74,8 @@ def to_counts(
     panels, single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]
     scale = count_scale(largest(pixels)) if scale is None or not number("scale", scale) > 0.0 else float(scale)
-    threads, adc = checked_threads(threads), number("adc", adc)
+    check_threads(threads)
+    threads, adc = thread_count(threads), number("adc", adc)
     found = [
         scaled(scaled_counts, np.uint16, image, region_of(panel), threads, scale, adc)
         for image, panel in zip(pixels, panels, strict=True)
@@ -128,27 +129,3 @@ def alike(arrays, images, noise=None):
         PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise)
         for array, image in zip(arrays, images, strict=True)
     ]
-
-
-def whole_number(name, value):
-    """Raises InputError, naming it, for anything else."""
-    try:
-        return value.__index__()
-    except AttributeError:
-        raise InputError(f"{name}: needs a whole number, not {value!r}") from None
-
-
-def number(name, value):
-    try:
-        value = float(value)
-        if value - value == 0.0:
-            return value
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise InputError(f"{name}: needs a finite number, not {value!r}")
-
-
-def checked_threads(threads):
-    if threads is not None and whole_number("threads", threads) < 1:
-        raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")
-    return thread_count(threads)

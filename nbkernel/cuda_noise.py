@@ -56,7 +56,6 @@ class Slot:
         self.stream, self.host = cuda.stream(), pinned_arrays(copied)
         self.device = device_arrays(copied | {"deviates": (shape, np.float64)})
         self.draw, self.sum = (CompiledInOneWay(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
-        self.strip = None  # the strip in flight
 
     def send(self, strip):
         """Begins to draw a strip."""
@@ -75,10 +74,8 @@ class Slot:
             device[name].copy_to_host(host[name], stream=self.stream)
 
     def receive(self):
-        """Waits for the strip in flight, puts its counts in its panel's and returns it; None where there is none."""
-        strip, self.strip = self.strip, None
-        if strip is None:
-            return None
+        """Waits for the strip in flight, puts its counts in its panel's and returns it."""
+        strip = self.strip
         self.stream.synchronize()
         panel, rows = strip.panel, strip.slow_stop - strip.slow_start
         panel.counts[strip.pixels] = self.host["counts"][:rows, : panel.width]
@@ -90,8 +87,8 @@ def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, de
     """(counts (slow, fast) uint16, sums (slow, 2) of photons and overloads by row) of each image (float32 photons): what
     `cpu_images.counted_noise_rows` fills in.
 
-    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: worked on at a time, which changes nothing.
-    Raises DeviceError where a device fails.
+    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: worked on
+    at a time, which changes nothing. Raises DeviceError where a device fails.
     """
     panels = [
         Panel(image, roi, first_pixel, np.zeros(image.shape, np.uint16), np.zeros((image.shape[0], 2)))

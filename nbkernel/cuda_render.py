@@ -76,7 +76,6 @@ class Slot:
         self.works, self.job_of = works, job_of
         self.stream, self.host = cuda.stream(), pinned_arrays(copied)
         self.device = device_arrays(copied | {"doubtful": (shape, np.uint8)})
-        self.tile = None  # the tile in flight
 
     def send(self, tile):
         """Begins to render a tile."""
@@ -105,10 +104,8 @@ class Slot:
             device[name].copy_to_host(host[name], stream=self.stream)
 
     def receive(self):
-        """Waits for the tile in flight, puts its pixels in its panel's image and returns it; None where there is none."""
-        tile, self.tile = self.tile, None
-        if tile is None:
-            return None
+        """Waits for the tile in flight, puts its pixels in its panel's image and returns it."""
+        tile = self.tile
         self.stream.synchronize()
         work, rows, columns = self.works[tile.panel], tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
         work.image[box(tile)] = self.host["image"][:rows, :columns]

@@ -48,11 +48,14 @@ def share_tiles(tiles, devices, serve):
 
 def keep_in_flight(next_tile, new_slot, finish):
     """Takes tiles through slots on the current device until there are none: slot.send(tile) begins one, slot.receive()
-    waits for it and returns it (None where there is none), finish(tile) is called while the next is under way."""
+    waits for it and returns it, finish(tile) is called while the next is under way."""
     slots = []  # each with a tile in flight, the oldest first
     while (tile := next_tile()) is not None:
-        slot = new_slot() if len(slots) < IN_FLIGHT else slots.pop(0)
-        arrived = slot.receive()
+        if len(slots) < IN_FLIGHT:
+            slot, arrived = new_slot(), None
+        else:
+            slot = slots.pop(0)
+            arrived = slot.receive()
         slot.send(tile)
         slots.append(slot)
         if arrived is not None:

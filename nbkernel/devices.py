@@ -66,6 +66,8 @@ class Choice:
 
 def parse_device(text):
     """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError for anything else."""
+    if not isinstance(text, str):
+        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {text!r}")
     match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d+(?:,\d+)*))?", text, re.ASCII)
     if not match or (match[2] is not None and match[1] != "cuda"):
         raise InputError(f"--device: needs auto, cpu, cuda or cuda:NUMBER[,NUMBER...], not {text!r}")

@@ -151,7 +151,8 @@ class Experiment:
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
-        """The Experiment of a TOML file (see docs/python.md). Raises InputError for a file that cannot be used."""
+        """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError for a
+        file that cannot be used."""
         from .config import read_config
 
         return cls(**read_config("from_toml", path))

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from .counts import whole_number
 from .devices import choose, parse_device
 from .engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from .errors import DeviceError, InputError
@@ -20,6 +19,7 @@ from .progress import wanted_count
 from .progress_bar import ProgressBar
 from .quirks import warning
 from .render import render_panels
+from .values import check_threads, whole_number
 
 MANY_SUBPIXELS = 50  # along an edge
 VECTORS = (
@@ -71,10 +71,7 @@ def make_engine(device, precision, threads, tile):
     """Engine of the arguments of `simulate`. Raises InputError for one that cannot be."""
     if precision not in PRECISIONS:
         raise InputError(f"precision: {precision!r} is not there; need {', '.join(PRECISIONS)}")
-    if not isinstance(device, str):
-        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {device!r}")
-    if threads is not None and whole_number("threads", threads) < 1:
-        raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")
+    check_threads(threads)
     if tile is not None:
         sizes = [whole_number("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
         if len(sizes) != 2 or min(sizes) < 1:

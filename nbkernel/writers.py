@@ -11,7 +11,7 @@ from os import PathLike
 import numpy as np
 
 from .config import resolved
-from .counts import chosen_grey_scale, grey_levels, number
+from .counts import chosen_grey_scale, grey_levels
 from .errors import InputError
 from .input_files import protected
 from .io.output_files import OutputFiles
@@ -23,6 +23,7 @@ from .picture.draw import draw, make_scene
 from .picture.run_view import RunView
 from .picture.settings import PictureSettings
 from .record import write_record
+from .values import number
 
 
 def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray]) -> None:
