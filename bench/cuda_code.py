@@ -87,8 +87,8 @@ def kinds():
             if xtal_shape == TOPHAT and not as_program:
                 continue  # see precision.as_program
             yield Kind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
-        for with_rests in (False, True):
-            yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, with_rests))
+        for in_offsets in (False, True):
+            yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, in_offsets))
         if not has_table:
             yield Kind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
 

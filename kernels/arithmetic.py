@@ -2,8 +2,11 @@
 
 import numpy as np
 
-# half of this minus half of a double's bits is a double within 3.5 % of its inverse square root
-INVERSE_ROOT_BITS = 0x5FE6EB50C7B537A9
+# this minus half of a float64's bits is a float64 near its inverse square root; the step that follows leaves 6.5e-4 of it
+ROOT_BITS = 0x5FDC010C49BA6000
+ROOT_1, ROOT_2 = 2.3781792590788506, 1.9900570962151307
+# (1 - e)^(-1/2) - 1 over e, for |e| < 1.33e-3: minimax, lowest term first
+E1, E2, E3, E4 = 0.49999999999976225, 0.37499999999947625, 0.3125005410493954, 0.2734381967276495
 
 
 def fma(a, b, c):
@@ -42,14 +45,12 @@ def of_bits(bits):
 
 
 def inverse_square_root(x):
-    """1/sqrt(x) to 3e-16 for normal x > 0.
+    """1/sqrt(x) to 3e-16 for normal x > 0: a first guess from the bits (Moroz et al. 2018, arXiv:1802.06302), a step of
+    Newton's method with coefficients that halve its error, one of fifth order.
 
-    Two steps of Newton's method (relative errors 3.5e-2, 1.8e-3, 4.7e-6) and one of third order. On processors whose
-    square root and division are slow this takes a quarter of their time.
+    On processors whose square root and division are slow this takes a quarter of their time.
     """
-    root = of_bits(INVERSE_ROOT_BITS - (bits_of(x) >> 1))
-    half = 0.5 * x
-    root = root * fma(-half * root, root, 1.5)
-    root = root * fma(-half * root, root, 1.5)
+    root = of_bits(ROOT_BITS - (bits_of(x) >> 1))
+    root = root * fma(-ROOT_2 * x * root, root, ROOT_1)
     rest = fma(-x * root, root, 1.0)
-    return fma(root * rest, fma(rest, 0.375, 0.5), root)
+    return fma(root * rest, fma(fma(fma(E4, rest, E3), rest, E2), rest, E1), root)

@@ -98,14 +98,16 @@ def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
 def piece_may_leave_table(plan, tile, spixel, first, last):
     """False only where no step of the pixels first .. last - 1 of a row comes near the edges of the table.
 
-    The directions of a piece's sub-pixels are no farther from those of its ends than the ends are from each other, a pixel
-    and the sensor's depth.
+    Seen from the sample, a flat detector's row is an arc of a great circle, which leaves the chord between its ends by at
+    most a quarter of the chord's square; of another row it is only known that it does not leave its ends by more than the
+    chord. Sub-pixels and the sensor's layers are no farther from it than a pixel and the sensor's depth.
     """
     left_pos = subpixel_position(tile, plan.oversample, spixel, first, 0, 0, 0.0)
     right_pos = subpixel_position(tile, plan.oversample, spixel, last - 1, 0, 0, 0.0)
     left, right = unitize(left_pos), unitize(right_pos)
     depth = (2.0 * tile.pixel_size + abs(plan.detector_thick)) / min(magnitude(left_pos), magnitude(right_pos))
-    reach = magnitude((right[0] - left[0], right[1] - left[1], right[2] - left[2])) + 2.0 * depth
+    chord = magnitude((right[0] - left[0], right[1] - left[1], right[2] - left[2]))
+    reach = (chord if tile.curved_detector else 0.25 * chord * chord) + 2.0 * depth
     for source in range(plan.source_lambda.shape[0]):
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
         at_left = scattering_vector(left, incident, wavelength)

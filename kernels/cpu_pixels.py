@@ -15,7 +15,7 @@ from .pixel import render_pixel, vector_at
 from .vectors import unitize
 
 # pixels of a row that are asked about together
-SURVEYED = 64
+SURVEYED, FAR_SURVEYED = 64, 1024
 
 
 def any_wanted(mask, spixel, first, last):
@@ -119,16 +119,27 @@ def rows_outside_table(plan, tile, mask, first_pixel, found, slow_start, slow_st
     """found[slow] (int64): the first wanted pixel of each row that leaves the table of structure factors, -1 if none."""
     for spixel in range(slow_start, slow_stop):
         found[spixel] = -1
-        for first in range(tile.fast_start, tile.fast_stop, SURVEYED):
-            last = min(first + SURVEYED, tile.fast_stop)
-            # the run's first evaluated pixel may have an orientation of its own
-            is_first = 0 <= first_pixel - spixel * mask.shape[1] - first < last - first
-            if found[spixel] < 0 and (is_first or piece_may_leave_table(plan, tile, spixel, first, last)):
-                for fpixel in range(first, last):
-                    number = spixel * mask.shape[1] + fpixel
-                    if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
-                        found[spixel] = number
-                        break
+        for first in range(tile.fast_start, tile.fast_stop, FAR_SURVEYED):
+            last = min(first + FAR_SURVEYED, tile.fast_stop)
+            if found[spixel] < 0 and may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * mask.shape[1]):
+                found[spixel] = first_outside_table(plan, tile, mask, spixel, first, last, first_pixel)
+
+
+def may_have_left(plan, tile, spixel, first, last, first_fpixel):
+    # the run's first evaluated pixel may have an orientation of its own
+    return first <= first_fpixel < last or piece_may_leave_table(plan, tile, spixel, first, last)
+
+
+def first_outside_table(plan, tile, mask, spixel, start, stop, first_pixel):
+    """Number of the first wanted of a row's pixels start .. stop that leaves the table, -1 if none does."""
+    for first in range(start, stop, SURVEYED):
+        last = min(first + SURVEYED, stop)
+        if may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * mask.shape[1]):
+            for fpixel in range(first, last):
+                number = spixel * mask.shape[1] + fpixel
+                if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
+                    return number
+    return -1
 
 
 @Kernel

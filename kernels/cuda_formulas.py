@@ -12,7 +12,7 @@ from numba.cuda import libdevice, types
 from numba.cuda.cudadrv import nvvm
 from numba.cuda.extending import intrinsic, overload, register_jitable
 
-from . import arithmetic, row_lattice, row_steps, vector_loops
+from . import arithmetic, row_interpolation, row_lattice, row_steps, vector_loops
 from .arithmetic import fma
 from .formulas import FORMULA_FILES, functions_in, parts_of
 
@@ -200,6 +200,12 @@ def form_of_add_four_of_table(sums, weight, table, position):
         fma(weight, table[np.uint64(position + 2)], sums[2]),
         fma(weight, table[np.uint64(position + 3)], sums[3]),
     )
+
+
+# a thread has one pixel
+@in_form(row_interpolation.end_of_alike)
+def form_of_end_of_alike(corner, start, size):
+    return lambda corner, start, size: start + 1
 
 
 for module in FORMULA_FILES:

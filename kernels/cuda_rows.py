@@ -15,10 +15,11 @@ from .doubt import noisy_of
 from .orientations import from_rotations, turned_vector
 from .pixel import vector_at
 from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
-from .row_image import INFINITY, comes_near
+from .row_image import IMAGE_OF, INFINITY, single_of
 from .row_interpolation import INTERPOLATION_WORK
 from .row_lattice import crystals_of
-from .row_phases import FLUSH, PHASE_WORK, REST_WORK
+from .row_phases import FLUSH, OFFSET_WORK, PHASE_WORK
+from .row_sums import finish
 from .rows import (
     ALONG_ROW,
     AS_PROGRAM,
@@ -38,7 +39,7 @@ ALIGNMENT = 16
 NAN = np.float32(np.nan)
 SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
 FLAGS = {
-    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "with_rests": "rests",
+    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "in_offsets": "offsets",
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ class CudaSpace(NamedTuple):
 
     work: np.ndarray
     phases: np.ndarray
-    rests: np.ndarray
+    offsets: np.ndarray
     sums: np.ndarray
     nearest: np.ndarray
     interpolation: np.ndarray
@@ -85,7 +86,7 @@ def kind_of(plan, table, single, as_program, interpolate):
     steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
     # what makes no difference is one kind
     single = single and not steps.one_cell
-    return Kind(single, as_program, steps._replace(with_rests=steps.with_rests and single))
+    return Kind(single, as_program, steps._replace(in_offsets=steps.in_offsets and single))
 
 
 def shared_orientations_of(kind):
@@ -136,7 +137,7 @@ def shared_orientations_of(kind):
                 flush_rest(unflushed, space)
             start = np.uint32(start + SHARED_LINES)
 
-    return piece_of(way, add_orientations, now.has_table), (share_lines, add_orientations)
+    return piece_of(way, add_orientations, kind.single, now.has_table), (share_lines, add_orientations)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -158,6 +159,7 @@ def sum_of_block(value, shared, parts, row):
 def tile_kernel(kind):
     """The kernel of a kind, and the functions that it was built from here."""
     render_piece, parts = shared_orientations_of(kind)
+    _, _, comes_near = IMAGE_OF[kind.single]
 
     def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
         """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `left`), or
@@ -174,7 +176,7 @@ def tile_kernel(kind):
         space = CudaSpace(
             work,
             cuda.local.array((PHASE_WORK, 1), np.int32),
-            cuda.local.array((REST_WORK, 1), np.float32),
+            cuda.local.array((OFFSET_WORK, 1), np.float32),
             cuda.local.array(1, np.float32),
             cuda.local.array(1, np.float32),
             cuda.local.array((INTERPOLATION_WORK, 1), np.float64),
@@ -197,12 +199,12 @@ def tile_kernel(kind):
         space.sums[0] = np.float32(0.0)
         begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
         end = min(np.int32(begin + THREADS), tile.fast_stop)
-        render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, space)
+        render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, space)
+        finish(plan, work)
         omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
         if mine:
-            # the program adds to an image of zeros: no negative zero
-            photons = np.float32(0.0 + work[INTENSITY, 0])
+            photons = single_of(work[INTENSITY, 0])
             apart = number == share.first_pixel or (plan.interpolate and number == share.latch_pixel)
             if apart or not abs(photons) < INFINITY:
                 photons = NAN
@@ -210,7 +212,7 @@ def tile_kernel(kind):
             doubtful[row, column] = 1 if comes_near(space, 0, doubt) else 0
             image[row, column] = photons
 
-    return render_tile, (render_piece, *parts)
+    return render_tile, (render_piece, comes_near, *parts)
 
 
 is_noisy = noisy_of(from_rotations)

@@ -30,17 +30,17 @@ def exponential(x):
 
 
 # 2^x on |x| <= 1/2: minimax polynomial (Remez' algorithm, relative error), lowest term first
-P0, P1, P2 = 0.9999999999997623, 0.6931471805465144, 0.2402265069888032
-P3, P4, P5 = 0.05550410939341089, 0.00961812854287041, 0.0013333452062791777
-P6, P7, P8 = 0.00015403851744514194, 1.530973729473456e-05, 1.317585882142459e-06
-POWER_OF_TWO_ERROR = 8e-13  # relative
+P0, P1, P2, P3 = 0.999999999961682, 0.6931471807284456, 0.24022651198157208, 0.055504103534532084
+P4, P5, P6, P7 = 0.009618027253711369, 0.0013333922559077525, 0.0001546929113080106, 1.5201922641975562e-05
+POWER_OF_TWO_ERROR = 5e-11  # relative
+MOST_HALVINGS = 1000.0
 
 
-def halved(times):
-    """2^-times for times from 0 to 1000, beyond that 2^-1000; nan stays nan."""
-    times = 1000.0 if times > 1000.0 else times
-    shifted = MAGIC - times
-    r = (MAGIC - shifted) - times
-    s = fma(fma(fma(fma(fma(fma(fma(fma(P8, r, P7), r, P6), r, P5), r, P4), r, P3), r, P2), r, P1), r, P0)
+def halved(times, unit):
+    """2^-(times unit), for times unit from 0 to MOST_HALVINGS; nan stays nan."""
+    shifted = fma(-unit, times, MAGIC)
+    r = fma(-unit, times, MAGIC - shifted)
+    low, high = fma(fma(fma(P3, r, P2), r, P1), r, P0), fma(fma(fma(P7, r, P6), r, P5), r, P4)
+    s = fma(high, (r * r) * (r * r), low)
     # the exponent is counted down in its own bits
     return of_bits(bits_of(s) + (bits_of(shifted) << 52))

@@ -77,6 +77,7 @@ def optimised(function, arguments):
     @intrinsic
     def unpacked(typing_context, words):
         def generate(context, builder, signature, values):
+            lowering.align_stack(builder)
             return lowering.unpack(context, builder, kinds, values[0], 0)[0]
 
         return kinds(words), generate

@@ -10,15 +10,18 @@ from . import arithmetic, vector_loops
 
 COMPILED_OTHERWISE = (
     arithmetic.fma,
+    vector_loops.add_eight,
+    vector_loops.add_eight_of_table,
     vector_loops.add_four,
     vector_loops.add_four_of_table,
+    vector_loops.eight,
     vector_loops.full_vector_width,
     vector_loops.load,
     vector_loops.look_up,
     vector_loops.store,
+    vector_loops.store_eight,
 )
-FOUR = types.UniTuple(types.float64, 4)
-FOUR_LANES = ir.VectorType(ir.DoubleType(), 4)
+FOUR, EIGHT = types.UniTuple(types.float64, 4), types.UniTuple(types.float64, 8)
 WORD = ir.IntType(64)
 
 
@@ -46,6 +49,11 @@ def compile_full_vector_width(context, builder, signature, arguments):
     # llvmlite's own `add` takes only attributes without a value
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
     return context.get_dummy_value()
+
+
+def align_stack(builder):
+    """Vector registers that do not suffice are kept on the stack: at whole cache lines only where this is asked for."""
+    set.add(builder.function.attributes, '"stackrealign"')
 
 
 def table_scope(module):
@@ -99,23 +107,40 @@ def compile_store(context, builder, signature, arguments):
     return context.get_dummy_value()
 
 
-def four_lanes(builder, values):
-    """Vector of four numbers, which LLVM takes apart again only where it must."""
-    lanes = ir.Constant(FOUR_LANES, ir.Undefined)
+def lanes_type(number):
+    return ir.VectorType(ir.DoubleType(), number)
+
+
+def lanes_of(builder, values):
+    """Vector of some numbers, which LLVM takes apart again only where it must."""
+    lanes = ir.Constant(lanes_type(len(values)), ir.Undefined)
     for m, value in enumerate(values):
         lanes = builder.insert_element(lanes, value, ir.Constant(ir.IntType(32), m))
     return lanes
 
 
-def add_product(context, builder, sums, weight, factors):
-    """The 4-tuple `sums` plus a number times a vector of four."""
-    vector_fma = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(FOUR_LANES, [FOUR_LANES] * 3), "llvm.fma.v4f64"
+def lanes_of_tuple(builder, values, number):
+    return lanes_of(builder, [builder.extract_value(values, m) for m in range(number)])
+
+
+def tuple_of_lanes(context, builder, lanes):
+    number = lanes.type.count
+    values = [builder.extract_element(lanes, ir.Constant(ir.IntType(32), m)) for m in range(number)]
+    return context.make_tuple(builder, types.UniTuple(types.float64, number), values)
+
+
+def address_of_lanes(context, builder, array_type, array, position_type, position, number):
+    address = element_address(context, builder, array_type, array, position_type, position)
+    return builder.bitcast(address, lanes_type(number).as_pointer())
+
+
+def add_product(context, builder, sums, weights, factors):
+    """A tuple plus the product of two vectors, as a tuple."""
+    kind = weights.type
+    vector_fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64")
+    return tuple_of_lanes(
+        context, builder, builder.call(vector_fma, [weights, factors, lanes_of_tuple(builder, sums, kind.count)])
     )
-    sums = four_lanes(builder, [builder.extract_value(sums, m) for m in range(4)])
-    sums = builder.call(vector_fma, [four_lanes(builder, [weight] * 4), factors, sums])
-    lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), m)) for m in range(4)]
-    return context.make_tuple(builder, FOUR, lanes)
 
 
 @type_callable(vector_loops.add_four)
@@ -126,8 +151,7 @@ def type_add_four(context):
 @lower_builtin(vector_loops.add_four, types.UniTuple, types.Float, types.UniTuple)
 def compile_add_four(context, builder, signature, arguments):
     sums, weight, four = arguments
-    factors = four_lanes(builder, [builder.extract_value(four, m) for m in range(4)])
-    return add_product(context, builder, sums, weight, factors)
+    return add_product(context, builder, sums, lanes_of(builder, [weight] * 4), lanes_of_tuple(builder, four, 4))
 
 
 @type_callable(vector_loops.add_four_of_table)
@@ -138,9 +162,59 @@ def type_add_four_of_table(context):
 @lower_builtin(vector_loops.add_four_of_table, types.UniTuple, types.Float, types.Array, types.Integer)
 def compile_add_four_of_table(context, builder, signature, arguments):
     (_, _, table_type, position_type), (sums, weight, table, position) = signature.args, arguments
-    address = element_address(context, builder, table_type, table, position_type, position)
-    neighbours = builder.load(builder.bitcast(address, FOUR_LANES.as_pointer()), align=8)
-    return add_product(context, builder, sums, weight, neighbours)
+    neighbours = builder.load(address_of_lanes(context, builder, table_type, table, position_type, position, 4), align=8)
+    return add_product(context, builder, sums, lanes_of(builder, [weight] * 4), neighbours)
+
+
+@type_callable(vector_loops.eight)
+def type_eight(context):
+    return lambda array, i: EIGHT
+
+
+@lower_builtin(vector_loops.eight, types.Array, types.Integer)
+def compile_eight(context, builder, signature, arguments):
+    (array_type, i_type), (array, i) = signature.args, arguments
+    loaded = builder.load(address_of_lanes(context, builder, array_type, array, i_type, i, 8), align=8)
+    loaded.set_metadata("noalias", table_scope(builder.module))
+    return tuple_of_lanes(context, builder, loaded)
+
+
+@type_callable(vector_loops.store_eight)
+def type_store_eight(context):
+    return lambda array, i, values: types.void
+
+
+@lower_builtin(vector_loops.store_eight, types.Array, types.Integer, types.UniTuple)
+def compile_store_eight(context, builder, signature, arguments):
+    (array_type, i_type, _), (array, i, values) = signature.args, arguments
+    address = address_of_lanes(context, builder, array_type, array, i_type, i, 8)
+    stored = builder.store(lanes_of_tuple(builder, values, 8), address, align=8)
+    stored.set_metadata("noalias", table_scope(builder.module))
+    return context.get_dummy_value()
+
+
+@type_callable(vector_loops.add_eight)
+def type_add_eight(context):
+    return lambda sums, weights, factors: EIGHT
+
+
+@lower_builtin(vector_loops.add_eight, types.UniTuple, types.UniTuple, types.UniTuple)
+def compile_add_eight(context, builder, signature, arguments):
+    sums, weights, factors = arguments
+    return add_product(context, builder, sums, lanes_of_tuple(builder, weights, 8), lanes_of_tuple(builder, factors, 8))
+
+
+@type_callable(vector_loops.add_eight_of_table)
+def type_add_eight_of_table(context):
+    return lambda sums, weights, table, position: EIGHT
+
+
+@lower_builtin(vector_loops.add_eight_of_table, types.UniTuple, types.UniTuple, types.Array, types.Integer)
+def compile_add_eight_of_table(context, builder, signature, arguments):
+    (_, _, table_type, position_type), (sums, weights, table, position) = signature.args, arguments
+    loaded = builder.load(element_address(context, builder, table_type, table, position_type, position))
+    loaded.set_metadata("alias.scope", table_scope(builder.module))
+    return add_product(context, builder, sums, lanes_of_tuple(builder, weights, 8), lanes_of(builder, [loaded] * 8))
 
 
 def unpack(context, builder, kind, words, at):

@@ -124,10 +124,10 @@ class Space(NamedTuple):
     work: np.ndarray  # (row_geometry.WORK, n) float64, made of ones
     omegas: np.ndarray  # (n,) float64, zeros between rows
     phases: np.ndarray  # (row_phases.PHASE_WORK, n) int32
-    rests: np.ndarray  # (row_phases.REST_WORK, n) float32
+    offsets: np.ndarray  # (row_phases.OFFSET_WORK, n) float32
     sums: np.ndarray  # (n,) float32, zeros between pieces
     nearest: np.ndarray  # (n,) float32
-    interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK) float64
+    interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK + LANES) float64
     corner: np.ndarray  # (row_interpolation.BLOCK,) int32
 
 

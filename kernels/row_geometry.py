@@ -7,6 +7,7 @@ product with the diffracted direction follows in two fused operations; or by uni
 
 import math
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,40 +25,48 @@ OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE, NEAREST,
 WORK = 20
 
 
-# share of the squared terms of a squared airpath below which too few digits are left
+# share of the squared distances it comes from, below which a squared airpath has too few digits left
 CANCELLED = 1e-8
 
 
-def row_origin(plan, tile, spixel, subS, Odet):
-    """Position (m) of Fdet = 0 in this row of sub-pixels."""
+class SubpixelRow(NamedTuple):
+    """A row of sub-pixels, from the point of its line nearest to the sample on."""
+
+    origin: tuple  # position of that point (m): at right angles to fdet
+    fdet: tuple
+    first: float  # Fdet of the first sub-pixel from there (m)
+    subpixel_size: float  # m
+    pitch: float  # from pixel to pixel (m)
+    limit: float  # m^2, squared airpaths below this have too few digits
+
+
+def subpixel_row(plan, tile, spixel, subS, Odet):
     subpixel_size = tile.pixel_size / plan.oversample
     Sdet = subpixel_size * (spixel * plan.oversample + subS) + subpixel_size / 2.0
     fdet, sdet, odet = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet)
-    return pixel_position(0.0, Sdet, Odet, fdet, sdet, odet, as_vector(tile.pix0))
+    x, y, z = pixel_position(0.0, Sdet, Odet, fdet, sdet, odet, as_vector(tile.pix0))
+    nearest = -dot_product((x, y, z), fdet) / dot_product(fdet, fdet)
+    origin = (x + nearest * fdet[0], y + nearest * fdet[1], z + nearest * fdet[2])
+    limit = CANCELLED * (x * x + y * y + z * z + nearest * nearest)
+    return SubpixelRow(origin, fdet, subpixel_size / 2.0 - nearest, subpixel_size, subpixel_size * plan.oversample, limit)
 
 
-def locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work):
-    """Fills Fdet (m) and 1/airpath (1/m); nan for a pixel at the sample, where the position's digits cancel."""
+def locate_along_row(plan, tile, row, spixel, first, subS, subF, Odet, work):
+    """Fills Fdet (m) from the row's origin on and 1/airpath (1/m); nan for a pixel at the sample, where digits cancel."""
     full_vector_width()
-    x0, y0, z0 = row_origin(plan, tile, spixel, subS, Odet)
-    fx, fy, fz = tile.fdet[0], tile.fdet[1], tile.fdet[2]
-    subpixel_size = tile.pixel_size / plan.oversample
-    pitch = subpixel_size * plan.oversample
-    offset = subpixel_size * subF + subpixel_size / 2.0
-    origin_squared = x0 * x0 + y0 * y0 + z0 * z0
-    first = float(first)
     Fdets, inverse_airpaths = work[FDET], work[INVERSE_AIRPATH]
+    origin_squared, fdet_squared = dot_product(row.origin, row.origin), dot_product(row.fdet, row.fdet)
+    offset, pitch, limit, first = row.first + subF * row.subpixel_size, row.pitch, row.limit, float(first)
     for i in range(work.shape[1]):
         # from the pixel's number in its row, so that bits do not depend on where the piece begins
         Fdet = fma(first + np.int32(i), pitch, offset)
-        x, y, z = fma(Fdet, fx, x0), fma(Fdet, fy, y0), fma(Fdet, fz, z0)
-        airpath_squared = fma(x, x, fma(y, y, z * z))
+        airpath_squared = fma(Fdet * Fdet, fdet_squared, origin_squared)
         store(Fdets, i, Fdet)
-        usual = CANCELLED * fma(Fdet, Fdet, origin_squared) < airpath_squared < 1e200
+        usual = limit < airpath_squared < 1e200
         store(inverse_airpaths, i, inverse_square_root(airpath_squared) if usual else math.nan)
 
 
-def locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work):
+def locate_as_program(plan, tile, row, spixel, first, subS, subF, Odet, work):
     """Fills the unit vectors X, Y, Z and 1/airpath."""
     if tile.curved_detector:
         for i in range(work.shape[1]):
@@ -158,16 +167,23 @@ def normalise_again(plan, work):
         store(zs, i, z / mag)
 
 
+def solid_angle_scale(tile):
+    return tile.pixel_size * tile.pixel_size * tile.close_distance
+
+
+def solid_angle_of(inverse_airpath, scale, point_pixel):
+    """See `detector.solid_angle`."""
+    square = inverse_airpath * inverse_airpath
+    return square if point_pixel else square * inverse_airpath * scale
+
+
 def solid_angles(tile, work):
-    """OMEGA (sr), see `detector.solid_angle`."""
+    """OMEGA (sr)."""
     full_vector_width()
     omegas, inverse_airpaths = work[OMEGA], work[INVERSE_AIRPATH]
-    scale = tile.pixel_size * tile.pixel_size * tile.close_distance
-    point_pixel = tile.point_pixel
+    scale, point_pixel = solid_angle_scale(tile), tile.point_pixel
     for i in range(work.shape[1]):
-        inverse = load(inverse_airpaths, i)
-        square = inverse * inverse
-        store(omegas, i, square if point_pixel else square * inverse * scale)
+        store(omegas, i, solid_angle_of(load(inverse_airpaths, i), scale, point_pixel))
 
 
 @cache  # shared by kernels, a part is compiled once
@@ -192,24 +208,25 @@ def polarization_plane(plan, incident, axis):
     return unitize(cross_product(incident, B_in)), B_in
 
 
+def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
+    """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
+    and B_in; sin^2(2 theta) where there is no plane of polarisation."""
+    cos2theta_sqr = cos2theta * cos2theta
+    turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
+    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+
+
 @cache  # shared by kernels, a part is compiled once
 def polarizations_of(index):
     def polarization_factors(plan, along_E, along_B, along_beam, in_plane, place, work):
-        """POLAR where it is wanted (a pixel kept, its factor not yet known or renewed), by Kahn's formula.
-
-        cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in and B_in;
-        sin^2(2 theta) where there is no plane of polarisation.
-        """
+        """POLAR where it is wanted (a pixel kept, its factor not yet known or renewed)."""
         full_vector_width()
         polars, kepts = work[POLAR], work[KEPT]
         kahn_factor = plan.polarization
         always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
         for i in range(work.shape[1]):
-            cos2theta = index(along_beam, place, i)
-            E, B = index(along_E, place, i), index(along_B, place, i)
-            cos2theta_sqr = cos2theta * cos2theta
-            turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
-            factor = 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+            cos2theta, E, B = index(along_beam, place, i), index(along_E, place, i), index(along_B, place, i)
+            factor = kahn_polarization(cos2theta, E, B, kahn_factor, in_plane)
             known = load(polars, i)
             renewed = (always or known == 0.0) and (keep_all or load(kepts, i) != 0.0)
             store(polars, i, factor if renewed else known)

@@ -2,28 +2,122 @@
 
 import numpy as np
 
-from .row_geometry import INTENSITY, NEAREST
+from .arithmetic import fma
+from .pixel import vector_at
+from .row_geometry import (
+    FDET,
+    INTENSITY,
+    INVERSE_AIRPATH,
+    NEAREST,
+    direction_line_along_row,
+    kahn_polarization,
+    polarization_plane,
+    solid_angle_of,
+    solid_angle_scale,
+)
+from .row_sums import (
+    has_captures,
+    has_own_weights,
+    is_running,
+    photons_per_step,
+    without_tail,
+)
 from .vector_loops import full_vector_width, load, store
+from .vectors import cross_product, magnitude, unitize
 
 INFINITY = np.float32(np.inf)
 
 
-def to_image(space, omegas, wanted, pixels, doubt):
-    """Stores the photons of a piece in `pixels` (float32) where they are `wanted`, and adds `omegas` of those to
-    space.omegas. Returns how many need a closer look: not finite, or with a step so near to a whole index that `doubt.is_noisy` is
-    to be asked. pixels, wanted: the piece's own."""
-    full_vector_width()
-    photons, nearest, nearest_single, sums = space.work[INTENSITY], space.work[NEAREST], space.nearest, space.omegas
-    limit = nearest_limit(doubt)
-    doubtful = 0
-    for i in range(pixels.shape[0]):
-        # the program adds to an image of zeros: no negative zero
-        value = np.float32(0.0 + load(photons, i))
-        near = load(nearest, i) < limit or np.float64(load(nearest_single, i)) < limit
-        doubtful += 1 if near or not abs(value) < INFINITY else 0
-        store(pixels, i, value if wanted[i] else load(pixels, i))
-        store(sums, i, load(sums, i) + (load(omegas, i) if wanted[i] else 0.0))
-    return doubtful
+def is_simple(plan, axis):
+    """Whether (on a flat detector) sums are only to be multiplied by the solid angle and the polarisation factor of one
+    sub-pixel, by the usual formulas."""
+    usual = plan.polarization == 0.0 or magnitude(cross_product(axis, unitize(vector_at(plan.source_incident, 0)))) > 0.0
+    once = plan.oversample == 1 and plan.detector_thicksteps == 1 and plan.dmin == 0.0
+    whole = not (plan.nopolar or plan.oversample_omega or plan.oversample_polar)
+    return usual and once and whole and not (is_running(plan) or has_own_weights(plan) or has_captures(plan))
+
+
+def component(line, Fdet, inverse_airpath):
+    """Product of a vector with the diffracted direction, see `row_geometry.direction_line_along_row`."""
+    return fma(line[1], Fdet, line[0]) * inverse_airpath
+
+
+def nearest_in_float64(space, i):
+    return load(space.work[NEAREST], i)
+
+
+def nearest_in_float32(space, i):
+    return np.float64(load(space.nearest, i))
+
+
+def image_of(nearest_of):
+    """(to_image, simple_to_image, comes_near) by where steps keep the offset that comes nearest to a whole index.
+
+    Of a piece's pixels, the first two count those that need a closer look: not finite, or with a step so near to a whole
+    index that `doubt.is_noisy` is to be asked.
+    """
+
+    def to_image(space, omegas, wanted, pixels, doubt):
+        """Stores the photons of a piece in `pixels` (float32) where they are `wanted`, and adds `omegas` of those to
+        space.omegas. pixels, wanted: the piece's own."""
+        full_vector_width()
+        photons, sums, limit = space.work[INTENSITY], space.omegas, nearest_limit(doubt)
+        doubtful = 0
+        for i in range(pixels.shape[0]):
+            value = single_of(load(photons, i))
+            doubtful += 1 if nearest_of(space, i) < limit or not abs(value) < INFINITY else 0
+            store(pixels, i, value if wanted[i] else load(pixels, i))
+            store(sums, i, load(sums, i) + (load(omegas, i) if wanted[i] else 0.0))
+        return doubtful
+
+    def simple_to_image_of(polarized):
+        def simple_to_image(plan, tile, along_E, along_B, along_beam, space, pixels, doubt):
+            full_vector_width()
+            scale, limit, kahn_factor = photons_per_step(plan), nearest_limit(doubt), plan.polarization
+            omega_scale, point_pixel = solid_angle_scale(tile), tile.point_pixel
+            Fdets, inverse_airpaths = space.work[FDET], space.work[INVERSE_AIRPATH]
+            sums, omega_sums = space.work[INTENSITY], space.omegas
+            doubtful = 0
+            for i in range(pixels.shape[0]):
+                Fdet, inverse_airpath = load(Fdets, i), load(inverse_airpaths, i)
+                cos2theta = component(along_beam, Fdet, inverse_airpath)
+                if polarized:
+                    E, B = component(along_E, Fdet, inverse_airpath), component(along_B, Fdet, inverse_airpath)
+                    polar = kahn_polarization(cos2theta, E, B, kahn_factor, True)
+                else:
+                    polar = 0.5 * (1.0 + cos2theta * cos2theta)
+                omega = solid_angle_of(inverse_airpath, omega_scale, point_pixel)
+                value = single_of(without_tail(load(sums, i)) * scale * polar * omega)
+                doubtful += 1 if nearest_of(space, i) < limit or not abs(value) < INFINITY else 0
+                store(pixels, i, value)
+                store(omega_sums, i, load(omega_sums, i) + omega)
+            return doubtful
+
+        return simple_to_image
+
+    polarized_to_image, unpolarized_to_image = simple_to_image_of(True), simple_to_image_of(False)
+
+    def simple_to_image(plan, tile, row, axis, space, pixels, doubt):
+        """`solid_angles`, `polarization_factors`, `finish` and `to_image` in one loop, for all pixels of a piece that is simple.
+        row: its SubpixelRow."""
+        incident = unitize(vector_at(plan.source_incident, 0))
+        along_beam = direction_line_along_row(incident, row.origin, row.fdet)
+        if plan.polarization == 0.0:
+            return unpolarized_to_image(plan, tile, along_beam, along_beam, along_beam, space, pixels, doubt)
+        E_in, B_in = polarization_plane(plan, incident, axis)
+        along_E = direction_line_along_row(E_in, row.origin, row.fdet)
+        along_B = direction_line_along_row(B_in, row.origin, row.fdet)
+        return polarized_to_image(plan, tile, along_E, along_B, along_beam, space, pixels, doubt)
+
+    def comes_near(space, i, doubt):
+        return nearest_of(space, i) < nearest_limit(doubt)
+
+    return to_image, simple_to_image, comes_near
+
+
+def single_of(photons):
+    # the program adds to an image of zeros: no negative zero
+    return np.float32(0.0 + photons)
 
 
 def nearest_limit(doubt):
@@ -32,6 +126,5 @@ def nearest_limit(doubt):
     return limit * limit if doubt.noise > 0.0 else 0.0
 
 
-def comes_near(space, i, doubt):
-    limit = nearest_limit(doubt)
-    return space.work[NEAREST, i] < limit or np.float64(space.nearest[i]) < limit
+# by whether parallelepipeds are computed in float32
+IMAGE_OF = {False: image_of(nearest_in_float64), True: image_of(nearest_in_float32)}

@@ -7,7 +7,7 @@ import math
 
 from .arithmetic import fma, inverse_square_root, quotient, rint
 from .constants import GAUSS, PI
-from .exponential import MAGIC, halved
+from .exponential import MAGIC, MOST_HALVINGS, halved
 from .lattice import rad_star_squared
 from .sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
 
@@ -80,14 +80,15 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
     return F_latt * F_latt
 
 
-def root_or_nan(x):
-    return math.sqrt(x) if x >= 0.0 else math.nan
+def positive_or_nan(x):
+    return x if x > 0.0 else math.nan
 
 
 def crystal_gauss(plan):
-    """Triangular matrix M with |M (dh, dk, dl)|^2 = -log2 of F_latt^2 / (Na Nb Nc)^2 (Cholesky)."""
+    """Of -log2 of F_latt^2 / (Na Nb Nc)^2 as a sum of squares (Cholesky): xy, xz, yz, xx, yy, zz, furthest for
+    zz ((dl)^2 + yy (dk + yz dl)^2 + xx (dh + xy dk + xz dl)^2), and the largest value of what is in brackets that counts."""
     if plan.xtal_shape != GAUSS:
-        return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     recip, cells = plan.recip, plan.Na * plan.Nb * plan.Nc
     scale = 2.0 / 0.63 * plan.fudge / LN2
     aa = recip[0] * recip[0] + recip[1] * recip[1] + recip[2] * recip[2]
@@ -96,32 +97,32 @@ def crystal_gauss(plan):
     bb = recip[3] * recip[3] + recip[4] * recip[4] + recip[5] * recip[5]
     bc = recip[3] * recip[6] + recip[4] * recip[7] + recip[5] * recip[8]
     cc = recip[6] * recip[6] + recip[7] * recip[7] + recip[8] * recip[8]
-    root = cells * root_or_nan(scale)
-    xx = math.sqrt(aa)
-    xy, xz = ab / xx, ac / xx
-    yy = root_or_nan(bb - xy * xy)
-    yz = (bc - xy * xz) / yy
-    zz = root_or_nan(cc - xz * xz - yz * yz)
-    return (xx * root, xy * root, xz * root, yy * root, yz * root, zz * root)
+    xy, xz = ab / aa, ac / aa
+    yy = positive_or_nan(bb - ab * xy)
+    yz = (bc - ab * xz) / yy
+    zz = positive_or_nan(cc - ac * xz - yy * yz * yz)
+    total = zz * cells * cells * (scale if scale >= 0.0 else math.nan)
+    return (xy, xz, yz, aa / zz, yy / zz, total, MOST_HALVINGS / total if total > 0.0 else math.inf)
 
 
 def halvings(dh, dk, dl, crystal):
-    """-log2 of F_latt^2 / (Na Nb Nc)^2."""
-    xx, xy, xz, yy, yz, zz = crystal
-    x = fma(xx, dh, fma(xy, dk, xz * dl))
-    y = fma(yy, dk, yz * dl)
-    z = zz * dl
-    return fma(x, x, fma(y, y, z * z))
+    """-log2 of F_latt^2 / (Na Nb Nc)^2 over zz of `crystal_gauss`."""
+    xy, xz, yz, xx, yy, _, _ = crystal
+    x = fma(xy, dk, fma(xz, dl, dh))
+    y = fma(yz, dl, dk)
+    return fma(xx * x, x, fma(yy * y, y, dl * dl))
 
 
 def gauss_squared(h, k, l, h0, k0, l0, crystal):
     """Over (Na Nb Nc)^2, which `weigh` takes care of."""
-    return halved(halvings(h - h0, k - k0, l - l0, crystal))
+    times, (_, _, _, _, _, zz, furthest) = halvings(h - h0, k - k0, l - l0, crystal), crystal
+    return halved(furthest if times > furthest else times, zz)
 
 
 def gauss_there(h, k, l, h0, k0, l0, crystal):
     """1 where the program's F_latt is not 0: its exponential ends at 2^-1075."""
-    return 1.0 if halvings(h - h0, k - k0, l - l0, crystal) < 2 * 1075.0 else 0.0
+    _, _, _, _, _, zz, _ = crystal
+    return 1.0 if halvings(h - h0, k - k0, l - l0, crystal) * zz < 2 * 1075.0 else 0.0
 
 
 def crystal_tophat(plan):

@@ -1,38 +1,39 @@
-"""The innermost loops of parallelepipeds in float32: phases in fixed point.
+"""The innermost loops of parallelepipeds in float32: sines sixteen at a time, their sum added to float64 every FLUSH
+orientations.
 
-A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32 bits of that float64 are the index' offset
-from a whole number in units of 2^-32. N times the offset, less whole numbers, is a multiplication in int32 that
-overflows as it likes. The sines take float32, sixteen at a time; their sum is added to float64 every FLUSH orientations.
-Needs |h| < LARGEST_INDEX.
-
-What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice factor, and
-then only where that holds for every step of a pixel and of its neighbours. So runs with few orientations and sources keep
-it, as a float32 that is added afterwards; the others, which have their steps all over the fringes, do without (a third
-faster).
+The offsets of the indices from whole numbers, and N times the offsets, less whole numbers, come in one of two ways:
+* reduced in float64, then rounded to float32;
+* as phases in fixed point, a third faster. A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32
+  bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that overflows
+  as it likes. What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice
+  factor, and then only where that holds for every step of a pixel and of its neighbours. So this is for runs with many
+  orientations and sources, which have their steps all over the fringes. Needs |h| < LARGEST_INDEX.
 """
 
 import numpy as np
 
-from .arithmetic import bits_of, fma, quotient
+from .arithmetic import bits_of, fma, quotient, rint
+from .row_lattice import less_whole
 from .row_steps import table_position
 from .scattering import nearest_index
-from .sine import sinpi_over_x
+from .sine import scaled_sinpi_over_x
 from .vector_loops import full_vector_width, load, look_up, store
 
 PHASE_SHIFT = 1.5 * 2.0**20
 LARGEST_INDEX = 2.0**19
 FLUSH = 16
 TURN = np.float32(2.0**-32)
-UNITS = np.float32(2.0**32)
-# orientations and sources from which the rest is left out
+# orientations and sources from which phases are good enough
 MANY = 64
 # rows of the int32 and of the float32 work array
 DH, DK, DL, POSITION = range(4)
 PHASE_WORK = 4
-REST_WORK = 3
+NH, NK, NL = 3, 4, 5
+OFFSET_WORK = 6
 
 
-def keeps_rests(plan):
+def needs_offsets(plan):
+    """Whether the run has too few steps for phases."""
     return plan.source_lambda.shape[0] * plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY
 
 
@@ -42,19 +43,19 @@ def phase_of(shifted):
 
 
 def phases_of(index):
-    def phases(place, cell, offsets):
-        """Fills the offsets (rows of int32) of h, k and l."""
+    def fill_phases(place, cell, phases):
+        """Fills the phases (rows of int32) of h, k and l."""
         full_vector_width()
-        dh, dk, dl = offsets[DH], offsets[DK], offsets[DL]
+        dh, dk, dl = phases[DH], phases[DK], phases[DL]
         for i in range(dh.shape[0]):
             store(dh, i, phase_of(index(cell[0], place, i) + PHASE_SHIFT))
             store(dk, i, phase_of(index(cell[1], place, i) + PHASE_SHIFT))
             store(dl, i, phase_of(index(cell[2], place, i) + PHASE_SHIFT))
 
-    def phases_and_positions(place, cell, table, offsets):
+    def fill_phases_and_positions(place, cell, table, phases):
         """The same, and where the nearest whole indices are in the table: decided in float64."""
         full_vector_width()
-        dh, dk, dl, positions = offsets[DH], offsets[DK], offsets[DL], offsets[POSITION]
+        dh, dk, dl, positions = phases[DH], phases[DK], phases[DL], phases[POSITION]
         for i in range(dh.shape[0]):
             h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
             store(dh, i, phase_of(h + PHASE_SHIFT))
@@ -62,87 +63,103 @@ def phases_of(index):
             store(dl, i, phase_of(l + PHASE_SHIFT))
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
-    def rest(place, line, rests):
-        """Fills what the offsets of one index leave (float32, turns)."""
-        full_vector_width()
-        for i in range(rests.shape[0]):
-            h = index(line, place, i)
-            store(rests, i, np.float32(h - ((h + PHASE_SHIFT) - PHASE_SHIFT)))
-
-    def add_phases(plan, has_table, with_rests, place, cell, table, space):
+    def add_phases(plan, has_table, place, cell, table, space):
         """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps the squared offset
         that comes nearest to a whole index in space.nearest."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
-        offsets, rests = space.phases, space.rests
         if has_table:
-            phases_and_positions(place, cell, table, offsets)
+            fill_phases_and_positions(place, cell, table, space.phases)
+            add_table_squares_of_phases(space.sums, space.nearest, space.phases, N, space.phases[POSITION], table.F_squared_single)
         else:
-            phases(place, cell, offsets)
-        if with_rests:
-            rest(place, cell[0], rests[DH])
-            rest(place, cell[1], rests[DK])
-            rest(place, cell[2], rests[DL])
-            if has_table:
-                add_table_squares(space.sums, space.nearest, offsets, rests, N, table.F_squared_single)
-            else:
-                add_squares(space.sums, space.nearest, offsets, rests, N)
-        elif has_table:
-            add_table_squares_without_rests(space.sums, space.nearest, offsets, rests, N, table.F_squared_single)
-        else:
-            add_squares_without_rests(space.sums, space.nearest, offsets, rests, N)
+            fill_phases(place, cell, space.phases)
+            add_squares_of_phases(space.sums, space.nearest, space.phases, N)
 
     return add_phases
 
 
-def squares_of(with_rests):
-    """(loop, loop with a table), with or without the rests."""
+def offsets_of(index):
+    def fill_offsets(place, line, N, offsets, multiples):
+        """Fills the offsets (float32) of one index, and N times them, less whole numbers."""
+        full_vector_width()
+        for i in range(offsets.shape[0]):
+            h = index(line, place, i)
+            offset = h - rint(h)
+            store(offsets, i, np.float32(offset))
+            store(multiples, i, np.float32(less_whole(N, offset)))
 
-    def square(nearest, offsets, rests, N, i):
+    def fill_positions(place, cell, table, positions):
+        """Fills where in the table the nearest whole indices are."""
+        full_vector_width()
+        for i in range(positions.shape[0]):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
+
+    def add_offsets(plan, has_table, place, cell, table, space):
+        """As `add_phases`."""
+        offsets = space.offsets
+        fill_offsets(place, cell[0], plan.Na, offsets[DH], offsets[NH])
+        fill_offsets(place, cell[1], plan.Nb, offsets[DK], offsets[NK])
+        fill_offsets(place, cell[2], plan.Nc, offsets[DL], offsets[NL])
+        if has_table:
+            fill_positions(place, cell, table, space.phases[POSITION])
+            add_table_squares_of_offsets(space.sums, space.nearest, offsets, 0, space.phases[POSITION], table.F_squared_single)
+        else:
+            add_squares_of_offsets(space.sums, space.nearest, offsets, 0)
+
+    return add_offsets
+
+
+def phases_at(phases, N, i):
+    """Offsets and N times the offsets (turns), of pixel i."""
+    dh, dk, dl = load(phases[DH], i), load(phases[DK], i), load(phases[DL], i)
+    return turns(dh), turns(dk), turns(dl), turns(dh * N[0]), turns(dk * N[1]), turns(dl * N[2])
+
+
+def offsets_at(offsets, _, i):
+    """The same."""
+    return (
+        load(offsets[DH], i), load(offsets[DK], i), load(offsets[DL], i),
+        load(offsets[NH], i), load(offsets[NK], i), load(offsets[NL], i),
+    )  # fmt: skip
+
+
+def turns(phase):
+    return np.float32(np.int32(phase)) * TURN
+
+
+def squares_of(offsets_of_pixel):
+    """(loop, loop with a table), for offsets in one of the two ways."""
+
+    def square(nearest, offsets, N, i):
         """F_latt^2 of pixel i as a float32 (nan where an offset is 0), and the new `nearest`."""
-        ih, ik, il = load(offsets[DH], i), load(offsets[DK], i), load(offsets[DL], i)
-        dh, dk, dl = np.float32(ih), np.float32(ik), np.float32(il)
-        nh, nk, nl = np.float32(np.int32(ih * N[0])), np.float32(np.int32(ik * N[1])), np.float32(np.int32(il * N[2]))
-        if with_rests:
-            rh, rk, rl = load(rests[DH], i) * UNITS, load(rests[DK], i) * UNITS, load(rests[DL], i) * UNITS
-            dh, dk, dl = dh + rh, dk + rk, dl + rl
-            nh, nk, nl = fma(rh, np.float32(N[0]), nh), fma(rk, np.float32(N[1]), nk), fma(rl, np.float32(N[2]), nl)
-        hh, kk, ll = squared_turns(dh), squared_turns(dk), squared_turns(dl)
-        # sines times 2^32, above and below
-        above = (nh * sinpi_over_x(squared_turns(nh))) * (nk * sinpi_over_x(squared_turns(nk)))
-        above *= nl * sinpi_over_x(squared_turns(nl))
-        below = ((dh * sinpi_over_x(hh)) * (dk * sinpi_over_x(kk))) * (dl * sinpi_over_x(ll))
+        dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, N, i)
+        hh, kk, ll = dh * dh, dk * dk, dl * dl
+        above = (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
+        below = (dh * scaled_sinpi_over_x(hh)) * (dk * scaled_sinpi_over_x(kk)) * (dl * scaled_sinpi_over_x(ll))
         F_latt = quotient(above, below)
         nearest = min(nearest, hh)
         nearest = min(nearest, kk)
         return F_latt * F_latt, min(nearest, ll)
 
-    def add_squares(sums, nearest, phases, rests, N):
+    def add_squares(sums, nearest, offsets, N):
         full_vector_width()
-        offsets, rests = (phases[DH], phases[DK], phases[DL]), (rests[DH], rests[DK], rests[DL])
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, rests, N, i)
+            F_latt_squared, closest = square(load(nearest, i), offsets, N, i)
             store(nearest, i, closest)
             store(sums, i, load(sums, i) + F_latt_squared)
 
-    def add_table_squares(sums, nearest, phases, rests, N, F_squared):
+    def add_table_squares(sums, nearest, offsets, N, positions, F_squared):
         full_vector_width()
-        offsets, rests = (phases[DH], phases[DK], phases[DL]), (rests[DH], rests[DK], rests[DL])
-        positions = phases[POSITION]
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, rests, N, i)
+            F_latt_squared, closest = square(load(nearest, i), offsets, N, i)
             store(nearest, i, closest)
             store(sums, i, fma(F_latt_squared, look_up(F_squared, load(positions, i)), load(sums, i)))
 
     return add_squares, add_table_squares
 
 
-def squared_turns(x):
-    turns = x * TURN
-    return turns * turns
-
-
-add_squares, add_table_squares = squares_of(True)
-add_squares_without_rests, add_table_squares_without_rests = squares_of(False)
+add_squares_of_phases, add_table_squares_of_phases = squares_of(phases_at)
+add_squares_of_offsets, add_table_squares_of_offsets = squares_of(offsets_at)
 
 
 def flush(I, weight, sums):

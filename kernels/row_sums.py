@@ -46,13 +46,16 @@ def has_own_weights(plan):
     return plan.own_thick or plan.own_polar or plan.own_omega
 
 
-def begin(plan, space):
+def begin(plan, space, single):
+    """single: whether steps are in float32."""
     work = space.work
     # where each step has its own weight, the background gets the mean of those weights in the end
     fill(work[INTENSITY], 0.0 if has_own_weights(plan) else plan.I_bg)
     fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
-    fill(work[NEAREST], 1.0)
-    fill(space.nearest, np.float32(1.0))
+    if single:
+        fill(space.nearest, np.float32(1.0))
+    else:
+        fill(work[NEAREST], 1.0)
     if has_own_weights(plan):
         fill(work[OWN], 0.0)
     if plan.oversample_omega:
@@ -70,8 +73,11 @@ def weigh(plan, table, source, interpolate, work):
     elif not interpolate:
         scale *= table.largest
     weights, kepts = work[WEIGHT], work[KEPT]
-    for i in range(work.shape[1]):
-        store(weights, i, load(kepts, i) * scale)
+    if plan.dmin > 0.0:
+        for i in range(work.shape[1]):
+            store(weights, i, load(kepts, i) * scale)
+    else:
+        fill(weights, scale)
     if plan.own_thick:
         multiply(weights, work[CAPTURE])
     if plan.own_polar:
@@ -105,14 +111,20 @@ def run_on(plan, work):
             work[INTENSITY, i] = I
 
 
+def photons_per_step(plan):
+    return R_E_SQR * plan.fluence / plan.steps
+
+
+def without_tail(value):
+    """`value`, or 0 for what far Gaussian spots leave: no float32, but it would slow down all that follows."""
+    return 0.0 if abs(value) < TINY else value
+
+
 def scaled_product(out, scale, first, with_first, second, with_second):
     """Multiplies `out` by a number and those of two rows that are to count; what is smaller than TINY becomes 0."""
     full_vector_width()
     for i in range(out.shape[0]):
-        value = load(out, i)
-        # what far Gaussian spots leave is no float32, but would slow down all that follows
-        value = 0.0 if abs(value) < TINY else value
-        value *= scale
+        value = without_tail(load(out, i)) * scale
         value *= load(first, i) if with_first else 1.0
         store(out, i, value * (load(second, i) if with_second else 1.0))
 
@@ -123,10 +135,9 @@ def finish(plan, work):
         layers = 1 if plan.own_thick else plan.detector_thicksteps
         for i in range(work.shape[1]):
             work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
-    scale = R_E_SQR * plan.fluence / plan.steps
     photons = work[INTENSITY]
     with_polar = not (plan.running_polar or plan.own_polar)
     with_omega = not (plan.running_omega or plan.own_omega)
-    scaled_product(photons, scale, work[POLAR], with_polar, work[OMEGA], with_omega)
+    scaled_product(photons, photons_per_step(plan), work[POLAR], with_polar, work[OMEGA], with_omega)
     if has_captures(plan) and not (plan.running_thick or plan.own_thick):
         multiply(photons, work[CAPTURE])

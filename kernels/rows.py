@@ -39,20 +39,19 @@ from .row_geometry import (
     normalise_again,
     polarization_plane,
     polarizations_of,
-    row_origin,
     scatter_as_program,
     scatterings_as_program,
     solid_angles,
+    subpixel_row,
 )
 from .row_interpolation import interpolation_of
 from .row_lattice import crystals_of, square_squared, square_squared_as_program
-from .row_phases import FLUSH, flush, keeps_rests, phases_of
+from .row_phases import FLUSH, flush, needs_offsets, offsets_of, phases_of
 from .row_steps import index_along_row, index_as_program, orientation_of, there_of
 from .row_sums import (
     add,
     add_own_weights,
     begin,
-    finish,
     has_captures,
     has_own_weights,
     is_running,
@@ -73,13 +72,13 @@ class StepKind(NamedTuple):
     interpolate: bool
     running: bool  # oversample flags weigh the running sum
     one_cell: bool  # F_latt is 1
-    with_rests: bool  # see `row_phases`
+    in_offsets: bool  # see `row_phases`
 
 
 def step_kind(plan, table, interpolate):
     has_table = table.h_stride > 0.0 and not interpolate
     one_cell = plan.xtal_shape == SQUARE and not has_table and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
-    return StepKind(plan.xtal_shape, has_table, interpolate, is_running(plan), one_cell, keeps_rests(plan))
+    return StepKind(plan.xtal_shape, has_table, interpolate, is_running(plan), one_cell, needs_offsets(plan))
 
 
 def cell_lines_of(index_line):
@@ -109,12 +108,15 @@ def steps_in_float64(index, square, watched):
     return step, no_flush
 
 
-def steps_in_phases(index):
-    """The same for parallelepipeds in fixed-point phases; what `step` adds reaches out by `flush`."""
-    add_phases = phases_of(index)
+def steps_in_float32(index):
+    """The same for parallelepipeds in float32; what `step` adds reaches out by `flush`."""
+    add_phases, add_offsets = phases_of(index), offsets_of(index)
 
     def step(plan, kind, crystals, out, weight, place, cell, table, space):
-        add_phases(plan, kind.has_table, kind.with_rests, place, cell, table, space)
+        if kind.in_offsets:
+            add_offsets(plan, kind.has_table, place, cell, table, space)
+        else:
+            add_phases(plan, kind.has_table, place, cell, table, space)
 
     def flush_sums(out, weight, space):
         flush(out, weight, space.sums)
@@ -202,8 +204,9 @@ def beyond_table(plan, tile, table, source, spixel, first, last):
     return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
 
 
-def piece_of(way, add_orientations, may_have_table=True):
-    """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations."""
+def piece_of(way, add_orientations, single, may_have_table=True):
+    """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations; single:
+    whether their steps are in float32."""
     locate, directions, direction_line, index, along_row, _, _ = way
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
@@ -222,25 +225,29 @@ def piece_of(way, add_orientations, may_have_table=True):
             work,
         )
 
-    def render_piece(plan, tile, table, axis, interpolate, spixel, first, start, stop, space):
-        """Photons of the pixels from `first` on, left in work[INTENSITY]. A source is left out where that holds for all
-        pixels start .. stop."""
+    def render_piece(plan, tile, table, axis, interpolate, spixel, first, start, stop, simply, space):
+        """Sums of the pixels from `first` on, left in work[INTENSITY] for `row_sums.finish`. A source is left out where that
+        holds for all pixels start .. stop.
+
+        simply: POLAR and OMEGA are not needed, because the run `row_image.is_simple`.
+        """
         work = space.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
-        begin(plan, space)
-        polar_wanted = plan.oversample_polar or not plan.nopolar
+        begin(plan, space, single)
+        polar_wanted = not simply and (plan.oversample_polar or not plan.nopolar)
         capture_kept = plan.oversample_thick or plan.own_thick
         may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan)
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
             for subS in range(plan.oversample):
-                origin = row_origin(plan, tile, spixel, subS, Odet)
+                row = subpixel_row(plan, tile, spixel, subS, Odet)
+                origin = row.origin
                 for subF in range(plan.oversample):
-                    locate(plan, tile, spixel, first, subS, subF, Odet, work)
+                    locate(plan, tile, row, spixel, first, subS, subF, Odet, work)
                     if along_row and plan.dmin > 0.0:
-                        locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
-                    if plan.oversample_omega or (thick_tic == 0 and subS == 0 and subF == 0):
+                        locate_as_program(plan, tile, row, spixel, first, subS, subF, Odet, work)
+                    if plan.oversample_omega or (not simply and thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
                         if plan.oversample_omega:
                             add(work[OMEGAS], work[OMEGA])
@@ -263,7 +270,6 @@ def piece_of(way, add_orientations, may_have_table=True):
                         add_orientations(plan, table, interpolate, source, origin, fdet, space)
                     if has_own_weights(plan):
                         add_own_weights(plan, work)
-        finish(plan, work)
 
     return render_piece
 
@@ -292,12 +298,12 @@ AS_PROGRAM = Way(
 STEPS = {
     (False, False): steps_in_float64(index_along_row, square_squared, True),
     (False, True): steps_in_float64(index_as_program, square_squared_as_program, False),
-    (True, False): steps_in_phases(index_along_row),
-    (True, True): steps_in_phases(index_as_program),
+    (True, False): steps_in_float32(index_along_row),
+    (True, True): steps_in_float32(index_as_program),
 }
 
 
 def cpu_piece(single, as_program):
     way = AS_PROGRAM if as_program else ALONG_ROW
     index = way.index
-    return piece_of(way, orientations_of(index, way.index_line, way.scatterings, STEPS[single, as_program]))
+    return piece_of(way, orientations_of(index, way.index_line, way.scatterings, STEPS[single, as_program]), single)

@@ -55,9 +55,10 @@ SINPI_ERROR = 7e-14  # relative; float32 rounds one sum in a hundred thousand th
 B0, B1, B2, B3 = 0.9999999999999981, -4.934802200543689, 4.058712126333491, -1.3352627661864749
 B4, B5, B6, B7 = 0.23533058836701548, -0.02580653229173249, 0.0019278709713509035, -0.00010041751404618894
 COSPI_ERROR = 2.5e-15
-# sin(pi x) = x P(x^2) once more, for float32
-C0, C1, C2 = np.float32(3.1415926368954117), np.float32(-5.167709684799477), np.float32(2.5500697263299963)
-C3, C4 = np.float32(-0.5982421263420936), np.float32(0.07756038679079723)
+# sin(pi x) = x P(x^2) once more, for float32: times SCALE, so that products of three small sines are normal numbers
+SCALE = 2.0**32
+C0, C1, C2 = np.float32(SCALE * 3.1415926368954117), np.float32(SCALE * -5.167709684799477), np.float32(SCALE * 2.5500697263299963)
+C3, C4 = np.float32(SCALE * -0.5982421263420936), np.float32(SCALE * 0.07756038679079723)
 SINPI_SINGLE_ERROR = 4e-7
 
 
@@ -73,6 +74,6 @@ def cospi(x):
     return fma(fma(fma(fma(fma(fma(fma(B7, t, B6), t, B5), t, B4), t, B3), t, B2), t, B1), t, B0)
 
 
-def sinpi_over_x(t):
-    """sin(pi x)/x as a float32, from t = x^2 as a float32, for |x| <= 1/2."""
+def scaled_sinpi_over_x(t):
+    """SCALE sin(pi x)/x as a float32, from t = x^2 as a float32, for |x| <= 1/2."""
     return fma(fma(fma(fma(C4, t, C3), t, C2), t, C1), t, C0)

@@ -40,3 +40,24 @@ def add_four(sums, weight, four):
 def add_four_of_table(sums, weight, table, position):
     """The 4-tuple `sums` plus `weight` times table[position] .. table[position + 3], side by side."""
     return tuple(sums[m] + weight * table[position + m] for m in range(4))
+
+
+def eight(array, i):
+    """The 8-tuple array[i] .. array[i + 7], for an array that is no table."""
+    return tuple(array[i + m] for m in range(8))
+
+
+def store_eight(array, i, values):
+    """array[i] .. array[i + 7] = the 8-tuple `values`, for an array that is no table."""
+    for m in range(8):
+        array[i + m] = values[m]
+
+
+def add_eight(sums, weights, factors):
+    """The 8-tuple `sums` plus, side by side, the 8-tuples `weights` times `factors`."""
+    return tuple(sums[m] + weights[m] * factors[m] for m in range(8))
+
+
+def add_eight_of_table(sums, weights, table, position):
+    """The 8-tuple `sums` plus the 8-tuple `weights` times table[position]."""
+    return tuple(sums[m] + weights[m] * table[position] for m in range(8))

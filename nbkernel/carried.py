@@ -14,7 +14,7 @@ from nbkernel.kernels.plan import Carried
 from .threads import share_rows
 from .tiles import bands
 
-SURVEY_ROWS = 128
+SURVEY_ROWS = 512
 USUAL_STATES = 4096
 
 

@@ -14,8 +14,8 @@ from nbkernel.kernels.cpu_pixels import (
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.plan import Carried, Space
 from nbkernel.kernels.row_geometry import WORK
-from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK
-from nbkernel.kernels.row_phases import PHASE_WORK, REST_WORK
+from nbkernel.kernels.row_interpolation import BLOCK, INTERPOLATION_WORK, LANES
+from nbkernel.kernels.row_phases import OFFSET_WORK, PHASE_WORK
 
 from .carried import survey
 from .certify import certification
@@ -25,10 +25,10 @@ from .tables import Tables
 from .threads import share_rows, thread_count
 from .tiles import bands, box, default_tile_shape, panel_tile
 
-# pixels of one row that are worked on side by side: whole vectors; where a piece is gone over many times, all that its
-# innermost loops touch stays in the first cache, and else all that one pass after the other leaves
-VECTOR, PIECE, PIECE_OF_MANY, MANY_ORIENTATIONS = 32, 256, 512, 8
+# pixels of one row that are worked on side by side: whole vectors, and what is kept of them stays in the first cache
+VECTOR, PIECE = 32, 512
 CERTIFIED_PIECE = 128
+CACHE_LINE = 64  # bytes
 
 
 class Rendering(NamedTuple):
@@ -67,7 +67,8 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
                 parts.append(render_exact(prepared, own, tables, threads, tile_shape, on_panel))
             else:
                 parts.append(render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel))
-            done += int(np.count_nonzero(prepared.wanted))
+            if on_pixels is not None:
+                done += int(np.count_nonzero(prepared.wanted))
     return [Rendering(*part, own) for part, own in zip(parts, carried, strict=True)]
 
 
@@ -101,8 +102,8 @@ def render_exact(prepared, carried, tables, threads, tile_shape, on_pixels):
         for tile in band:
             exact_tile(plan, carried, tile, certain, wanted, image, omegas[tile.slow_start - slow_start :], threads)
         add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
-        done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
         if on_pixels is not None:
+            done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
             on_pixels(done)
     return image, float(omega_sum[0])
 
@@ -131,36 +132,53 @@ def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pi
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
+    spaces = Spaces()
     done = 0
     for band in bands(whole, tile_shape, wanted):
         for tile in band:
-            fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads)
-        done += sum(int(np.count_nonzero(wanted[box(tile)])) for tile in band)
+            fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, spaces, threads)
         if on_pixels is not None:
+            done += sum(int(np.count_nonzero(wanted[box(tile)])) for tile in band)
             on_pixels(done)
     return image, float(omega_sums.sum())
 
 
-def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, threads):
+def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, spaces, threads):
     left = np.zeros(wanted.shape[0], np.int64)
     width = tile.fast_stop - tile.fast_start
 
     def rows():
-        return kernel.over_rows(
-            plan, carried, tile, table, doubts, wanted, image, left, omega_sums, new_space(width, piece_size(plan))
-        )
+        return kernel.over_rows(plan, carried, tile, table, doubts, wanted, image, left, omega_sums, spaces.take(width))
 
     def left_over():
         omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
         return render_nan_rows.over_rows(plan, carried, tile, wanted, image, left, omega)
 
     share_rows(rows, tile.slow_start, tile.slow_stop, threads)
+    spaces.take_back()
     if left.any():
         share_rows(left_over, tile.slow_start, tile.slow_stop, threads)
 
 
-def piece_size(plan):
-    return PIECE if plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY_ORIENTATIONS else PIECE_OF_MANY
+class Spaces:
+    """Spaces for the threads of one tile after the other: new memory would have to be brought into the cache."""
+
+    def __init__(self):
+        self.free, self.taken = {}, []  # lists by width; (width, Space)
+
+    def take(self, width):
+        try:
+            space = self.free[width].pop()
+        except LookupError:
+            space = new_space(width, PIECE)
+        self.taken.append((width, space))
+        return space
+
+    def take_back(self):
+        """Once no thread works any more."""
+        for width, space in self.taken:
+            self.free.setdefault(width, []).append(space)
+        self.taken = []
 
 
 def new_space(width, largest):
@@ -168,12 +186,23 @@ def new_space(width, largest):
     pieces = -(-width // largest)
     size = -(-width // (pieces * VECTOR)) * VECTOR
     return Space(
-        work=np.ones((WORK, size)),
-        omegas=np.zeros(size),
-        phases=np.empty((PHASE_WORK, size), np.int32),
-        rests=np.empty((REST_WORK, size), np.float32),
-        sums=np.zeros(size, np.float32),
-        nearest=np.empty(size, np.float32),
-        interpolation=np.empty((INTERPOLATION_WORK, BLOCK)),
-        corner=np.empty(BLOCK, np.int32),
+        work=filled((WORK, size), np.float64, 1.0),
+        omegas=filled(size, np.float64, 0.0),
+        phases=filled((PHASE_WORK, size), np.int32, 0),
+        offsets=filled((OFFSET_WORK, size), np.float32, 0.0),
+        sums=filled(size, np.float32, 0.0),
+        nearest=filled(size, np.float32, 1.0),
+        interpolation=filled((INTERPOLATION_WORK, BLOCK + LANES), np.float64, 0.0),
+        corner=filled(BLOCK, np.int32, 0),
     )
+
+
+def filled(shape, dtype, value):
+    """An array that begins at a cache line, as its rows do: a vector register's load that crosses into the next line counts
+    double."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    array = memory[start : start + size].view(dtype).reshape(shape)
+    array[...] = value
+    return array

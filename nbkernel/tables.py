@@ -10,6 +10,7 @@ from .errors import InputError
 
 LARGEST_TABLE = 2**31 - 1
 NOTHING_SINGLE = np.zeros(1, np.float32)
+PLANES_OF = 1_000_000  # structure factors looked through at a time
 
 
 class Tables:
@@ -52,7 +53,8 @@ def squared_table(plan, single=False):
         plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
         nh - 1.0, nk - 1.0, nl - 1.0,
         float(nk * nl), float(nl),
-        s_beyond=math.inf if default != 0.0 else beyond_all(plan),
+        # interpolation leaves out no source
+        s_beyond=math.inf if default != 0.0 or plan.interpolate else beyond_all(plan),
         F_squared_single=(flat / largest).astype(np.float32) if single else NOTHING_SINGLE,
         largest=largest,
         F_flat=plan.Fhkl.reshape(-1),
@@ -61,18 +63,16 @@ def squared_table(plan, single=False):
 
 def beyond_all(plan):
     """Length (1/m) of a scattering vector whose nearest whole index has no structure factor, whatever its direction."""
-    a_star, b_star, c_star = plan.recip.reshape(3, 3)
+    stars = plan.recip.reshape(3, 3)
     farthest = 0.0
-    l = np.arange(plan.Fhkl.shape[2]) + plan.l_min
-    for i, plane in enumerate(plan.Fhkl):
-        there = plane != 0.0
-        rows = np.flatnonzero(there.any(axis=1))
-        if rows.size == 0:
-            continue
+    planes = max(1, PLANES_OF // max(1, plan.Fhkl[0].size))
+    for first in range(0, plan.Fhkl.shape[0], planes):
+        there = plan.Fhkl[first : first + planes] != 0.0
+        h, k = np.nonzero(there.any(axis=2))
+        there = there[h, k]
         # along l the squared length is a parabola: largest at one of the two ends
-        first, last = there[rows].argmax(axis=1), there.shape[1] - 1 - there[rows, ::-1].argmax(axis=1)
-        for ends in (l[first], l[last]):
-            vectors = (i + plan.h_min) * a_star + np.outer(rows + plan.k_min, b_star) + np.outer(ends, c_star)
-            farthest = max(farthest, float((vectors * vectors).sum(axis=1).max()))
-    half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in (a_star, b_star, c_star))
+        for l in (there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)):
+            indices = np.stack([h + first + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
+            farthest = max(farthest, float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0)))
+    half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)
     return (math.sqrt(farthest) + half_way) * 1e10 * (1.0 + 1e-6)

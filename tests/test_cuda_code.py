@@ -19,9 +19,9 @@ MOST_INSTRUCTIONS = {
     "double_gauss": 60,
     "double_gauss_table": 96,
     "mixed_square": 88,
-    "mixed_square_rests": 110,
+    "mixed_square_offsets": 110,
     "mixed_square_table": 115,
-    "mixed_square_table_rests": 137,
+    "mixed_square_table_offsets": 137,
 }
 MOST_REGISTERS = 128  # so that an SM holds 512 threads
 # kernels of usual runs: nothing weighs the running sum, nothing is interpolated
@@ -31,7 +31,7 @@ NOISE = [name for name in KERNELS if name.endswith("_noise")]
 NEWEST = 90
 # half of the kernels each, and the ones used most for all
 OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(KERNELS)]
-USED_MOST = ["double_square", "double_gauss_table", "mixed_square", "mixed_square_table_rests", *NOISE]
+USED_MOST = ["double_square", "double_gauss_table", "mixed_square", "mixed_square_table_offsets", *NOISE]
 OLDER += [(name, arch) for name in USED_MOST for arch in (70, 80) if (name, arch) not in OLDER]
 
 

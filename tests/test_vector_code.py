@@ -19,9 +19,11 @@ from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.poisson_row import WORK, begin, search
 from nbkernel.kernels.row_lattice import gauss_squared, round_squared, square_squared
 from nbkernel.kernels.row_phases import (
-    add_squares,
-    add_squares_without_rests,
-    add_table_squares_without_rests,
+    OFFSET_WORK,
+    add_squares_of_offsets,
+    add_squares_of_phases,
+    add_table_squares_of_phases,
+    offsets_of,
     phases_of,
 )
 from nbkernel.kernels.row_steps import (
@@ -35,7 +37,7 @@ HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+bmi,+
 CELL = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0))
 N = (36.0, 47.0, 29.0)
 ROUND = (36.0, 47.0, 29.0, 1e4, 1e-6)
-GAUSS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+GAUSS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 processor")
 
 
@@ -68,49 +70,63 @@ def with_table(add, crystal):
     return loop, [row() for _ in range(5)] + [table()]
 
 
-def phases():
-    loops = {cell.cell_contents.__name__: cell.cell_contents for cell in phases_of(index_along_row).__closure__ if callable(cell.cell_contents)}
-    fill = loops["phases"]
+def part(function, name):
+    """The function of this name that `function` was built from."""
+    return {cell.cell_contents.__name__: cell.cell_contents for cell in function.__closure__ if callable(cell.cell_contents)}[name]
 
-    def loop(Fdet, inverse_airpath, offsets):
-        fill((Fdet, inverse_airpath), CELL, offsets)
+
+def phases():
+    fill = part(phases_of(index_along_row), "fill_phases")
+
+    def loop(Fdet, inverse_airpath, phases):
+        fill((Fdet, inverse_airpath), CELL, phases)
 
     return loop, [row(), row(), np.ones((4, 64), np.int32)]
 
 
-def single():
-    return [np.ones(64, np.float32), np.ones(64, np.float32), np.ones((4, 64), np.int32), np.ones((3, 64), np.float32)]
+def offsets():
+    fill = part(offsets_of(index_along_row), "fill_offsets")
+
+    def loop(Fdet, inverse_airpath, offsets):
+        fill((Fdet, inverse_airpath), CELL[0], 36.0, offsets[0], offsets[3])
+
+    return loop, [row(), row(), np.ones((OFFSET_WORK, 64), np.float32)]
 
 
+def single(offsets):
+    return [np.ones(64, np.float32), np.ones(64, np.float32), offsets]
+
+
+PHASES, OFFSETS = np.ones((4, 64), np.int32), np.ones((OFFSET_WORK, 64), np.float32)
 WHOLE_N = (np.int32(36), np.int32(47), np.int32(29))
 
 
-def squares(add):
-    def loop(sums, nearest, offsets, rests):
-        add(sums, nearest, offsets, rests, WHOLE_N)
+def squares(add, offsets):
+    def loop(sums, nearest, offsets):
+        add(sums, nearest, offsets, WHOLE_N)
 
-    return loop, single()
+    return loop, single(offsets)
 
 
 def table_squares(add):
-    def loop(sums, nearest, offsets, rests, F_squared):
-        add(sums, nearest, offsets, rests, WHOLE_N, F_squared)
+    def loop(sums, nearest, phases, F_squared):
+        add(sums, nearest, phases, WHOLE_N, phases[3], F_squared)
 
-    return loop, single() + [np.ones(27, np.float32)]
+    return loop, single(PHASES) + [np.ones(27, np.float32)]
 
 
 def beginnings():
     def loop(means, work):
         begin(means, 0, 0, (1, 0), work)
 
-    return loop, [single()[0], np.ones((WORK, 64))]
+    return loop, [np.ones(64, np.float32), np.ones((WORK, 64))]
 
 
 def searches():
     def loop(means, inverse, work):
         return search(means.shape[0], inverse, work)
 
-    return loop, [single()[0], 0.5, np.ones((WORK, 64))]
+    return loop, [np.ones(64, np.float32), 0.5, np.ones((WORK, 64))]
 
 
 # name: (function and arguments, bits of the numbers)
@@ -122,9 +138,10 @@ LOOPS = {
     "square, table": (lambda: with_table(table_steps_of(index_along_row, square_squared, True), N), 64),
     "gauss, table": (lambda: with_table(table_steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
     "phases": (phases, 64),
-    "squares in float32": (lambda: squares(add_squares_without_rests), 32),
-    "squares in float32, rests": (lambda: squares(add_squares), 32),
-    "squares in float32, table": (lambda: table_squares(add_table_squares_without_rests), 32),
+    "offsets": (offsets, 64),
+    "squares of phases": (lambda: squares(add_squares_of_phases, PHASES), 32),
+    "squares of offsets": (lambda: squares(add_squares_of_offsets, OFFSETS), 32),
+    "squares of phases, table": (lambda: table_squares(add_table_squares_of_phases), 32),
     "Poisson deviates, beginning": (beginnings, 64),
     "Poisson deviates, search": (searches, 64),
 }
