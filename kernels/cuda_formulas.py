@@ -3,6 +3,7 @@
 Imported only where numba.cuda compiles; its simulator calls the functions as they are.
 """
 
+import math
 from contextlib import contextmanager
 from threading import RLock
 
@@ -202,10 +203,21 @@ def form_of_add_four_of_table(sums, weight, table, position):
     )
 
 
-# a thread has one pixel
+# a register more than there is; without a width the processor computes all
+@in_form(row_lattice.round_at_whole)
+def form_of_round_at_whole(aa, scale):
+    return lambda aa, scale: math.nan
+
+
+# a thread has one pixel, and never eight
 @in_form(row_interpolation.end_of_alike)
 def form_of_end_of_alike(corner, start, size):
     return lambda corner, start, size: start + 1
+
+
+@in_form(row_interpolation.eight_sums_over_h_and_k)
+def form_of_eight_sums_over_h_and_k(work, i, F_flat, corner, k_range, l_range):
+    return lambda work, i, F_flat, corner, k_range, l_range: None
 
 
 for module in FORMULA_FILES:

@@ -51,9 +51,10 @@ def subpixel_row(plan, tile, spixel, subS, Odet):
     return SubpixelRow(origin, fdet, subpixel_size / 2.0 - nearest, subpixel_size, subpixel_size * plan.oversample, limit)
 
 
-def locate_along_row(plan, tile, row, spixel, first, subS, subF, Odet, work):
+def locate_along_row(plan, tile, spixel, first, subS, subF, Odet, work):
     """Fills Fdet (m) from the row's origin on and 1/airpath (1/m); nan for a pixel at the sample, where digits cancel."""
     full_vector_width()
+    row = subpixel_row(plan, tile, spixel, subS, Odet)
     Fdets, inverse_airpaths = work[FDET], work[INVERSE_AIRPATH]
     origin_squared, fdet_squared = dot_product(row.origin, row.origin), dot_product(row.fdet, row.fdet)
     offset, pitch, limit, first = row.first + subF * row.subpixel_size, row.pitch, row.limit, float(first)
@@ -66,7 +67,7 @@ def locate_along_row(plan, tile, row, spixel, first, subS, subF, Odet, work):
         store(inverse_airpaths, i, inverse_square_root(airpath_squared) if usual else math.nan)
 
 
-def locate_as_program(plan, tile, row, spixel, first, subS, subF, Odet, work):
+def locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work):
     """Fills the unit vectors X, Y, Z and 1/airpath."""
     if tile.curved_detector:
         for i in range(work.shape[1]):

@@ -12,10 +12,9 @@ from .lattice import rad_star_squared
 from .sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
 
 LN2 = 0.6931471805599453
-# below this x^2 the program's own sin(x)/x - cos(x) has lost so many digits that only its own operations find them again
-NOISY_ROUND = 2e-6
-# 3 (sin(x)/x - cos(x))/x^2 as a series in x^2; what it leaves out is below 2e-13 of it at x = 1
-R0, R1, R2, R3, R4, R5, R6 = 1.0, -1 / 10, 1 / 280, -1 / 15120, 1 / 1330560, -1 / 172972800, 1 / 31135104000
+# below x^2 = 2e-6 the program's own sin(x)/x - cos(x) has lost so many digits that only its own operations find them again;
+# above, cospi's error leaves 4e-9 of it
+NOISY_TURNS = 2e-6 / (PI * PI)  # x is pi times the turns
 
 
 def less_whole(N, d):
@@ -56,27 +55,28 @@ def square_squared_as_program(h, k, l, h0, k0, l0, crystal):
 
 
 def crystal_round(plan):
+    """Factors of the squared offsets and of the form factor."""
     volume = plan.Na * plan.Nb * plan.Nc * 0.723601254558268
     volume = volume if plan.fudge >= 0.0 else math.nan
-    noisy = NOISY_ROUND if plan.fudge > 0.0 else -1.0
-    return (plan.Na * plan.Na * plan.fudge, plan.Nb * plan.Nb * plan.fudge, plan.Nc * plan.Nc * plan.fudge, volume, noisy)
+    aa, bb, cc = plan.Na * plan.Na * plan.fudge, plan.Nb * plan.Nb * plan.fudge, plan.Nc * plan.Nc * plan.fudge
+    return (aa, bb, cc, 3.0 / (PI * PI) * volume)
+
+
+def round_at_whole(aa, scale):
+    """F_latt next to whole indices: noise, but without a width (fudge 0) the whole volume."""
+    return PI * PI / 3.0 * scale if aa == 0.0 else math.nan
 
 
 def round_squared(h, k, l, h0, k0, l0, crystal):
     """nan so close to whole indices that the program's value is made of rounding errors."""
-    aa, bb, cc, volume, noisy = crystal
+    aa, bb, cc, scale = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
     turns_squared = fma(dh * dh, aa, fma(dk * dk, bb, dl * dl * cc))
-    x_squared = (PI * PI) * turns_squared
     inverse = inverse_square_root(turns_squared)
     turns = turns_squared * inverse
     rest = turns - rint(turns)
-    inverse = (1 / PI) * inverse
-    far = 3.0 * (inverse * inverse) * fma(sinpi(rest), inverse, -cospi(rest))
-    near = fma(fma(fma(fma(fma(fma(R6, x_squared, R5), x_squared, R4), x_squared, R3), x_squared, R2), x_squared, R1), x_squared, R0)
-    sinc3 = near if x_squared < 1.0 else far
-    sinc3 = math.nan if x_squared < noisy else sinc3
-    F_latt = volume * sinc3
+    F_latt = scale * (inverse * inverse) * fma(sinpi(rest), (1 / PI) * inverse, -cospi(rest))
+    F_latt = round_at_whole(aa, scale) if turns_squared < NOISY_TURNS else F_latt
     return F_latt * F_latt
 
 

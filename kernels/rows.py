@@ -241,12 +241,11 @@ def piece_of(way, add_orientations, single, may_have_table=True):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
             for subS in range(plan.oversample):
-                row = subpixel_row(plan, tile, spixel, subS, Odet)
-                origin = row.origin
+                origin = subpixel_row(plan, tile, spixel, subS, Odet).origin
                 for subF in range(plan.oversample):
-                    locate(plan, tile, row, spixel, first, subS, subF, Odet, work)
+                    locate(plan, tile, spixel, first, subS, subF, Odet, work)
                     if along_row and plan.dmin > 0.0:
-                        locate_as_program(plan, tile, row, spixel, first, subS, subF, Odet, work)
+                        locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     if plan.oversample_omega or (not simply and thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
                         if plan.oversample_omega:
