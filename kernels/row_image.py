@@ -70,8 +70,10 @@ def image_of(nearest_of):
             store(sums, i, load(sums, i) + (load(omegas, i) if wanted[i] else 0.0))
         return doubtful
 
-    def simple_to_image_of(polarized):
-        def simple_to_image(plan, tile, along_E, along_B, along_beam, space, pixels, doubt):
+    def multiplied_to_image_of(polarized):
+        """polarized: whether there is a Kahn factor."""
+
+        def multiplied_to_image(plan, tile, along_E, along_B, along_beam, space, pixels, doubt):
             full_vector_width()
             scale, limit, kahn_factor = photons_per_step(plan), nearest_limit(doubt), plan.polarization
             omega_scale, point_pixel = solid_angle_scale(tile), tile.point_pixel
@@ -93,9 +95,9 @@ def image_of(nearest_of):
                 store(omega_sums, i, load(omega_sums, i) + omega)
             return doubtful
 
-        return simple_to_image
+        return multiplied_to_image
 
-    polarized_to_image, unpolarized_to_image = simple_to_image_of(True), simple_to_image_of(False)
+    polarized_to_image, unpolarized_to_image = multiplied_to_image_of(True), multiplied_to_image_of(False)
 
     def simple_to_image(plan, tile, row, axis, space, pixels, doubt):
         """`solid_angles`, `polarization_factors`, `finish` and `to_image` in one loop, for all pixels of a piece that is simple.

@@ -12,9 +12,9 @@ from .lattice import rad_star_squared
 from .sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
 
 LN2 = 0.6931471805599453
-# below x^2 = 2e-6 the program's own sin(x)/x - cos(x) has lost so many digits that only its own operations find them again;
-# above, cospi's error leaves 4e-9 of it
-NOISY_TURNS = 2e-6 / (PI * PI)  # x is pi times the turns
+# of sin(x)/x - cos(x), whose digits cancel at small x = pi turns, sinpi's error leaves 2e-10 at this square; far below it
+# the program's own value is noise, which only its own operations find again
+FEW_DIGITS = 1e-3 / (PI * PI)
 
 
 def less_whole(N, d):
@@ -63,12 +63,12 @@ def crystal_round(plan):
 
 
 def round_at_whole(aa, scale):
-    """F_latt next to whole indices: noise, but without a width (fudge 0) the whole volume."""
+    """F_latt next to whole indices: unknown, but without a width (fudge 0) the whole volume."""
     return PI * PI / 3.0 * scale if aa == 0.0 else math.nan
 
 
 def round_squared(h, k, l, h0, k0, l0, crystal):
-    """nan so close to whole indices that the program's value is made of rounding errors."""
+    """nan next to whole indices."""
     aa, bb, cc, scale = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
     turns_squared = fma(dh * dh, aa, fma(dk * dk, bb, dl * dl * cc))
@@ -76,7 +76,7 @@ def round_squared(h, k, l, h0, k0, l0, crystal):
     turns = turns_squared * inverse
     rest = turns - rint(turns)
     F_latt = scale * (inverse * inverse) * fma(sinpi(rest), (1 / PI) * inverse, -cospi(rest))
-    F_latt = round_at_whole(aa, scale) if turns_squared < NOISY_TURNS else F_latt
+    F_latt = round_at_whole(aa, scale) if turns_squared < FEW_DIGITS else F_latt
     return F_latt * F_latt
 
 

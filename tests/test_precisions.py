@@ -3,6 +3,8 @@
 Precision `exact` is the reference here; the golden files say that it is the program's.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from running import smv_bytes, write_hkl
@@ -11,6 +13,7 @@ from nbkernel.compare import judge, make_pair
 from nbkernel.experiment import Experiment
 from nbkernel.io.image import Image
 from nbkernel.kernels.arithmetic import inverse_square_root
+from nbkernel.kernels.carried import piece_may_leave_table, pixel_leaves_table
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.doubt import is_noisy
 from nbkernel.kernels.exponential import POWER_OF_TWO_ERROR, halved
@@ -75,6 +78,7 @@ RUNS = {
     "table, tophat": f"{TABLE} -tophat_spots -fudge 0.0001",
     "table, Gaussian, sources": f"{TABLE} -gauss_xtal -fudge 0.001 -dispersion 2 -dispsteps 5 -hdivrange 3 -hdivsteps 3",
     "table of low resolution": f"{NEAR} -hkl low.hkl -N 5 -default_F 0 -mosaic 0.3 -mosaic_dom 5",
+    "interpolation, many pixels from index to index": f"{NEAR} -N 3 -hkl table.hkl -interpolate -distance 4000 -polar 0.9",
     "interpolation": f"{TABLE} -interpolate -lambda 6",
     "interpolation that ends within the image": f"{TABLE} -interpolate -lambda 1.4 -osc 0.5 -phisteps 2",
     "interpolation far away": f"{TABLE} -interpolate -lambda 6 -distance 100000 -Xbeam 5000 -Ybeam 5000",
@@ -177,6 +181,18 @@ def test_no_bit_depends_on_tiles_and_threads(name, precision):
         assert image.tobytes() == expected.tobytes(), (threads, tile_shape)
 
 
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("name", ["plain", "polarised", "table", "sensor", "interpolation, many pixels from index to index"])
+def test_no_bit_depends_on_the_pixels_beside(name, precision):
+    run = prepared(RUNS[name] if name in RUNS else f"{NEAR} -N 5 -polar 0.9")
+    expected, omega_sum, _ = render(run, precision)
+    some = np.random.default_rng(5).random(run.wanted.shape) < 0.7
+    some[20:] = True
+    image, own_sum, _ = render(replace(run, wanted=some), precision)
+    assert image.tobytes() == np.where(some, expected, np.float32(0)).tobytes()
+    assert own_sum < omega_sum
+
+
 def test_float32_is_used_and_left_where_it_must_be():
     assert in_float32(prepared(RUNS["plain"]).plan)
     for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
@@ -241,6 +257,26 @@ def test_the_other_files_follow_from_the_image(tmp_path):
             assert np.count_nonzero(ours != content) < 0.01 * content.size, name
         assert len(found[precision][1]) == len(found["exact"][1]) == 6
     assert found["double"][1][0] == found["exact"][1][0]  # the solid angle
+
+
+def test_pieces_within_the_table_have_no_pixel_outside():
+    """What the survey before interpolation concludes from the ends of a piece, for flat detectors at any angle."""
+    draw = np.random.default_rng(6)
+    answers = []
+    for _ in range(12):
+        angle, distance, wavelength = draw.uniform(-60, 60), draw.uniform(20, 200), draw.uniform(5, 9)
+        run = prepared(
+            f"{TABLE} -interpolate -lambda {wavelength} -distance {distance} -twotheta {angle} -detpixels 48 -pixel 2 -oversample 2 "
+            "-detector_thick 300 -detector_abs 200 -detector_thicksteps 2"
+        )
+        tile = panel_tile(run.detector)
+        for spixel in (0, 23, 47):
+            for first, last in ((0, 48), (0, 16), (16, 40), (40, 48)):
+                leaves = piece_may_leave_table(run.plan, tile, spixel, first, last)
+                answers.append(leaves)
+                if not leaves:
+                    assert not any(pixel_leaves_table(run.plan, tile, spixel, fpixel, False) for fpixel in range(first, last))
+    assert 20 < sum(answers) < len(answers) - 20
 
 
 # formulas
