@@ -1,8 +1,8 @@
 """Tricubic interpolation for pixels side by side: `structure_factor.F_tricubic`, summed along the table's memory.
 
 In blocks of BLOCK pixels: the weights of h and k; then sums over h and k, for eight pixels at a time where pixels have the
-same neighbours, pixel by pixel with four neighbours along l at a time where not; then the weights of l. The four neighbours along an axis are always in the table: a rounding error at its edge continues the
-polynomial there.
+same neighbours, pixel by pixel with four neighbours along l at a time where not; then the weights of l. The four
+neighbours along an axis are always in the table: a rounding error at its edge continues the polynomial there.
 """
 
 import numpy as np
