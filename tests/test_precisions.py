@@ -16,7 +16,8 @@ from nbkernel.kernels.arithmetic import inverse_square_root
 from nbkernel.kernels.carried import piece_may_leave_table, pixel_leaves_table
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.doubt import is_noisy
-from nbkernel.kernels.exponential import POWER_OF_TWO_ERROR, halved
+from nbkernel.kernels.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
+from nbkernel.kernels.row_lattice import gauss_squared
 from nbkernel.kernels.sine import (
     COSPI_ERROR,
     SCALE,
@@ -306,3 +307,6 @@ def test_powers_of_one_half():
         found = np.array([halved(value, 1.0) for value in times])
     assert np.abs(found / np.exp2(-times.astype(np.longdouble)) - 1).max() < POWER_OF_TWO_ERROR
     assert np.isnan(halved(np.nan, 1.0))
+    for zz, dl in ((4e6, 0.5), (1.0, 1e4)):
+        far = gauss_squared(0.0, 0.0, dl, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 1.0, 1.0, zz, MOST_HALVINGS / zz))
+        assert far == pytest.approx(2.0**-1000)
