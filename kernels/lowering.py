@@ -62,6 +62,18 @@ def table_scope(module):
     return module.add_metadata([module.add_metadata([ir.MetaDataString(module, "table"), domain])])
 
 
+def beside_tables(builder, access):
+    """The load or store `access`, which keeps out of the memory of tables."""
+    access.set_metadata("noalias", table_scope(builder.module))
+    return access
+
+
+def table_element(context, builder, table_type, table, position_type, position):
+    loaded = builder.load(element_address(context, builder, table_type, table, position_type, position))
+    loaded.set_metadata("alias.scope", table_scope(builder.module))
+    return loaded
+
+
 def element_address(context, builder, array_type, array, position_type, position):
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [context.cast(builder, position, position_type, types.int64)])
@@ -75,9 +87,7 @@ def type_load(context):
 @lower_builtin(vector_loops.load, types.Array, types.Integer)
 def compile_load(context, builder, signature, arguments):
     (array_type, i_type), (array, i) = signature.args, arguments
-    loaded = builder.load(element_address(context, builder, array_type, array, i_type, i))
-    loaded.set_metadata("noalias", table_scope(builder.module))
-    return loaded
+    return beside_tables(builder, builder.load(element_address(context, builder, array_type, array, i_type, i)))
 
 
 @type_callable(vector_loops.look_up)
@@ -88,9 +98,7 @@ def type_look_up(context):
 @lower_builtin(vector_loops.look_up, types.Array, types.Integer)
 def compile_look_up(context, builder, signature, arguments):
     (table_type, position_type), (table, position) = signature.args, arguments
-    loaded = builder.load(element_address(context, builder, table_type, table, position_type, position))
-    loaded.set_metadata("alias.scope", table_scope(builder.module))
-    return loaded
+    return table_element(context, builder, table_type, table, position_type, position)
 
 
 @type_callable(vector_loops.store)
@@ -102,8 +110,7 @@ def type_store(context):
 def compile_store(context, builder, signature, arguments):
     (array_type, i_type, value_type), (array, i, value) = signature.args, arguments
     value = context.cast(builder, value, value_type, array_type.dtype)
-    stored = builder.store(value, element_address(context, builder, array_type, array, i_type, i))
-    stored.set_metadata("noalias", table_scope(builder.module))
+    beside_tables(builder, builder.store(value, element_address(context, builder, array_type, array, i_type, i)))
     return context.get_dummy_value()
 
 
@@ -174,9 +181,8 @@ def type_eight(context):
 @lower_builtin(vector_loops.eight, types.Array, types.Integer)
 def compile_eight(context, builder, signature, arguments):
     (array_type, i_type), (array, i) = signature.args, arguments
-    loaded = builder.load(address_of_lanes(context, builder, array_type, array, i_type, i, 8), align=8)
-    loaded.set_metadata("noalias", table_scope(builder.module))
-    return tuple_of_lanes(context, builder, loaded)
+    address = address_of_lanes(context, builder, array_type, array, i_type, i, 8)
+    return tuple_of_lanes(context, builder, beside_tables(builder, builder.load(address, align=8)))
 
 
 @type_callable(vector_loops.store_eight)
@@ -188,8 +194,7 @@ def type_store_eight(context):
 def compile_store_eight(context, builder, signature, arguments):
     (array_type, i_type, _), (array, i, values) = signature.args, arguments
     address = address_of_lanes(context, builder, array_type, array, i_type, i, 8)
-    stored = builder.store(lanes_of_tuple(builder, values, 8), address, align=8)
-    stored.set_metadata("noalias", table_scope(builder.module))
+    beside_tables(builder, builder.store(lanes_of_tuple(builder, values, 8), address, align=8))
     return context.get_dummy_value()
 
 
@@ -212,9 +217,8 @@ def type_add_eight_of_table(context):
 @lower_builtin(vector_loops.add_eight_of_table, types.UniTuple, types.UniTuple, types.Array, types.Integer)
 def compile_add_eight_of_table(context, builder, signature, arguments):
     (_, _, table_type, position_type), (sums, weights, table, position) = signature.args, arguments
-    loaded = builder.load(element_address(context, builder, table_type, table, position_type, position))
-    loaded.set_metadata("alias.scope", table_scope(builder.module))
-    return add_product(context, builder, sums, lanes_of_tuple(builder, weights, 8), lanes_of(builder, [loaded] * 8))
+    element = table_element(context, builder, table_type, table, position_type, position)
+    return add_product(context, builder, sums, lanes_of_tuple(builder, weights, 8), lanes_of(builder, [element] * 8))
 
 
 def unpack(context, builder, kind, words, at):

@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from .arithmetic import fma
 from .pixel import vector_at
 from .row_geometry import (
-    FDET,
     INTENSITY,
     INVERSE_AIRPATH,
     NEAREST,
     direction_line_along_row,
+    directions_along_row,
     kahn_polarization,
     polarization_plane,
     solid_angle_of,
     solid_angle_scale,
 )
+from .row_steps import index_along_row
 from .row_sums import (
     has_captures,
     has_own_weights,
@@ -35,11 +35,6 @@ def is_simple(plan, axis):
     once = plan.oversample == 1 and plan.detector_thicksteps == 1 and plan.dmin == 0.0
     whole = not (plan.nopolar or plan.oversample_omega or plan.oversample_polar)
     return usual and once and whole and not (is_running(plan) or has_own_weights(plan) or has_captures(plan))
-
-
-def component(line, Fdet, inverse_airpath):
-    """Product of a vector with the diffracted direction, see `row_geometry.direction_line_along_row`."""
-    return fma(line[1], Fdet, line[0]) * inverse_airpath
 
 
 def nearest_in_float64(space, i):
@@ -77,18 +72,17 @@ def image_of(nearest_of):
             full_vector_width()
             scale, limit, kahn_factor = photons_per_step(plan), nearest_limit(doubt), plan.polarization
             omega_scale, point_pixel = solid_angle_scale(tile), tile.point_pixel
-            Fdets, inverse_airpaths = space.work[FDET], space.work[INVERSE_AIRPATH]
+            place, inverse_airpaths = directions_along_row(space.work), space.work[INVERSE_AIRPATH]
             sums, omega_sums = space.work[INTENSITY], space.omegas
             doubtful = 0
             for i in range(pixels.shape[0]):
-                Fdet, inverse_airpath = load(Fdets, i), load(inverse_airpaths, i)
-                cos2theta = component(along_beam, Fdet, inverse_airpath)
+                cos2theta = index_along_row(along_beam, place, i)
                 if polarized:
-                    E, B = component(along_E, Fdet, inverse_airpath), component(along_B, Fdet, inverse_airpath)
+                    E, B = index_along_row(along_E, place, i), index_along_row(along_B, place, i)
                     polar = kahn_polarization(cos2theta, E, B, kahn_factor, True)
                 else:
-                    polar = 0.5 * (1.0 + cos2theta * cos2theta)
-                omega = solid_angle_of(inverse_airpath, omega_scale, point_pixel)
+                    polar = kahn_polarization(cos2theta, 0.0, 0.0, 0.0, True)
+                omega = solid_angle_of(load(inverse_airpaths, i), omega_scale, point_pixel)
                 value = single_of(without_tail(load(sums, i)) * scale * polar * omega)
                 doubtful += 1 if nearest_of(space, i) < limit or not abs(value) < INFINITY else 0
                 store(pixels, i, value)

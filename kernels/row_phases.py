@@ -69,10 +69,10 @@ def phases_of(index):
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             fill_phases_and_positions(place, cell, table, space.phases)
-            add_table_squares_of_phases(space.sums, space.nearest, space.phases, N, space.phases[POSITION], table.F_squared_single)
+            add_table_squares_of_phases(space.sums, space.nearest, (space.phases, N), space.phases[POSITION], table.F_squared_single)
         else:
             fill_phases(place, cell, space.phases)
-            add_squares_of_phases(space.sums, space.nearest, space.phases, N)
+            add_squares_of_phases(space.sums, space.nearest, (space.phases, N))
 
     return add_phases
 
@@ -102,20 +102,21 @@ def offsets_of(index):
         fill_offsets(place, cell[2], plan.Nc, offsets[DL], offsets[NL])
         if has_table:
             fill_positions(place, cell, table, space.phases[POSITION])
-            add_table_squares_of_offsets(space.sums, space.nearest, offsets, 0, space.phases[POSITION], table.F_squared_single)
+            add_table_squares_of_offsets(space.sums, space.nearest, offsets, space.phases[POSITION], table.F_squared_single)
         else:
-            add_squares_of_offsets(space.sums, space.nearest, offsets, 0)
+            add_squares_of_offsets(space.sums, space.nearest, offsets)
 
     return add_offsets
 
 
-def phases_at(phases, N, i):
+def phases_at(phases_and_N, i):
     """Offsets and N times the offsets (turns), of pixel i."""
+    phases, N = phases_and_N
     dh, dk, dl = load(phases[DH], i), load(phases[DK], i), load(phases[DL], i)
     return turns(dh), turns(dk), turns(dl), turns(dh * N[0]), turns(dk * N[1]), turns(dl * N[2])
 
 
-def offsets_at(offsets, _, i):
+def offsets_at(offsets, i):
     """The same."""
     return (
         load(offsets[DH], i), load(offsets[DK], i), load(offsets[DL], i),
@@ -130,9 +131,9 @@ def turns(phase):
 def squares_of(offsets_of_pixel):
     """(loop, loop with a table), for offsets in one of the two ways."""
 
-    def square(nearest, offsets, N, i):
+    def square(nearest, offsets, i):
         """F_latt^2 of pixel i as a float32 (nan where an offset is 0), and the new `nearest`."""
-        dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, N, i)
+        dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, i)
         hh, kk, ll = dh * dh, dk * dk, dl * dl
         above = (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
         below = (dh * scaled_sinpi_over_x(hh)) * (dk * scaled_sinpi_over_x(kk)) * (dl * scaled_sinpi_over_x(ll))
@@ -141,17 +142,17 @@ def squares_of(offsets_of_pixel):
         nearest = min(nearest, kk)
         return F_latt * F_latt, min(nearest, ll)
 
-    def add_squares(sums, nearest, offsets, N):
+    def add_squares(sums, nearest, offsets):
         full_vector_width()
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, N, i)
+            F_latt_squared, closest = square(load(nearest, i), offsets, i)
             store(nearest, i, closest)
             store(sums, i, load(sums, i) + F_latt_squared)
 
-    def add_table_squares(sums, nearest, offsets, N, positions, F_squared):
+    def add_table_squares(sums, nearest, offsets, positions, F_squared):
         full_vector_width()
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, N, i)
+            F_latt_squared, closest = square(load(nearest, i), offsets, i)
             store(nearest, i, closest)
             store(sums, i, fma(F_latt_squared, look_up(F_squared, load(positions, i)), load(sums, i)))
 

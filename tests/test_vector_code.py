@@ -101,16 +101,23 @@ PHASES, OFFSETS = np.ones((4, 64), np.int32), np.ones((OFFSET_WORK, 64), np.floa
 WHOLE_N = (np.int32(36), np.int32(47), np.int32(29))
 
 
-def squares(add, offsets):
+def squares_of_phases():
+    def loop(sums, nearest, phases):
+        add_squares_of_phases(sums, nearest, (phases, WHOLE_N))
+
+    return loop, single(PHASES)
+
+
+def squares_of_offsets():
     def loop(sums, nearest, offsets):
-        add(sums, nearest, offsets, WHOLE_N)
+        add_squares_of_offsets(sums, nearest, offsets)
 
-    return loop, single(offsets)
+    return loop, single(OFFSETS)
 
 
-def table_squares(add):
+def table_squares_of_phases():
     def loop(sums, nearest, phases, F_squared):
-        add(sums, nearest, phases, WHOLE_N, phases[3], F_squared)
+        add_table_squares_of_phases(sums, nearest, (phases, WHOLE_N), phases[3], F_squared)
 
     return loop, single(PHASES) + [np.ones(27, np.float32)]
 
@@ -139,9 +146,9 @@ LOOPS = {
     "gauss, table": (lambda: with_table(table_steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
     "phases": (phases, 64),
     "offsets": (offsets, 64),
-    "squares of phases": (lambda: squares(add_squares_of_phases, PHASES), 32),
-    "squares of offsets": (lambda: squares(add_squares_of_offsets, OFFSETS), 32),
-    "squares of phases, table": (lambda: table_squares(add_table_squares_of_phases), 32),
+    "squares of phases": (squares_of_phases, 32),
+    "squares of offsets": (squares_of_offsets, 32),
+    "squares of phases, table": (table_squares_of_phases, 32),
     "Poisson deviates, beginning": (beginnings, 64),
     "Poisson deviates, search": (searches, 64),
 }
