@@ -5,6 +5,8 @@ import os
 import stat
 from typing import NamedTuple
 
+from .io.fdump import dump_is_there
+
 # fields of Experiment that name one; the dump is one only where there is no hkl
 FIELDS = ("hkl", "mat", "sourcefile", "stol", "img", "mask", "panels", "dump")
 # an old intimage.img may well give the geometry of the next
@@ -26,7 +28,7 @@ def input_files(experiment):
     return tuple(
         InputFile(field, os.path.abspath(path), state_of(path))
         for field, path in named
-        if isinstance(path, str) and (field != "dump" or (experiment.hkl is None and os.path.exists(path)))
+        if isinstance(path, str) and (field != "dump" or (experiment.hkl is None and dump_is_there(path)))
     )
 
 

@@ -7,7 +7,7 @@ from nbkernel.errors import InputError
 
 from .dxtbx_json import read_dxtbx_detector
 from .hdf5_path import HDF5_START
-from .text import read_bytes
+from .opening import read_bytes
 
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
 
@@ -15,8 +15,6 @@ JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name]
 def read_detector_file(path):
     """Fields of an Experiment by a detector file: `dxtbx_json` and `nxmx_reader` say which. Raises InputError for a file
     of another kind, or that cannot be used."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"--panels {os.fspath(path)}: is no regular file; its content is read more than once")
     start = read_bytes("--panels", path, most=512)
     if start.startswith(HDF5_START):
         from .nxmx_reader import read_nxmx_detector

@@ -16,7 +16,7 @@ from nbkernel.kernels.vectors import (
 from nbkernel.panels import Panel, Vector
 
 from .json_values import parse_json
-from .text import read_bytes
+from .opening import read_bytes
 
 KINDS = ("detector", "beam", "goniometer")
 TO_SOURCE, POLARIZATION_NORMAL, SPINDLE = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from nbkernel.errors import InputError
 
 from .hdf5_path import HDF5_START, split_dataset
+from .opening import read_bytes
 from .pgm import read_pgm
 from .smv import (
     SMVImage,
@@ -19,7 +20,6 @@ from .smv import (
     read_smv,
     value_of,
 )
-from .text import read_bytes
 
 SMV_START = b"{\nHEADER_BYT"
 HEADER_LIMIT = 65536
@@ -49,7 +49,7 @@ def read_image(command, path, shape=None, to_look_at=False):
     Raises InputError, led by `command`, for a file that cannot be read.
     """
     file_path, dataset = split_dataset(path)
-    start = first_bytes(command, file_path)
+    start = read_bytes(command, file_path, most=16)
     if start.startswith(HDF5_START):
         # the only kind that needs h5py
         from .nxmx_reader import read_hdf5_image
@@ -61,15 +61,6 @@ def read_image(command, path, shape=None, to_look_at=False):
         if start.startswith(magic):
             return reader(command, path, shape)
     raise AssertionError("the last reader takes any file")
-
-
-def first_bytes(command, path):
-    try:
-        with open(path, "rb") as file:
-            return file.read(16)
-    except (OSError, ValueError):
-        # says what is wrong in the words of the other readers
-        return read_bytes(command, path)[:16]
 
 
 def read_smv_image(command, path, shape):

@@ -11,7 +11,7 @@ from nbkernel.experiment import Experiment
 from nbkernel.panels import place_panel
 
 from .hdf5_path import HDF5_START
-from .image import Image, first_bytes
+from .image import Image
 from .nxmx_geometry import (
     NotNXmx,
     Unusable,
@@ -22,6 +22,7 @@ from .nxmx_geometry import (
     text_of,
 )
 from .nxmx_instrument import panel_origins
+from .opening import read_bytes
 
 OWN_PHOTONS = "photons/data"
 OWN_PROVENANCE = "entry/simulation/provenance"
@@ -88,7 +89,7 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
 def opened(command, path):
     """The open file; errors of the block in it become InputErrors."""
     # says what is wrong where there is no file
-    if not first_bytes(command, path).startswith(HDF5_START):
+    if not read_bytes(command, path, len(HDF5_START)).startswith(HDF5_START):
         raise InputError(f"{command}: {path} is not an HDF5 file")
     with contextlib.suppress(ImportError):
         # registers what most detectors' files are compressed by

@@ -6,7 +6,8 @@ import numpy as np
 
 from nbkernel.errors import InputError
 
-from .text import c_format, read_bytes
+from .opening import read_bytes
+from .text import c_format
 
 # width, height and largest value, after white space and comments; one more white space before the pixels
 HEADER = re.compile(rb"P5" + 3 * rb"(?:\s|#[^\n]*\n)+(\d{1,9})" + rb"\s")

@@ -12,7 +12,8 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.kernels.constants import RTD
 
-from .text import c_format, read_bytes
+from .opening import read_bytes
+from .text import c_format
 
 HEADER_BYTES = 512
 BYTE_ORDER = "little_endian" if np.little_endian else "big_endian"

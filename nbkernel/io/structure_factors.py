@@ -1,21 +1,19 @@
 """Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
 
-import os
 import re
 
 from nbkernel.errors import InputError
 from nbkernel.expansion import expand_to_P1
 
 from .amplitude_columns import choose_columns
-from .fdump import read_dump
+from .fdump import dump_is_there, read_dump
 from .hkl_text import table_reflections
+from .opening import read_bytes
 from .reflections import NO_REFLECTIONS
 from .symmetric_files import read_cif, read_mtz
-from .text import read_bytes
 
 MTZ = re.compile(rb"MTZ ")
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
-GZIP = re.compile(rb"\x1f\x8b")
 
 
 def find_reflections(experiment):
@@ -27,7 +25,7 @@ def find_reflections(experiment):
         return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
     if experiment.column is not None:
         raise InputError("--column: chooses from an MTZ or mmCIF file; give one with -hkl FILE")
-    if experiment.dump is not None and os.path.exists(experiment.dump):
+    if dump_is_there(experiment.dump):
         return read_dump(experiment.dump)
     if experiment.default_F == 0.0:
         dump = "" if experiment.dump is None else f", or a dump file {experiment.dump}"
@@ -42,8 +40,6 @@ def read_structure_factors(path, default_F, column=None):
     Raises InputError for whatever cannot be used.
     """
     content = read_bytes("-hkl", path)
-    if GZIP.match(content):
-        raise InputError(f"-hkl {path}: is compressed; gunzip it first")
     if MTZ.match(content) or CIF.match(content):
         data = read_mtz(path) if MTZ.match(content) else read_cif(path, content)
         return expand_to_P1(data, choose_columns(path, data.types, column), default_F)

@@ -1,4 +1,4 @@
-"""Opening the user's files and writing numbers as C's printf does."""
+"""Text of the user's files, and numbers written as C's printf does."""
 
 import math
 import os
@@ -6,22 +6,7 @@ import re
 
 from nbkernel.errors import InputError
 
-
-def read_bytes(flag, path, most=-1):
-    """Contents of a file that must be there and not be empty, or its first bytes; -1: all. Raises InputError, naming the
-    flag, where it is not."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(most)
-    except FileNotFoundError:
-        raise InputError(f"{flag}: there is no file {path}") from None
-    except IsADirectoryError:
-        raise InputError(f"{flag}: {path} is a directory, not a file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{flag}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    if not content:
-        raise InputError(f"{flag}: {path} is empty")
-    return content
+from .opening import read_bytes
 
 
 def read_text(flag, path):
