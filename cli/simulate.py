@@ -7,7 +7,7 @@ import sys
 from nbkernel import flags
 from nbkernel.arguments import parse_flags
 from nbkernel.command_line import apart
-from nbkernel.config import changed_inputs, overridden, read_config
+from nbkernel.config import changed_inputs, outside_inputs, overridden, read_config
 from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
@@ -70,14 +70,11 @@ def read_command_line(argv, known=options.OPTIONS):
     """Options, Experiment, Outputs and whether to show progress. Raises InputError for unusable arguments."""
     chosen, rest = options.split_options(argv, known)
     fields = read_config("--config", chosen["--config"]) if "--config" in chosen else {}
-    for line in changed_inputs(chosen.get("--config")):
-        warn(line)
-    if "--fix" in chosen:
-        fields["fix"] = parse_fixes(chosen["--fix"])
-    if "--column" in chosen:
-        fields["column"] = chosen["--column"]
-    if "--panels" in chosen:
-        fields["panels"] = chosen["--panels"]
+    of_file = set(fields)
+    own = {name: chosen[f"--{name}"] for name in ("fix", "column", "panels") if f"--{name}" in chosen}
+    if "fix" in own:
+        own["fix"] = parse_fixes(own["fix"])
+    fields.update(own)
     check_engine(chosen)
     rng = noise_rng(chosen)
     parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
@@ -91,7 +88,18 @@ def read_command_line(argv, known=options.OPTIONS):
     if "--panels" in chosen:
         # the file's own single detector gives way
         fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
-    return chosen, Experiment(**{**overridden(fields, given), **given}), Outputs(**outputs), progress
+    fields = {**overridden(fields, given), **given}
+    experiment = Experiment(**fields)
+    of_file = of_file.intersection(fields) - {*own, *given}
+    if "--config" in chosen:
+        # before any of them is read
+        for line in outside_inputs("--config", chosen["--config"], experiment, of_file):
+            note(line)
+        for line in changed_inputs(chosen["--config"], experiment, of_file):
+            warn(line)
+    if "dump" in of_file:
+        outputs["dump"] = None  # only the command line names files to write
+    return chosen, experiment, Outputs(**outputs), progress
 
 
 def preview_options(chosen):

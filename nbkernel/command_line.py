@@ -38,5 +38,7 @@ def apart(settings):
         "noisefile": settings.pop("calculate_noise", True),
     }
     outputs = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
+    if "dump" in outputs:
+        settings["dump"] = outputs["dump"]  # the one that is read as well
     outputs.update({name: None for name, wish in wanted.items() if not wish})
     return settings, outputs, progress

@@ -7,10 +7,10 @@ import tomllib
 
 from .arguments import suggestion
 from .errors import InputError
-from .experiment import Experiment
+from .experiment import DEFAULTS, Experiment
 from .flags import FLAGS
 from .input_files import FIELDS as PATHS
-from .input_files import sha256_of
+from .input_files import input_files, sha256_of
 from .io.hdf5_path import is_hdf5
 from .panels import Panel
 
@@ -98,14 +98,29 @@ def recorded(option, path):
     return found
 
 
-def changed_inputs(path):
-    """A line for each input file of the run that made an HDF5 file that is not what it was; nothing for other files."""
+def outside_inputs(option, path, experiment, names):
+    """A line where fields of an Experiment, `names`, which the file `path` has set, name files that lie outside its folder,
+    for whoever follows links: who wrote it may have meant files that the user would not have read."""
+    folder = os.path.realpath(os.path.dirname(path))
+    # what cannot even be looked up is not read
+    files = [file for file in input_files(experiment) if file.field in names and "\0" not in file.path]
+    found = [(file.field, os.path.realpath(file.path)) for file in files]
+    outside = [f"{name} {where}" for name, where in found if os.path.commonpath((folder, where)) != folder]
+    if outside:
+        yield f"{option} {os.fspath(path)}: reads files outside its folder: {', '.join(outside)}"
+
+
+def changed_inputs(path, experiment, names):
+    """A line for each input file of an Experiment, of the fields `names`, which the HDF5 file `path` has set, that is not
+    what it was when that file was made; nothing for other files."""
     if not is_hdf5(path):
         return
-    for told in json.loads(recorded("--config", path).get("inputs", "{}")).values():
+    told = json.loads(recorded("--config", path).get("inputs", "{}"))
+    for file in input_files(experiment):
+        before = told[file.field]["sha256"] if file.field in names and file.field in told else None
         # whoever needs a file that is gone will say so
-        if told["sha256"] is not None and sha256_of(told["path"]) not in (None, told["sha256"]):
-            yield f"--config {path}: {told['path']} has changed since that image was made from it"
+        if before is not None and sha256_of(file.path) not in (None, before):
+            yield f"--config {path}: {file.path} has changed since that image was made from it"
 
 
 def fields_of(content, lead, folder):
@@ -125,6 +140,8 @@ def fields_of(content, lead, folder):
                 if field not in known[name]:
                     raise InputError(f"{lead}: [{name}] has no {field}{meant(field, known[name])}")
             found.update(value)
+    if found.get("dump") is False or found.get("dump") == "":
+        found["dump"] = None  # which TOML has no word for
     for name in PATHS:
         if isinstance(found.get(name), str):
             found[name] = os.path.join(folder, found[name])
@@ -172,8 +189,10 @@ def config_text(experiment, path):
     if experiment.fix:
         lines.append(f"fix = {toml_value(sorted(experiment.fix))}")
     given = {name: value for name, value in different_fields(experiment) if name not in OWN_PLACES}
+    if "dump" in given and given["dump"] is None:
+        given["dump"] = False
     for name in PATHS:
-        if name in given:
+        if isinstance(given.get(name), str):
             given[name] = os.path.relpath(os.path.realpath(given[name]), folder)
     if isinstance(experiment.panels, str):
         lines.append(f"panels = {toml_value(os.path.relpath(os.path.realpath(experiment.panels), folder))}")
@@ -187,8 +206,11 @@ def config_text(experiment, path):
 
 
 def resolved(prepared):
-    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read."""
+    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read. Where
+    a table was read, its dump is only written, which a file has no say in."""
     experiment = dataclasses.replace(prepared.experiment, img=None)
+    if experiment.hkl is not None and experiment.dump is not None:
+        experiment = dataclasses.replace(experiment, dump=DEFAULTS["dump"])
     for file in prepared.inputs:
         if file.field == "dump":
             # even by its default name it must be found again

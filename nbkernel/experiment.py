@@ -7,6 +7,7 @@ from os import PathLike
 from .errors import InputError
 from .fields import convert_fields
 from .input_files import FIELDS, input_files, protected
+from .logger import LOG
 from .panels import Panel, Vector
 from .quirks import fix_names
 
@@ -63,7 +64,7 @@ class Experiment:
     mosaic_seed: int = 12345678
     hkl: str | None = None  # text table, MTZ or mmCIF
     column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
-    dump: str | None = "Fdump.bin"  # None: neither read nor written
+    dump: str | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
     default_F: float = 0.0  # electrons
     stol: str | None = None  # profile of amorphous scattering; read, but of no effect
     # spindle
@@ -152,10 +153,14 @@ class Experiment:
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
         """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError for a
-        file that cannot be used."""
-        from .config import read_config
+        file that cannot be used; logs a warning that names what it would read outside its folder."""
+        from .config import outside_inputs, read_config
 
-        return cls(**read_config("from_toml", path))
+        fields = read_config("from_toml", path)
+        experiment = cls(**fields)
+        for line in outside_inputs("from_toml", path, experiment, fields):
+            LOG.warning("%s", line)
+        return experiment
 
     def to_toml(self, path: str | PathLike) -> None:
         """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""

@@ -20,6 +20,7 @@ class Outputs:
     intfile: str = "intimage.img"
     pgmfile: str | None = "image.pgm"
     noisefile: str | None = "noiseimage.img"
+    dump: str | None = "Fdump.bin"  # the table of an hkl file
     hdf5: str | None = None  # photons, counts, geometry and more by NXmx
     config_read: str | None = None  # where the experiment came from: no output may be that file
     config: str | None = None  # the resolved experiment as TOML

@@ -52,7 +52,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         warn(line)
     with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
         names = open_outputs(files, outputs, len(runs))
-        makes_dump = open_dump(files, experiment, warn)
+        makes_dump = open_dump(files, experiment, outputs.dump, warn)
         for line in summary_lines(runs):
             say(line)
         with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
@@ -107,12 +107,15 @@ def open_outputs(files, outputs, panels):
     return names
 
 
-def open_dump(files, experiment, warn):
+def open_dump(files, experiment, path, warn):
     """Whether this run makes a dump file; like the program, it goes on where none can be written."""
     if experiment.hkl is None or experiment.dump is None:
         return False
+    if path is None:
+        warn(f"{experiment.dump}: no dump is written there: only the command line names files to write, by -dump")
+        return False
     try:
-        files.open("-dump", experiment.dump)
+        files.open("-dump", path)
     except InputError as error:
         warn(f"{error}; going on without a dump file")
         return False

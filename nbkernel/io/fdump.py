@@ -1,6 +1,5 @@
 """nanoBragg's dump file: a table of structure factors in binary, which a later run reads where it has no other."""
 
-import os
 import re
 
 import numpy as np
@@ -12,11 +11,6 @@ from .reflections import Reflections
 
 # six limits as text, newline, form feed, then doubles
 DUMP_HEADER = re.compile(rb"\s*(-?\d+)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)\n\f")
-
-
-def dump_is_there(path):
-    """Whether there is a file to read. Those who want no dump give the null device, which nanoBragg.c finds empty."""
-    return path is not None and os.path.exists(path) and not os.path.samefile(path, os.devnull)
 
 
 def read_dump(path):

@@ -4,9 +4,10 @@ import re
 
 from nbkernel.errors import InputError
 from nbkernel.expansion import expand_to_P1
+from nbkernel.input_files import dump_is_there
 
 from .amplitude_columns import choose_columns
-from .fdump import dump_is_there, read_dump
+from .fdump import read_dump
 from .hkl_text import table_reflections
 from .opening import read_bytes
 from .reflections import NO_REFLECTIONS
