@@ -66,7 +66,7 @@ def cache_lines():
     from nbkernel.kernels.ahead import CACHE
 
     if CACHE.folder is None:
-        yield "compiled kernels are not kept: no folder can be written (NUMBA_CACHE_DIR names one)"
+        yield f"compiled kernels are not kept: {CACHE.refused or 'no folder can be written'} (NUMBA_CACHE_DIR names another)"
         return
     files = [entry for entry in os.scandir(CACHE.folder) if entry.name.endswith(".o")] if CACHE.folder.is_dir() else []
     size = sum(entry.stat().st_size for entry in files)

@@ -1,8 +1,8 @@
 """Kernels compiled ahead: machine code kept in the user's cache and called without importing numba.
 
 A kernel's arguments (numbers, arrays, NamedTuples of them) travel as one array of 8-byte words. An object file is used
-only by the kernel sources, package versions, processor and argument types that it was made for, and only if its
-checksum is right; else the kernel is compiled anew.
+only by the kernel sources, package versions, processor and argument types that it was made for, only if its checksum is
+right, and only if nobody else can have written it (`cache_folder`); else the kernel is compiled anew.
 """
 
 import ctypes
@@ -16,6 +16,8 @@ from pathlib import Path
 import llvmlite
 import numpy as np
 from llvmlite import binding
+
+from .cache_folder import Refused, cache_folder, read_private, write_private
 
 LOCK = threading.Lock()
 NATIVE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
@@ -131,9 +133,13 @@ def start_llvm():
 
 
 def read_object(path, key):
-    """(symbol, bytes) of a file that `write_object` made for the same key; None where there is none, or no whole one."""
+    """(symbol, bytes) of a file that `write_object` made for the same key; None where there is none, no whole one, or one
+    that may be the work of others."""
     try:
-        content = path.read_bytes()
+        content = read_private(path)
+    except Refused as reason:
+        CACHE.refused = str(reason)
+        return None
     except OSError:
         return None
     digest, _, rest = content.partition(b"\n")
@@ -146,12 +152,10 @@ def read_object(path, key):
 
 def write_object(path, key, symbol, code):
     rest = f"{symbol}\n{key}".encode() + b"\0" + code
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+        write_private(path, hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+    except (OSError, Refused):
+        pass  # the next run compiles again
 
 
 def environment():
@@ -190,32 +194,20 @@ class Cache:
         self.environment = None
         self.say = None  # called with a line
         self.said = False
-        self.folder = cache_folder()
+        # refused: why a folder or a file that is there is not used
+        self.folder, self.refused = cache_folder()
 
     def announce_once(self):
         if self.say is None or self.said:
             return
         self.said = True
         if self.folder is None:
-            self.say("compiling, as in every run: no folder for compiled kernels can be written (NUMBA_CACHE_DIR names one)")
+            why = self.refused or "no folder for compiled kernels can be written"
+            self.say(f"compiling, as in every run: {why} (NUMBA_CACHE_DIR names another)")
+        elif self.refused is not None:
+            self.say(f"compiling anew: {self.refused}")
         else:
             self.say("compiling, which only the first run does")
-
-
-def cache_folder():
-    """A folder that can be written, None where there is none."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        folder = Path(os.environ["NUMBA_CACHE_DIR"]) / "nbkernel"
-    else:
-        try:
-            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbkernel"
-        except RuntimeError:
-            return None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
 
 
 CACHE = Cache()
