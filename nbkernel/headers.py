@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .experiment import DEFAULTS
-from .io.smv import experiment_fields, read_smv
+from .io.smv import read_smv
 
 # what a header may tell where the panels have their own place
 BESIDE_PANELS = ("wavelength", "phi", "osc")
@@ -20,9 +20,9 @@ def read_headers(experiment):
     fields = {}
     if experiment.mask is not None:
         mask = read_smv("-mask", experiment.mask)
-        fields.update(experiment_fields(mask, is_mask=True))
+        fields.update(mask.experiment_fields(is_mask=True))
     if experiment.img is not None:
-        fields.update(experiment_fields(read_smv("-img", experiment.img), is_mask=False))
+        fields.update(read_smv("-img", experiment.img).experiment_fields())
         if "Ybeam" in fields:
             fields.pop("Ybeam_from_far_edge", None)
     if experiment.panels:

@@ -161,7 +161,7 @@ def prepare_values(experiment, default_seed):
     return tuple(
         Prepared(
             experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, angles, sources.weight), inputs, shuffle,
+            active_quirks(experiment, own, owner, angles, sources.weight, mask), inputs, shuffle,
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip
@@ -216,7 +216,9 @@ def wanted_pixels(experiment, detector, mask):
                 f"{fpixels} x {spixels}; need a mask of at least as many"
             )
         # by position in the file, whatever the mask's own width
-        wanted &= mask.pixels[: fpixels * spixels].reshape(spixels, fpixels) != 0
+        misread = mask.program_pixels is not None and "mask" not in experiment.fix
+        pixels = mask.program_pixels if misread else mask.pixels
+        wanted &= pixels[: fpixels * spixels].reshape(spixels, fpixels) != 0
     return wanted, roi, flags
 
 

@@ -48,6 +48,10 @@ QUIRKS = {
         "pixels beyond -dmin lose their water background",
         "they keep it",
     ),
+    "mask": (
+        "the pixels of a mask whose header is longer than it states are taken from within the header",
+        "they are taken from where they begin",
+    ),
 }
 
 
@@ -74,9 +78,9 @@ def warning(name):
     return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
 
 
-def active_quirks(experiment, plan, sensor, angles, weight):
+def active_quirks(experiment, plan, sensor, angles, weight, mask=None):
     """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
-    rendering can tell). sensor: the Panel, or the Experiment itself, that tells of it."""
+    rendering can tell). sensor: the Panel, or the Experiment itself, that tells of it; mask: its SMVImage or None."""
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {
@@ -92,6 +96,7 @@ def active_quirks(experiment, plan, sensor, angles, weight):
         "water": water,
         "vectors": experiment.convention == "custom" and not experiment.panels and ignores_vectors(experiment),
         "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
+        "mask": mask is not None and mask.is_misread(),
     }
     return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
 

@@ -1,7 +1,6 @@
 """A picture of an image file, with the geometry that the file and the user tell."""
 
 import math
-import re
 from dataclasses import replace
 
 from .detector import place_detector
@@ -12,7 +11,7 @@ from .headers import read_headers
 from .io.hdf5_path import split_dataset
 from .io.image import read_image
 from .io.output_files import OutputFiles
-from .io.smv import read_smv, value_of
+from .io.smv import first_number, read_smv, value_of
 from .panels import place_panel
 from .picture.assembly import assemble, make_assembly
 from .picture.draw import draw, make_scene
@@ -133,15 +132,15 @@ def says_tilted(image):
     if image.kind == "HDF5":
         return "distance" not in image.experiment
     header = read_smv("show", image.header_path).header
-    if value_of(header, "TWOTHETA"):
+    if value_of(header.text, "TWOTHETA"):
         return True
     # the keyword by itself: searched as the program searches, CLOSE_DISTANCE is found
-    along_beam = re.search(r"^DISTANCE=.*", header, re.MULTILINE)
+    along_beam = header.keywords.get("DISTANCE")
     close_distance = image.experiment.get("close_distance")
     if along_beam is None or close_distance is None:
         return False
     # headers have six digits
-    return not math.isclose(value_of(along_beam.group(), "DISTANCE"), close_distance, rel_tol=1e-4)
+    return not math.isclose(first_number(along_beam), close_distance, rel_tol=1e-4)
 
 
 def tilt_warning(image):

@@ -228,6 +228,7 @@ QUIRK_RUNS = {
     "water": ["-water 5"],
     "vectors": ["-odet_vector 2 0 0.1", "-twotheta_axis 1 1 0", "-pix0_vector 0.1 0 0"],
     "dmin": ["-water 5 -dmin 40"],
+    "mask": ["-mask long.img"],
 }
 UNTOUCHED = {
     "phi0": ["-phi 0", "-phi 1 -osc 1 -phisteps 2"],
@@ -240,12 +241,17 @@ UNTOUCHED = {
     "water": ["-water 0"],
     "vectors": ["-fdet_vector 0 0 1", "-twotheta 3"],
     "dmin": ["-dmin 40", "-water 5"],
+    "mask": ["-mask short.img"],
 }
 
 
-def write_sources():
+def write_inputs():
     Path("three.src").write_text(SOURCES)
     Path("equal.src").write_text("-10 0 0 2 1e-10\n-10 1 0 2 1e-10\n")
+    mask = (np.arange(144) > 40).astype("<u2").tobytes()
+    for name, blanks in (("short.img", 0), ("long.img", 600)):
+        text = "{\nHEADER_BYTES=512;\nSIZE1=12;\nSIZE2=12;\nPIXEL_SIZE=0.4;\nX=" + blanks * "1" + ";\n}\f"
+        Path(name).write_bytes(text.encode().ljust(512) + mask)
 
 
 def warned(run, name):
@@ -254,7 +260,7 @@ def warned(run, name):
 
 @pytest.mark.parametrize("name, flags", [(name, flags) for name, all_flags in QUIRK_RUNS.items() for flags in all_flags])
 def test_a_quirk_that_changes_the_run_is_named_once_and_not_when_fixed(name, flags):
-    write_sources()
+    write_inputs()
     as_program, run = image_and_run(f"{RUN} {flags}")
     fixed, fixed_run = image_and_run(f"{RUN} {flags}", "--fix", name)
     assert warned(run, name) == 1
@@ -264,7 +270,7 @@ def test_a_quirk_that_changes_the_run_is_named_once_and_not_when_fixed(name, fla
 
 @pytest.mark.parametrize("name, flags", [(name, flags) for name, all_flags in UNTOUCHED.items() for flags in all_flags])
 def test_a_quirk_that_changes_nothing_is_not_named(name, flags):
-    write_sources()
+    write_inputs()
     as_program, run = image_and_run(f"{RUN} {flags}")
     fixed = image(f"{RUN} {flags}", "--fix", name)
     assert warned(run, name) == 0

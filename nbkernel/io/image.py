@@ -2,7 +2,6 @@
 
 import math
 import os
-import stat
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,16 +11,9 @@ from nbkernel.errors import InputError
 from .hdf5_path import HDF5_START, split_dataset
 from .opening import read_bytes
 from .pgm import read_pgm
-from .smv import (
-    SMVImage,
-    experiment_fields,
-    finite_int,
-    header_text,
-    read_smv,
-    value_of,
-)
+from .smv import experiment_fields, read_smv, value_of
+from .smv_header import START, header_text, is_smv, keywords_of, sizes
 
-SMV_START = b"{\nHEADER_BYT"
 HEADER_LIMIT = 65536
 SMV_SATURATED = 65535
 
@@ -49,7 +41,7 @@ def read_image(command, path, shape=None, to_look_at=False):
     Raises InputError, led by `command`, for a file that cannot be read.
     """
     file_path, dataset = split_dataset(path)
-    start = read_bytes(command, file_path, most=16)
+    start = read_bytes(command, file_path, most=START)
     if start.startswith(HDF5_START):
         # the only kind that needs h5py
         from .nxmx_reader import read_hdf5_image
@@ -57,19 +49,21 @@ def read_image(command, path, shape=None, to_look_at=False):
         return read_hdf5_image(command, path, file_path, dataset, masked_as_nan=to_look_at)
     if dataset is not None:
         raise InputError(f"{command}: {file_path} is not an HDF5 file, so has no dataset {dataset}")
+    if is_smv(start):
+        return read_smv_image(command, path)
     for magic, reader in (*PICTURE_READERS, *READERS) if to_look_at else READERS:
         if start.startswith(magic):
             return reader(command, path, shape)
     raise AssertionError("the last reader takes any file")
 
 
-def read_smv_image(command, path, shape):
+def read_smv_image(command, path):
     smv = read_smv(command, path)
-    # counted from the end: a long header pushes the pixels back while HEADER_BYTES still says 512
-    kind = ">u2" if "BYTE_ORDER=big_endian" in smv.header else "<u2"
-    content = read_bytes(command, path)[-2 * smv.width * smv.height :]
-    pixels = np.frombuffer(content, kind).reshape(smv.height, smv.width).astype(np.float32)
-    return Image(path, "SMV", pixels, True, beam_center(smv.header), path, experiment_fields(smv, is_mask=False))
+    pixels = smv.pixels.reshape(smv.height, smv.width)
+    whole = pixels.dtype.kind in "iu"
+    return Image(
+        path, "SMV", pixels.astype(np.float32), whole, beam_center(smv.header.text), path, smv.experiment_fields()
+    )
 
 
 def read_pgm_image(command, path, shape):
@@ -84,8 +78,8 @@ def read_float_image(command, path, shape):
         raise InputError(f"{command}: {path} is neither SMV nor float: {len(content)} bytes are not whole float32 numbers")
     header_path, center, stated = None, None, {}
     if shape is None:
-        header_path, smv = shape_beside(command, path, count)
-        shape, center, stated = (smv.height, smv.width), beam_center(smv.header), experiment_fields(smv, is_mask=False)
+        header_path, text, shape = shape_beside(command, path, count)
+        center, stated = beam_center(text), experiment_fields(text, shape, is_mask=False)
     elif shape[0] * shape[1] != count:
         raise InputError(
             f"{command}: {path} has {count} float32 pixels, --shape {shape[0]} {shape[1]} needs {shape[0] * shape[1]}"
@@ -102,7 +96,6 @@ def refuse(kind):
 
 # first bytes of the file: reader(command, path, shape); the first that fits counts
 READERS = (
-    (SMV_START, read_smv_image),
     (b"\x89PNG", refuse("PNG")),
     (b"P5\n", refuse("PGM")),
     (b"", read_float_image),
@@ -113,18 +106,17 @@ PICTURE_READERS = ((b"P5\n", read_pgm_image), (b"P5 ", read_pgm_image))
 
 
 def shape_beside(command, path, count):
-    """Path and header, an SMVImage without pixels, of that of the SMV files in the folder of `path` that have `count` pixels
-    which is most like it by name. Raises InputError unless they all have one shape."""
+    """Path, header text and shape (slow, fast) of that of the SMV files in the folder of `path` that have `count` pixels which
+    is most like it by name. Raises InputError unless they all have one shape."""
     found = {}
-    for candidate, header in headers_beside(path):
-        width, height = (finite_int(value_of(header, keyword)) for keyword in ("SIZE1", "SIZE2"))
+    for candidate, text, (width, height) in headers_beside(command, path):
         if width > 0 and width * height == count:
-            found.setdefault((height, width), []).append((candidate, header))
+            found.setdefault((height, width), []).append((candidate, text))
     if len(found) == 1:
-        (height, width), alike = found.popitem()
+        shape, alike = found.popitem()
         # of several, the one whose name begins most like the file's: panels of one run have their number in it
-        header_path, header = max(alike, key=lambda pair: len(os.path.commonprefix([os.path.basename(path), os.path.basename(pair[0])])))
-        return header_path, SMVImage(width, height, header, np.empty(0, np.uint16))
+        header_path, text = max(alike, key=lambda pair: len(os.path.commonprefix([os.path.basename(path), os.path.basename(pair[0])])))
+        return header_path, text, shape
     ask = "give --shape SLOW FAST"
     if not found:
         raise InputError(f"{command}: no SMV image beside {path} has its {count} pixels; {ask}")
@@ -132,30 +124,30 @@ def shape_beside(command, path, count):
     raise InputError(f"{command}: the SMV images beside {path} have different shapes, {shapes}; {ask}")
 
 
-def headers_beside(path):
-    """(path, header) of the SMV files in the folder of `path`, by name."""
+def headers_beside(command, path):
+    """(path, header text, (width, height)) of the SMV files in the folder of `path`, by name."""
     folder = os.path.dirname(path) or os.curdir
     for name in sorted(os.listdir(folder)):
         candidate = os.path.join(folder, name)
         try:
-            if not stat.S_ISREG(os.stat(candidate).st_mode):
-                continue
-            with open(candidate, "rb") as file:
-                raw = file.read(HEADER_LIMIT) if file.read(len(SMV_START)) == SMV_START else None
-        except OSError:
+            raw = read_bytes(command, candidate, START)
+            raw = read_bytes(command, candidate, HEADER_LIMIT) if is_smv(raw) else None
+        except InputError:
             continue
         if raw is not None:
-            yield candidate, header_text((SMV_START + raw).split(b"}", 1)[0])
+            text = header_text(raw)
+            keywords, end = keywords_of(text)
+            yield candidate, text[: end or None], sizes(keywords)
 
 
-def beam_center(header):
+def beam_center(text):
     """(fast, slow) of the direct beam in pixels by DENZO_Y_BEAM, DENZO_X_BEAM, else by BEAM_CENTER_Y, _X as MOSFLM
-    counts them; None where the header lacks them or the pixel size."""
-    pixel = value_of(header, "PIXEL_SIZE")
+    counts them, of a header's text; None where it lacks them or the pixel size."""
+    pixel = value_of(text, "PIXEL_SIZE")
     if not pixel or not math.isfinite(pixel):
         return None
     for fast, slow, offset in (("DENZO_Y_BEAM", "DENZO_X_BEAM", 0.0), ("BEAM_CENTER_Y", "BEAM_CENTER_X", 0.5)):
-        center = tuple(value_of(header, keyword) for keyword in (fast, slow))
+        center = tuple(value_of(text, keyword) for keyword in (fast, slow))
         if all(value is not None and math.isfinite(value) for value in center):
             return tuple(value / pixel + offset for value in center)
     return None

@@ -1,83 +1,91 @@
-"""SMV images: a header of KEYWORD=value; in braces, then uint16 pixels.
+"""SMV images: a header, see `smv_header`, then pixels.
 
-Header keywords are found as nanoBragg.c finds them: by substring, the last occurrence counts.
+What a header says of the experiment is found as nanoBragg.c finds it: by substring, the last occurrence counts.
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from nbkernel.errors import InputError
 from nbkernel.kernels.constants import RTD
 
 from .opening import read_bytes
+from .smv_header import NUMBER, SMVHeader, parse_header
 from .text import c_format
 
 HEADER_BYTES = 512
 BYTE_ORDER = "little_endian" if np.little_endian else "big_endian"
-NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf|nan)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class SMVImage:
-    """width, height in pixels; header text; pixels (height * width,) uint16 in file order and native byte order."""
+    """pixels: (height * width,) in file order and native byte order; program_pixels: uint16 that nanoBragg.c takes for them,
+    which begin elsewhere, None where they are the same."""
 
-    width: int
-    height: int
-    header: str
+    header: SMVHeader
     pixels: np.ndarray
+    program_pixels: np.ndarray | None
 
-    def value_of(self, keyword):
-        """Number behind the last occurrence of `keyword`, None where there is none."""
-        return value_of(self.header, keyword)
+    @property
+    def width(self):
+        return self.header.width
+
+    @property
+    def height(self):
+        return self.header.height
+
+    def is_misread(self):
+        """Whether nanoBragg.c finds zeros elsewhere."""
+        return self.program_pixels is not None and bool(((self.program_pixels == 0) != (self.pixels == 0)).any())
+
+    def experiment_fields(self, is_mask=False):
+        return experiment_fields(self.header.text, (self.height, self.width), is_mask)
 
 
-def value_of(header, keyword):
-    position = header.rfind(keyword)
+def value_of(text, keyword):
+    """Number behind the last occurrence of `keyword` in a header's text, None where there is none."""
+    position = text.rfind(keyword)
     if position < 0:
         return None
-    equals = header.find("=", position + len(keyword))
+    equals = text.find("=", position + len(keyword))
     if equals < 0:
         return 0.0
-    match = NUMBER.match(header, equals + 1)
+    return first_number(text, equals + 1)
+
+
+def first_number(text, start=0):
+    """The number at a place of a text, 0 where there is none, as C's atof."""
+    match = NUMBER.match(text, start)
     return float(match.group()) if match else 0.0
 
 
 def read_smv(flag, path):
-    """SMVImage of a file. Raises InputError where it is no SMV image or has fewer pixels than it says."""
+    """SMVImage of a file. Raises InputError where it is no SMV image, or one that cannot be read, see `parse_header`."""
     content = read_bytes(flag, path)
-    if not content.startswith(b"{\nHEADER_BYT"):
-        raise InputError(f"{flag}: {path} is not an SMV image (its header must begin with HEADER_BYTES)")
-    header = header_text(content[:HEADER_BYTES])
-    header_bytes = int(value_of(header, "HEADER_BYTES") or 0)
-    if not 0 < header_bytes <= len(content):
-        raise InputError(f"{flag}: {path} is truncated: its header of {header_bytes} bytes is not whole")
-    header = header_text(content[:header_bytes])
-    width, height = (finite_int(value_of(header, keyword)) for keyword in ("SIZE1", "SIZE2"))
-    if width == 0:
-        width = height = finite_int(value_of(header, "DETECTOR_DIMENSIONS"))
-    if width <= 0 or height <= 0:
-        raise InputError(f"{flag}: {path} gives no size; its header needs SIZE1 and SIZE2 greater than 0")
-    needed = header_bytes + 2 * width * height
-    if len(content) < needed:
-        raise InputError(f"{flag}: {path} is truncated: {len(content)} bytes, {width} x {height} pixels need {needed}")
-    pixels = np.frombuffer(content, np.uint16, width * height, offset=header_bytes // 2 * 2)
-    return SMVImage(width, height, header, pixels)
+    header = parse_header(flag, path, content)
+    count, kind = header.width * header.height, header.kind
+    pixels = np.frombuffer(content, kind, count, offset=header.start)
+    pixels = uncompressed(pixels.astype(kind.newbyteorder("="), copy=False), header.ratio)
+    # the program counts words of 16 bits from the file's first byte
+    first = header.stated // 2 * 2
+    if first == header.start or kind.itemsize != 2:
+        return SMVImage(header, pixels, None)
+    return SMVImage(header, pixels, np.frombuffer(content, np.uint16, count, offset=first))
 
 
-def header_text(raw):
-    return raw.split(b"\0", 1)[0].decode("latin-1")
+def uncompressed(pixels, ratio):
+    """R-AXIS' pixels of 16 bits: where the highest is set, the others count `ratio` times."""
+    if ratio == 1 or pixels.itemsize != 2:
+        return pixels
+    low = (pixels.view(np.uint16) & 0x7FFF).astype(np.int32)
+    return np.where(pixels.view(np.int16) < 0, ratio * low, low)
 
 
-def finite_int(value):
-    return int(value) if value is not None and math.isfinite(value) else 0
-
-
-def experiment_fields(image, is_mask):
-    """What a header says of the experiment, as Experiment's fields. A mask's beam centre counts from the far edge."""
-    fields = {"detpixels_f": image.width, "detpixels_s": image.height}
+def experiment_fields(text, shape, is_mask=False):
+    """What a header's text says of the experiment, as Experiment's fields; shape: (slow, fast). A mask's beam centre counts
+    from the far edge."""
+    fields = {"detpixels_f": shape[1], "detpixels_s": shape[0]}
     for keyword, field in (
         ("PIXEL_SIZE", "pixel"),
         ("DISTANCE", "distance"),
@@ -90,11 +98,11 @@ def experiment_fields(image, is_mask):
         ("PHI", "phi"),
         ("OSC_RANGE", "osc"),
     ):
-        value = image.value_of(keyword)
+        value = value_of(text, keyword)
         if value is not None and not math.isnan(value):
             fields[field] = value
     if is_mask and "Ybeam" in fields:
-        detsize_s = fields.get("pixel", 0.1) / 1000.0 * image.height
+        detsize_s = fields.get("pixel", 0.1) / 1000.0 * shape[0]
         fields["Ybeam_from_far_edge"] = (detsize_s, fields.pop("Ybeam"))
     return fields
 
