@@ -34,6 +34,7 @@ COMPETING = (
     (("sourcefile",), ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps")),
 )
 CONFIG = "config"  # the name of the experiment's text in an HDF5 file
+UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
 SPELT_OUT = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
 # the first flag that sets a field has its unit
 UNITS = {entry.sets[0]: SPELT_OUT.get(entry.unit, entry.unit) for entry in reversed(FLAGS) if len(entry.sets) == 1}
@@ -58,8 +59,8 @@ def read_config(option, path):
     lead = f"{option} {path}"
     try:
         if is_hdf5(path):
-            record = recorded(option, path)
-            content, inputs = tomllib.loads(record[CONFIG]), json.loads(record.get("inputs", "{}"))
+            text, inputs = recorded(option, path)
+            content = tomllib.loads(text)
         else:
             with open(path, "rb") as file:
                 content, inputs = tomllib.load(file), {}
@@ -89,13 +90,31 @@ def overridden(found, given):
 
 
 def recorded(option, path):
-    """The provenance of an HDF5 file, see `provenance`."""
+    """The TOML text of the experiment that an HDF5 file holds, and {field: {"path", "sha256"}} of its input files, see
+    `provenance`. Raises InputError, led by `option`, where they are not there, or not such."""
     from .io.nxmx_reader import read_provenance
 
-    found = read_provenance(path, option)
+    found = read_provenance(path, option, (CONFIG, "inputs"))
+    lead = f"{option} {path}"
     if CONFIG not in found:
-        raise InputError(f"{option} {path}: tells of no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
-    return found
+        raise InputError(f"{lead}: tells of no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
+    for name, text in found.items():
+        if not text.strip() or "\0" in text or UNDECODED in text:
+            raise InputError(f"{lead}: its record is broken: {name} is {'not text' if text.strip() else 'empty'}")
+    try:
+        inputs = json.loads(found.get("inputs", "{}"))
+    except (ValueError, RecursionError):
+        inputs = None
+    if not isinstance(inputs, dict) or not all(is_told(told) for told in inputs.values()):
+        raise InputError(f"{lead}: its record is broken: inputs do not name files and their digests")
+    return found[CONFIG], inputs
+
+
+def is_told(told):
+    """Whether an entry of the recorded input files is one."""
+    if not isinstance(told, dict) or not isinstance(told.get("path"), str) or "sha256" not in told:
+        return False
+    return told["sha256"] is None or isinstance(told["sha256"], str)
 
 
 def outside_inputs(option, path, experiment, names):
@@ -115,7 +134,7 @@ def changed_inputs(path, experiment, names):
     what it was when that file was made; nothing for other files."""
     if not is_hdf5(path):
         return
-    told = json.loads(recorded("--config", path).get("inputs", "{}"))
+    _, told = recorded("--config", path)
     for file in input_files(experiment):
         before = told[file.field]["sha256"] if file.field in names and file.field in told else None
         # whoever needs a file that is gone will say so

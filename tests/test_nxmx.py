@@ -620,7 +620,7 @@ BAD_IMAGES = {
     "no dataset": (plain, "bad.h5:/y", "no dataset /y"),
     "text": (lambda: write("bad.h5"), "bad.h5:/entry/definition", "no image"),
     "group": (lambda: write("bad.h5"), "bad.h5:/entry/data", "no dataset /entry/data"),
-    "no data": (remove("entry/data", "entry/photons"), "bad.h5", "has no image"),
+    "no data": (remove("entry/data", "entry/photons", f"{DETECTOR}/data"), "bad.h5", "has no image"),
 }
 
 

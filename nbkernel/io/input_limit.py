@@ -10,6 +10,7 @@ VARIABLE = "NBKERNEL_INPUT_LIMIT"
 DEFAULT = 1 << 30
 # detectors' files, and text, are packed to a tenth at most times
 RATIO = 16
+HARMLESS = 1 << 20  # not worth a look
 SUFFIXES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 WRITTEN = re.compile(r"(\d+(?:\.\d*)?) *([kmgt]?)(?:i?b)?", re.ASCII)
 
@@ -19,6 +20,8 @@ def check_size(flag, path, size, what="its content", length=None):
 
     what: that has the size, for the message; length: bytes of the file, looked up if None.
     """
+    if size <= HARMLESS:
+        return
     most = largest_size(path, length)
     if size > most:
         raise InputError(

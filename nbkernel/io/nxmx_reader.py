@@ -1,8 +1,5 @@
 """Images and detectors of HDF5 files: our own and any others by the NeXus application definition NXmx."""
 
-import contextlib
-
-import h5py
 import numpy as np
 
 from nbkernel.direct_beam import direct_beam
@@ -10,19 +7,12 @@ from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.panels import place_panel
 
-from .hdf5_path import HDF5_START
+from .hdf5_input import Field, opened
+from .hdf5_links import Unusable
 from .image import Image
-from .nxmx_geometry import (
-    NotNXmx,
-    Unusable,
-    detector_fields,
-    find_entry,
-    groups_of,
-    instrument_groups,
-    text_of,
-)
+from .nxmx_beam import NotNXmx, find_entry, image_of, instrument_groups
+from .nxmx_geometry import detector_fields
 from .nxmx_instrument import panel_origins
-from .opening import read_bytes
 
 OWN_PHOTONS = "photons/data"
 OWN_PROVENANCE = "entry/simulation/provenance"
@@ -38,8 +28,8 @@ def read_nxmx_detector(path, flag="panels"):
     z), panels without depth, a spindle along -x where the file has none. Raises InputError, led by `flag`, for a file that
     cannot be used.
     """
-    with opened(flag, path) as file:
-        return detector_fields(find_entry(file))
+    with opened(flag, path) as root:
+        return detector_fields(find_entry(root))
 
 
 def panels_apart(pixels, panels):
@@ -50,13 +40,20 @@ def panels_apart(pixels, panels):
     return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
 
 
-def read_provenance(path, flag):
-    """{name: text or number} of how a file of ours was made, empty for others. Raises InputError, led by `flag`, for a file
-    that cannot be read."""
-    with opened(flag, path) as file:
-        found = file.get(OWN_PROVENANCE, {})
-        values = {name: found[name][()] for name in found}
-    return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+def read_provenance(path, flag, names):
+    """{name: text} of those names of the record of how a file of ours was made that are there; empty for other files. Raises
+    InputError, led by `flag`, for a file that cannot be read, and where one is not one text."""
+    with opened(flag, path) as root:
+        group, found = root.group(OWN_PROVENANCE), {}
+        for name in names if group is not None else ():
+            node = group.get(name)
+            if node is None:
+                continue
+            values = node.values() if isinstance(node, Field) else None
+            if values is None or values.dtype != object or values.size != 1:
+                raise Unusable(f"has no text in {node.name}; its record is broken")
+            found[name] = values.item()
+        return found
 
 
 def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):
@@ -66,85 +63,70 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
     path: as the user gave it; masked_as_nan: pixels that the file's mask excludes are nan. Raises InputError, led by
     `command`, for a file that cannot be read.
     """
-    with opened(command, file_path) as file:
-        source = chosen_dataset(file, dataset)
+    with opened(command, file_path, quiet=not masked_as_nan) as root:
+        source = chosen_dataset(root, dataset)
         whole = source.dtype.kind in "iu"
         pixels = first_frame(source)
         try:
-            entry = find_entry(file)
-        except NotNXmx:
+            entry = find_entry(root)
+        except Unusable:
             return Image(path, "HDF5", pixels, whole, None, None)
         if masked_as_nan:
             pixels[excluded(entry, pixels.shape)] = np.nan
         try:
             fields = detector_fields(entry)
-        except (Unusable, LookupError, ValueError, TypeError):
+        except (Unusable, InputError):
             # a picture does not need it, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
     return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields)
 
 
-@contextlib.contextmanager
-def opened(command, path):
-    """The open file; errors of the block in it become InputErrors."""
-    # says what is wrong where there is no file
-    if not read_bytes(command, path, len(HDF5_START)).startswith(HDF5_START):
-        raise InputError(f"{command}: {path} is not an HDF5 file")
-    with contextlib.suppress(ImportError):
-        # registers what most detectors' files are compressed by
-        import hdf5plugin  # noqa: F401
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except Unusable as error:
-        raise InputError(f"{command}: {path} {error}") from None
-    except (OSError, LookupError, RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "filter" in reason or "can't open directory" in reason:
-            # HDF5 looks for its filters in a folder
-            reason = "its compression needs hdf5plugin (pip install 'nbkernel[hdf5]')"
-        raise InputError(f"{command}: cannot read the HDF5 file {path}: {reason}") from None
-
-
-def chosen_dataset(file, name):
-    """The dataset of that name, or the one that the file means. Raises Unusable where there is none."""
+def chosen_dataset(root, name):
+    """The Field of that name, or the one that the file means. Raises Unusable where there is none."""
     if name is not None:
-        found = file.get(name)
-        if not isinstance(found, h5py.Dataset):
+        found = root.field(name)
+        if found is None:
             raise Unusable(f"has no dataset {name}")
         return found
     try:
-        entry = find_entry(file)
+        entry = find_entry(root)
     except NotNXmx:
         raise NotNXmx("is HDF5 but not NXmx; name the dataset: FILE:/path/in/file") from None
-    own = entry.get(OWN_PHOTONS)
-    if isinstance(own, h5py.Dataset) and "nbkernel" in entry:
+    own = entry.field(OWN_PHOTONS)
+    if own is not None and entry.group("nbkernel") is not None:
         return own
-    for group in groups_of(entry, "NXdata"):
-        for name in (text_of(group.attrs.get("signal", "data")), "data", "data_000001"):
-            # get: a link may lead to a file that is not there
-            if isinstance(group.get(name), h5py.Dataset):
-                return group[name]
-    raise Unusable("has no image in its NXdata group; its files of data may be missing")
+    found = image_of(entry)
+    if found is None:
+        raise Unusable("has no image in its NXdata group; its files of data may be missing")
+    return found
 
 
-def first_frame(source):
+def first_frame(field):
     """(slow, fast) float32. Raises Unusable for what is no image."""
-    if source.dtype.kind not in "iuf" or not 2 <= source.ndim <= 4 or 0 in source.shape:
-        raise Unusable(f"has no image in {source.name}, but {source.dtype} of shape {source.shape}")
-    frame = source[()] if source.ndim == 2 else source[0]
+    if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
+        raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
+    frame = first_of(field, 2)
     # where modules have a dimension of their own, they are stacked along slow
-    return frame.reshape(-1, frame.shape[-1]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return frame.reshape(-1, frame.shape[-1]).astype(np.float32)
+
+
+def first_of(field, dimensions):
+    """What a field with one image for each first index, or one image alone, has for the first."""
+    if len(field.shape) == dimensions:
+        return field.part((), field.shape)
+    return field.part(0, (1, *field.shape[1:]))
 
 
 def excluded(entry, shape):
     """bool of the pixels that the mask excludes; none where the mask has another shape."""
     for detector in instrument_groups(entry, "NXdetector"):
-        mask = detector.get("pixel_mask")
-        if isinstance(mask, h5py.Dataset) and mask.shape[-2:] == shape and mask.dtype.kind in "iu":
-            mask = mask[()] if mask.ndim == 2 else mask[0]
-            return mask & mask.dtype.type(min(NORMAL_MASK_BITS, np.iinfo(mask.dtype).max)) != 0
+        for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
+            mask = detector.field(name)
+            if mask is not None and 2 <= len(mask.shape) <= 3 and mask.shape[-2:] == shape and mask.dtype.kind in "iu":
+                mask = first_of(mask, 2)
+                return mask & mask.dtype.type(min(NORMAL_MASK_BITS, np.iinfo(mask.dtype).max)) != 0
     return np.zeros(shape, np.bool_)
 
 

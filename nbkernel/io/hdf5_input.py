@@ -1,0 +1,336 @@
+"""HDF5 files of others, read with care: a tree of groups and fields in which every link is looked at before it is followed.
+
+HDF5 itself opens whatever file a link or a dataset names, and reads whatever size one says. Here a link to another file is
+followed by `hdf5_links`' rules only, sizes are held against `input_limit`, and what is not a plain text or number is refused.
+"""
+
+import contextlib
+import math
+import os
+
+import h5py
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.logger import LOG
+
+from .hdf5_links import MOST_LINKS, Refused, Unusable, file_beside
+from .hdf5_path import HDF5_START
+from .hdf5_storage import check_layout, check_values, in_text
+from .input_limit import check_size
+from .opening import read_bytes
+
+MOST_MEMBERS = 20_000  # of a group that is looked through
+MOST_NODES = 200_000  # of a file
+SMALL = 4096  # elements that are read at once where one is needed
+MOST_TEXTS = 10_000
+
+
+@contextlib.contextmanager
+def opened(flag, path, quiet=False):
+    """The root Group of an HDF5 file; errors of the block become InputErrors, led by `flag`. quiet: without warnings."""
+    # says what is wrong where there is no file
+    if not read_bytes(flag, path, most=len(HDF5_START)).startswith(HDF5_START):
+        raise InputError(f"{flag}: {path} is not an HDF5 file")
+    with contextlib.suppress(ImportError):
+        # registers what most detectors' files are compressed by
+        import hdf5plugin  # noqa: F401
+    source = Source(flag, path, quiet)
+    try:
+        yield source.root(os.path.realpath(path))
+    except Unusable as error:
+        missing = f" (not there: {', '.join(sorted(source.missing))})" if source.missing else ""
+        raise InputError(f"{flag}: {path} {error}{missing}") from None
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{flag}: cannot read the HDF5 file {path}: {reason}") from None
+    finally:
+        source.close()
+
+
+class Source:
+    """The open files behind a tree: the one that the user named, and those that it links to."""
+
+    def __init__(self, flag, path, quiet=False):
+        self.flag, self.path, self.quiet = flag, path, quiet
+        self.folder = os.path.dirname(os.path.realpath(path))
+        self.roots, self.files, self.nodes, self.missing, self.told = {}, [], {}, set(), set()
+
+    def root(self, real_path):
+        if real_path not in self.roots:
+            file = h5py.File(real_path, "r")
+            self.files.append(file)
+            self.roots[real_path] = Group(self, real_path, "", h5py.h5g.open(file.id, b"/"))
+        return self.roots[real_path]
+
+    def node(self, file_path, name, parent_id, member):
+        """The Group or Field of a hard link; None for another kind of object."""
+        key = (file_path, name)
+        if key not in self.nodes:
+            if len(self.nodes) >= MOST_NODES:
+                raise Unusable(f"has more than {MOST_NODES} objects to look at; that is not a detector's file")
+            found = h5py.h5o.open(parent_id, member)
+            kind = Group if isinstance(found, h5py.h5g.GroupID) else Field if isinstance(found, h5py.h5d.DatasetID) else None
+            self.nodes[key] = kind and kind(self, file_path, name, found)
+        return self.nodes[key]
+
+    def warn(self, error):
+        """A line, once, that goes on from the file's name."""
+        if str(error) not in self.told and not self.quiet:
+            self.told.add(str(error))
+            LOG.warning("%s: %s %s", self.flag, self.path, error)
+
+    def close(self):
+        self.nodes.clear()
+        self.roots.clear()
+        for file in self.files:
+            with contextlib.suppress(RuntimeError, ValueError, OSError):
+                file.close()
+
+
+class Node:
+    """A group or a dataset. name: its path within its file, without soft links; file_path: of that file, real."""
+
+    def __init__(self, source, file_path, path, handle):
+        self.source, self.file_path, self.path, self.handle = source, file_path, path, handle
+        self.name = path or "/"
+        self.attributes = {}
+
+    @property
+    def address(self):
+        """The same for two names of one object."""
+        found = h5py.h5o.get_info(self.handle)
+        return found.fileno, found.addr
+
+    @property
+    def parent(self):
+        """The group that its path names."""
+        return self.source.root(self.file_path).get(self.path.rpartition("/")[0])
+
+    def attribute(self, name):
+        """An array of numbers or a text; None where there is none, or one of another kind."""
+        if name not in self.attributes:
+            self.attributes[name] = self.read_attribute(name.encode())
+        return self.attributes[name]
+
+    def read_attribute(self, name):
+        try:
+            found = h5py.h5a.open(self.handle, name)
+        except KeyError:
+            return None
+        shape = found.shape
+        # None: a null dataspace
+        return None if shape is None else plain_values(self.source, f"{self.name}@{in_text(name)}", shape, found.dtype, found.read)
+
+    def text(self, attribute):
+        """An attribute as text; empty where there is none."""
+        return text_of(self.attribute(attribute))
+
+
+class Group(Node):
+    def names(self):
+        """Raises Unusable for a group of very many members."""
+        count = self.handle.get_num_objs()
+        if count > MOST_MEMBERS:
+            raise Unusable(f"has {count} members in {self.name}; up to {MOST_MEMBERS} are looked through")
+        return [in_text(name) for name in h5py.Group(self.handle)]
+
+    def get(self, path, depth=0, abroad=True):
+        """The Group or Field at a path from here (from the file's root where it begins with "/"); None where there is none.
+
+        abroad: whether other files may be entered. Raises Unusable for links that are not followed.
+        """
+        node = self.source.root(self.file_path) if path.startswith("/") else self
+        for part in path.split("/"):
+            if part in ("", "."):
+                continue
+            node = node.member(part, depth, abroad) if isinstance(node, Group) else None
+            if node is None:
+                return None
+        return node
+
+    def group(self, path):
+        found = self.get(path)
+        return found if isinstance(found, Group) else None
+
+    def field(self, path):
+        found = self.get(path)
+        return found if isinstance(found, Field) else None
+
+    def member(self, name, depth, abroad):
+        where, raw = f"{self.path}/{name}", name.encode("utf-8", "surrogateescape")
+        if (known := self.source.nodes.get((self.file_path, where))) is not None:
+            return known
+        try:
+            link = self.handle.links.get_info(raw).type
+        except (KeyError, ValueError, RuntimeError):
+            return None
+        if link == h5py.h5l.TYPE_HARD:
+            return self.source.node(self.file_path, where, self.handle, raw)
+        if depth >= MOST_LINKS:
+            raise Unusable(f"has links that never end at {where}")
+        if link == h5py.h5l.TYPE_SOFT:
+            return self.get(in_text(self.handle.links.get_val(raw)), depth + 1, abroad)
+        if link != h5py.h5l.TYPE_EXTERNAL or not abroad:
+            raise Refused(f"has a link at {where} to what is not in its own file: not followed")
+        named, inner = (in_text(part) for part in self.handle.links.get_val(raw))
+        path = file_beside(self.source.folder, f"has a link {where} that", named)
+        if path is None:
+            self.source.missing.add(os.path.basename(named))
+            return None
+        return self.source.root(path).get("/" + inner, depth + 1)
+
+    def members(self):
+        """(name, Group or Field) of all members that can be reached; a warning for each link that is not followed."""
+        for name in self.names():
+            try:
+                found = self.get(name)
+            except Refused as error:
+                self.source.warn(error)
+                continue
+            if found is not None:
+                yield name, found
+
+    def groups(self, nx_class):
+        """The members of a NeXus class, each once, by name."""
+        found = {}
+        for _, node in self.members():
+            if isinstance(node, Group) and node.text("NX_class") == nx_class:
+                found.setdefault(node.address, node)
+        return list(found.values())
+
+
+class Field(Node):
+    """A dataset. Its layout has been checked before anything of it is asked."""
+
+    def __init__(self, source, file_path, path, handle):
+        super().__init__(source, file_path, path, handle)
+        self.properties = check_layout(handle, self.name)
+        self.virtual = self.properties.get_layout() == h5py.h5d.VIRTUAL
+        if self.virtual:
+            self.check_sources()
+        shape = handle.shape
+        # None: a null dataspace
+        self.shape = (0,) if shape is None else shape
+        self.dtype = handle.dtype
+        self.size = math.prod(self.shape)
+
+    def check_sources(self):
+        """Raises Unusable for a virtual dataset whose sources are not files beside this one."""
+        for number in range(self.properties.get_virtual_count()):
+            named = in_text(self.properties.get_virtual_filename(number))
+            inner = in_text(self.properties.get_virtual_dsetname(number))
+            if "%b" in named or "%b" in inner:
+                raise Refused(f"has a virtual dataset {self.name} of files by a pattern ({named}:{inner}): not read")
+            if named != ".":
+                file_beside(os.path.dirname(self.file_path), f"has a virtual dataset {self.name} that", named, False)
+
+    def check_part(self, shape):
+        """Raises InputError or Unusable where a part of that shape, from the first element on, may not be read."""
+        if not self.virtual:
+            check_values(self.source.flag, self.file_path, self.handle, self.name, shape)
+            return
+        check_size(self.source.flag, self.file_path, math.prod(shape) * self.dtype.itemsize, self.name)
+        for number in range(self.properties.get_virtual_count()):
+            first, _ = self.properties.get_virtual_vspace(number).get_select_bounds()
+            if all(start < extent for start, extent in zip(first, shape, strict=True)):
+                self.source_of(number).check_whole_frames()
+
+    def source_of(self, number):
+        """The Field that a virtual dataset takes a part from. Raises Unusable where it is not there."""
+        named = in_text(self.properties.get_virtual_filename(number))
+        inner = in_text(self.properties.get_virtual_dsetname(number))
+        path = self.file_path
+        if named != ".":
+            path = file_beside(os.path.dirname(path), f"has a virtual dataset {self.name} that", named, False)
+        if path is None:
+            raise Unusable(f"has a virtual dataset {self.name} of {named}, which is not there")
+        # HDF5 itself goes this way again
+        found = self.source.root(path).get("/" + inner, abroad=False)
+        if not isinstance(found, Field) or found.virtual:
+            raise Unusable(f"has a virtual dataset {self.name} of {named}:{inner}, which is not a dataset of values")
+        return found
+
+    def check_whole_frames(self):
+        """As `check_part`, for what may be any part of one image."""
+        shape = (1, *self.shape[1:]) if len(self.shape) > 2 else self.shape
+        check_values(self.source.flag, self.file_path, self.handle, self.name, shape)
+
+    def values(self):
+        """All values, an array of numbers or texts. Raises Unusable for other kinds, InputError for too many."""
+        self.check_part(self.shape)
+        found = plain_values(self.source, self.name, self.shape, self.dtype, self.read_into)
+        if found is None:
+            raise Unusable(f"has neither numbers nor text in {self.name}, but {self.dtype} of shape {self.shape}")
+        return found
+
+    def numbers(self):
+        """All values, flat float64. Raises Unusable for other kinds and for what is not finite."""
+        found = self.values()
+        if found.dtype.kind not in "iufb":
+            raise Unusable(f"has no numbers in {self.name}, but {self.dtype}")
+        with np.errstate(over="ignore"):
+            found = np.ravel(found).astype(np.float64)
+        if not np.isfinite(found).all():
+            raise Unusable(f"has {found[~np.isfinite(found)][0]} in {self.name}; need finite numbers")
+        return found
+
+    def first(self):
+        """The first value, a finite float. Raises Unusable where there is none."""
+        if not self.size:
+            raise Unusable(f"has no value in {self.name}")
+        if self.size <= SMALL:
+            return float(self.numbers()[0])
+        self.check_part((1,) * len(self.shape))
+        values = h5py.Dataset(self.handle)[(slice(0, 1),) * len(self.shape)]
+        if values.dtype.kind not in "iufb" or not np.isfinite(values).all():
+            raise Unusable(f"has no finite number in {self.name}")
+        return float(values.flat[0])
+
+    def words(self):
+        """Its text; empty where it is not one."""
+        return text_of(self.values())
+
+    def read_into(self, array):
+        self.handle.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+
+    def part(self, selection, shape):
+        """An array of numbers, as stored: of a selection from the first element on, of that shape."""
+        self.check_part(shape)
+        return h5py.Dataset(self.handle)[selection]
+
+
+def plain_values(source, name, shape, dtype, read):
+    """An array of numbers or of texts (object) that `read` fills; None for other kinds, such as references."""
+    text = h5py.check_string_dtype(dtype)
+    if text is None and dtype.kind not in "iufb":
+        return None
+    count = math.prod(shape)
+    if text is not None and text.length is None:
+        # any number of them may be the same long one, which HDF5 reads anew each time
+        length = os.stat(source.path).st_size if count > 1 else 0
+        if count > MOST_TEXTS:
+            raise Unusable(f"has {count} texts in {name}; up to {MOST_TEXTS} are read")
+        check_size(source.flag, source.path, count * length, name)
+    else:
+        check_size(source.flag, source.path, count * dtype.itemsize, name)
+    array = np.empty(shape, dtype)
+    if count:
+        read(array)
+    if text is None:
+        return array
+    texts = np.empty(count, object)
+    texts[:] = [decoded(each) for each in array.ravel().tolist()]
+    return texts.reshape(shape)
+
+
+def decoded(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+
+
+def text_of(values):
+    """The one text of an array, or that of its letters; empty where there is none."""
+    if values is None or values.dtype != object or not values.size:
+        return ""
+    texts = [text.rstrip("\0") for text in values.ravel().tolist()]
+    return "".join(texts) if len(texts) == 1 or all(len(text) == 1 for text in texts) else ""
