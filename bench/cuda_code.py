@@ -110,6 +110,7 @@ def signature_of(key):
     from numba.cuda.typing.typeof import Purpose, typeof
 
     from nbkernel.cuda_render import in_device_types
+    from nbkernel.kernels.counts import NOISE_SUMS
     from nbkernel.kernels.cuda_rows import Share
     from nbkernel.precision import doubt
     from nbkernel.tables import squared_table
@@ -117,8 +118,8 @@ def signature_of(key):
 
     from .parity import prepared_run
 
-    image, counts = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint16)
-    deviates, sums = np.zeros((1, 1)), np.zeros((1, 2))
+    image, counts = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int32)
+    deviates, sums = np.zeros((1, 1)), np.zeros((1, NOISE_SUMS))
     prepared = prepared_run(RUN.split())
     plan, tile = in_device_types(prepared.plan), in_device_types(panel_tile(prepared.detector))
     doubts, doubtful, left = doubt(prepared.plan, False), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)

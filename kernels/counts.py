@@ -10,12 +10,19 @@ def wrapped_integer(value):
     return np.int32(-2147483648)
 
 
+# what `noisy_count` adds up, elements of its `sums`
+PHOTONS, OVERLOADS_16, OVERLOADS_32 = range(3)
+NOISE_SUMS = 3
+
+
 def noisy_count(photons, adc_offset, sums):
-    """photons plus adc_offset, clipped above at 65535, truncated. Adds the photons to sums[0], and 1 to sums[1] where it
-    clips."""
-    sums[0] += photons
+    """photons plus adc_offset, truncated, clipped above at what int32 holds. Adds the photons to sums[PHOTONS], and 1 to the
+    overloads of 16 bits (above 65535) and of 32 bits."""
+    sums[PHOTONS] += photons
     value = photons + adc_offset
     if value > 65535.0:
-        value = 65535.0
-        sums[1] += 1.0
+        sums[OVERLOADS_16] += 1.0
+    if value > 2147483647.0:
+        value = 2147483647.0
+        sums[OVERLOADS_32] += 1.0
     return wrapped_integer(value)

@@ -72,19 +72,20 @@ def within(value, top):
     return value if value < top else top
 
 
-def counts_of_row(values, scale, adc_offset, out):
+def counts_of_row(values, scale, adc_offset, top, out):
     full_vector_width()
     for i in range(out.shape[0]):
-        out[i] = np.int32(np.floor(np.float32(within(values[i] * scale + adc_offset, 65535.0) + 0.5)))
+        out[i] = np.int32(np.floor(np.float32(within(values[i] * scale + adc_offset, top) + 0.5)))
 
 
 @Kernel
-def scaled_counts(image, roi, scale, adc_offset, out, slow_start, slow_stop):
-    """out (uint16): value * scale + adc_offset, clipped to 0..65535, rounded through float32; 0 outside the region."""
+def scaled_counts(image, roi, scale, adc_offset, top, out, slow_start, slow_stop):
+    """out (uint16 or int32): value * scale + adc_offset, clipped to 0..top (float64), rounded through float32; 0 outside the
+    region."""
     for spixel in range(slow_start, slow_stop):
         out[spixel, :] = 0
         if roi[2] <= spixel <= roi[3]:
-            counts_of_row(image[spixel, roi[0] : roi[1] + 1], scale, adc_offset, out[spixel, roi[0] : roi[1] + 1])
+            counts_of_row(image[spixel, roi[0] : roi[1] + 1], scale, adc_offset, top, out[spixel, roi[0] : roi[1] + 1])
 
 
 def bytes_of_row(values, scale, out):
@@ -107,8 +108,7 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
 def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
-    out (uint16): the deviates as `noisy_count` has them, 0 outside the region; sums: (2,), of photons and clipped pixels.
-    The generator's state goes on from row to row.
+    out (int32): the deviates as `noisy_count` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The generator's state goes on from row to row.
     """
     for row in range(image.shape[0]):
         for fpixel in range(image.shape[1]):
@@ -122,8 +122,8 @@ def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, 
 def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, sums, out, slow_start, slow_stop):
     """Photon counts with Poisson noise from counted random numbers, see `poisson`: a pixel's depends on no other's.
 
-    first_pixel: number of the image's first pixel; out (uint16): the deviates as `noisy_count` has them, 0 outside the
-    region; sums: (slow, 2), those of each row; work: (poisson_row.WORK, pixels at a time) float64.
+    first_pixel: number of the image's first pixel; out (int32): the deviates as `noisy_count` has them, 0 outside the
+    region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_row.WORK, pixels at a time) float64.
     """
     for spixel in range(slow_start, slow_stop):
         out[spixel, :] = 0

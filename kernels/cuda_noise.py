@@ -6,13 +6,13 @@ A thread draws a pixel's deviate. Then a thread adds up a row's, one after anoth
 import numpy as np
 from numba import cuda
 
-from .counts import noisy_count
+from .counts import NOISE_SUMS, noisy_count
 from .cuda_rows import SIMULATED, THREADS
 from .poisson import poisson
 
 
 def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, deviates, counts):
-    """Fills `deviates` (float64) and `counts` (uint16), both (slow, fast) as `means` (float32): one pixel per thread, a row
+    """Fills `deviates` (float64) and `counts` (int32), both (slow, fast) as `means` (float32): one pixel per thread, a row
     per blockIdx.y.
 
     width: pixels of a row that are to be drawn; first_pixel: number of the first one, fpixels: between rows.
@@ -22,18 +22,20 @@ def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, devia
         number = np.int64(first_pixel) + np.int64(row) * fpixels + column
         photons = poisson(np.float64(means[row, column]), number, frame, key)
         deviates[row, column] = photons
-        counts[row, column] = noisy_count(photons, adc_offset, cuda.local.array(2, np.float64))
+        counts[row, column] = noisy_count(photons, adc_offset, cuda.local.array(NOISE_SUMS, np.float64))
 
 
 def sum_noise(deviates, rows, width, adc_offset, sums):
-    """Fills sums[row] with the photons and the overloads of that row's deviates: one row per thread."""
+    """Fills sums[row] with what `noisy_count` adds up of that row's deviates: one row per thread."""
     row = cuda.blockIdx.x * THREADS + cuda.threadIdx.x
     if row < rows:
-        own = cuda.local.array(2, np.float64)
-        own[0] = own[1] = 0.0
+        own = cuda.local.array(NOISE_SUMS, np.float64)
+        for i in range(NOISE_SUMS):
+            own[i] = 0.0
         for column in range(width):
             noisy_count(deviates[row, column], adc_offset, own)
-        sums[row, 0], sums[row, 1] = own[0], own[1]
+        for i in range(NOISE_SUMS):
+            sums[row, i] = own[i]
 
 
 NOISE_FUNCTIONS = {function.__name__: function for function in (draw_noise, sum_noise)}

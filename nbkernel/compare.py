@@ -11,7 +11,6 @@ import numpy as np
 
 from nbkernel.errors import InputError
 
-from .io.image import SMV_SATURATED
 from .peaks import compare_peaks, sliding_maximum
 from .region import region
 
@@ -33,6 +32,7 @@ class Pair:
     neighbourhood: np.ndarray  # float32: largest |A| of the 5 x 5 neighbours
     origin: tuple  # (fast, slow) of the region's first pixel
     whole_numbers: bool  # one of the two was rounded to whole numbers
+    saturated: float  # from here on whole numbers were cut off
     center: tuple  # (fast, slow) in pixels of the whole image, about which radii count
     center_from: str
 
@@ -68,6 +68,7 @@ def make_pair(image_a, image_b, roi=None):
         neighbourhood[cut],
         (fast_range.start, slow_range.start),
         image_a.whole_numbers or image_b.whole_numbers,
+        min((image.saturated for image in (image_a, image_b) if image.whole_numbers), default=math.inf),
         center,
         center_from,
     )
@@ -205,7 +206,7 @@ def background(pair, image):
 def not_saturated(pair):
     if not pair.whole_numbers:
         return np.ones(pair.a.shape, bool)
-    return (pair.a < SMV_SATURATED) & (pair.b < SMV_SATURATED)
+    return (pair.a < pair.saturated) & (pair.b < pair.saturated)
 
 
 def finite_or_zero(image):

@@ -1,87 +1,149 @@
 """From photons to whole numbers: counts with or without noise, grey levels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nbkernel.kernels.cpu_images import scaled_bytes, scaled_counts
 
+from .bits import DTYPES, LARGEST, check_bits, cut_to
 from .devices import choose, parse_device
 from .engine import DEFAULT_PRECISION, Engine
 from .errors import InputError
 from .logger import LOG
 from .noise import noisy_panels
 from .outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
-from .panel_image import PanelImage, as_photons, checked_panels
+from .panel_image import PanelImage, as_photons, checked_panels, plain
+from .seeds import fresh_seed
 from .threads import share_rows, thread_count
 from .values import check_threads, number, whole_number
 
+MOST_OF_THEM = 0.9
 BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
 GREY_OF_5_RMSD = 250.0
+# of scaled counts, which are rounded through float32: the largest that so many bits hold
+TOPS = {16: 65535.0, 32: float(np.nextafter(np.float32(2**31), np.float32(0)))}
 
 
 def add_noise(
     images: np.ndarray | Sequence[np.ndarray],
-    seed: int,
+    seed: int | None = None,
     *,
     rng: str = DEFAULT_NOISE_RNG,
     adc: float = 40.0,
+    bits: int = 32,
     threads: int | None = None,
     device: str = "cpu",
 ) -> PanelImage | list[PanelImage]:
     """Photon-counting noise: the counts that a detector of single photons would show.
 
     images: the PanelImage of `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed: a
-    whole number; the same gives the same noise. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
-    draws whatever the region, the threads and the device. adc: offset added to every pixel (counts). threads: for philox;
-    None takes all cores. device: for philox, as for `simulate`; ran1 is always the CPU's. Returns uint16 counts (slow,
-    fast), cut off at 65535 and 0 outside the region of interest, or a list of them; their `noise` tells how it was drawn.
-    Raises InputError for an argument that cannot be, DeviceError as `simulate`.
+    whole number; the same gives the same noise; None draws one from the system's randomness, and `noise["seed"]` of the
+    counts tells it. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
+    draws whatever the region, the threads and the device. adc: offset added to every pixel (counts). bits: 32 returns int32,
+    which is cut off at 2147483647, 16 uint16, cut off at 65535 as in an SMV image. threads: for philox; None takes all
+    cores. device: for philox, as for `simulate`; ran1 is always the CPU's. Returns counts (slow, fast), never below 0, and 0
+    outside the region of interest, or a list of them; their `noise` tells how it was drawn. Raises InputError for an argument
+    that cannot be, DeviceError as `simulate`.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
-    seed = whole_number("seed", seed)
+    seed = fresh_seed() if seed is None else whole_number("seed", seed)
     if rng == "ran1" and not -(2**63) < seed < 2**63:
         raise InputError(f"seed: needs less than 2^63 for ran1, not {seed}")
     panels, single = checked_panels("add_noise", images)
     wanted = parse_device(device)
     choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
     check_threads(threads)
+    check_bits(bits)
     engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
-    noisy = draw_noise(panels, seed, rng, number("adc", adc), engine, LOG.warning)
+    drawn = draw_noise(panels, seed, rng, number("adc", adc), engine, LOG.warning)
+    for line in drawn.lines("add_noise", bits):
+        LOG.warning("%s", line)
+    noisy = drawn.images(bits)
     return noisy[0] if single else noisy
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Counts with noise of all panels before they are cut to the bits of a file. overloads: {bits: pixels cut off above}."""
+
+    counts: list  # (slow, fast) int32 of each panel
+    panels: list  # the images that they were drawn of
+    told: dict  # rng, seed, adc, photons
+    overloads: dict
+
+    def images(self, bits, wraps=False):
+        """The PanelImages of 16 or 32 bits, see `bits.cut_to`."""
+        cut = [cut_to(bits, counts, wraps) for counts in self.counts]
+        return alike(cut, self.panels, {**self.told, "overloads": self.overloads[bits]})
+
+    def has_negative(self):
+        return self.told["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
+
+    def lines(self, name, bits):
+        """Lines of warning about far too many photons, or none; name: of what is cut off."""
+        overloads, photons = self.overloads[bits], self.told["photons"]
+        if overloads:
+            lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)
+            most = overloads > MOST_OF_THEM * lit
+            yield (
+                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} bits hold"
+                + ("; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?" if most else "")
+            )
+        elif photons == 0.0 and any(image.any() for image in self.panels):
+            total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels)
+            yield (
+                f"{name}: not one photon was counted, {total:g} are expected on all pixels together; is the beam meant to be so "
+                "weak (-flux, -exposure and -beamsize, or -fluence)?"
+            )
+
+
 def draw_noise(panels, seed, rng, adc, engine, note):
-    """`add_noise` by an Engine; note: called with a line where its devices fail and it may fall back."""
+    """The Noise that `add_noise` draws, by an Engine; note: called with a line where its devices fail and it may fall back."""
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run: other noise of it must find it as it was
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels, rois = [as_photons(image) for image in panels], [region_of(image) for image in panels]
     noisy, photons, overloads = noisy_panels(pixels, rois, adc, seed, rng, shuffle, engine, note)
-    return alike(noisy, panels, {"rng": rng, "seed": seed, "adc": adc, "photons": photons, "overloads": overloads})
+    return Noise(noisy, panels, {"rng": rng, "seed": seed, "adc": adc, "photons": photons}, overloads)
 
 
 def to_counts(
-    images: np.ndarray | Sequence[np.ndarray], scale: float | None = None, *, adc: float = 40.0, threads: int | None = None
+    images: np.ndarray | Sequence[np.ndarray],
+    scale: float | None = None,
+    *,
+    adc: float = 40.0,
+    bits: int = 16,
+    threads: int | None = None,
 ) -> PanelImage | list[PanelImage]:
     """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded, within
     0 .. 65535.
 
-    images: as for `add_noise`. scale: None, or 0 or less, makes the brightest pixel of all panels 55000. Returns uint16
-    (slow, fast), or a list of them. Raises InputError for an argument that cannot be.
+    images: as for `add_noise`. scale: None, or 0 or less, makes the brightest pixel of all panels 55000. bits: 16 returns
+    uint16, 32 int32, within 0 .. 2147483520; rounded through float32, which has 24 bits. Returns (slow, fast), or a list of
+    them. Raises InputError for an argument that cannot be.
     """
     panels, single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]
     scale = count_scale(largest(pixels)) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     check_threads(threads)
+    check_bits(bits)
     threads, adc = thread_count(threads), number("adc", adc)
     found = [
-        scaled(scaled_counts, np.uint16, image, region_of(panel), threads, scale, adc)
+        scaled(scaled_counts, DTYPES[bits], image, region_of(panel), threads, scale, adc, TOPS[bits])
         for image, panel in zip(pixels, panels, strict=True)
     ]
     counts = alike(found, panels)
     return counts[0] if single else counts
+
+
+def scaled_above(top, images, scale, adc):
+    """How many pixels of all panels lie above `top` counts when scaled."""
+    if not largest([as_photons(image) for image in images]) * scale + adc > top:
+        return 0
+    return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(plain, images))
 
 
 def count_scale(max_I):

@@ -6,6 +6,7 @@ import numpy as np
 from numba import cuda
 
 from nbkernel.kernels.ahead import CACHE
+from nbkernel.kernels.counts import NOISE_SUMS
 from nbkernel.kernels.cuda_noise import compiled_noise_kernel
 from nbkernel.kernels.cuda_rows import THREADS
 
@@ -27,8 +28,8 @@ class Panel(NamedTuple):
     image: np.ndarray  # (slow, fast) float32 photons
     roi: tuple  # fast first, fast last, slow first, slow last
     first_pixel: int  # number of the image's first pixel
-    counts: np.ndarray  # (slow, fast) uint16
-    sums: np.ndarray  # (slow, 2) float64: photons and overloads of each row
+    counts: np.ndarray  # (slow, fast) int32
+    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noisy_count`, of each row
 
     @property
     def width(self):
@@ -51,7 +52,7 @@ class Slot:
     """A stream with the memory for one strip, on the device and (pinned, so that copies overlap) on the host."""
 
     def __init__(self, shape, adc_offset, frame, key):
-        copied = {"means": (shape, np.float32), "counts": (shape, np.uint16), "sums": ((shape[0], 2), np.float64)}
+        copied = {"means": (shape, np.float32), "counts": (shape, np.int32), "sums": ((shape[0], NOISE_SUMS), np.float64)}
         self.draws = adc_offset, frame, key
         self.stream, self.host = cuda.stream(), pinned_arrays(copied)
         self.device = device_arrays(copied | {"deviates": (shape, np.float64)})
@@ -84,14 +85,14 @@ class Slot:
 
 
 def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, devices, strip_pixels=STRIP_PIXELS):
-    """(counts (slow, fast) uint16, sums (slow, 2) of photons and overloads by row) of each image (float32 photons): what
+    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of each image (float32 photons): what
     `cpu_images.counted_noise_rows` fills in.
 
     rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: worked on
     at a time, which changes nothing. Raises DeviceError where a device fails.
     """
     panels = [
-        Panel(image, roi, first_pixel, np.zeros(image.shape, np.uint16), np.zeros((image.shape[0], 2)))
+        Panel(image, roi, first_pixel, np.zeros(image.shape, np.int32), np.zeros((image.shape[0], NOISE_SUMS)))
         for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True)
     ]
     shapes = [strip_shape(panel, strip_pixels) for panel in panels]

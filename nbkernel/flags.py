@@ -170,9 +170,9 @@ FLAGS = (
     flag("-fudge", "float", "fudge", CRYSTAL, "factor on the squared width of round, Gaussian and tophat spots", default="1"),
     flag("-printout_pixel", "int", "printout_pixel", OUTPUT, "-printout of this pixel (fast slow) only", "pixels", count=2),
     flag("-trace_pixel", "int", "trace_pixel", OUTPUT, "every number behind this pixel (slow fast!); ours", "pixels", count=2, exact=True),
-    flag("-seed", "int", "seed", OUTPUT, "seed of the noise", default="the time"),
+    flag("-seed", "int", "seed", OUTPUT, "seed of the noise", default="random, printed"),
     flag("-mosaic_seed", "int", "mosaic_seed", CRYSTAL, "seed of the mosaic domains", default="12345678"),
-    flag("-misset_seed", "int", "misset_seed", CRYSTAL, "seed of -misset random; give it before", default="the time"),
+    flag("-misset_seed", "int", "misset_seed", CRYSTAL, "seed of -misset random; give it before", default="random, printed"),
     flag("-water", "float", "water", SAMPLING, "edge of a cube of water around the crystal", "um", "0"),
 )
 

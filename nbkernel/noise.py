@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from nbkernel.kernels.counts import NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
 from nbkernel.kernels.cpu_images import counted_noise_rows, noise_rows
 from nbkernel.kernels.poisson_row import WORK
 
@@ -19,7 +20,8 @@ FRAME = 0  # a single image
 
 
 def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
-    """Noisy counts (slow, fast) uint16 of each panel's image (float32 photons), the photons and the overloads of all.
+    """Noisy counts (slow, fast) int32 of each panel's image (float32 photons), the photons of all, and their overloads, {bits:
+    pixels that so many bits cut off above}. Counts below 0 stay.
 
     rois: of each panel, (fast first, fast last, slow first, slow last); rng: of `outputs.NOISE_RNGS`; shuffle: ran1's
     shuffle table as misset and mosaic left it; engine: the Engine that draws counted noise, note: called with a line where
@@ -31,11 +33,11 @@ def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
         state = generator_seed(seed)
         found = []
         for image, roi in zip(images, rois, strict=True):
-            out = np.empty(image.shape, np.uint16)
+            out = np.empty(image.shape, np.int32)
             found.append((out, *poisson_image(image, roi, adc_offset, state, shuffle, out)))
-    photons, overloads = 0.0, 0
-    for _, own_photons, own_overloads in found:
-        photons, overloads = photons + own_photons, overloads + own_overloads
+    photons, overloads = 0.0, {16: 0, 32: 0}
+    for _, own_photons, own in found:
+        photons, overloads = photons + own_photons, {bits: overloads[bits] + own[bits] for bits in overloads}
     return [out for out, _, _ in found], photons, overloads
 
 
@@ -54,23 +56,24 @@ def counted_panels(images, rois, adc_offset, seed, engine, note):
             note(f"{error}; drawing the noise on the CPU")
     found, threads = [], thread_count(engine.threads)
     for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True):
-        out = np.empty(image.shape, np.uint16)
+        out = np.empty(image.shape, np.int32)
         found.append((out, *counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel)))
     return found
 
 
 def poisson_image(image, roi, adc_offset, seed, shuffle, out):
-    """Fills `out` (slow, fast) uint16 with noisy counts of `image` (float32 photons); returns photons and overloads.
+    """Fills `out` (slow, fast) int32 with noisy counts of `image` (float32 photons); returns photons and overloads as
+    `noisy_panels` does.
 
     seed: int64 array of one, the generator's state; shuffle: its shuffle table as misset and mosaic left it.
     """
     spare = np.zeros(2, np.float32)
     memo = np.array([-1, 0, 0, 0], np.float32)
-    sums = np.zeros(2)
+    sums = np.zeros(NOISE_SUMS)
     for first in range(0, image.shape[0], ROWS_AT_A_TIME):
         rows = slice(first, first + ROWS_AT_A_TIME)
         noise_rows(image[rows], roi, first, adc_offset, seed, shuffle, spare, memo, sums, out[rows])
-    return float(sums[0]), int(sums[1])
+    return totals(sums[np.newaxis])
 
 
 def counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel=0):
@@ -78,7 +81,7 @@ def counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixe
     the detector and the seed (a whole number, taken modulo 2^64), and neither on other pixels nor on the region or the
     threads. first_pixel: number of the image's first pixel.
     """
-    sums = np.zeros((image.shape[0], 2))
+    sums = np.zeros((image.shape[0], NOISE_SUMS))
 
     def rows():
         return counted_noise_rows.over_rows(
@@ -95,6 +98,6 @@ def key_of(seed):
 
 
 def totals(sums):
-    """Photons and overloads of an image, of its rows' (slow, 2)."""
-    photons, overloads = sums.sum(axis=0)
-    return float(photons), int(overloads)
+    """Photons and overloads of an image, of its rows' sums (slow, NOISE_SUMS)."""
+    total = sums.sum(axis=0)
+    return float(total[PHOTONS]), {16: int(total[OVERLOADS_16]), 32: int(total[OVERLOADS_32])}

@@ -29,7 +29,7 @@ class Outputs:
     scale: float = 0.0
     pgmscale: float = 0.0
     adc: float = 40.0
-    seed: int | None = None  # of the noise; None: the time
+    seed: int | None = None  # of the noise; None: from the system's randomness
     noise_rng: str = DEFAULT_NOISE_RNG  # of NOISE_RNGS
     printout: bool = False
     printout_pixel: tuple[int, int] | None = None  # fast, slow; None or a fast below 0: every pixel

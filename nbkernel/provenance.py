@@ -12,11 +12,12 @@ from .input_files import input_digests
 PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
 
 
-def provenance(experiment, inputs, path, *, command=None, engine=None, noise=None):
+def provenance(experiment, inputs, path, *, command=None, engine=None, noise=None, seeds=None):
     """{name: text or number} of an image in the file `path`.
 
     experiment: resolved, its paths will count from the folder of `path`; inputs: InputFiles; command: the command line; engine: the Engine
-    that rendered; noise: {"rng", "seed", "adc"} of the counts. What is None is left out.
+    that rendered; noise: {"rng", "seed", "adc"} of the counts; seeds: {name: of the crystal's random numbers}.
+    What is None is left out.
     """
     stated = {
         "command": command,
@@ -27,6 +28,7 @@ def provenance(experiment, inputs, path, *, command=None, engine=None, noise=Non
         "device": engine and (f"cuda:{','.join(map(str, engine.devices))}" if engine.devices else "cpu"),
         "fix": ",".join(sorted(experiment.fix)) or "none",
         **{f"noise_{name}": (noise or {}).get(name) for name in ("rng", "seed", "adc")},
+        **(seeds or {}),
         "inputs": json.dumps(input_digests(inputs)),
         CONFIG: config_text(experiment, path),
     }

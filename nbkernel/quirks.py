@@ -52,6 +52,10 @@ QUIRKS = {
         "the pixels of a mask whose header is longer than it states are taken from within the header",
         "they are taken from where they begin",
     ),
+    "adc": (
+        "counts below 0 of the noise image, by a negative -adc, come out as 65536 more",
+        "they are 0",
+    ),
 }
 
 

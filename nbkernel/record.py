@@ -2,6 +2,7 @@
 
 from .panel_image import plain
 from .provenance import provenance
+from .seeds import seeds_of_crystal
 
 
 def check_record(runs):
@@ -22,6 +23,7 @@ def write_record(files, name, path, images, counts, experiment, command):
 
     noise = getattr(counts[0], "noise", None) if counts else None
     runs = [image.run for image in images]
-    stated = provenance(experiment, runs[0].inputs, path, command=command, engine=images[0].engine, noise=noise)
+    seeds = seeds_of_crystal(runs[0])
+    stated = provenance(experiment, runs[0].inputs, path, command=command, engine=images[0].engine, noise=noise, seeds=seeds)
     pixels = [[plain(image) for image in own] if own else None for own in (images, counts)]
     files.write_by_name(name, lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))

@@ -1,7 +1,6 @@
 """Experiments rendered from Python: `nbkernel.simulate`."""
 
 import contextlib
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from .progress import wanted_count
 from .progress_bar import ProgressBar
 from .quirks import warning
 from .render import render_panels
+from .seeds import fresh_seed, seed_line
 from .values import check_threads, whole_number
 
 MANY_SUBPIXELS = 50  # along an edge
@@ -54,7 +54,10 @@ def simulate(
     engine = make_engine(device, precision, threads, tile)
     if fix is not None:
         experiment = replace(experiment, fix=fix)
-    runs = prepare_panels(experiment, secrets.randbelow(2**31 - 1))
+    runs = prepare_panels(experiment, fresh_seed())
+    seeds = seed_line(runs[0])
+    if seeds is not None:
+        LOG.info("%s", seeds)
     for line in (*quirk_warnings(runs), *notes(runs)):
         LOG.warning("%s", line)
     with pixel_reports(progress, runs) as on_pixels:

@@ -2,12 +2,13 @@
 before the work begins and put in place together."""
 
 import contextlib
-import time
+from dataclasses import replace
 
 from nbkernel.kernels.ahead import CACHE
 
+from .bits import LARGEST
 from .config import config_text, resolved
-from .counts import count_scale, draw_noise, grey_scale, to_counts
+from .counts import count_scale, draw_noise, grey_scale, scaled_above, to_counts
 from .errors import InputError
 from .input_files import protected
 from .io.fdump import dump_pieces
@@ -28,6 +29,7 @@ from .rendering import (
     quirk_warnings,
     render_on,
 )
+from .seeds import fresh_seed, seed_line
 from .summary import summary_lines
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 from .writers import open_numbered, pgm_pieces, smv_pieces
@@ -40,9 +42,10 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     Prepared panels; returns a context manager for the time of rendering, whose value is called with the number of pixels
     done. command: the command line, for the record. Raises InputError for unusable input.
     """
-    now = int(time.time())
     CACHE.say = note
-    runs = prepare_panels(experiment, now)
+    runs = prepare_panels(experiment, fresh_seed())
+    if outputs.seed is None:
+        outputs = replace(outputs, seed=fresh_seed())
     check_single_pixels(outputs, runs)
     view = None if outputs.preview is None else RunView(outputs.picture, runs)
     config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
@@ -53,7 +56,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
         names = open_outputs(files, outputs, len(runs))
         makes_dump = open_dump(files, experiment, outputs.dump, warn)
-        for line in summary_lines(runs):
+        for line in filter(None, [*summary_lines(runs), seed_line(runs[0], outputs.noisefile and outputs.seed)]):
             say(line)
         with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
             renderings, engine = render_on(engine, runs, on_pixels, note)
@@ -68,7 +71,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             files.write_meanwhile(name, plain(image))
         statistics = [image.statistics for image in images]
         say_statistics(images, statistics, say)
-        noisy = write_images(files, names, outputs, images, statistics, now, say, note)
+        noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
         if outputs.hdf5 is not None:
             write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
@@ -167,14 +170,18 @@ def say_statistics(images, statistics, say):
     say(statistics[0].mean_line())
 
 
-def write_images(files, names, outputs, images, statistics, now, say, note):
-    """Fills the opened files from the float images; says the scales and the photons. Returns the noisy counts, if any."""
+def write_images(files, names, outputs, images, statistics, say, warn, note):
+    """Fills the opened files from the float images; says the scales and the photons, warns of pixels that 16 bits cannot
+    hold. Returns the noisy counts of 32 bits, if there are any and the HDF5 file needs them."""
     engine = images[0].engine
     threads = engine.threads
     scale = outputs.scale if outputs.scale > 0.0 else count_scale(max(own.max_I for own in statistics))
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
         files.write_meanwhile(name, *smv_pieces(counts.run, counts))
+    above = scaled_above(LARGEST[16], images, scale, outputs.adc)
+    if above:
+        warn(f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale")
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
         say(c_format("pgm_scale = %g", pgmscale))
@@ -182,13 +189,16 @@ def write_images(files, names, outputs, images, statistics, now, say, note):
             files.write(name, *pgm_pieces(image, pgmscale, threads))
     if outputs.noisefile is None:
         return None
-    seed = now if outputs.seed is None else outputs.seed
-    noisy = draw_noise(images, seed, outputs.noise_rng, float(outputs.adc), engine, note)
-    noise = noisy[0].noise
-    say(c_format("%.0f photons on noise image (%d overloads)", noise["photons"], noise["overloads"]))
-    for name, counts in zip(names["-noisefile"], noisy, strict=True):
+    noise = draw_noise(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
+    say(c_format("%.0f photons on noise image (%d overloads)", noise.told["photons"], noise.overloads[16]))
+    for line in noise.lines(outputs.noisefile, 16):
+        warn(line)
+    wraps = "adc" not in images[0].run.experiment.fix and noise.has_negative()
+    if wraps:
+        warn(warning("adc"))
+    for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
         files.write(name, *smv_pieces(counts.run, counts))
-    return noisy
+    return None if outputs.hdf5 is None else noise.images(32)
 
 
 def write_preview(files, view, images, warn):

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +28,7 @@ from .errors import InputError, InternalError
 from .prepare import prepare_panels
 from .quantity import Quantity
 from .quirks import warning
+from .seeds import fresh_seed
 from .threads import thread_count
 from .tiles import panel_tile
 
@@ -77,7 +77,9 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
 
     Raises InputError for unusable input, InternalError where trace and engine differ.
     """
-    runs = prepare_panels(experiment, int(time.time()))
+    runs = prepare_panels(experiment, fresh_seed())
+    if experiment.misset == "random" and experiment.misset_seed is None:
+        warn(f"-misset random: this orientation is that of -misset_seed {runs[0].experiment.misset_seed}")
     if panel >= len(runs):
         raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
     prepared = runs[panel]

@@ -10,6 +10,7 @@ from os import PathLike
 
 import numpy as np
 
+from .bits import LARGEST, cut_off, cut_to
 from .config import resolved
 from .counts import chosen_grey_scale, grey_levels
 from .errors import InputError
@@ -33,17 +34,31 @@ def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray])
 
 
 def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage]) -> None:
-    """Writes counts, the (slow, fast) uint16 PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's
-    header. Raises InputError where they are no counts, or their geometry is not known."""
+    """Writes counts, the (slow, fast) PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's header. It
+    has 16 bits: a warning counts the pixels that are cut off at 65535, or at 0. Raises InputError where they are no whole
+    numbers, or their geometry is not known."""
     panels, _ = checked_panels("write_smv", counts)
     runs = runs_of("write_smv", panels)
     for image in panels:
-        if image.dtype != np.uint16:
-            raise InputError(f"write_smv: needs counts as uint16, not {image.dtype}; add_noise and to_counts make them")
-    write_files("write_smv", path, panels, [smv_pieces(*pair) for pair in zip(runs, panels, strict=True)])
+        if image.dtype.kind not in "iu":
+            raise InputError(f"write_smv: needs counts, whole numbers, not {image.dtype}; add_noise and to_counts make them")
+    cut = [plain(image) for image in panels]
+    for line in cut_off_lines(os.fspath(path), cut):
+        LOG.warning("%s", line)
+    pieces = [smv_pieces(run, cut_to(16, image)) for run, image in zip(runs, cut, strict=True)]
+    write_files("write_smv", path, panels, pieces)
+
+
+def cut_off_lines(name, panels):
+    """A line where an SMV image cannot hold whole numbers as they are."""
+    above, below = (sum(count) for count in zip(*(cut_off(16, image) for image in panels), strict=True))
+    for pixels, limit in ((above, LARGEST[16]), (below, 0)):
+        if pixels:
+            yield f"{name}: {pixels} pixels are cut off at {limit}; an SMV image has 16 bits, an HDF5 file keeps more"
 
 
 def smv_pieces(prepared, counts):
+    """counts: (slow, fast) uint16"""
     return smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc), plain(counts)
 
 

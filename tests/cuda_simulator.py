@@ -123,7 +123,9 @@ def noise_verdict(case):
     return {
         "same": [a.tobytes() == b.tobytes() == c.tobytes() for a, b, (c, _) in zip(cpu[0], device[0], strips, strict=True)],
         "photons": [repr(found) for found in (cpu[1], device[1], sum((totals(sums)[0] for _, sums in strips), 0.0))],
-        "overloads": [cpu[2], device[2], sum(totals(sums)[1] for _, sums in strips)],
+        "overloads": [
+            [cpu[2][bits], device[2][bits], sum(totals(sums)[1][bits] for _, sums in strips)] for bits in (16, 32)
+        ],
         "counts": [int(out.max()) for out in cpu[0]],
     }
 

@@ -115,14 +115,19 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
         (dict(beam_vector=(0, 0, 1)), "no effect in the mosflm convention: beam_vector"),
         (dict(dump="F.bin", default_F=0.0), "structure factors come from the dump file F.bin"),
         (dict(fluence=0.0), "no pixel has any photons"),
-        (dict(Na=4000, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None), "sub-pixels resolve the spots"),
+        # 3 sub-pixels a spot: 3 x 17 x 50 A over 1 A x 100 mm / 2 mm
+        (dict(Na=17, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None), "51 x 51 sub-pixels resolve the spots"),
     ):
         caplog.clear()
         nbkernel.simulate(experiment(**changes))
         assert any(words in record.getMessage() for record in caplog.records), words
-    caplog.clear()
-    nbkernel.simulate(experiment(dump=None, convention="custom", beam_vector=(1, 0, 0)))
-    assert not caplog.records
+    for changes in (
+        dict(convention="custom", beam_vector=(1, 0, 0)),
+        dict(Na=16, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None),
+    ):
+        caplog.clear()
+        nbkernel.simulate(experiment(dump=None, **changes))
+        assert not caplog.records
 
 
 def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
@@ -181,7 +186,7 @@ def test_noise_of_bare_arrays():
     photons = np.full((40, 50), 1000.0)
     for rng in ("ran1", "philox"):
         counts = nbkernel.add_noise(photons, np.int64(5), rng=rng, adc=0)
-        assert counts.dtype == np.uint16 and abs(counts.mean() - 1000.0) < 5 * np.sqrt(1000.0 / photons.size)
+        assert counts.dtype == np.int32 and abs(counts.mean() - 1000.0) < 5 * np.sqrt(1000.0 / photons.size)
 
 
 @pytest.mark.parametrize("shape", ["square", "gauss", "round"])
@@ -338,7 +343,7 @@ WRONG = {
     "rng: 'mt' is not there": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, rng="mt"),
     "seed: needs a whole number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1.5),
     "write_smv: needs the whole image of a panel": lambda: nbkernel.write_smv("x.img", np.ones((2, 2), np.uint16)),
-    "write_smv: needs counts as uint16": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
+    "write_smv: needs counts, whole numbers": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
     "write_preview: needs the whole image": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), rings="auto"),
     "scale: needs log or linear": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
     "write_float: cannot write nowhere/x.bin": lambda: nbkernel.write_float("nowhere/x.bin", np.ones((2, 2))),

@@ -122,9 +122,9 @@ PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
 def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
     """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
     (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
-    assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] == 65535
-    assert len(set(found["photons"])) == 1 and len(set(found["overloads"])) == 1
-    assert found["overloads"][0] > 0
+    assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] > 65535
+    assert len(set(found["photons"])) == 1
+    assert all(len(set(overloads)) == 1 for overloads in found["overloads"]) and found["overloads"][0][0] > 0
 
 
 def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):

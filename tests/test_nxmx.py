@@ -278,7 +278,7 @@ def test_pixels_that_are_not_rendered_are_masked():
 @pytest.mark.parametrize(
     "values, kind",
     [
-        (np.array([0, 65534], np.int64), np.uint16),
+        (np.array([0, 65534], np.int64), np.int32),
         (np.array([0, 65535], np.uint16), np.uint16),
         (np.array([0, 65535], np.int64), np.int32),
         (np.array([0, 70000], np.uint32), np.int32),
@@ -291,9 +291,17 @@ def test_counts_have_a_type_that_programs_read(values, kind):
     with h5py.File("a.h5") as file:
         data = file["entry/data/data"]
         assert data.dtype == kind and data[0, 0].tolist() == values.tolist()
-        # 65535 is what was cut off
-        saturation = file.get(f"{DETECTOR}/saturation_value")
-        assert (saturation is not None and saturation[()] == 65534) == (kind == np.uint16)
+        # the largest number of the type is what was cut off
+        assert file[f"{DETECTOR}/saturation_value"][()] == {np.uint16: 65534, np.int32: 2147483646}[kind]
+        assert file[f"{DETECTOR}/bit_depth_readout"][()] == {np.uint16: 16, np.int32: 32}[kind]
+        assert file[f"{DETECTOR}/underload_value"][()] == 0
+
+
+def test_photons_have_no_range_of_counts():
+    (run,) = prepare_panels(Experiment(**RUN, **dict(FLAT, detpixels_f=2, detpixels_s=1)), 1)
+    write_nxmx("a.h5", [run], [np.zeros((1, 2), np.float32)])
+    with h5py.File("a.h5") as file:
+        assert not {"saturation_value", "underload_value", "bit_depth_readout"} & set(file[DETECTOR])
 
 
 BAD_PIXELS = {

@@ -58,7 +58,9 @@ def test_a_new_users_way_from_an_mtz_file():
     assert status == 0, err
     photons, counts = read_float("x.bin", "x.img"), read_smv("-img", "n.img").pixels.reshape(40, 40)
     assert photons.max() > 10
-    assert np.array_equal(fabio.open("x.h5").data, counts)
+    numbers = fabio.open("x.h5").data
+    # the direct beam is too bright for 16 bits
+    assert numbers.max() > 65535 and np.array_equal(np.minimum(numbers, 65535), counts)
     assert np.array_equal(fabio.open("x.h5::/entry/photons/data").data, photons)
     with h5py.File("x.h5") as file:
         entry = nxmx.NXmx(file).entries[0]
@@ -68,7 +70,7 @@ def test_a_new_users_way_from_an_mtz_file():
     image = nbkernel.simulate(nbkernel.Experiment.from_command_line(f"{flags} -fluence 1e28"))
     noisy = nbkernel.add_noise(image, 7, adc=0)
     nbkernel.write_hdf5("api.h5", image, noisy)
-    for ours, theirs, one in zip(datasets("x.h5"), datasets("api.h5"), (counts, photons), strict=True):
+    for ours, theirs, one in zip(datasets("x.h5"), datasets("api.h5"), (numbers, photons), strict=True):
         assert np.array_equal(ours, theirs) and np.array_equal(ours, one) and ours.dtype == theirs.dtype
     assert command("compare x.bin x.h5")[0] == 0
 
@@ -207,7 +209,7 @@ def test_other_flags_than_the_files_trace_other_pixels():
     assert status == 0 and not any("the image has" in line for line in err)
 
 
-@pytest.mark.parametrize("flags, dtype", [("", np.uint16), ("-nonoise", np.float32)])
+@pytest.mark.parametrize("flags, dtype", [("", np.int32), ("-nonoise", np.float32)])
 def test_counts_are_there_unless_noise_is_refused(flags, dtype):
     assert command(f"simulate {RUN} {flags} --hdf5 a.h5")[0] == 0
     assert datasets("a.h5")[0].dtype == dtype and ("noise_seed" in recorded("a.h5")) == (flags == "")

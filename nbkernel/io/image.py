@@ -20,7 +20,7 @@ SMV_SATURATED = 65535
 
 @dataclass(frozen=True)
 class Image:
-    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded and cut off at 65535;
+    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and cut off at `saturated`;
     beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the file
     that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's fields."""
 
@@ -31,6 +31,7 @@ class Image:
     beam_center: tuple | None
     header_path: str | None
     experiment: dict = field(default_factory=dict)
+    saturated: float = SMV_SATURATED
 
 
 def read_image(command, path, shape=None, to_look_at=False):

@@ -66,11 +66,12 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
     with opened(command, file_path, quiet=not masked_as_nan) as root:
         source = chosen_dataset(root, dataset)
         whole = source.dtype.kind in "iu"
+        saturated = float(np.iinfo(source.dtype).max) if whole else np.inf
         pixels = first_frame(source)
         try:
             entry = find_entry(root)
         except Unusable:
-            return Image(path, "HDF5", pixels, whole, None, None)
+            return Image(path, "HDF5", pixels, whole, None, None, saturated=saturated)
         if masked_as_nan:
             pixels[excluded(entry, pixels.shape)] = np.nan
         try:
@@ -79,7 +80,7 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
             # a picture does not need it, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
-    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields)
+    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated)
 
 
 def chosen_dataset(root, name):

@@ -21,7 +21,6 @@ from .nxmx_instrument import add_beam, add_detector, panel_origins
 from .nxmx_sample import add_sample
 
 GAP = 1  # bit of a NeXus pixel mask: no sensor
-OVERLOAD = np.iinfo(np.uint16).max  # what an SMV image's pixels are cut off at
 LARGEST_CHUNK = 1 << 32  # bytes
 
 
@@ -82,9 +81,8 @@ def write_tree(file, file_name, runs, images, counts, provenance):
     add_field(instrument, "name", "nbkernel")
     detector = add_detector(instrument, runs, to_mcstas)
     detector["data"] = detector["data_000001"] = data
-    if data.dtype == np.uint16:
-        # the largest count that is no overload
-        add_field(detector, "saturation_value", OVERLOAD - 1)
+    if counts is not None:
+        add_count_range(detector, data.dtype)
     # in one piece: the XDS plugin neggia reads no chunked mask
     mask = add_field(detector, "pixel_mask", stacked([np.where(run.wanted, 0, GAP).astype(np.int8) for run in runs], GAP))
     detector["detectorSpecific/pixel_mask"] = mask
@@ -94,6 +92,13 @@ def write_tree(file, file_name, runs, images, counts, provenance):
     add_sample(entry, runs[0], to_mcstas)
     add_process(entry, now, provenance)
     add_own(entry, runs, to_mcstas)
+
+
+def add_count_range(detector, dtype):
+    """Which counts are to be trusted: all but the largest of the data's type, which may have been cut off."""
+    add_field(detector, "bit_depth_readout", 8 * dtype.itemsize)
+    add_field(detector, "underload_value", 0)
+    add_field(detector, "saturation_value", np.iinfo(dtype).max - 1)
 
 
 def add_data(entry, runs, images, counts):
@@ -115,13 +120,11 @@ def add_data(entry, runs, images, counts):
 
 
 def safe_integers(counts):
-    """Counts as uint16 where they fit, else int32: DIALS refuses uint32. Raises InputError for what neither holds."""
-    if counts.dtype == np.uint16:
+    """Counts of 16 bits as they are, others as int32: DIALS refuses uint32, and the XDS plugin durin reads uint16 from 32768 on
+    as negative. Raises InputError for what int32 cannot hold."""
+    if counts.dtype in (np.uint16, np.int32):
         return counts
     least, most = int(counts.min()), int(counts.max())
-    # 65535 stands for an overload in 16 bits
-    if 0 <= least and most < OVERLOAD:
-        return counts.astype(np.uint16)
     limits = np.iinfo(np.int32)
     if least < limits.min or most > limits.max:
         raise InputError(f"counts: from {least} to {most}; a NeXus file that programs read holds up to {limits.max}")
