@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from nbkernel.errors import InputError
 
-from .json_values import JSON, parse_json
 from .opening import read_bytes
 from .text import decoded_text
 
@@ -37,14 +36,15 @@ class Orientation(NamedTuple):
 
 def read_orientation(path):
     """The Orientation of a file. Raises InputError for one of another kind."""
+    from .json_values import JSON, parse_json
+    from .xparm import is_xparm, read_xparm
+
     content = read_bytes("-mat", path)
     if JSON.match(content):
         from .dxtbx_crystal import crystal_orientation
 
         return crystal_orientation(parse_json("-mat", path, content))
     text = decoded_text("-mat", path, content)
-    from .xparm import is_xparm, read_xparm
-
     if is_xparm(text):
         return read_xparm(path, text)
     return Orientation(nine_numbers(path, text), cell=mosflm_cell(text))
