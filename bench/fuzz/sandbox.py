@@ -122,6 +122,8 @@ def as_program(argv, folder, base):
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
     resource.setrlimit(resource.RLIMIT_AS, (address_space() + MEMORY, resource.RLIM_INFINITY))
     warnings.resetwarnings()
+    # whoever started this process may have caught them
+    warnings.showwarning = lambda *said, **more: sys.stderr.write(warnings.formatwarning(*said[:4]))
     for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
         warnings.simplefilter("ignore", kind)
     from nbkernel.cli.main import console
