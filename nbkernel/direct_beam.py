@@ -16,7 +16,7 @@ def direct_beam(detector):
                 return None
     except np.linalg.LinAlgError:
         return None
-    return float(F / detector.pixel_size), float(S / detector.pixel_size)
+    return float(F) / detector.pixel_size, float(S) / detector.pixel_size
 
 
 def vectors(detector):

@@ -81,11 +81,14 @@ def sums_of_image(image, wanted, threads):
     sums = np.array([NO_SUMS] * (rows if threads else 1))
     share_rows(lambda: image_sums.over_rows(image, wanted, sums), 0, rows, threads or 1)
     best = sums[sums[:, LARGEST].argmax()]
-    total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
+    # pixels of inf of both signs have no sum
+    with np.errstate(invalid="ignore", over="ignore"):
+        total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
     return total, squares, int(count), float(best[LARGEST]), int(best[LARGEST_SLOW]), int(best[LARGEST_FAST])
 
 
 def sum_of_deviations(image, roi, mean, threads):
     sums = np.zeros(image.shape[0] if threads else 1)
     share_rows(lambda: squared_deviations.over_rows(image, roi, mean, sums), 0, image.shape[0], threads or 1)
-    return float(sums.sum())
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(sums.sum())

@@ -57,7 +57,7 @@ def eiger(path="x_master.h5", module=True, data=True, frames=1):
             add_module(detector)
     if data:
         with h5py.File(path.replace("x_master", "x_data_000001"), "w") as file:
-            file["entry/data/data"] = np.arange(frames * 4800, dtype=np.uint32).reshape(frames, *SHAPE)
+            file["entry/data/data"] = np.arange(frames * SHAPE[0] * SHAPE[1], dtype=np.uint32).reshape(frames, *SHAPE)
 
 
 def add_module(detector):

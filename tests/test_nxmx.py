@@ -54,6 +54,15 @@ def command(*arguments):
     return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("flags", ["-polar 1e300 --precision double", "-pixel 1e305", "-Ybeam 1.7e308", "-lambda 1e308 -dispersion 1 -dispsteps 3"])
+def test_absurd_numbers_are_written_without_a_word_of_numpy(flags):
+    run = simulate(f"{BASE} -detpixels 16 -nopgm --hdf5 a.h5 {flags}")
+    assert run.status == 0 and not run.errors
+    with h5py.File("a.h5") as file:
+        assert file["entry/photons/data"].shape == (1, 16, 16)
+
+
 # what other programs read
 
 

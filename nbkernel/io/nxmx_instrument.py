@@ -82,7 +82,7 @@ def add_module(group, name, detector, to_mcstas, offset, first_row):
     module = add_group(group, name, "NXdetector_module")
     add_field(module, "data_origin", np.array([first_row, 0]))
     add_field(module, "data_size", np.array([detector.spixels, detector.fpixels]))
-    length = float(np.linalg.norm(offset))
+    length = math.hypot(*offset)  # its squares may be too large
     direction = offset / length if length > 0.0 else (1.0, 0.0, 0.0)
     add_axis(module, "module_offset", np.array([length]), "m", "translation", direction, Z_AXIS)
     for axis, vector in (("fast", detector.fdet_vector), ("slow", detector.sdet_vector)):

@@ -99,7 +99,12 @@ def detector_place(detector, chains):
         fast, slow = turn @ fast, turn @ slow
     elif moved is not None and moved.size == 3 and moved.numbers().any():
         corner = moved.numbers() * unit(moved, LENGTHS, "m") * (1.0, 1.0, -1.0)
+        if not corner[:2].any():
+            # a mere distance, of either sign
+            corner = abs(corner)
     place = Place(corner, fast, slow, square_pixel(detector.name, *sizes), detector.name)
+    if place.through_sample and distance_of(detector) is None:
+        raise Unusable(f"has no NXdetector_module in {detector.name} and no detector_distance: its place is not known")
     if on_axis(place) and centre_of(detector, place.pixel) is None:
         raise Unusable(f"has no NXdetector_module in {detector.name} and no beam_center_x, beam_center_y: its place is not known")
     return place
