@@ -1,1 +1,1 @@
-"""Speed against the C program, run by hand: python -m bench --c-binary PATH."""
+"""Run by hand: speed against the C program (python -m bench --c-binary PATH), and random cases (python -m bench.fuzz)."""

@@ -246,7 +246,7 @@ def different_fields(instance):
 
 
 def toml_line(name, value):
-    unit = "" if isinstance(value, str) else UNITS.get(name, "")
+    unit = "" if isinstance(value, str) or name in PATHS else UNITS.get(name, "")
     return f"{name} = {toml_value(value)}" + (f"  # {unit}" if unit else "")
 
 

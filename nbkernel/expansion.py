@@ -9,7 +9,12 @@ import numpy as np
 
 from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
+from .io.amplitude_columns import type_remarks
 from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid
+from .space_group import cell_remark
+
+
+SAME = 1e-3  # relative difference of two values that are one, written by different programs
 
 
 class Merged(NamedTuple):
@@ -19,6 +24,18 @@ class Merged(NamedTuple):
     F: np.ndarray  # (n,) float64
     has_mate: np.ndarray  # (n,) bool: the Friedel mate is among them, or the reflection is its own
     unique: int  # mates counted once
+    values: int  # that were merged
+    further: int  # values of a column for a reflection that has one already
+    apart: np.ndarray  # of those that have several: their range over their mean
+
+
+class Given(NamedTuple):
+    """Values of a file's columns: indices (n, 3) int32, amplitudes (n,), the column's number (n,), and lines about them."""
+
+    indices: np.ndarray
+    F: np.ndarray
+    column: np.ndarray
+    remarks: list
 
 
 def expand_to_P1(data, columns, default_F):
@@ -28,58 +45,116 @@ def expand_to_P1(data, columns, default_F):
     are averaged. Where one of two Friedel mates has no value, it gets the other's. Systematic absences are 0, whatever
     the file says. Raises InputError where no value is there.
     """
-    group = data.space_group.operations()
-    rotations = np.array([operation.rot for operation in group.sym_ops]) // group.sym_ops[0].DEN
-    indices, F = given_amplitudes(data, columns)
-    absent = group.systematic_absences(indices)
+    operations, rotations = data.group.operations, data.group.rotations()
+    given = given_amplitudes(data, columns)
+    absent = operations.systematic_absences(given.indices)
     if absent.all():
         raise InputError(f"-hkl {data.path}: {','.join(columns)} has no value but for systematic absences")
-    merged = merge(data.path, indices[~absent], F[~absent], rotations)
+    merged = merge(data.path, given.indices[~absent], given.F[~absent], given.column[~absent], rotations)
     limits = np.max([np.abs(merged.indices @ rotation).max(axis=0) for rotation in rotations], axis=0)
-    grid = empty_grid(data.path, -limits, limits, np.nan)
+    grid = empty_grid(data.path, -limits, limits, np.nan, merged.F.size * len(rotations))
     spread(merged, rotations, grid, limits)
     lacking = np.isnan(grid)
     grid[lacking] = default_F
     if default_F != 0.0:
-        zero_absences(grid, limits, group)
+        zero_absences(grid, limits, operations)
     cell, star = usable_cell(data.cell(columns[0]))
     file = SymmetricFile(
-        data.path, columns, data.space_group.xhm(), cell, merged.unique,
+        data.path, columns, data.group.name, cell, merged.unique,
         unpaired=int(np.count_nonzero(~merged.has_mate)) if len(columns) == 2 else 0,
         absent=int(np.count_nonzero(absent)),
         resolution=resolution(merged.indices, star),
+        further=merged.further,
+        block=data.block,
     )  # fmt: skip
-    return Reflections(grid, *(-limits).tolist(), int(np.count_nonzero(~lacking)), file=file)
+    remarks = [*data.group.remarks, *type_remarks(data.path, data.types, columns), *given.remarks]
+    if cell is not None:
+        remarks += filter(None, [cell_remark(data.path, cell, data.group)])
+    remarks += further_remarks(data.path, merged)
+    return Reflections(grid, *(-limits).tolist(), int(np.count_nonzero(~lacking)), file=file, remarks=tuple(remarks))
 
 
 def given_amplitudes(data, columns):
-    """Indices (n, 3) int32 and amplitudes (n,) of all values that the columns have."""
+    """The Given of all values that the columns have."""
     indices = np.concatenate([data.indices, -data.indices][: len(columns)])
     F = np.concatenate([data.values(label) for label in columns])
+    column = np.repeat(np.arange(len(columns)), len(data.indices))
     there = np.isfinite(F)
+    names, remarks = ",".join(columns), []
     if not there.any():
-        raise InputError(f"-hkl {data.path}: {','.join(columns)} has no value")
-    return indices[there], F[there]
+        raise InputError(f"-hkl {data.path}: {names} has no value")
+    infinite, negative = int(np.count_nonzero(np.isinf(F))), int(np.count_nonzero(F[there] < 0.0))
+    if infinite:
+        remarks.append(f"-hkl {data.path}: {infinite} values of {names} are infinite; they count as missing")
+    if negative:
+        remarks.append(f"-hkl {data.path}: {negative} values of {names} are negative, which no amplitude is; their sign is left out")
+    return Given(indices[there], np.abs(F[there]), column[there], remarks)
 
 
-def merge(path, indices, F, rotations):
-    """The Merged reflections of indices (n, 3) and amplitudes (n,): symmetry copies averaged."""
+def further_remarks(path, merged):
+    """A line where reflections have several values that are not the same."""
+    apart = merged.apart[merged.apart > SAME]
+    if not apart.size:
+        return []
+    kind = "unmerged observations, it seems: further ones" if merged.apart.size > merged.unique / 2 else "further values"
+    return [
+        f"-hkl {path}: {merged.further} of {merged.values} values (of {merged.unique} unique reflections) are {kind} of an index or its "
+        f"symmetry copies, {100.0 * np.median(apart):.3g} % apart in the median, {100.0 * apart.max():.0f} % at most; their mean is taken "
+        "(aimless and dials.merge merge observations)"
+    ]
+
+
+def merge(path, indices, F, column, rotations):
+    """The Merged reflections of indices (n, 3), amplitudes (n,) and the numbers of their columns (n,): symmetry copies averaged."""
+    keys_of = reflection_keys(path, indices, rotations)
+    keys, which = np.unique(keys_of.of(indices), return_inverse=True)
+    mean = np.bincount(which, F) / np.bincount(which)
+    indices = keys_of.indices(keys)
+    mates = keys_of.of(-indices)
+    unique = np.unique(np.maximum(keys, mates)).size
+    return Merged(indices, mean, np.isin(mates, keys), unique, F.size, *repeated(F, 2 * which + column))
+
+
+def repeated(F, which):
+    """How many of the amplitudes F (n,) are not the first of their kind, and the range over the mean of each kind that has several;
+    which: (n,) the kind's number."""
+    counts = np.bincount(which)
+    further = F.size - int(np.count_nonzero(counts))
+    if not further:
+        return 0, np.zeros(0)
+    smallest, largest = np.full(counts.size, np.inf), np.zeros(counts.size)
+    np.minimum.at(smallest, which, F)
+    np.maximum.at(largest, which, F)
+    several = (counts > 1) & (largest > 0.0)
+    return further, (largest - smallest)[several] * counts[several] / np.bincount(which, F)[several]
+
+
+class ReflectionKeys(NamedTuple):
+    """One whole number for each reflection and all its copies."""
+
+    rotations: np.ndarray
+    largest: int  # index
+
+    def of(self, indices):
+        """(n,) int64: the largest of the copies' numbers."""
+        base = 2 * self.largest + 1
+        digits = np.array([base * base, base, 1])
+        indices = indices.astype(np.int64)
+        return np.max([(indices @ rotation + self.largest) @ digits for rotation in self.rotations], axis=0)
+
+    def indices(self, keys):
+        """(n, 3): those of the copies that the numbers are of."""
+        base = 2 * self.largest + 1
+        return np.column_stack([keys // base**2, keys // base % base, keys % base]) - self.largest
+
+
+def reflection_keys(path, indices, rotations):
+    """The ReflectionKeys for indices (n, 3) and their mates. Raises InputError for indices that are too large."""
     indices = indices.astype(np.int64)
     largest = max(int(np.abs(indices @ rotation).max()) for rotation in rotations)
     if largest > LARGEST_INDEX:
         raise InputError(f"-hkl {path}: has an index that is no usable whole number")
-    base = 2 * largest + 1
-
-    def keys_of(indices):
-        """One whole number for each reflection and all its copies: the largest of theirs."""
-        digits = np.array([base * base, base, 1])
-        return np.max([(indices @ rotation + largest) @ digits for rotation in rotations], axis=0)
-
-    keys, which = np.unique(keys_of(indices), return_inverse=True)
-    F = np.bincount(which, F) / np.bincount(which)
-    indices = np.column_stack([keys // base**2, keys // base % base, keys % base]) - largest
-    mates = keys_of(-indices)
-    return Merged(indices, F, np.isin(mates, keys), np.unique(np.maximum(keys, mates)).size)
+    return ReflectionKeys(rotations, largest)
 
 
 def spread(merged, rotations, grid, limits):

@@ -48,7 +48,7 @@ class Experiment:
     sourcefile: str | None = None
     # crystal
     cell: tuple[float, ...] | None = None  # a b c (Angstrom) alpha beta gamma (degrees), cut short as given
-    mat: str | None = None
+    mat: tuple[Vector, Vector, Vector] | str | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
     misset: Vector | str | None = None  # degrees about x, y, z, or "random"
     misset_seed: int | None = None
     Na: int = 1

@@ -95,4 +95,6 @@ def words(kind):
 def plural(kind):
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) is tuple:
+        return f"rows of {words(kind)}"
     return {float: "numbers", int: "whole numbers", str: "texts"}.get(kind, f"{kind.__name__}s")

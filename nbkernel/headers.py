@@ -31,8 +31,8 @@ def read_headers(experiment):
 
 
 def with_panels(experiment, stated):
-    """The experiment with the panels that a file states, and with its wavelength and directions but for those that the
-    experiment has itself. A convention other than the default one fixes them all."""
+    """The experiment with the panels that a file states, and with its wavelength, directions and crystal but for those that
+    the experiment has itself. A convention other than the default one fixes them all."""
     replaced = {"panels": stated["panels"]}
     if experiment.convention in ("mosflm", "custom"):
         replaced["convention"] = "custom"
@@ -41,4 +41,6 @@ def with_panels(experiment, stated):
                 replaced[name] = stated[name]
     if experiment.wavelength is None and stated.get("wavelength") is not None:
         replaced["wavelength"] = stated["wavelength"]
+    if experiment.mat is None and experiment.cell is None and "mat" in stated:
+        replaced["mat"] = stated["mat"]
     return replace(experiment, **replaced)

@@ -18,6 +18,7 @@ from nbkernel.kernels.constants import (
 )
 from nbkernel.kernels.plan import RenderPlan
 
+from .contradictions import cell_lines, matrix_lines, wavelength_lines
 from .crystal import Crystal, build_crystal
 from .detector import Detector
 from .errors import InputError
@@ -25,10 +26,10 @@ from .experiment import Experiment
 from .headers import read_headers
 from .input_files import input_files
 from .io.columns import read_columns
-from .io.matrix import read_matrix
 from .io.reflections import Reflections
 from .io.structure_factors import find_reflections
 from .io.text import read_text
+from .matrices import find_orientation, matrix_of
 from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
 from .place import place_detectors, sampled_distance
@@ -59,6 +60,7 @@ class Prepared:
     osc: float  # radians
     quirks: tuple  # names of the uncorrected quirks that change this run
     inputs: tuple  # InputFiles
+    remarks: tuple  # lines about inputs that may not be what was meant
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
 
 
@@ -94,11 +96,16 @@ def prepare_values(experiment, default_seed):
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
-    matrix = None if experiment.mat is None else read_matrix(experiment.mat)
+    orientation, matrix, remarks = find_orientation(experiment), None, [*reflections.remarks]
+    if orientation is not None:
+        matrix = matrix_of(orientation, experiment, wavelength, detector)
+        remarks += matrix_lines(experiment, orientation, matrix, wavelength)
     crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle)
+    remarks += cell_lines(experiment, crystal, reflections.file)
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
+    remarks += wavelength_lines(experiment, sources.wavelength, wavelength)
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(
@@ -107,7 +114,7 @@ def prepare_values(experiment, default_seed):
     require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
     umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
     angles = [phi0 + phi.step * tic for tic in range(phi.steps)]
-    orientation, phi_vectors, phi_slot, phi_slot_first = orientation_table(
+    orientations, phi_vectors, phi_slot, phi_slot_first = orientation_table(
         crystal, detector.spindle_vector, angles, umats, spread, "phi0" in experiment.fix
     )
     oversample = experiment.oversample
@@ -130,7 +137,7 @@ def prepare_values(experiment, default_seed):
         fluence=beam_fluence(experiment),
         polarization=float(experiment.polarization),
         nopolar=experiment.nopolar,
-        orientation=orientation,
+        orientation=orientations,
         phi_vectors=phi_vectors,
         mosaic_umats=np.array(umats, np.float64),
         phi_slot=phi_slot,
@@ -161,7 +168,7 @@ def prepare_values(experiment, default_seed):
     return tuple(
         Prepared(
             experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, angles, sources.weight, mask), inputs, shuffle,
+            active_quirks(experiment, own, owner, angles, sources.weight, mask), inputs, tuple(remarks), shuffle,
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip

@@ -53,7 +53,7 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     precision, DeviceError where a device fails.
     """
     threads = thread_count(threads)
-    tables = Tables()
+    tables = Tables(runs[0].reflections.places)
     carried = [carried_of(prepared, precision, threads) for prepared in runs]
     if devices and precision != "exact":
         from .cuda_render import render_on_cuda

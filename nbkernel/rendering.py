@@ -98,6 +98,7 @@ def notes(runs):
         )
     if experiment.hkl is None and runs[0].reflections.count:
         yield f"structure factors come from the dump file {experiment.dump}, as there is no -hkl"
+    yield from runs[0].remarks
 
 
 def dark_lines(images):

@@ -58,9 +58,12 @@ def file_lines(reflections, experiment):
         numbers.append("{:.4g} to {:.4g} A".format(*file.resolution))
     if file.absent:
         numbers.append(f"{file.absent} systematic absences set to 0")
+    if file.further:
+        numbers.append(f"{file.further} further values of these averaged")
     if file.unpaired:
         numbers.append(f"{file.unpaired} with one Friedel mate's value for both")
-    lines = [f"reflections: {','.join(file.columns)} of {file.path}, {', '.join(numbers)}"]
+    block = f" (block {file.block})" if file.block else ""
+    lines = [f"reflections: {','.join(file.columns)} of {file.path}{block}, {', '.join(numbers)}"]
     if file.cell is not None:
         unused = "-mat" if experiment.mat is not None else "-cell" if tuple(experiment.cell) != file.cell else ""
         shown = "{:g} {:g} {:g} A, {:g} {:g} {:g} deg".format(*file.cell)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from running import simulate
 
-from nbkernel.io.matrix import read_matrix
+from nbkernel.io.matrix import read_orientation
 from nbkernel.io.text import c_format
 
 BASE = "-cell 50 60 70 90 90 90 -detpixels 9 -seed 3 -N 5"
@@ -56,7 +56,7 @@ def test_absurd_values_are_refused_in_one_line(flags):
 
 def test_a_matrix_may_have_numbers_that_touch(tmp_path):
     (tmp_path / "touching.mat").write_text(" 0.0107-0.0205 0.0001\n-0.0015-1.5E-02 0.2\n 1 2 3\n 4 5 6")
-    assert read_matrix("touching.mat") == (0.0107, -0.0205, 0.0001, -0.0015, -0.015, 0.2, 1, 2, 3)
+    assert read_orientation("touching.mat").numbers == (0.0107, -0.0205, 0.0001, -0.0015, -0.015, 0.2, 1, 2, 3)
 
 
 def test_nan_prints_with_its_sign():

@@ -10,12 +10,12 @@ from running import BASE, image, simulate, smv_bytes, write_hkl
 
 from nbkernel.errors import InputError
 from nbkernel.io.columns import read_columns
-from nbkernel.io.fdump import dump_pieces, read_dump
-from nbkernel.io.matrix import read_matrix
+from nbkernel.io.fdump import dump_pieces
+from nbkernel.io.matrix import read_orientation
 from nbkernel.io.output_files import OutputFiles
 from nbkernel.io.reflections import Reflections
 from nbkernel.io.smv import read_smv, value_of
-from nbkernel.io.structure_factors import read_structure_factors
+from nbkernel.io.structure_factors import read_dump, read_structure_factors
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 
@@ -122,6 +122,13 @@ def test_a_table_without_last_newline_is_read_whole():
     assert read_structure_factors("a.hkl", 0.0).F.ravel().tolist() == [1.0, 2.25]
 
 
+def write_pieces(path, pieces):
+    with OutputFiles() as files:
+        files.open("-dump", path)
+        files.write("-dump", *pieces)
+        files.commit()
+
+
 def low_byte(value):
     """A double near 100 whose first byte in the file is `value`."""
     return np.frombuffer(bytes([value]) + np.float64(100.0).tobytes()[1:], np.float64)[0]
@@ -131,8 +138,7 @@ def low_byte(value):
 def test_a_dump_file_comes_back_bit_by_bit_even_if_its_data_begin_like_white_space(first):
     F = np.random.default_rng(1).uniform(0, 100, (3, 4, 2))
     F[0, 0, 0] = low_byte(first)
-    with open("Fdump.bin", "wb") as file:
-        file.writelines(dump_pieces(Reflections(F, -1, -2, 5, 24)))
+    write_pieces("Fdump.bin", dump_pieces(Reflections(F, -1, -2, 5, 24)))
     assert Path("Fdump.bin").stat().st_size == len(b"-1 1 -2 1 5 6\n\f") + 8 * 4 * 5 * 3
     back = read_dump("Fdump.bin")
     assert back.F.tobytes() == F.tobytes()
@@ -155,7 +161,7 @@ def test_a_run_from_the_dump_file_gives_the_image_of_the_run_that_wrote_it():
 
 def test_a_matrix_is_the_first_nine_numbers_of_its_file():
     Path("a.mat").write_text(" 1 2 3\n-4.5 5e-3 6\n7 8\n9\n 0.0 0.0 0.0\nmore words\n")
-    assert read_matrix("a.mat") == (1.0, 2.0, 3.0, -4.5, 0.005, 6.0, 7.0, 8.0, 9.0)
+    assert read_orientation("a.mat").numbers == (1.0, 2.0, 3.0, -4.5, 0.005, 6.0, 7.0, 8.0, 9.0)
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,55 @@
-"""A fixed small sample of what bench.fuzz draws; `python -m bench.fuzz` goes on from here."""
+"""A fixed small sample of what bench.fuzz draws, and planted faults that it must find."""
+
+import os
+import signal
+import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.fuzz import sandbox
 from bench.fuzz.campaign import campaign
 from bench.fuzz.command_inputs import write_inputs
 from bench.fuzz.commands import Commands
-from bench.fuzz.differential import pixel_findings
+from bench.fuzz.differential import byte_finding, pixel_findings
+from bench.fuzz.files import Files
+from bench.fuzz.lines import Lines
 from bench.fuzz.shrink import without_parts
+
+from nbkernel.cli import info
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def findings(part, seed, cases):
+    """What a part prints of its first cases."""
+    lines = []
+    for number in range(cases):
+        campaign(part, seed, 0, number, lines.append)
+    return [line for line in lines if line.startswith("case")]
 
 
 @pytest.mark.parametrize("kind", ["ordinary", "aligned"])
-def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, tmp_path, monkeypatch):
+def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, folder):
     """Against `exact`; the C program is not needed."""
-    monkeypatch.chdir(tmp_path)
-    part = Commands(None, write_inputs(tmp_path / "inputs"), (kind,))
-    lines = []
-    for number in range(100):
-        campaign(part, "s4", 0, number, lines.append)
-    assert not [line for line in lines if line.startswith("case")]
-    assert sum("compared" in line for line in lines) > 80
+    part = Commands(None, write_inputs(folder / "inputs"), (kind,))
+    assert not findings(part, "s4", 100)
+    assert part.differential.compared > 80
+
+
+def test_damaged_files_end_in_one_line(folder):
+    pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
+    assert not findings(Files(folder), "f1", 120)
+
+
+def test_broken_command_lines_end_in_one_line():
+    pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
+    assert not findings(Lines(), "l1", 50)
 
 
 def test_a_pixel_beyond_the_promise_is_found():
@@ -29,8 +60,93 @@ def test_a_pixel_beyond_the_promise_is_found():
     assert not pixel_findings("mixed", expected, image, 1.0)
     (found,) = pixel_findings("double", expected, image, 1.0)
     assert found.pixel == (2, 3)
+    assert byte_finding("float.bin", expected.tobytes(), image.tobytes(), expected.shape).pixel == (2, 3)
+
+
+def test_nan_of_other_bits_is_no_difference():
+    a, b = np.float32([np.nan]), np.uint32([0xFFC00001]).view(np.float32)
+    assert a.tobytes() != b.tobytes() and byte_finding("float.bin", a.tobytes(), b.tobytes(), (1,)) is None
+
+
+def test_a_line_that_differs_is_shrunk_to_what_matters(folder, monkeypatch):
+    """A fault planted in `double`: pixels of tophat spots are doubled."""
+    from bench.fuzz import differential
+
+    honest = differential.render
+
+    def faulty(prepared, precision, threads):
+        image, *rest = honest(prepared, precision, threads)
+        return (image * (2 if precision == "double" and prepared.plan.has_water else 1), *rest)
+
+    monkeypatch.setattr(differential, "render", faulty)
+    part = Commands(None, folder, checks=("double",))
+    flags = "-cell 50 60 70 90 90 90", "-N 3", "-default_F 10", "-water 5", "-polar 0.5", "-detpixels 20", "-pixel 1", "-oversample 2"
+    line = tuple(tuple(text.split()) for text in flags)
+    small, finding = part.shrunk(line, "double")
+    assert finding.check == "double"
+    assert {each[0] for each in small} <= {"-cell", "-default_F", "-water", "-detpixels", "-roi"}
+    assert ("-detpixels", "1") in small
 
 
 def test_shrinking_leaves_what_fails():
     parts = tuple(range(40))
     assert without_parts(parts, lambda some: {3, 17, 18} <= set(some), float("inf")) == (3, 17, 18)
+
+
+def computes_for_long(argv):
+    while True:
+        pass
+
+
+def writes(name):
+    def run(argv):
+        Path(name).write_text("other")
+        return 0
+
+    return run
+
+
+def prints_an_escape(argv):
+    print("\x1b[31mred")
+    return 0
+
+
+def warns(argv):
+    warnings.warn("divide by zero", RuntimeWarning, stacklevel=1)
+    return 0
+
+
+def takes_memory(argv):
+    bytearray(2 * sandbox.MEMORY)
+
+
+FAULTS = {
+    "traceback": lambda argv: {}["missing"],
+    "status 1": lambda argv: 1,
+    "status 3": lambda argv: 3,
+    "status -": lambda argv: os.kill(os.getpid(), signal.SIGUSR1),
+    "too long": computes_for_long,
+    "file left behind": writes("left.part"),
+    "file changed": writes("input"),
+    "other text on standard error": warns,
+    "control character on standard output": prints_an_escape,
+    "no error line": lambda argv: 2,
+    "hangs": lambda argv: time.sleep(60),
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_planted_faults_are_found(what, monkeypatch):
+    monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 3 if what == "hangs" else 60)
+    monkeypatch.setattr(info, "run", FAULTS[what])
+    result = sandbox.run(["info"], {"input": b"content"})
+    found = [name for name, _ in sandbox.complaints(["info"], result, lambda name: False)]
+    assert len(found) == 1 and found[0].startswith(what)
+
+
+def test_memory_is_bounded_and_a_good_run_has_no_complaint(monkeypatch):
+    assert not list(sandbox.complaints(["info"], sandbox.run(["info"], {}), lambda name: False))
+    monkeypatch.setattr(info, "run", takes_memory)
+    result = sandbox.run(["info"], {})
+    assert result.status == 2 and "out of memory" in result.err and result.peak < 2**28

@@ -98,6 +98,51 @@ def test_lines_end_as_on_any_system(end):
         assert [table.F[h, -h + 19, 2 * h] for h in range(20)] == [row[3] for row in rows]
 
 
+# Friedel mates
+
+
+def table_of(indices, F=None, default_F=0.0):
+    F = range(1, len(indices) + 1) if F is None else F
+    content = "".join(f"{h} {k} {l} {value}\n" for (h, k, l), value in zip(indices, F, strict=True))
+    return table_reflections(content.encode(), "a", default_F)
+
+
+BOX = [(h, k, l) for h in range(-2, 3) for k in range(-3, 4) for l in range(-4, 5)]
+HALF = [index for index in BOX if index >= (0, 0, 0)]
+
+
+@pytest.mark.parametrize("far", [0, 3000], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "indices, alone",
+    [(BOX, 0), (HALF, len(HALF) - 1), ([i for i in BOX if min(i) >= 0], 59), ([(1, 2, 3)], 1), ([(1, 2, 3), (-1, -2, -3)], 0)],
+)
+def test_entries_without_their_friedel_mate_are_counted(indices, alone, far):
+    if far:
+        indices = [*indices, (far, 0, 0), (-far, 0, 0)]
+    table = table_of(indices)
+    assert table.places is not None or not far
+    if alone == 0:
+        assert table.remarks == ()
+    else:
+        (line,) = table.remarks
+        assert line.startswith(f"-hkl a: {alone} of {len(indices)} entries have no entry for their Friedel mate -h -k -l, which gets F = 0;")
+
+
+def test_few_entries_without_a_mate_are_not_worth_a_line():
+    assert table_of(BOX[: -len(BOX) // 12]).remarks == ()
+
+
+def test_a_table_with_few_entries_far_apart_is_kept_by_its_entries():
+    indices = [(-5, 3, 2), (40_000, -2, 7), (0, 0, 0), (3, 3, 3), (0, 0, 0)]
+    table = table_of(indices, [2.5, -7.0, 1.0, 0.0, 4.0])
+    assert (table.count, table.F.shape, table.last_F) == (5, (40_006, 6, 8), 4.0)
+    expected = np.zeros(table.F.shape)
+    for (h, k, l), value in zip(indices, [2.5, -7.0, 1.0, 0.0, 4.0], strict=True):
+        expected[h + 5, k + 2, l] = value
+    np.testing.assert_array_equal(table.F, expected)
+    np.testing.assert_array_equal(table.places, np.flatnonzero(expected))
+
+
 @pytest.mark.parametrize(
     "line, words",
     [

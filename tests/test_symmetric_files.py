@@ -209,10 +209,10 @@ def test_without_amplitudes_it_says_what_is_there(types, words):
     assert all(word in str(error.value) for word in words)
 
 
-TYPES = {"F": "F", "F(+)": "G", "F(-)": "G", "IMEAN": "J", "I(+)": "K", "SIGF": "Q", "PHIC": "P", "FOM": "R"}
+TYPES = {"F": "F", "F(+)": "G", "F(-)": "G", "IMEAN": "J", "I(+)": "K", "SIGF": "Q", "PHIC": "P", "FOM": "R", "E": "E"}
 
 
-@pytest.mark.parametrize("wanted", ["F", "F(+)", "F(-)", "F(+),F(-)", "F(-),F(+)", " F(+), F(-) "])
+@pytest.mark.parametrize("wanted", ["FOM", "E", "F", "F(+)", "F(-)", "F(+),F(-)", "F(-),F(+)", " F(+), F(-) "])
 def test_the_wanted_column(wanted):
     assert choose_columns("a.mtz", TYPES, wanted) == tuple(label.strip() for label in wanted.split(","))
 
@@ -226,7 +226,6 @@ def test_the_wanted_column(wanted):
         ("F(+),I(+)", "I(+) of a.mtz holds intensities"),
         ("SIGF", "holds standard deviations"),
         ("PHIC", "holds phases"),
-        ("FOM", "holds something else"),
         ("F,", "needs one label, or two"),
         ("F(+),F(-),F", "needs one label, or two"),
     ],

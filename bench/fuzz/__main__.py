@@ -1,11 +1,16 @@
-"""python -m bench.fuzz commands --c-binary PATH [--seed S] [--seconds N] [--only NUMBER]
+"""python -m bench.fuzz commands|files|lines [--seed S] [--seconds N] [--only NUMBER]
 
 Random cases by seed for so many seconds. Each fault is shrunk and printed once, with the seed and number that draw it again
 (--seed S --only NUMBER). Exit status 1 where there are findings.
 
   commands  nanoBragg.c's command lines, ordinary ones and crystals and detectors along axes: all files and statistics lines
-            of --precision exact against the C program's, double and mixed by what they promise. Without --c-binary these
-            two are held against exact.
+            of --precision exact against the C program's (--c-binary PATH), double and mixed by what they promise. Without
+            the C program these two are held against exact.
+  files     damaged files of every kind that nbkernel reads, given to the commands that read them
+  lines     broken command lines of every sub-command
+
+Of files and lines every run must end within 10 s of computing and 1 GiB, with status 0, 1 or 2, one line for an error, no
+control characters, and no files but those asked for.
 """
 
 import argparse
@@ -15,12 +20,14 @@ from pathlib import Path
 
 from .campaign import campaign
 from .command_inputs import write_inputs
+from .files import READERS, Files
+from .lines import Lines
 from .commands import GENERATORS, SHRINK_SECONDS, Commands
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m bench.fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("part", choices=["commands"])
+    parser.add_argument("part", choices=["commands", "files", "lines"])
     parser.add_argument("--c-binary", help="nanoBragg.c built for one thread")
     parser.add_argument("--seed", default="1", help="any text")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -28,11 +35,18 @@ def main(argv=None):
     parser.add_argument("--kind", choices=GENERATORS, help="of commands, all if not given")
     parser.add_argument("--whole", action="store_true", help="print cases as they were drawn, not shrunk")
     parser.add_argument("--check", default="exact,double,mixed", help="precisions to look at, with commas")
-    parser.add_argument("--inputs", type=Path, help="folder for the files that printed lines name [a new one]")
+    parser.add_argument("--of", help=f"of files: {', '.join(READERS)}; with commas")
+    parser.add_argument("--folder", help="for the files that printed lines name [a new one]")
     options = parser.parse_args(argv)
-    folder = write_inputs(options.inputs or tempfile.mkdtemp(prefix="nbkernel-fuzz-"))
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="nbkernel-fuzz-")).resolve()
     kinds = (options.kind,) if options.kind else tuple(GENERATORS)
-    part = Commands(options.c_binary, folder.resolve(), kinds, options.check.split(","), 0.0 if options.whole else SHRINK_SECONDS)
+    seconds = 0.0 if options.whole else SHRINK_SECONDS
+    if options.part == "commands":
+        part = Commands(options.c_binary, write_inputs(folder), kinds, options.check.split(","), seconds)
+    elif options.part == "lines":
+        part = Lines(seconds)
+    else:
+        part = Files(folder, tuple(options.of.split(",")) if options.of else tuple(READERS), seconds)
     return 1 if campaign(part, options.seed, options.seconds, options.only) else 0
 
 

@@ -25,3 +25,10 @@ def campaign(part, seed, seconds, only=None, out=print):
     for what, count in counts.most_common():
         out(f"  {count:7} {what}")
     return len(shown)
+
+
+class Report:
+    """One finding, shrunk: text to print. Cases of equal `key` are taken for one fault."""
+
+    def __init__(self, key, text):
+        self.key, self.text = key, text

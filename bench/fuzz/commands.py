@@ -4,6 +4,7 @@ import shlex
 import time
 
 from .aligned import aligned_line
+from .campaign import Report
 from .differential import Differential, Reference, shape_of_refusal
 from .draw import Draw, group, words
 from .ordinary import ordinary_line
@@ -36,7 +37,8 @@ class Commands:
         reports = []
         for check in dict.fromkeys(finding.check for finding in outcome.findings):
             small, finding = self.shrunk(line, check)
-            reports.append(Report(check, small, self.text(small, finding)))
+            key = (check, *sorted(each[0] for each in small))
+            reports.append(Report(key, self.text(small, finding)))
         return counted, reports
 
     def shrunk(self, line, check):
@@ -69,14 +71,6 @@ class Commands:
         """What to paste into a shell, and what comes of it."""
         what = f"{finding.check}: {finding.numbers}" if finding else "does not repeat"
         return f"{what}\n  {shlex.join(words(line))}"
-
-
-class Report:
-    """One finding, shrunk. Cases of equal `key` are taken for one fault."""
-
-    def __init__(self, check, line, text):
-        self.key = (check, *sorted(each[0] for each in line))
-        self.text = text
 
 
 def size_flags(line):

@@ -76,6 +76,7 @@ class Differential:
 
     def __init__(self, reference, checks=("exact", *FAST)):
         self.reference, self.checks = reference, checks
+        self.compared = 0  # cases
 
     def examine(self, arguments):
         """The Outcome of a command line (list of words, without files to write)."""
@@ -103,6 +104,7 @@ class Differential:
         shape = prepared.wanted.shape
         if steps > MOST_STEPS:
             return Outcome("too large")
+        self.compared += 1
         if self.reference is None:
             expected, omega_sum, _ = render(prepared, "exact", threads=1)
             solid_angle, findings = omega_sum / prepared.plan.steps, []

@@ -6,18 +6,23 @@ from nbkernel.errors import InputError
 
 AMPLITUDE, HALF_OF_PAIR = "F", "G"  # G: F(+) or F(-)
 INTENSITIES = ("J", "K")
+# what may be amplitudes for all that its type says, where the user names it
+OTHER_NUMBERS = {
+    "D": "anomalous differences",
+    "E": "normalised amplitudes",
+    "I": "whole numbers",
+    "R": "numbers of any kind",
+    "W": "weights",
+    "": "numbers of an unknown kind",
+}
 TYPE_NAMES = {
     "A": "phase probabilities",
     "B": "batch numbers",
-    "D": "anomalous differences",
-    "E": "normalised amplitudes",
     "H": "indices",
-    "I": "whole numbers",
     "L": "standard deviations",
     "M": "standard deviations",
     "P": "phases",
     "Q": "standard deviations",
-    "W": "weights",
     "Y": "M/ISYM",
 }
 # names in lower case, letters and digits only, in the order in which they are taken
@@ -61,10 +66,18 @@ def wanted_columns(path, types, wanted, choices):
             raise InputError(f"--column: {path} has no column {label}; {listing(types, choices)}")
         if types[label] in INTENSITIES:
             raise InputError(f"--column: {label} of {path} holds intensities; {ADVICE}")
-        if types[label] not in (AMPLITUDE, HALF_OF_PAIR):
-            kind = TYPE_NAMES.get(types[label], "something else")
+        if types[label] in TYPE_NAMES:
+            kind = TYPE_NAMES[types[label]]
             raise InputError(f"--column: {label} of {path} holds {kind}, not amplitudes; {listing(types, choices)}")
     return labels
+
+
+def type_remarks(path, types, columns):
+    """A line for each column that is not amplitudes by its type."""
+    for label in columns:
+        if types[label] not in (AMPLITUDE, HALF_OF_PAIR):
+            kind = OTHER_NUMBERS.get(types[label], f"numbers of type {types[label]}")
+            yield f"--column: {label} of {path} holds {kind}; they are taken as amplitudes in electrons"
 
 
 def listing(types, choices):

@@ -1,15 +1,13 @@
 """Detectors of several panels from a file of any kind that can be read; its content tells which."""
 
 import os
-import re
 
 from nbkernel.errors import InputError
 
 from .dxtbx_json import read_dxtbx_detector
 from .hdf5_path import HDF5_START
+from .json_values import JSON
 from .opening import read_bytes
-
-JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
 
 
 def read_detector_file(path):

@@ -2,6 +2,7 @@
 all JSON. Their frame is imgCIF's: the beam comes from +z, the spindle is along x."""
 
 import math
+import os
 from typing import NamedTuple
 
 from nbkernel.detector import negative
@@ -36,17 +37,20 @@ LABORATORY = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
 def read_dxtbx_detector(path):
-    """Fields of an Experiment by a dxtbx file: panels, convention, beam_vector, polar_vector, spindle_axis, and wavelength
-    (Angstrom) where the beam has a single one.
+    """Fields of an Experiment by a dxtbx file: panels, convention, beam_vector, polar_vector, spindle_axis, wavelength
+    (Angstrom) where the beam has a single one, and mat, the file itself,
+    where it has a crystal.
 
     Beam and goniometer are the first experiment's, those of dxtbx' frame where the file has none. Raises InputError for a
     file that is damaged, lacks a key, or whose experiments have different detectors.
     """
-    return detector_fields(parse_json("--panels", path, read_bytes("--panels", path)))
+    document = parse_json("--panels", path, read_bytes("--panels", path))
+    fields = detector_fields(document)
+    return {**fields, "mat": os.fspath(path)} if any(crystal_uses(document)) else fields
 
 
 def detector_fields(document):
-    """The same of a file's Value."""
+    """The same of a file's Value, but for mat."""
     experiments = find_experiments(document)
     detectors = {found["detector"].key: found["detector"] for found in experiments}
     different = list(dict.fromkeys(read_panels(detector) for detector in detectors.values()))
@@ -72,6 +76,13 @@ def find_experiments(document):
     if not document.is_list() and not any(document.has(key) for key in ("panels", "origin")):
         raise InputError(f"{document.where}: has no detector; need a file of dxtbx or DIALS with a detector's panels")
     return [{"detector": detector} for detector in detectors_in(document)]
+
+
+def crystal_uses(document):
+    """(container, use) of each experiment of an ExperimentList that has a crystal; nothing of other files."""
+    for container in document.items() if document.is_list() else [document]:
+        if container.has("experiment") and container.at("experiment").is_list():
+            yield from ((container, use) for use in container.at("experiment").items() if use.has("crystal"))
 
 
 def uses(container):

@@ -1,5 +1,7 @@
 """nanoBragg's text tables of structure factors: `h k l F` on each line."""
 
+import math
+import os
 import re
 
 import numpy as np
@@ -11,6 +13,8 @@ from .reflections import LARGEST_INDEX, Reflections, empty_grid
 from .text import decoded_text
 
 SHORTEST_LINE = len("0 0 0 0\n")
+SPARSE = 16  # entries of a table for each given one, from which on it is better made of these
+MOST_ALONE = 0.1  # part of a table
 # Fortran leaves no blank before a sign when a column is full
 GLUED = re.compile(rb"(?<=[\d.])(?=[-+])")
 
@@ -24,9 +28,48 @@ def table_reflections(content, path, default_F):
     """
     indices, F = parse_table(content, path)
     lowest, highest = indices.min(axis=1), indices.max(axis=1)
-    grid = empty_grid(path, lowest, highest, default_F)
-    grid[tuple(indices - lowest[:, None])] = F
-    return Reflections(grid, *lowest.tolist(), F.size, float(F[-1]))
+    shape = [int(last) - int(first) + 1 for first, last in zip(lowest, highest, strict=True)]
+    sparse = default_F == 0.0 and math.prod(shape) > SPARSE * F.size
+    # nan, to be told from what is given
+    grid = empty_grid(path, lowest, highest, 0.0 if sparse else np.nan, F.size)
+    at = tuple(indices - lowest[:, None])
+    grid[at] = F
+    if sparse:
+        given = np.unique(np.ravel_multi_index(at, grid.shape))
+        entries, alone = given.size, without_mate_of_few(given, grid.shape, lowest)
+        places = given[grid.reshape(-1)[given] != 0.0]
+    else:
+        given = ~np.isnan(grid)
+        grid[~given] = default_F
+        entries, alone, places = int(np.count_nonzero(given)), without_mate(given, lowest), None
+    remarks = half_remarks(path, alone, entries, default_F)
+    return Reflections(grid, *lowest.tolist(), F.size, float(F[-1]), places=places, remarks=remarks)
+
+
+def without_mate(given, lowest):
+    """How many of the entries in a (h, k, l) bool array whose first index is `lowest` have no entry at -h -k -l."""
+    reach = [min(-int(first), int(first) + n - 1) for first, n in zip(lowest, given.shape, strict=True)]
+    if min(reach) < 0:
+        return int(np.count_nonzero(given))
+    middle = given[tuple(slice(-int(first) - r, -int(first) + r + 1) for first, r in zip(lowest, reach, strict=True))]
+    return int(np.count_nonzero(given)) - int(np.count_nonzero(middle & middle[::-1, ::-1, ::-1]))
+
+
+def without_mate_of_few(given, shape, lowest):
+    """The same of sorted positions in the flattened array."""
+    mates = -2 * lowest[:, None].astype(np.int64) - np.array(np.unravel_index(given, shape))
+    inside = ((mates >= 0) & (mates < np.array(shape)[:, None])).all(axis=0)
+    return given.size - int(np.isin(np.ravel_multi_index(tuple(mates[:, inside]), shape), given).sum())
+
+
+def half_remarks(path, alone, entries, default_F):
+    """A line where many entries lack their Friedel mate, as in the files of programs that list half of reciprocal space."""
+    if alone <= MOST_ALONE * entries:
+        return ()
+    return (
+        f"-hkl {os.fspath(path)}: {alone} of {entries} entries have no entry for their Friedel mate -h -k -l, which gets F = {default_F:g}; "
+        "a text table must list all of P1",
+    )
 
 
 def parse_table(content, path):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from nbkernel.cell_axes import cell_of_axes
 from nbkernel.kernels.vectors import rotate_axis
 
 from .hdf5_tree import add_axis, add_field, add_group
@@ -35,21 +36,15 @@ def add_crystal(sample, run, to_mcstas):
         # a still has no goniometer that could tell of its setting
         edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi0) for edge in edges]
     abc = 1e10 * np.array(edges) @ to_mcstas.T
-    lengths, angles = cell_of(abc)
+    cell = np.array(cell_of_axes(abc))
+    lengths, angles = cell[:3], cell[3:]
     add_field(sample, "unit_cell_abc", lengths, "angstrom")
     add_field(sample, "unit_cell_alphabetagamma", angles, "deg")
-    add_field(sample, "unit_cell", np.array([[*lengths, *angles]]), "angstrom")
+    add_field(sample, "unit_cell", cell[np.newaxis], "angstrom")
     add_field(sample, "unit_cell_volume", np.array([abs(np.linalg.det(abc))]), "angstrom^3")
     UB = np.linalg.inv(abc)
     add_field(sample, "ub_matrix", UB[np.newaxis], "1/angstrom", note="columns a*, b*, c* (1/d, no 2 pi) in McStas' frame")
     add_field(sample, "orientation_matrix", busing_levy_orientation(UB)[np.newaxis])
-
-
-def cell_of(abc):
-    """Lengths and angles (degrees) of a cell of the (3, 3) rows a, b, c."""
-    lengths = np.linalg.norm(abc, axis=1)
-    a, b, c = abc / lengths[:, np.newaxis]
-    return lengths, np.degrees(np.arccos(np.clip((b @ c, c @ a, a @ b), -1.0, 1.0)))
 
 
 def busing_levy_orientation(UB):

@@ -9,7 +9,22 @@ from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
 
+ZEROS = 1 << 20  # bytes at a time
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+
+
+class Gap(NamedTuple):
+    """So many bytes that are 0, which take no place on the disk where the file system can leave them out."""
+
+    size: int
+
+    def write_to(self, place):
+        if place.temporary is not None:
+            place.file.seek(self.size, os.SEEK_CUR)
+            place.file.truncate()
+            return
+        for start in range(0, self.size, ZEROS):
+            place.file.write(bytes(min(ZEROS, self.size - start)))
 
 
 class Place(NamedTuple):
@@ -82,10 +97,13 @@ class OutputFiles:
             writer(place.temporary)
 
     def write(self, flag, *pieces):
-        """Appends bytes or C-contiguous arrays. Raises InputError where the disk does not take them."""
+        """Appends bytes, C-contiguous arrays or Gaps. Raises InputError where the disk does not take them."""
         with self.errors_named(flag, self.places[flag].shown):
             for piece in pieces:
-                self.places[flag].file.write(piece)
+                if isinstance(piece, Gap):
+                    piece.write_to(self.places[flag])
+                else:
+                    self.places[flag].file.write(piece)
 
     def write_meanwhile(self, flag, *pieces):
         """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until then."""

@@ -1,5 +1,6 @@
 """Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
 
+import os
 import re
 
 from nbkernel.errors import InputError
@@ -7,14 +8,18 @@ from nbkernel.expansion import expand_to_P1
 from nbkernel.input_files import dump_is_there
 
 from .amplitude_columns import choose_columns
-from .fdump import read_dump
+from .fdump import dump_bytes, dump_reflections
 from .hkl_text import table_reflections
+from .kept_files import KeptFiles
 from .opening import read_bytes
+from .refln_cif import read_cif
 from .reflections import NO_REFLECTIONS
-from .symmetric_files import read_cif, read_mtz
+from .symmetric_files import read_mtz
 
 MTZ = re.compile(rb"MTZ ")
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
+
+KEPT = KeptFiles()
 
 
 def find_reflections(experiment):
@@ -38,12 +43,32 @@ def read_structure_factors(path, default_F, column=None):
     """Reflections of a text table (h k l F, all of P1), an MTZ or an mmCIF file; absent ones are default_F.
 
     column: label of the amplitudes in an MTZ or mmCIF file, two with a comma for F(+) and F(-); None for the usual one.
-    Raises InputError for whatever cannot be used.
+    An unchanged file is read once. Raises InputError for whatever cannot be used.
     """
-    content = read_bytes("-hkl", path)
-    if MTZ.match(content) or CIF.match(content):
-        data = read_mtz(path) if MTZ.match(content) else read_cif(path, content)
+
+    def make(content):
+        return reflections_of(content, path, default_F, column)
+
+    return KEPT.get(path, (os.fspath(path), default_F, column), lambda: read_bytes("-hkl", path), make, bytes_of)
+
+
+def read_dump(path):
+    """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length disagree."""
+    return KEPT.get(path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of)
+
+
+def reflections_of(content, path, default_F, column):
+    """The same of a file's bytes."""
+    if MTZ.match(content):
+        data = read_mtz(path, content)
         return expand_to_P1(data, choose_columns(path, data.types, column), default_F)
+    if CIF.match(content):
+        return expand_to_P1(*read_cif(path, content, column), default_F)
     if column is not None:
         raise InputError(f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from")
     return table_reflections(content, path, default_F)
+
+
+def bytes_of(reflections):
+    """Memory that Reflections take."""
+    return reflections.F.nbytes if reflections.places is None else 2 * reflections.places.nbytes

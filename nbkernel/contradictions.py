@@ -1,0 +1,89 @@
+"""Inputs that contradict each other, or cannot be what they are taken for: lines that name both numbers."""
+
+import os
+
+import numpy as np
+
+from .cell import cell_parameters
+from .cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
+from .errors import InputError
+from .kernels.constants import RTD
+from .space_group import EDGE_TOLERANCE
+
+SMALLEST_EDGE, LARGEST_RATIO = 2.0, 300.0  # Angstrom; of two edges: no crystal has others
+SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
+
+
+def matrix_lines(experiment, orientation, matrix, wavelength):
+    """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with it or by
+    -cell."""
+    yield from orientation.remarks
+    name = f"-mat {os.fspath(experiment.mat)}" if isinstance(experiment.mat, str) else "mat"
+    A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
+    with np.errstate(all="ignore"):
+        try:
+            cell = cell_of_axes(np.linalg.inv(A))
+        except np.linalg.LinAlgError:
+            return  # an error will say so
+    edges = cell[:3]
+    if min(edges) < SMALLEST_EDGE or max(edges) > LARGEST_RATIO * min(edges):
+        yield (
+            f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in columns, 1/A, times "
+            "the wavelength), of the wavelength of this run?"
+        )
+    if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
+        ratio = np.cbrt(np.prod(edges) / np.prod(orientation.cell[:3]))
+        scaled = (*(edge / ratio for edge in edges), *cell[3:])
+        why = "the matrix is times the wavelength it was made with"
+        if cell_difference(scaled, orientation.cell) < EDGE_TOLERANCE:
+            why += f", which would be {wavelength * 1e10 / ratio:.6g} A"
+        yield f"{name}: makes a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but its own is {cell_text(orientation.cell)}: {why}"
+    if experiment.cell is not None:
+        given = whole_cell(experiment.cell)
+        if cell_difference(cell, given) > CELL_DIFFERENCE:
+            yield (
+                f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and volume are those of "
+                "-cell, directions those of the matrix"
+            )
+
+
+def whole_cell(cell):
+    """Six numbers of a cell cut short, as they are rendered."""
+    lengths, angles = cell_parameters(cell)
+    return (*lengths, *(angle * RTD for angle in angles))
+
+
+def cell_lines(experiment, crystal, file):
+    """A line where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None)."""
+    if file is None or file.cell is None:
+        return
+    try:
+        stated = whole_cell(file.cell)
+    except InputError:
+        return
+    rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
+    if cell_difference(rendered, stated) <= CELL_DIFFERENCE:
+        return
+    by = "-cell" if experiment.mat is None else f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
+    yield (
+        f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of {cell_text(stated)}; are both indexed alike? "
+        "Each spot gets the F of its h k l"
+    )
+
+
+def wavelength_lines(experiment, wavelengths, wavelength):
+    """A line for wavelengths (m) of which the unit must be another; wavelength: that of the run."""
+    odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
+    if not odd.size:
+        return
+    value = wavelengths[odd[0]]
+    if experiment.sourcefile is not None and value != wavelength:
+        yield (
+            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is {value * 1e10:g} A and "
+            f"not of X-rays; the fifth column is in metres (1e-10 is 1 A), {odd.size} of {wavelengths.size} sources are like that"
+        )
+    elif not SHORTEST <= wavelength <= LONGEST:
+        yield (
+            f"-lambda, -energy: a wavelength of {wavelength * 1e10:g} A is not one of X-rays; -lambda is in Angstrom, -energy in "
+            "electron volts"
+        )

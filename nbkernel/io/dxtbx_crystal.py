@@ -1,0 +1,77 @@
+"""The crystal of a DIALS experiment (.expt), in the frame of its beam and detector."""
+
+import math
+
+import numpy as np
+
+from nbkernel.detector import negative
+from nbkernel.errors import InputError
+
+from .dxtbx_json import SPINDLE, TO_SOURCE, crystal_uses, model, spindle_axis
+from .matrix import Orientation
+
+AXES = ("real_space_a", "real_space_b", "real_space_c")
+
+
+def crystal_orientation(document):
+    """The Orientation of the first crystal of a file's Value, at spindle angle 0. Raises InputError where there is none."""
+    uses = list(crystal_uses(document))
+    if not uses:
+        raise InputError(f"{document.where}: has no crystal; need a DIALS experiment with one, such as refined.expt")
+    container, use = uses[0]
+    crystal = model(container, use.at("crystal"), "crystal")
+    others = {kind: model(container, use.at(kind), kind) for kind in ("beam", "goniometer") if use.has(kind)}
+    remarks = []
+    count = len({model(container, use.at("crystal"), "crystal").key for container, use in uses})
+    if count > 1:
+        remarks.append(f"{document.where}: has {count} crystals; the first is rendered")
+    axes = np.array([crystal.at(key).numbers(3) for key in AXES])
+    if crystal.has("A_at_scan_points") and crystal.at("A_at_scan_points").value:
+        first = crystal.at("A_at_scan_points").items()[0]
+        axes = inverse(first, np.array(first.numbers(9)).reshape(3, 3))
+        remarks.append(f"{document.where}: its crystal varies along the scan; it is rendered as at the start")
+    inverse(crystal, axes)
+    goniometer = others.get("goniometer")
+    beam = others["beam"].at("direction").numbers(3) if "beam" in others else TO_SOURCE
+    spindle = SPINDLE if goniometer is None else spindle_axis(goniometer)
+    if goniometer is not None:
+        # rows are turned by the transpose
+        axes = axes @ carried(goniometer).T
+    return Orientation(
+        None, tuple(map(tuple, axes.tolist())), negative(beam), spindle, in_panels_frame=True, remarks=tuple(remarks)
+    )
+
+
+def inverse(value, matrix):
+    """Of a (3, 3) array; the error names the Value where it has none."""
+    if not 0.0 < abs(np.linalg.det(matrix)) < math.inf:
+        raise value.error("three vectors that span a cell")
+    return np.linalg.inv(matrix)
+
+
+def carried(goniometer):
+    """(3, 3) rotation of the crystal by what stands between it and the spindle and by what carries the spindle: setting times fixed
+    rotation."""
+    if goniometer.has("axes"):
+        axes = [axis.numbers(3) for axis in goniometer.at("axes").items()]
+        angles = list(goniometer.at("angles").numbers(len(axes)))
+        angles[goniometer.at("scan_axis").number_below(len(axes))] = 0.0
+        turn = np.eye(3)
+        for axis, angle in zip(axes, angles, strict=True):
+            turn = rotation(axis, math.radians(angle)) @ turn
+        return turn
+    turn = np.eye(3)
+    for key in ("fixed_rotation", "setting_rotation"):
+        if goniometer.has(key):
+            turn = np.array(goniometer.at(key).numbers(9)).reshape(3, 3) @ turn
+    return turn
+
+
+def rotation(axis, angle):
+    """(3, 3) right-handed rotation about an axis of any length by an angle (radians): Rodrigues' formula."""
+    length = math.hypot(*axis)
+    if length == 0.0:
+        return np.eye(3)
+    x, y, z = (part / length for part in axis)
+    K = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + math.sin(angle) * K + (1.0 - math.cos(angle)) * K @ K
