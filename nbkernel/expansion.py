@@ -10,7 +10,7 @@ import numpy as np
 from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
 from .io.amplitude_columns import type_remarks
-from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid
+from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid, value_remarks
 from .space_group import cell_remark
 
 
@@ -68,6 +68,7 @@ def expand_to_P1(data, columns, default_F):
         block=data.block,
     )  # fmt: skip
     remarks = [*data.group.remarks, *type_remarks(data.path, data.types, columns), *given.remarks]
+    remarks += value_remarks(f"-hkl {data.path}", merged.F)
     if cell is not None:
         remarks += filter(None, [cell_remark(data.path, cell, data.group)])
     remarks += further_remarks(data.path, merged)
@@ -85,10 +86,14 @@ def given_amplitudes(data, columns):
         raise InputError(f"-hkl {data.path}: {names} has no value")
     infinite, negative = int(np.count_nonzero(np.isinf(F))), int(np.count_nonzero(F[there] < 0.0))
     if infinite:
-        remarks.append(f"-hkl {data.path}: {infinite} values of {names} are infinite; they count as missing")
+        remarks.append(f"-hkl {data.path}: {values_of(infinite, names)} infinite and counts as missing")
     if negative:
-        remarks.append(f"-hkl {data.path}: {negative} values of {names} are negative, which no amplitude is; their sign is left out")
+        remarks.append(f"-hkl {data.path}: {values_of(negative, names)} negative, which no amplitude is; the sign is left out")
     return Given(indices[there], np.abs(F[there]), column[there], remarks)
+
+
+def values_of(count, names):
+    return f"a value of {names} is" if count == 1 else f"each of {count} values of {names} is"
 
 
 def further_remarks(path, merged):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from os import PathLike
 
 from .errors import InputError
-from .fields import convert_fields
+from .fields import convert_fields, shown
 from .input_files import FIELDS, input_files, protected
 from .logger import LOG
 from .panels import Panel, Vector
@@ -125,6 +125,13 @@ class Experiment:
     def __post_init__(self):
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
+        for name in FIELDS:
+            value = getattr(self, name)
+            if getattr(value, "ndim", 0) and name != "mat":
+                raise InputError(
+                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python writes such a file "
+                    "from an array"
+                )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
         for name, choices in CHOICES.items():

@@ -20,9 +20,16 @@ def convert_fields(instance):
         try:
             converted = converted_value(value, kind)
         except ValueError:
-            raise InputError(f"{name}: needs {words(kind)}, not {value!r}") from None
+            raise InputError(f"{name}: needs {words(kind)}, not {shown(value)}") from None
         if converted is not value:
             object.__setattr__(instance, name, converted)
+
+
+def shown(value):
+    """A wrong value in a few words."""
+    if getattr(value, "ndim", 0):
+        return f"an array of {' x '.join(map(str, value.shape))}"
+    return repr(value)
 
 
 @functools.cache

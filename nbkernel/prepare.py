@@ -26,7 +26,7 @@ from .experiment import Experiment
 from .headers import read_headers
 from .input_files import input_files
 from .io.columns import read_columns
-from .io.reflections import Reflections
+from .io.reflections import Reflections, value_remarks
 from .io.structure_factors import find_reflections
 from .io.text import read_text
 from .matrices import find_orientation, matrix_of
@@ -97,6 +97,7 @@ def prepare_values(experiment, default_seed):
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
     orientation, matrix, remarks = find_orientation(experiment), None, [*reflections.remarks]
+    remarks += value_remarks("-default_F", np.float64(experiment.default_F))
     if orientation is not None:
         matrix = matrix_of(orientation, experiment, wavelength, detector)
         remarks += matrix_lines(experiment, orientation, matrix, wavelength)
@@ -192,6 +193,8 @@ def check_values(experiment):
     wavelength = experiment.wavelength
     if wavelength is not None and not 0.0 < wavelength < math.inf:
         raise InputError(f"-lambda, -energy: a wavelength of {wavelength:g} Angstrom is impossible")
+    if not math.isfinite(experiment.default_F):
+        raise InputError(f"-default_F: {experiment.default_F:g} is not a number of electrons; need a finite one")
     if experiment.flux != 0.0 and experiment.beamsize == 0.0:
         raise InputError("-beamsize: 0 mm makes the fluence of a -flux infinite; give a size greater than 0")
     if (experiment.mosaic_spread or 0.0) > 1e6:

@@ -367,3 +367,9 @@ def test_a_mask_counts(tmp_path):
     (tmp_path / "mask.img").write_bytes(smv_bytes(mask, "PIXEL_SIZE=0.1;\n"))
     image = nbkernel.simulate(experiment(mask=tmp_path / "mask.img"))
     assert not image[3:5].any() and image[5:].any()
+
+
+@pytest.mark.parametrize("name", ["hkl", "sourcefile", "mask", "img", "stol", "dump"])
+def test_an_array_where_a_file_is_needed_is_told_how_to_write_one(name):
+    with pytest.raises(nbkernel.InputError, match=f"^{name}: needs the path of a file, not an array of 4 x 5; docs/python.md"):
+        nbkernel.Experiment(**{name: np.ones((4, 5))})

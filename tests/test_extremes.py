@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from running import simulate
 
+from nbkernel.errors import InputError
+from nbkernel.experiment import Experiment
 from nbkernel.io.matrix import read_orientation
 from nbkernel.io.text import c_format
+from nbkernel.rendering import simulate as simulate_experiment
 
 BASE = "-cell 50 60 70 90 90 90 -detpixels 9 -seed 3 -N 5"
 FEW = {(0, 0, 0): 10, (1, 0, 0): 5, (-1, -1, -1): 7, (1, 1, 1): 3}
@@ -62,3 +65,31 @@ def test_a_matrix_may_have_numbers_that_touch(tmp_path):
 def test_nan_prints_with_its_sign():
     negative = math.copysign(math.nan, -1.0)
     assert c_format("%g %.0f %d%% %g", negative, negative, 3, math.nan) == "-nan -nan 3% nan"
+
+
+@pytest.mark.parametrize("precision", ["exact", "double", "mixed"])
+@pytest.mark.parametrize("far", ["", "9000 0 0 1\n"], ids=["dense", "sparse"])
+def test_structure_factors_too_large_to_square_are_told_in_a_line(precision, far):
+    """numpy's own warnings never reach the user."""
+    with open("few.hkl", "w") as file:
+        file.write("0 0 0 1e200\n1 2 3 -1e200\n-1 -2 -3 1e-200\n" + far)
+    run = simulate(f"{BASE} -hkl few.hkl -pixel 3 --precision {precision} -nointerpolate --hdf5 a.h5 --preview a.png")
+    assert run.status == 0 and run.errors == []
+    assert (
+        "-hkl few.hkl: has structure factors of up to 1e+200 electrons, more than any crystal's; pixels may be infinite" in run.warnings
+    )
+    assert np.isinf(float_image()).any()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_default_F_must_be_finite(value):
+    with pytest.raises(InputError, match="-default_F: .* need a finite one"):
+        simulate_experiment(Experiment(cell=(50, 60, 70), default_F=value))
+
+
+def test_structure_factors_of_a_dump_that_are_no_numbers_are_counted():
+    with open("Fdump.bin", "wb") as file:
+        file.write(b"0 0 0 0 0 1\n\f" + np.array([math.nan, 5.0] + [0.0] * 10).tobytes())
+    run = simulate(f"{BASE} -pixel 3")
+    assert run.status == 0 and run.errors == []
+    assert "-dump Fdump.bin: 1 structure factor is infinite or not a number" in run.warnings

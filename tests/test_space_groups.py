@@ -276,8 +276,8 @@ def test_infinite_and_negative_amplitudes_of_an_mtz_file():
     run = simulate(f"{RUN} -hkl a -misset 10 20 30")
     assert run.status == 0 and run.errors == []
     assert run.warnings[:2] == [
-        "-hkl a: 1 values of F are infinite; they count as missing",
-        "-hkl a: 1 values of F are negative, which no amplitude is; their sign is left out",
+        "-hkl a: a value of F is infinite and counts as missing",
+        "-hkl a: a value of F is negative, which no amplitude is; the sign is left out",
     ]
     assert set(read_structure_factors("a", 0.0).F.ravel()) == {0.0, 8.0, float(np.float32(3e38))}
 

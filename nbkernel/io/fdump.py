@@ -11,7 +11,7 @@ from nbkernel.memory import require_memory
 
 from .opening import GZIP, START, open_input, read_bytes
 from .output_files import Gap
-from .reflections import Reflections
+from .reflections import Reflections, value_remarks
 
 # six limits as text, newline, form feed, then doubles
 DUMP_HEADER = re.compile(rb"\s*(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\n\f")
@@ -36,7 +36,8 @@ def dump_reflections(path, content):
     first, spare, start = dump_shape(path, content)
     check_length(path, spare, start, len(content))
     F = np.frombuffer(content, np.float64, offset=start).reshape(spare)[:-1, :-1, :-1]
-    return Reflections(np.ascontiguousarray(F), *first, F.size)
+    F = np.ascontiguousarray(F)
+    return Reflections(F, *first, F.size, remarks=value_remarks(f"-dump {os.fspath(path)}", F))
 
 
 def dump_shape(path, content):

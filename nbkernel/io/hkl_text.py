@@ -9,7 +9,7 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.kernels.hkl_table import read_hkl_rows
 
-from .reflections import LARGEST_INDEX, Reflections, empty_grid
+from .reflections import LARGEST_INDEX, Reflections, empty_grid, value_remarks
 from .text import decoded_text
 
 SHORTEST_LINE = len("0 0 0 0\n")
@@ -42,7 +42,7 @@ def table_reflections(content, path, default_F):
         given = ~np.isnan(grid)
         grid[~given] = default_F
         entries, alone, places = int(np.count_nonzero(given)), without_mate(given, lowest), None
-    remarks = half_remarks(path, alone, entries, default_F)
+    remarks = (*value_remarks(f"-hkl {os.fspath(path)}", F), *half_remarks(path, alone, entries, default_F))
     return Reflections(grid, *lowest.tolist(), F.size, float(F[-1]), places=places, remarks=remarks)
 
 

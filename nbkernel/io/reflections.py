@@ -1,5 +1,6 @@
 """Reflections: structure factors on a grid of whole indices, from whatever file they came."""
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from .input_limit import check_size
 MOST_ENTRIES = 2_000_000_000
 LARGEST_INDEX = 1_000_000
 BYTES_PER_ENTRY = 24
+LARGEST_F = 1e12  # electrons
 FULL = 1000  # entries of a table for each that is given: a sphere in its box has two, and symmetry makes at most 192 of one
 
 
@@ -76,3 +78,22 @@ def empty_grid(path, lowest, highest, F, given):
     if entries > FULL * given:
         check_size("-hkl", path, BYTES_PER_ENTRY * entries, f"the table of its {given} entries, indices {lowest} to {highest},")
     return np.full(shape, F)
+
+
+def value_remarks(source, F):
+    """Lines about structure factors F, of any shape, that none can be; source: flag and file."""
+    if not F.size:
+        return ()
+    with np.errstate(invalid="ignore"):
+        largest = float(np.max(np.abs(F)))
+        remarks = []
+        if not math.isfinite(largest):
+            finite = np.isfinite(F)
+            count = F.size - int(np.count_nonzero(finite))
+            remarks.append(f"{source}: {count} structure factor{' is' if count == 1 else 's are'} infinite or not a number")
+            largest = float(np.max(np.abs(F), where=finite, initial=0.0))
+    if largest > LARGEST_F:
+        remarks.append(
+            f"{source}: has structure factors of up to {largest:g} electrons, more than any crystal's; pixels may be infinite"
+        )
+    return tuple(remarks)
