@@ -5,6 +5,7 @@ import math
 
 from . import double_dash
 from .double_dash import Option
+from .terminal import say_all
 
 OPTIONS = (
     Option(
@@ -57,7 +58,7 @@ def run(argv):
     if "--json" in chosen:
         print(json.dumps(double_dash.as_json({"a": paths[0], "b": paths[1], **numbers}), indent=1))
     else:
-        print("\n".join(report(images, numbers)))
+        say_all(report(images, numbers))
     return 0 if numbers["verdict"]["within"] else 1
 
 

@@ -7,6 +7,7 @@ from nbkernel.io.text import read_text
 
 from . import double_dash
 from .double_dash import Option
+from .terminal import say_all
 
 DEFAULT_TOLERANCE = 1e-12
 OPTIONS = (
@@ -39,7 +40,7 @@ def run(argv):
     if "--json" in chosen:
         print(json.dumps(double_dash.as_json(as_dictionary(paths, comparison, tolerance)), indent=1))
     else:
-        print("\n".join(report(paths, comparison, tolerance)))
+        say_all(report(paths, comparison, tolerance))
     return 0 if comparison.first is None else 1
 
 

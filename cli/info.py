@@ -8,6 +8,7 @@ from nbkernel import __version__
 from nbkernel.provenance import installed_version
 
 from .double_dash import parse
+from .terminal import say
 
 # package, what it is for, the extra that brings it
 PACKAGES = (
@@ -31,7 +32,7 @@ def run(argv):
         return 0
     parse("info", (), argv, ())
     for line in lines():
-        print(line)
+        say(line)
     return 0
 
 

@@ -1,14 +1,11 @@
 """The `nbkernel` command: a table of sub-commands."""
 
-import contextlib
-import importlib
+# what takes time is imported when signals are heard, see `console`
 import os
 import signal
 import sys
-import threading
 
 from nbkernel import __version__
-from nbkernel.errors import InputError, InternalError
 
 # name: what it does; the module of that name has run(argv)
 COMMANDS = {
@@ -30,30 +27,32 @@ def help_text():
 
 def main(argv=None):
     """Runs a command line; returns its exit status."""
+    from nbkernel.errors import InputError, InternalError
+
+    from .terminal import note
+
     argv = sys.argv[1:] if argv is None else argv
     try:
-        with termination_heard():
-            return dispatch(argv)
+        return dispatch(argv)
     except InputError as error:
-        print(f"nbkernel: {error}", file=sys.stderr)
+        note(error)
         return 2
     except InternalError as error:
-        print(f"nbkernel: {error}", file=sys.stderr)
+        note(error)
         return 1
     except KeyboardInterrupt:
-        print("nbkernel: interrupted", file=sys.stderr)
+        note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read standard output has left
-        sys.stderr.close()
         return PIPE_CLOSED
     except OSError as error:
         if error.errno is None:
             raise  # not from the system
-        print(f"nbkernel: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        note(f"{error.filename or 'standard output'}: {error.strerror}")
         return 2
     except MemoryError:
-        print("nbkernel: out of memory; try a smaller detector or fewer steps", file=sys.stderr)
+        note("out of memory; try a smaller detector or fewer steps")
         return 2
 
 
@@ -65,37 +64,41 @@ def dispatch(argv):
         print(f"nbkernel {__version__}")
         return 0
     if argv[0] not in COMMANDS:
+        from nbkernel.errors import InputError
+
         raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
+    import importlib
+
     return importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}").run(argv[1:])
 
 
-@contextlib.contextmanager
-def termination_heard():
-    """SIGTERM ends the work as Ctrl-C does, so that no traces stay behind."""
-
-    def stop(signum, frame):
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set up signals
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def console():
-    """The process of the `nbkernel` command."""
-    status = main()
+    """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
+    # kept until somebody listens
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    from nbkernel.interruption import LOCK, end_on_signals
+
+    from .streams import open_streams
+
+    open_streams()
+    end_on_signals("nbkernel: interrupted", INTERRUPTED)
+    status = flushed(main())
+    # an interruption under way has the last word
+    with LOCK:
+        # all files are closed: taking the interpreter apart would cost a fifth of a second, and compiled work that was
+        # given up may still be running in another thread
+        os._exit(status)
+
+
+def flushed(status):
+    """The exit status when standard output has been told the rest."""
+    from .terminal import note
+
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        status = PIPE_CLOSED
+        return PIPE_CLOSED
     except OSError as error:
-        print(f"nbkernel: standard output: {error.strerror}", file=sys.stderr)
-        status = 2
-    # all files are closed: taking the interpreter apart would cost a fifth of a second, and on an interruption compiled
-    # work may still be running in another thread
-    os._exit(status)
+        note(f"standard output: {error.strerror}")
+        return 2
+    return status

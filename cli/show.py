@@ -12,7 +12,7 @@ from .double_dash import positive_whole
 from .options import PREVIEW_OPTIONS, SHOW_OPTIONS, split_options
 from .options import help_text as options_text
 from .preview import picture_settings
-from .simulate import say, warn
+from .terminal import say, warn
 
 
 def help_text():

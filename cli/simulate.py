@@ -18,6 +18,7 @@ from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
 
 from . import options
 from .preview import picture_settings
+from .terminal import note, say, warn
 
 
 def help_text():
@@ -109,18 +110,6 @@ def preview_options(chosen):
             if option.name in chosen:
                 raise InputError(f"{option.name}: needs --preview FILE.png too")
     return chosen.get("--preview"), picture_settings(chosen)
-
-
-def say(line):
-    print(line, flush=True)
-
-
-def note(line):
-    print(f"nbkernel: {line}", file=sys.stderr)
-
-
-def warn(line):
-    print(f"nbkernel: warning: {line}", file=sys.stderr)
 
 
 def check_engine(chosen):

@@ -9,7 +9,8 @@ from nbkernel.io.hdf5_path import is_hdf5
 from .double_dash import whole
 from .options import OPTIONS, TRACE_OPTIONS
 from .options import help_text as options_text
-from .simulate import note, positive_count, read_command_line, warn
+from .simulate import positive_count, read_command_line
+from .terminal import note, say_all, warn
 
 # what files, pictures, noise and tiles are for, a trace has no use for
 UNSHARED = ("--preview", "--noise-rng", "--tile", "--save-config", "--hdf5")
@@ -45,11 +46,10 @@ def run(argv):
     if "--json" in chosen:
         print(trace.as_json())
     else:
-        for line in trace.lines():
-            print(line)
+        say_all(trace.lines())
     if trace.stopped:
         sys.stdout.flush()
-        print(f"nbkernel: {trace.stopped}", file=sys.stderr)
+        note(trace.stopped)
         return 1
     return 0
 

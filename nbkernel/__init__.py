@@ -9,12 +9,10 @@
 and `write_preview` make files. Nothing is printed: see the logger "nbkernel".
 """
 
-import importlib
-import typing
-
 __version__ = "0.1.0"
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer than all else here
+if TYPE_CHECKING:
     from .counts import add_noise as add_noise
     from .counts import to_counts as to_counts
     from .errors import DeviceError as DeviceError
@@ -55,6 +53,8 @@ __all__ = [*PUBLIC]
 def __getattr__(name):
     if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     value = globals()[name] = getattr(importlib.import_module(f".{PUBLIC[name]}", __name__), name)
     return value
 

@@ -1,8 +1,13 @@
 """Errors whose message is meant for the user as it stands."""
 
+from .printable import printable
+
 
 class InputError(Exception):
-    """Input that cannot be used. The message names the flag or file, what is wrong and what would be right."""
+    """Input that cannot be used. The message names the flag or file, what is wrong and what would be right, in one line."""
+
+    def __init__(self, message):
+        super().__init__(printable(message))
 
 
 class DeviceError(InputError):

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+from .interruption import LAST_WORDS
 from .progress import wanted_count
 
 SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: at least, and where nothing is reported
@@ -31,6 +32,7 @@ class ProgressBar:
         self.started = self.updated = self.clock()
         self.first = self.last = None
         ended = threading.Event()
+        LAST_WORDS.append(self.end)
         threading.Thread(target=self.tick, args=(ended,), daemon=True).start()
         try:
             yield self.report
@@ -40,10 +42,16 @@ class ProgressBar:
                     self.draw()
         finally:
             ended.set()
-            with self.lock:
-                self.total = 0
-                if self.shown:
-                    self.write("\n", 0)
+            LAST_WORDS.remove(self.end)
+            self.end()
+
+    def end(self, patience=-1):
+        """Ends the line, if the lock is free within that many seconds."""
+        if self.lock.acquire(timeout=patience):
+            self.total = 0
+            if self.shown:
+                self.write("\n", 0)
+            self.lock.release()
 
     def tick(self, ended):
         """Lets the time go on where a report takes long."""

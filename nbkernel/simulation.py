@@ -131,7 +131,8 @@ def show_pixels(prepared, rendering, outputs, say, warn, precision):
     image, _, carried = rendering
     if outputs.printout:
         for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
-            say(text)
+            for line in text.split("\n"):
+                say(line)
     if outputs.trace_pixel is not None:
         spixel, fpixel = outputs.trace_pixel
         trace = trace_pixel(prepared, carried, fpixel, spixel)

@@ -158,7 +158,7 @@ def test_every_engine_shows_a_bar_on_a_terminal_and_no_lines(precision):
     session = on_terminal([*SIMULATE, *RUN.split(), "--precision", precision])
     assert session.status == 0
     assert "% done" not in session.out and "max_I" in session.out
-    assert re.fullmatch(r"100 % \[#{40}\] 0:\d\d elapsed", screen(session.shown)[-2])
+    assert re.fullmatch(r"100 % \[#{40}\] \d+:\d\d elapsed", screen(session.shown)[-2])
     percents = [int(text) for text in re.findall(r"\r *(\d+) %", session.shown)]
     assert percents == sorted(percents) and percents[-1] == 100
     assert "\x1b" not in session.shown

@@ -3,6 +3,8 @@
 import h5py
 import numpy as np
 
+from nbkernel.interruption import LOCK
+
 
 def text(value):
     """A str of fixed length with a closing null byte: h5py's own of variable length are unreadable for some."""
@@ -73,4 +75,5 @@ def compression():
 
 def create_file(path):
     # the file format of HDF5 1.8: readers of their own know no later one
-    return h5py.File(path, "w", libver=("earliest", "v108"))
+    with LOCK:
+        return h5py.File(path, "w", libver=("earliest", "v108"))

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
-import secrets
 import stat
 import threading
 from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
+from nbkernel.interruption import LOCK, UNFINISHED
+
+from .temporary_files import remove_abandoned, temporary_name
 
 ZEROS = 1 << 20  # bytes at a time
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
@@ -44,6 +46,7 @@ class OutputFiles:
 
     def __init__(self, inputs=()):
         self.places = {}
+        self.temporaries = []  # paths, noted before the files are made
         self.writers = []  # (thread, its error or None in a list)
         self.inputs = {os.path.realpath(path) for path in inputs}
 
@@ -52,15 +55,16 @@ class OutputFiles:
 
     def __exit__(self, *exception):
         for thread, _ in self.writers:
-            thread.join()
+            wait_for(thread)
         for place in self.places.values():
             try:
                 place.file.close()
             except OSError:
                 pass  # what could not be flushed is removed anyway
-            if place.temporary is not None:
-                remove_quietly(place.temporary)
-        self.places = {}
+        for path in self.temporaries:
+            remove_quietly(path)
+        UNFINISHED.difference_update(self.temporaries)
+        self.places, self.temporaries = {}, []
 
     def open(self, flag, path, by_name=False):
         """Makes a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; it cannot
@@ -85,10 +89,27 @@ class OutputFiles:
                 return
             if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")
-            handle, temporary = new_file_beside(final)
+            remove_abandoned(*os.path.split(final))
+            handle, temporary = self.new_file_beside(final)
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
+
+    def new_file_beside(self, path):
+        """Descriptor and path of a new file in the folder of `path`, with the permissions that any new file gets: asking for
+        the umask would change it for other threads."""
+        folder, name = os.path.split(path)
+        while True:
+            temporary = os.path.join(folder, temporary_name(name))
+            self.temporaries.append(temporary)
+            with LOCK:
+                UNFINISHED.add(temporary)
+                try:
+                    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+                except FileExistsError:
+                    # another's: not to be removed
+                    UNFINISHED.discard(temporary)
+                    self.temporaries.remove(temporary)
 
     def write_by_name(self, flag, writer):
         """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where it raises OSError."""
@@ -112,8 +133,8 @@ class OutputFiles:
         def work():
             try:
                 self.write(flag, *pieces)
-            except InputError as error:
-                errors.append(error)
+            except (InputError, ValueError) as error:
+                errors.append(error)  # ValueError: closed meanwhile by an exception in the main thread
 
         thread = threading.Thread(target=work, daemon=True)
         self.writers.append((thread, errors))
@@ -122,18 +143,20 @@ class OutputFiles:
     def commit(self):
         """Puts every file in its place. Raises InputError where the disk does not take them."""
         for thread, errors in self.writers:
-            thread.join()
+            wait_for(thread)
             if errors:
                 raise errors[0]
         # first everything that can fail for want of space, then the renaming
         for flag, place in self.places.items():
             with self.errors_named(flag, place.shown):
                 place.file.close()
-        for flag, place in self.places.items():
-            with self.errors_named(flag, place.shown):
-                if place.temporary is not None:
-                    os.replace(place.temporary, place.final)
-        self.places = {}
+        with LOCK:
+            for flag, place in self.places.items():
+                with self.errors_named(flag, place.shown):
+                    if place.temporary is not None:
+                        os.replace(place.temporary, place.final)
+            UNFINISHED.difference_update(self.temporaries)
+        self.places, self.temporaries = {}, []
 
     @contextlib.contextmanager
     def errors_named(self, flag, path):
@@ -152,16 +175,10 @@ def existing_mode(path):
         return None
 
 
-def new_file_beside(path):
-    """Descriptor and path of a new file in the folder of `path`, with the permissions that any new file gets: asking for
-    the umask would change it for other threads."""
-    folder, name = os.path.split(path)
-    while True:
-        temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
-        try:
-            return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
-        except FileExistsError:
-            continue
+def wait_for(thread):
+    # an exception, such as that of Ctrl-C, may have come before it was started
+    if thread.ident is not None:
+        thread.join()
 
 
 def remove_quietly(path):

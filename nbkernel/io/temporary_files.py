@@ -1,0 +1,75 @@
+"""Files that are being written: beside their place, under names that say by which process. A process that is killed cannot
+remove its own; the next that writes the same file does."""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import stat
+
+LONGEST = 255  # bytes of a name
+TOKEN = re.compile(r"([0-9a-f]{8})-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
+ENDING = ".part"
+TOKEN_LENGTH = 8 + 1 + 8 + 1 + 10 + 1 + 20 + 1 + 8
+
+
+def temporary_name(name):
+    """A new name for a file that will be called `name`."""
+    machine, uptime = where()
+    start = started(os.getpid()) or 0
+    return f"{beginning(name)}{machine}-{uptime}-{os.getpid()}-{start}-{secrets.token_hex(4)}{ENDING}"
+
+
+def beginning(name):
+    most = LONGEST - TOKEN_LENGTH - len(ENDING) - 2
+    return f".{os.fsencode(name)[:most].decode(errors='ignore')}."
+
+
+def remove_abandoned(folder, name):
+    """Removes the temporary files in a folder of a file called `name` whose writers are gone: processes of this machine and of
+    this user. Of a writer elsewhere nothing can be said."""
+    begins = beginning(name)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.startswith(begins) and entry.name.endswith(ENDING):
+                token = TOKEN.fullmatch(entry.name, len(begins), len(entry.name) - len(ENDING))
+                with contextlib.suppress(OSError):
+                    found = entry.stat(follow_symlinks=False)
+                    if token and stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and is_gone(token):
+                        os.unlink(entry.path)
+
+
+def is_gone(token):
+    """Whether the process that a temporary file's name tells of has ended."""
+    machine, uptime, process, start = token.groups()
+    if (machine, uptime) != where() or int(start) == 0 or started(os.getpid()) is None:
+        return False
+    return started(int(process)) != int(start)
+
+
+def where():
+    """Two digests: of the machine, and of the time since it was started (of a container: in it), in which process numbers
+    count."""
+    node = os.uname().nodename + read("/etc/machine-id")
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    uptime = read("/proc/sys/kernel/random/boot_id") + space
+    return tuple(hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8] for text in (node, uptime))
+
+
+def started(process):
+    """When a process was started, in the system's own unit; None where there is none, or the system does not tell."""
+    # the name in brackets may have brackets and blanks
+    words = read(f"/proc/{process}/stat").rpartition(")")[2].split()
+    return int(words[19]) if len(words) > 19 and words[0] not in "ZX" else None
+
+
+def read(path):
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
