@@ -1,7 +1,6 @@
 """The `nbkernel` command: a table of sub-commands."""
 
 # what takes time is imported when signals are heard, see `console`
-import os
 import signal
 import sys
 
@@ -76,18 +75,15 @@ def console():
     """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
     # kept until somebody listens
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    from nbkernel.interruption import LOCK, end_on_signals
+    from nbkernel.interruption import end_on_signals, leave
 
     from .streams import open_streams
 
     open_streams()
     end_on_signals("nbkernel: interrupted", INTERRUPTED)
     status = flushed(main())
-    # an interruption under way has the last word
-    with LOCK:
-        # all files are closed: taking the interpreter apart would cost a fifth of a second, and compiled work that was
-        # given up may still be running in another thread
-        os._exit(status)
+    # all files are closed: taking the interpreter apart would cost a fifth of a second
+    leave(status)
 
 
 def flushed(status):

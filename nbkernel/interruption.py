@@ -14,6 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # held where files come into being or into their place: an interruption waits for that
 LOCK = threading.RLock()
 UNFINISHED = set()  # paths of temporary files, before they are made
+HEARD = threading.Event()  # a signal
 LAST_WORDS = []  # functions to be called before the message, with the seconds that they may take
 PATIENCE = 5.0  # seconds that the lock is waited for, if a disk does not answer
 STACK = 1 << 18  # bytes
@@ -27,6 +28,7 @@ def end_on_signals(message, status):
 
     def wait():
         signal.sigwait(heard)
+        HEARD.set()
         end(message, status)
 
     listener = threading.Thread(target=wait, daemon=True)
@@ -61,3 +63,10 @@ def end(message, status):
         pass
     finally:
         os._exit(status)
+
+
+def leave(status):
+    """Ends the process with that status, if no signal is ending it."""
+    if HEARD.is_set():
+        threading.Event().wait()
+    os._exit(status)

@@ -18,7 +18,7 @@ from nbkernel.fields import field_kinds
 from nbkernel.input_files import FIELDS
 from nbkernel.panels import Panel
 
-RUN = "-detpixels 8 -N 2 -seed 1 -nopgm -noprogress -nointerpolate"
+RUN = "-detpixels 8 -N 2 -seed 1 -nopgm -noprogress -nointerpolate -fluence 1e33"
 CELL = "cell = [50, 60, 70, 90, 90, 90]\n"
 OUTSIDE = "reads files outside its folder: "
 VICTIM = b"what somebody needs"
