@@ -138,7 +138,7 @@ FLAGS = (
     flag("-phistep", "float", "phistep", SPINDLE, "step of the rotation", "deg", exact=True),
     flag("-phisteps", "int", "phisteps", SPINDLE, "number of steps", default="2 with a range"),
     flag("-dmin", "float", "dmin", SAMPLING, "nothing finer than this spacing", "A", "0"),
-    flag("-mat", "text", "mat", CRYSTAL, "MOSFLM orientation matrix", "file"),
+    flag("-mat", "text", "mat", CRYSTAL, "orientation: MOSFLM's matrix, XPARM.XDS, or a DIALS .expt with a crystal", "file"),
     flag("-hkl", "text", "hkl", FACTORS, "text table of h k l F, all of P1, Friedel mates and F000 too; or MTZ, mmCIF", "file"),
     flag("-default_F", "float", "default_F", FACTORS, "F of everything that the table lacks", "e", "0"),
     flag("-dump", "text", "dump", FACTORS, "binary copy of the table: written with -hkl, read without", "file", "Fdump.bin"),

@@ -44,6 +44,7 @@ NOT_RUN = {
         "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
         "-distance 100 -detpixels 8 -pixel 5 -oversample 1",
     ],
+    "docs/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
     "docs/newcomers.md": ["make test"],
 }
 
