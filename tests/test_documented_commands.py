@@ -45,7 +45,7 @@ NOT_RUN = {
         "-distance 100 -detpixels 8 -pixel 5 -oversample 1",
     ],
     "docs/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
-    "docs/newcomers.md": ["make test"],
+    "docs/newcomers.md": ["make test", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],
 }
 
 
