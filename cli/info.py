@@ -44,8 +44,19 @@ def lines():
             yield f"{name} {version}"
         else:
             yield f"{name} is not installed ({purpose}): pip install '{f'nbkernel[{extra}]' if extra else name}'"
+    yield from filter_lines()
     yield from device_lines()
     yield from cache_lines()
+
+
+def filter_lines():
+    if installed_version("h5py") is None or installed_version("hdf5plugin") is None:
+        return
+    from nbkernel.io.hdf5_filters import folder_line
+
+    line = folder_line()
+    if line is not None:
+        yield f"other programs read our compressed HDF5 files after: {line}"
 
 
 def device_lines():

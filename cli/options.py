@@ -5,7 +5,7 @@ from typing import NamedTuple
 from nbkernel.arguments import suggestion
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS
 from nbkernel.errors import InputError
-from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
+from nbkernel.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES
 
 
 class Option(NamedTuple):
@@ -36,6 +36,7 @@ OPTIONS = (
     Option("--hdf5", "FILE.h5", "photons, noisy counts, geometry, beam and how they were made, by NeXus NXmx"),
     Option("--column", "LABEL[,LABEL]", "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair [default F-model, FC, F ...]"),
     Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
+    Option("--smv", "|".join(SMV_STYLES), f"header of the SMV images (below) [default {DEFAULT_SMV_STYLE}]"),
     Option("--preview", "FILE.png", "picture of the image"),
     *PREVIEW_OPTIONS,
     Option("--help", "", "this text; also -h"),

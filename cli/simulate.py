@@ -12,7 +12,13 @@ from nbkernel.devices import choose, parse_device
 from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
-from nbkernel.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS, Outputs
+from nbkernel.outputs import (
+    DEFAULT_NOISE_RNG,
+    DEFAULT_SMV_STYLE,
+    NOISE_RNGS,
+    SMV_STYLES,
+    Outputs,
+)
 from nbkernel.place import PLACE_FIELDS
 from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
 
@@ -24,6 +30,7 @@ from .terminal import note, say, warn
 def help_text():
     precisions = "\n".join(f"  {name:<14} {promise}" for name, promise in PRECISIONS.items())
     rngs = "\n".join(f"  {name:<14} {what}" for name, what in NOISE_RNGS.items())
+    styles = "\n".join(f"  {name:<14} {what}" for name, what in SMV_STYLES.items())
     quirks = "\n".join(f"  {name:<14} {now}; fixed: {then}" for name, (now, then) in QUIRKS.items())
     return (
         "usage: nbkernel simulate [flags of nanoBragg.c] [options]\n\n"
@@ -32,6 +39,7 @@ def help_text():
         f"Options:\n{options.help_text()}\n{flags.help_text()}\n\n"
         f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
         f"Random numbers of the noise, both from -seed:\n{rngs}\n\n"
+        f"Headers of SMV images, of --smv:\n{styles}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
     )
 
@@ -77,13 +85,14 @@ def read_command_line(argv, known=options.OPTIONS):
         own["fix"] = parse_fixes(own["fix"])
     fields.update(own)
     check_engine(chosen)
-    rng = noise_rng(chosen)
+    rng = one_of(chosen, "--noise-rng", NOISE_RNGS, DEFAULT_NOISE_RNG)
+    smv = one_of(chosen, "--smv", SMV_STYLES, DEFAULT_SMV_STYLE)
     parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
     given, outputs, progress = apart(parsed.settings)
     preview, picture = preview_options(chosen)
-    outputs.update(preview=preview, picture=picture, noise_rng=rng)
+    outputs.update(preview=preview, picture=picture, noise_rng=rng, smv=smv)
     for field, option in (("hdf5", "--hdf5"), ("config", "--save-config"), ("config_read", "--config")):
         outputs[field] = chosen.get(option)
     if "--panels" in chosen:
@@ -119,10 +128,10 @@ def check_engine(chosen):
     parse_device(chosen.get("--device", "auto"))
 
 
-def noise_rng(chosen):
-    name = chosen.get("--noise-rng", DEFAULT_NOISE_RNG)
-    if name not in NOISE_RNGS:
-        raise InputError(f"--noise-rng: {name!r} is not there; need {' or '.join(NOISE_RNGS)}")
+def one_of(chosen, option, known, default):
+    name = chosen.get(option, default)
+    if name not in known:
+        raise InputError(f"{option}: {name!r} is not there; need {' or '.join(known)}")
     return name
 
 

@@ -11,7 +11,7 @@ from nbkernel.cli import compare, compare_traces, options, trace
 from nbkernel.engine import PRECISIONS
 from nbkernel.experiment import Experiment
 from nbkernel.flags import FLAGS, GROUPS
-from nbkernel.outputs import NOISE_RNGS, Outputs
+from nbkernel.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.quirks import QUIRKS
 
 PAGE = Path(__file__).with_name("flags.md")
@@ -169,6 +169,8 @@ def option_tables():
     yield from table(("name", "promise"), named_rows(PRECISIONS))
     yield "### Noise\n\n`--noise-rng`, both from `-seed`; see [noise](noise.md).\n"
     yield from table(("name", "random numbers"), named_rows(NOISE_RNGS))
+    yield "### SMV headers\n\n`--smv`; see [formats](formats.md#smv).\n"
+    yield from table(("name", "header"), named_rows(SMV_STYLES))
     yield "### Fixes\n\n`--fix`; see [quirks](quirks.md).\n"
     fixes = ((f"[`{name}`](quirks.md#{name})", coded(now), then) for name, (now, then) in QUIRKS.items())
     yield from table(("name", "nanoBragg.c", "corrected"), fixes)

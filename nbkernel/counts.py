@@ -77,7 +77,7 @@ class Noise:
     def images(self, bits, wraps=False):
         """The PanelImages of 16 or 32 bits, see `bits.cut_to`."""
         cut = [cut_to(bits, counts, wraps) for counts in self.counts]
-        return alike(cut, self.panels, {**self.told, "overloads": self.overloads[bits]})
+        return alike(cut, self.panels, {**self.told, "overloads": self.overloads[bits]}, (self.told["adc"], 1.0))
 
     def has_negative(self):
         return self.told["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
@@ -135,7 +135,7 @@ def to_counts(
         scaled(scaled_counts, DTYPES[bits], image, region_of(panel), threads, scale, adc, TOPS[bits])
         for image, panel in zip(pixels, panels, strict=True)
     ]
-    counts = alike(found, panels)
+    counts = alike(found, panels, offset_and_gain=(adc, scale))
     return counts[0] if single else counts
 
 
@@ -186,8 +186,8 @@ def region_of(image):
     return (0, image.shape[1] - 1, 0, image.shape[0] - 1)
 
 
-def alike(arrays, images, noise=None):
+def alike(arrays, images, noise=None, offset_and_gain=None):
     return [
-        PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise)
+        PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise, offset_and_gain=offset_and_gain)
         for array, image in zip(arrays, images, strict=True)
     ]

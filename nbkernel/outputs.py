@@ -10,6 +10,12 @@ NOISE_RNGS = {
     "philox": "counted random numbers: every pixel has its own, whatever the threads or the region",
 }
 DEFAULT_NOISE_RNG = "ran1"
+# name: whose header SMV images have
+SMV_STYLES = {
+    "nanobragg": "nanoBragg.c's, byte for byte",
+    "dials": "one from which DIALS reads the right beam centre, offset and gain; the pixels are the same",
+}
+DEFAULT_SMV_STYLE = "nanobragg"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Outputs:
     adc: float = 40.0
     seed: int | None = None  # of the noise; None: from the system's randomness
     noise_rng: str = DEFAULT_NOISE_RNG  # of NOISE_RNGS
+    smv: str = DEFAULT_SMV_STYLE  # of SMV_STYLES
     printout: bool = False
     printout_pixel: tuple[int, int] | None = None  # fast, slow; None or a fast below 0: every pixel
     trace_pixel: tuple[int, int] | None = None  # slow, fast

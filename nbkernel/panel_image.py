@@ -22,24 +22,27 @@ class PanelImage(np.ndarray):
     run: the Prepared panel, with `detector` (geometry, m) and `experiment` (headers' values filled in); None for an array
     that `simulate` has no part in. engine: the Engine that rendered it. noise: of noisy counts, {"rng", "seed", "adc",
     "photons", "overloads"}, the last two of all panels; else None. Arithmetic keeps run and engine; parts and views of
-    another order are plain arrays; a pickled image keeps the pixels only.
+    another order are plain arrays; a pickled image keeps the pixels only. offset_and_gain: of counts as they were made, adc and
+    counts per photon; else None.
     """
 
     run: Prepared | None
     engine: Engine | None
     omega_sum: float | None
     noise: dict | None
+    offset_and_gain: tuple | None
 
-    def __new__(cls, pixels, run=None, engine=None, omega_sum=None, noise=None):
+    def __new__(cls, pixels, run=None, engine=None, omega_sum=None, noise=None, offset_and_gain=None):
         image = np.asarray(pixels).view(cls)
         image.run, image.engine, image.omega_sum, image.noise = run, engine, omega_sum, noise
+        image.offset_and_gain = offset_and_gain
         return image
 
     def __array_finalize__(self, parent):
         if getattr(parent, "run", None) is None or not is_whole(self, parent):
             parent = None
         self.run, self.engine = getattr(parent, "run", None), getattr(parent, "engine", None)
-        self.omega_sum, self.noise = getattr(parent, "omega_sum", None), None
+        self.omega_sum, self.noise, self.offset_and_gain = getattr(parent, "omega_sum", None), None, None
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         if array.ndim == 0:

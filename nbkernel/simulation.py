@@ -32,7 +32,7 @@ from .rendering import (
 from .seeds import fresh_seed, seed_line
 from .summary import summary_lines
 from .trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
-from .writers import open_numbered, pgm_pieces, smv_pieces
+from .writers import open_numbered, pgm_pieces, smv_lines, smv_pieces
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
@@ -69,6 +69,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             warn(line)
         for name, image in zip(names["-floatfile"], images, strict=True):
             files.write_meanwhile(name, plain(image))
+        for line in smv_lines("--smv dials", runs, outputs.smv):
+            warn(line)
         statistics = [image.statistics for image in images]
         say_statistics(images, statistics, say)
         noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
@@ -179,7 +181,7 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
     scale = outputs.scale if outputs.scale > 0.0 else count_scale(max(own.max_I for own in statistics))
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
-        files.write_meanwhile(name, *smv_pieces(counts.run, counts))
+        files.write_meanwhile(name, *smv_pieces(counts, counts, outputs.smv))
     above = scaled_above(LARGEST[16], images, scale, outputs.adc)
     if above:
         warn(f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale")
@@ -198,7 +200,7 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
     if wraps:
         warn(warning("adc"))
     for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
-        files.write(name, *smv_pieces(counts.run, counts))
+        files.write(name, *smv_pieces(counts, counts, outputs.smv))
     return None if outputs.hdf5 is None else noise.images(32)
 
 

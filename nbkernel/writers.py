@@ -18,7 +18,9 @@ from .input_files import protected
 from .io.output_files import OutputFiles
 from .io.pgm import pgm_header
 from .io.smv import smv_header
+from .io.smv_dials import dials_header, unsaid_lines
 from .logger import LOG
+from .outputs import DEFAULT_SMV_STYLE, SMV_STYLES
 from .panel_image import PanelImage, as_photons, checked_panels, plain, runs_of
 from .picture.draw import draw, make_scene
 from .picture.run_view import RunView
@@ -33,19 +35,26 @@ def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray])
     write_files("write_float", path, panels, [[as_photons(image)] for image in panels])
 
 
-def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage]) -> None:
-    """Writes counts, the (slow, fast) PanelImage of `add_noise` or `to_counts`, as an SMV image with nanoBragg.c's header. It
-    has 16 bits: a warning counts the pixels that are cut off at 65535, or at 0. Raises InputError where they are no whole
-    numbers, or their geometry is not known."""
+def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], style: str = DEFAULT_SMV_STYLE) -> None:
+    """Writes counts, the (slow, fast) PanelImage of `add_noise` or `to_counts`, as an SMV image. It has 16 bits: a warning counts
+    the pixels that are cut off at 65535, or at 0.
+
+    style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the right beam centre, offset and gain; a
+    warning says what it cannot hold. Raises InputError where they are no whole numbers, or their geometry is not known.
+    """
+    if style not in SMV_STYLES:
+        raise InputError(f"style: {style!r} is not there; need {' or '.join(SMV_STYLES)}")
     panels, _ = checked_panels("write_smv", counts)
     runs = runs_of("write_smv", panels)
     for image in panels:
         if image.dtype.kind not in "iu":
             raise InputError(f"write_smv: needs counts, whole numbers, not {image.dtype}; add_noise and to_counts make them")
+        if style == "dials" and image.offset_and_gain is None:
+            raise InputError("write_smv: the style dials needs counts as add_noise or to_counts made them, for their offset and gain")
     cut = [plain(image) for image in panels]
-    for line in cut_off_lines(os.fspath(path), cut):
+    for line in (*cut_off_lines(os.fspath(path), cut), *smv_lines("write_smv", runs, style)):
         LOG.warning("%s", line)
-    pieces = [smv_pieces(run, cut_to(16, image)) for run, image in zip(runs, cut, strict=True)]
+    pieces = [smv_pieces(image, cut_to(16, whole), style) for image, whole in zip(panels, cut, strict=True)]
     write_files("write_smv", path, panels, pieces)
 
 
@@ -57,9 +66,18 @@ def cut_off_lines(name, panels):
             yield f"{name}: {pixels} pixels are cut off at {limit}; an SMV image has 16 bits, an HDF5 file keeps more"
 
 
-def smv_pieces(prepared, counts):
-    """counts: (slow, fast) uint16"""
-    return smv_header(prepared.detector, prepared.wavelength, prepared.phi0, prepared.osc), plain(counts)
+def smv_pieces(image, counts, style):
+    """image: the PanelImage that the counts, (slow, fast) uint16, are of."""
+    run = image.run
+    geometry = run.detector, run.wavelength, run.phi0, run.osc
+    header = dials_header(*geometry, *image.offset_and_gain) if style == "dials" else smv_header(*geometry)
+    return header, plain(counts)
+
+
+def smv_lines(lead, runs, style):
+    """Lines about what the headers of a style cannot say, each once."""
+    lines = [line for run in runs for line in unsaid_lines(run.detector, run.osc)] if style == "dials" else []
+    return [f"{lead}: {line} (HDF5 has it)" for line in dict.fromkeys(lines)]
 
 
 def write_pgm(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], scale: float | None = None) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.input_files import input_digests, input_files
+from nbkernel.io import nxmx_writer
 from nbkernel.io.image import read_image
 from nbkernel.io.mcstas import laboratory_to_mcstas
 from nbkernel.io.nxmx_reader import read_nxmx_detector
@@ -177,8 +179,13 @@ def test_a_spectrum_has_each_wavelength_once():
     with h5py.File("a.h5") as file:
         beam = nxmx.NXmx(file).entries[0].instruments[0].beams[0]
         expected = RUN["wavelength"] * np.array([0.99, 0.995, 1.0, 1.005, 1.01])
-        np.testing.assert_allclose(beam.incident_wavelength.to("angstrom").magnitude, expected, rtol=1e-12)
-        assert beam["incident_wavelength_weights"][()].tolist() == [3.0] * 5
+        # dxtbx takes an array there for one wavelength for each image, whatever weights are beside it
+        assert beam["incident_wavelength"].shape == ()
+        assert beam.incident_wavelength.to("angstrom").magnitude == pytest.approx(RUN["wavelength"], rel=1e-14)
+        spectrum = beam["incident_wavelength"].attrs["variant"].decode()
+        assert beam[spectrum].attrs["units"] == b"angstrom"
+        np.testing.assert_allclose(beam[spectrum][()], expected, rtol=1e-12)
+        assert beam[f"{spectrum}_weights"][()].tolist() == [3.0] * 5
         # -1, 0, 1 mrad in the plane of the electric field, x
         spread = np.degrees(1e-3 * np.sqrt(2.0 / 3.0))
         np.testing.assert_allclose(beam["incident_beam_divergence"][()], [[spread, 0.0]], rtol=1e-6)
@@ -191,13 +198,56 @@ def test_sources_are_weighted_and_can_be_used_again():
     Path("s.txt").write_text("-10 0 0 2 1.1e-10\n-10 0.1 0 3 1.3e-10\n-10 0 0.1 5 1.1e-10\n")
     runs, _, _ = write("a.h5", dict(FLAT, sourcefile="s.txt", fix=frozenset(["weights"])))
     with h5py.File("a.h5") as file:
-        assert file["entry/instrument/beam/incident_wavelength"][()] == pytest.approx([1.1, 1.3])
-        assert file["entry/instrument/beam/incident_wavelength_weights"][()] == pytest.approx(np.array([7, 3]) * 3 / 10)
+        beam = file["entry/instrument/beam"]
+        assert beam["incident_wavelength"][()] == pytest.approx(0.7 * 1.1 + 0.3 * 1.3)
+        assert beam["incident_wavelength_1Dspectrum"][()] == pytest.approx([1.1, 1.3])
+        assert beam["incident_wavelength_1Dspectrum_weights"][()] == pytest.approx(np.array([7, 3]) * 3 / 10)
         np.savetxt("again.txt", file["entry/nbkernel/sources"][()], "%.17g")
     (again,) = prepare_panels(Experiment(**RUN, **FLAT, sourcefile="again.txt", fix=frozenset(["weights"])), 1)
     for name in ("source_incident", "source_lambda", "source_weight"):
         np.testing.assert_allclose(getattr(again.plan, name), getattr(runs[0].plan, name), rtol=1e-14)
     assert read_nxmx_detector("a.h5")["wavelength"] == pytest.approx(0.7 * 1.1 + 0.3 * 1.3)
+
+
+def test_a_spectrum_in_the_place_of_the_wavelength_is_still_read():
+    """As this program wrote it once, and as NXmx has it for polychromatic beams."""
+    write("a.h5", FLAT)
+    with h5py.File("a.h5", "r+") as file:
+        beam = file["entry/instrument/beam"]
+        del beam["incident_wavelength"]
+        beam["incident_wavelength"], beam["incident_wavelength_weights"] = [1.1, 1.3], [7.0, 3.0]
+        beam["incident_wavelength"].attrs["units"] = "angstrom"
+    assert read_nxmx_detector("a.h5")["wavelength"] == pytest.approx(0.7 * 1.1 + 0.3 * 1.3)
+
+
+@pytest.mark.parametrize("fields", (dict(panels=PANELS), FLAT))
+def test_masks_are_small_but_for_one_that_xds_reads(fields, monkeypatch):
+    monkeypatch.setattr(nxmx_writer, "MASK_CHUNK", 500)
+    for most in (nxmx_writer.PLAIN_MASK, 700):
+        monkeypatch.setattr(nxmx_writer, "PLAIN_MASK", most)
+        runs, _, _ = write("a.h5", fields)
+        with h5py.File("a.h5") as file:
+            mask = file[f"{DETECTOR}/pixel_mask"]
+            assert mask.dtype == np.int8 and mask == file[f"{DETECTOR}/detectorSpecific/pixel_mask"]
+            assert (mask.chunks is None) == (len(runs) == 1 and most > 700)
+            # what every HDF5 library has
+            assert mask.compression == (None if mask.chunks is None else "gzip")
+            good = mask[()] == 0
+        assert good.sum() == sum(run.wanted.sum() for run in runs)
+        assert np.array_equal(np.isnan(read_image("show", "a.h5", to_look_at=True).pixels), ~good)
+
+
+def test_other_programs_plugins_in_the_environment_do_no_harm():
+    """HDF5_PLUGIN_PATH, which DIALS and CrystFEL need to read our files."""
+    hdf5plugin = pytest.importorskip("hdf5plugin")
+    code = "from nbkernel.cli.main import main\nstatus = main(sys.argv[1:])\nsys.stdout.flush()\nsys.exit(status)"
+    environment = {**os.environ, "HDF5_PLUGIN_PATH": hdf5plugin.PLUGIN_PATH}
+    for words in (f"simulate {BASE} -detpixels 9 --hdf5 a.h5", "compare a.h5 a.h5", "show a.h5:/entry/data/data", "info"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys\n{code}", *words.split()], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert f"export HDF5_PLUGIN_PATH={hdf5plugin.PLUGIN_PATH}\n" in done.stdout
 
 
 def test_flux_and_exposure():

@@ -14,6 +14,7 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.logger import LOG
 
+from .hdf5_filters import hdf5plugin
 from .hdf5_links import MOST_LINKS, Refused, Unusable, file_beside
 from .hdf5_path import HDF5_START
 from .hdf5_storage import check_layout, check_values, in_text
@@ -32,9 +33,7 @@ def opened(flag, path, quiet=False):
     # says what is wrong where there is no file
     if not read_bytes(flag, path, most=len(HDF5_START)).startswith(HDF5_START):
         raise InputError(f"{flag}: {path} is not an HDF5 file")
-    with contextlib.suppress(ImportError):
-        # registers what most detectors' files are compressed by
-        import hdf5plugin  # noqa: F401
+    hdf5plugin()
     source = Source(flag, path, quiet)
     try:
         yield source.root(os.path.realpath(path))

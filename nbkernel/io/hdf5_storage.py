@@ -9,6 +9,7 @@ import zlib
 
 import h5py
 
+from .hdf5_filters import hdf5plugin
 from .hdf5_links import Unusable
 from .input_limit import check_size, largest_size
 
@@ -90,11 +91,8 @@ def unpacked(values):
 
 
 def remedy(code):
-    if code in OF_HDF5PLUGIN:
-        try:
-            import hdf5plugin  # noqa: F401
-        except ImportError:
-            return "its compression needs hdf5plugin (pip install 'nbkernel[hdf5]')"
+    if code in OF_HDF5PLUGIN and hdf5plugin() is None:
+        return "its compression needs hdf5plugin (pip install 'nbkernel[hdf5]')"
     return "HDF5 does not find that filter; HDF5_PLUGIN_PATH names the folder of its plugins"
 
 

@@ -5,6 +5,8 @@ import numpy as np
 
 from nbkernel.interruption import LOCK
 
+from .hdf5_filters import hdf5plugin
+
 
 def text(value):
     """A str of fixed length with a closing null byte: h5py's own of variable length are unreadable for some."""
@@ -66,11 +68,8 @@ def add_images(group, name, image):
 
 def compression():
     """Bitshuffle and LZ4, which every reader of the field has, where hdf5plugin is there; else nothing."""
-    try:
-        import hdf5plugin
-    except ImportError:
-        return {}
-    return dict(hdf5plugin.Bitshuffle(cname="lz4"))
+    filters = hdf5plugin()
+    return {} if filters is None else dict(filters.Bitshuffle(cname="lz4"))
 
 
 def create_file(path):

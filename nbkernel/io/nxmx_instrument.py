@@ -12,6 +12,7 @@ from .hdf5_tree import add_axis, add_field, add_group
 # DIALS divides by it: thin enough for no parallax
 IDEAL_THICKNESS = 1e-9  # m
 UNKNOWN_MATERIAL = "Si"
+SPECTRUM = "incident_wavelength_1Dspectrum"  # the name that dxtbx writes
 Z_AXIS = "/entry/instrument/detector/transformations/detector_z"
 
 
@@ -93,15 +94,10 @@ def add_module(group, name, detector, to_mcstas, offset, first_row):
 
 
 def add_beam(instrument, run, to_mcstas):
-    """NXbeam: wavelengths with their weights, fluence, polarisation, spread of directions."""
+    """NXbeam: wavelength, spectrum, fluence, polarisation, spread of directions."""
     experiment, plan = run.experiment, run.plan
     beam = add_group(instrument, "beam", "NXbeam")
-    wavelengths, weights = spectrum(plan)
-    if len(wavelengths) == 1:
-        add_field(beam, "incident_wavelength", wavelengths[0], "angstrom")
-    else:
-        add_field(beam, "incident_wavelength", wavelengths, "angstrom")
-        add_field(beam, "incident_wavelength_weights", weights)
+    add_wavelength(beam, *spectrum(plan))
     add_field(beam, "flux_integrated", float(plan.fluence), "1/m^2")
     if experiment.flux != 0.0:
         add_field(beam, "total_flux", float(experiment.flux), "Hz")
@@ -114,6 +110,19 @@ def add_beam(instrument, run, to_mcstas):
     spread = np.degrees(weighted_spread(np.arctan2(directions[:, :2], directions[:, 2:]), plan.source_weight))
     if spread.any():
         add_field(beam, "incident_beam_divergence", spread[np.newaxis], "deg")
+
+
+def add_wavelength(beam, wavelengths, weights):
+    """The wavelength; of a spectrum the mean, and the spectrum as its variant. An array in its place would be taken for one
+    wavelength for each image, by dxtbx in any case."""
+    if len(wavelengths) == 1:
+        add_field(beam, "incident_wavelength", wavelengths[0], "angstrom")
+        return
+    longest = wavelengths[-1]
+    mean = longest * np.average(wavelengths / longest, weights=weights if weights.sum() > 0.0 else None)
+    add_field(beam, "incident_wavelength", mean, "angstrom", variant=SPECTRUM)
+    add_field(beam, SPECTRUM, wavelengths, "angstrom")
+    add_field(beam, f"{SPECTRUM}_weights", weights)
 
 
 def spectrum(plan):

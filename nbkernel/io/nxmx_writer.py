@@ -22,6 +22,8 @@ from .nxmx_sample import add_sample
 
 GAP = 1  # bit of a NeXus pixel mask: no sensor
 LARGEST_CHUNK = 1 << 32  # bytes
+PLAIN_MASK = 1 << 25  # pixels
+MASK_CHUNK = 1 << 20  # bytes
 
 
 def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None):
@@ -83,15 +85,23 @@ def write_tree(file, file_name, runs, images, counts, provenance):
     detector["data"] = detector["data_000001"] = data
     if counts is not None:
         add_count_range(detector, data.dtype)
-    # in one piece: the XDS plugin neggia reads no chunked mask
-    mask = add_field(detector, "pixel_mask", stacked([np.where(run.wanted, 0, GAP).astype(np.int8) for run in runs], GAP))
-    detector["detectorSpecific/pixel_mask"] = mask
+    detector["detectorSpecific/pixel_mask"] = add_mask(detector, [run.wanted for run in runs])
     add_beam(instrument, runs[0], to_mcstas)
     source = add_group(entry, "source", "NXsource")
     add_field(source, "name", "simulated")
     add_sample(entry, runs[0], to_mcstas)
     add_process(entry, now, provenance)
     add_own(entry, runs, to_mcstas)
+
+
+def add_mask(detector, wanted):
+    """The pixel mask of the panels' (slow, fast) bool. Of one panel it is in one piece, because the XDS plugin neggia reads no
+    other; of several, which XDS takes for no plane, or of a very large one it is compressed, as every HDF5 library can."""
+    mask = stacked([np.where(own, 0, GAP).astype(np.int8) for own in wanted], GAP)
+    if len(wanted) == 1 and mask.size <= PLAIN_MASK:
+        return add_field(detector, "pixel_mask", mask)
+    rows = min(len(mask), 1 + MASK_CHUNK // mask.shape[1])
+    return detector.create_dataset("pixel_mask", data=mask, chunks=(rows, mask.shape[1]), compression="gzip", compression_opts=1)
 
 
 def add_count_range(detector, dtype):
