@@ -189,6 +189,8 @@ UNWRITABLE = [
     ("-floatfile absent/float.bin", "-floatfile"),
     ("-intfile directory", "-intfile"),
     ("-pgmfile directory/", "-pgmfile"),
+    ("-floatfile new/", "-floatfile"),
+    ("--preview ./good.img/", "--preview"),
     ("-noisefile floatimage.bin/x", "-noisefile"),
     ("--preview absent/preview.png", "--preview"),
     ("-floatfile same -intfile same", "-intfile"),
@@ -272,6 +274,12 @@ def test_a_run_without_cell_or_structure_factors_says_what_it_needs(command, wor
     assert run.status == 2
     assert len(run.errors) == 1 and words in run.errors[0]
     assert contents(folder) == before
+
+
+def test_a_line_of_any_length_is_shown_by_its_ends():
+    run = simulate(f"{GOOD} -hkl {'long/' * 800}name.hkl")
+    assert run.status == 2 and len(run.err) < 1100
+    assert run.err.startswith("nbkernel: -hkl: ") and run.err.endswith("long/name.hkl\n")
 
 
 def test_the_good_command_line_is_good(folder):

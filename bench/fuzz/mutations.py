@@ -162,7 +162,7 @@ def other_value(draw):
 
 def nested(draw):
     value = 1
-    for _ in range(draw.pick(3, 40, 900)):
+    for _ in range(draw.pick(3, 40, 300)):
         value = [value] if draw.some(0.5) else {"children": [value]}
     return value
 

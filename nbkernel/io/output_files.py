@@ -69,6 +69,8 @@ class OutputFiles:
     def open(self, flag, path, by_name=False):
         """Makes a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; it cannot
         be a pipe or a device then."""
+        if os.fspath(path).endswith(os.sep):
+            raise InputError(f"{flag}: {path} is the name of a directory; need a file name")
         final = os.path.realpath(path)
         # whatever standard output is connected to, it is not to be replaced by another file
         is_stream = os.path.abspath(path).startswith(STREAMS)
