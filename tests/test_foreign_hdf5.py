@@ -45,7 +45,7 @@ def refused(*arguments):
 
 
 @contextlib.contextmanager
-def limited(memory=2**29, seconds=20):
+def limited(memory=2**29, seconds=10):
     """A limit on what the process may take beyond what it has."""
     with open("/proc/self/statm") as file:
         have = int(file.read().split()[0]) * resource.getpagesize()
@@ -347,6 +347,33 @@ def test_files_of_very_many_objects():
     million_groups()
     with limited():
         assert "30000 members" in refused("show", "bomb.h5")
+
+
+def test_links_of_links_are_no_hanging():
+    """Each of 30 links goes twice through the next."""
+    with h5py.File("bomb.h5", "w") as file:
+        file["self"] = file["/"]
+        for number in range(30):
+            file[f"l{number}"] = h5py.SoftLink(f"l{number + 1}/l{number + 1}")
+        file["l30"] = h5py.SoftLink("self")
+    with limited():
+        assert "no dataset /l0/x" in refused("show", "bomb.h5:/l0/x")
+
+
+def test_a_later_frame_of_a_source_is_held_to_its_size_too():
+    hdf5plugin = pytest.importorskip("hdf5plugin")
+    eiger()
+    with h5py.File("x_data_000002.h5", "w") as file:
+        found = file.create_dataset("d", (4, *SHAPE), np.uint32, chunks=(1, *SHAPE), **hdf5plugin.LZ4())
+        found[...] = 5
+        found.id.write_direct_chunk((2, 0, 0), HUGE.to_bytes(8, "big") + bytes(16))
+    for frame, status in ((1, 0), (2, 2)):
+        layout = h5py.VirtualLayout((1, *SHAPE), np.uint32)
+        layout[0] = h5py.VirtualSource("x_data_000002.h5", "d", (4, *SHAPE))[frame]
+        with h5py.File("x_master.h5", "a") as file:
+            file.create_virtual_dataset(f"entry/data/v{frame}", layout)
+        found, lines = command("show", f"x_master.h5:/entry/data/v{frame}")
+        assert found == status and (not status or "unpacks to more" in lines[0]), lines
 
 
 def test_the_limit_can_be_raised(monkeypatch):

@@ -22,7 +22,7 @@ from .input_limit import check_size
 from .opening import read_bytes
 
 MOST_MEMBERS = 20_000  # of a group that is looked through
-MOST_NODES = 200_000  # of a file
+MOST_NODES = 200_000  # names of a file that are looked up
 SMALL = 4096  # elements that are read at once where one is needed
 MOST_TEXTS = 10_000
 
@@ -53,25 +53,27 @@ class Source:
     def __init__(self, flag, path, quiet=False):
         self.flag, self.path, self.quiet = flag, path, quiet
         self.folder = os.path.dirname(os.path.realpath(path))
-        self.roots, self.files, self.nodes, self.missing, self.told = {}, [], {}, set(), set()
+        self.roots, self.files, self.nodes, self.objects = {}, [], {}, {}
+        self.missing, self.told = set(), set()
 
     def root(self, real_path):
         if real_path not in self.roots:
             file = h5py.File(real_path, "r")
             self.files.append(file)
-            self.roots[real_path] = Group(self, real_path, "", h5py.h5g.open(file.id, b"/"))
+            root = h5py.h5g.open(file.id, b"/")
+            self.roots[real_path] = self.objects[address(root)] = Group(self, real_path, "", root)
         return self.roots[real_path]
 
-    def node(self, file_path, name, parent_id, member):
-        """The Group or Field of a hard link; None for another kind of object."""
-        key = (file_path, name)
-        if key not in self.nodes:
-            if len(self.nodes) >= MOST_NODES:
-                raise Unusable(f"has more than {MOST_NODES} objects to look at; that is not a detector's file")
-            found = h5py.h5o.open(parent_id, member)
-            kind = Group if isinstance(found, h5py.h5g.GroupID) else Field if isinstance(found, h5py.h5d.DatasetID) else None
-            self.nodes[key] = kind and kind(self, file_path, name, found)
-        return self.nodes[key]
+    def node(self, file_path, name, handle):
+        """The Group or Field that a hard link led to; None for another kind of object."""
+        kind = {h5py.h5g.GroupID: Group, h5py.h5d.DatasetID: Field}.get(type(handle))
+        if kind is None:
+            return None
+        # one object by many names is one node: hard links may go round in circles
+        key = address(handle)
+        if key not in self.objects:
+            self.objects[key] = kind(self, file_path, name, handle)
+        return self.objects[key]
 
     def warn(self, error):
         """A line, once, that goes on from the file's name."""
@@ -81,6 +83,7 @@ class Source:
 
     def close(self):
         self.nodes.clear()
+        self.objects.clear()
         self.roots.clear()
         for file in self.files:
             with contextlib.suppress(RuntimeError, ValueError, OSError):
@@ -94,12 +97,6 @@ class Node:
         self.source, self.file_path, self.path, self.handle = source, file_path, path, handle
         self.name = path or "/"
         self.attributes = {}
-
-    @property
-    def address(self):
-        """The same for two names of one object."""
-        found = h5py.h5o.get_info(self.handle)
-        return found.fileno, found.addr
 
     @property
     def parent(self):
@@ -157,15 +154,22 @@ class Group(Node):
         return found if isinstance(found, Field) else None
 
     def member(self, name, depth, abroad):
+        key = (self.file_path, f"{self.path}/{name}", abroad)
+        # looked up once: links of links would double the way each time
+        if key not in self.source.nodes:
+            if len(self.source.nodes) >= MOST_NODES:
+                raise Unusable(f"has more than {MOST_NODES} objects to look at; that is not a detector's file")
+            self.source.nodes[key] = self.found(name, depth, abroad)
+        return self.source.nodes[key]
+
+    def found(self, name, depth, abroad):
         where, raw = f"{self.path}/{name}", name.encode("utf-8", "surrogateescape")
-        if (known := self.source.nodes.get((self.file_path, where))) is not None:
-            return known
         try:
             link = self.handle.links.get_info(raw).type
         except (KeyError, ValueError, RuntimeError):
             return None
         if link == h5py.h5l.TYPE_HARD:
-            return self.source.node(self.file_path, where, self.handle, raw)
+            return self.source.node(self.file_path, where, h5py.h5o.open(self.handle, raw))
         if depth >= MOST_LINKS:
             raise Unusable(f"has links that never end at {where}")
         if link == h5py.h5l.TYPE_SOFT:
@@ -192,11 +196,11 @@ class Group(Node):
 
     def groups(self, nx_class):
         """The members of a NeXus class, each once, by name."""
-        found = {}
+        found = {}  # in order, each once
         for _, node in self.members():
             if isinstance(node, Group) and node.text("NX_class") == nx_class:
-                found.setdefault(node.address, node)
-        return list(found.values())
+                found[node] = True
+        return list(found)
 
 
 class Field(Node):
@@ -231,9 +235,9 @@ class Field(Node):
             return
         check_size(self.source.flag, self.file_path, math.prod(shape) * self.dtype.itemsize, self.name)
         for number in range(self.properties.get_virtual_count()):
-            first, _ = self.properties.get_virtual_vspace(number).get_select_bounds()
+            first, last = self.properties.get_virtual_vspace(number).get_select_bounds()
             if all(start < extent for start, extent in zip(first, shape, strict=True)):
-                self.source_of(number).check_whole_frames()
+                self.check_source(number, last[0] - first[0] + 1, shape[0])
 
     def source_of(self, number):
         """The Field that a virtual dataset takes a part from. Raises Unusable where it is not there."""
@@ -250,10 +254,16 @@ class Field(Node):
             raise Unusable(f"has a virtual dataset {self.name} of {named}:{inner}, which is not a dataset of values")
         return found
 
-    def check_whole_frames(self):
-        """As `check_part`, for what may be any part of one image."""
-        shape = (1, *self.shape[1:]) if len(self.shape) > 2 else self.shape
-        check_values(self.source.flag, self.file_path, self.handle, self.name, shape)
+    def check_source(self, number, frames, wanted):
+        """As `check_part`, for what a source gives: its first frames, where it has as many as it is mapped to."""
+        found = self.source_of(number)
+        selected = self.properties.get_virtual_srcspace(number)
+        whole = selected.get_select_type() == h5py.h5s.SEL_ALL
+        first, last = ((0,) * len(found.shape), [n - 1 for n in found.shape]) if whole else selected.get_select_bounds()
+        shape = [end - start + 1 for start, end in zip(first, last, strict=True)]
+        if shape[0] == frames and len(shape) > 2:
+            shape[0] = min(shape[0], wanted)
+        check_values(self.source.flag, found.file_path, found.handle, found.name, shape, first)
 
     def values(self):
         """All values, an array of numbers or texts. Raises Unusable for other kinds, InputError for too many."""
@@ -297,6 +307,12 @@ class Field(Node):
         """An array of numbers, as stored: of a selection from the first element on, of that shape."""
         self.check_part(shape)
         return h5py.Dataset(self.handle)[selection]
+
+
+def address(handle):
+    """The same for two names of one object."""
+    found = h5py.h5o.get_info(handle)
+    return found.fileno, found.addr
 
 
 def plain_values(source, name, shape, dtype, read):

@@ -4,6 +4,7 @@ HDF5 unpacks a chunk to whatever length comes out; here it must be the length th
 """
 
 import bz2
+import itertools
 import math
 import zlib
 
@@ -34,12 +35,14 @@ def check_layout(dataset, name):
     return properties
 
 
-def check_values(flag, path, dataset, name, shape):
-    """Raises InputError or Unusable where a part of that shape, from the first element on, may not be read.
+def check_values(flag, path, dataset, name, shape, start=None):
+    """Raises InputError or Unusable where a part of that shape, from the element `start` on (None: the first), may not be
+    read.
 
     flag, path: for messages; the path is of the file that holds the dataset. dataset: an h5py.h5d.DatasetID that is not
     virtual.
     """
+    start = start or (0,) * len(shape)
     properties = dataset.get_create_plist()
     itemsize = dataset.dtype.itemsize
     check_size(flag, path, math.prod(shape) * itemsize, name)
@@ -49,21 +52,16 @@ def check_values(flag, path, dataset, name, shape):
     packer = check_filters(properties, name)
     size = math.prod(chunk) * itemsize
     check_size(flag, path, size, f"a chunk of {name}")
-    counts = [-(-extent // step) for extent, step in zip(shape, chunk, strict=True)]
-    if math.prod(counts) > MOST_CHUNKS:
-        raise Unusable(f"has {math.prod(counts)} chunks in one image of {name}; up to {MOST_CHUNKS} are read")
+    firsts = [range(at // step, -(-(at + extent) // step)) for at, extent, step in zip(start, shape, chunk, strict=True)]
+    count = math.prod(map(len, firsts))
+    if count > MOST_CHUNKS:
+        raise Unusable(f"has {count} chunks in one image of {name}; up to {MOST_CHUNKS} are read")
     if packer is None or dataset.get_num_chunks() == 0:
         return
     most = largest_size(path)
-    for place in places(counts, chunk):
+    for numbers in itertools.product(*firsts):
+        place = tuple(number * step for number, step in zip(numbers, chunk, strict=True))
         check_chunk(dataset, place, packer, size, most, name)
-
-
-def places(counts, chunk):
-    """First elements of the chunks that hold a part from the first element on."""
-    if not counts:
-        return [()]
-    return [(first * chunk[0], *rest) for first in range(counts[0]) for rest in places(counts[1:], chunk[1:])]
 
 
 def check_filters(properties, name):
