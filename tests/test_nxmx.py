@@ -21,6 +21,7 @@ from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.input_files import input_digests, input_files
 from nbkernel.io import nxmx_writer
+from nbkernel.io import hdf5_input, nxmx_chains
 from nbkernel.io.image import read_image
 from nbkernel.io.mcstas import laboratory_to_mcstas
 from nbkernel.io.nxmx_reader import read_nxmx_detector
@@ -722,3 +723,25 @@ def test_digests_of_input_files(folder):
     assert input_digests(files)["hkl"]["sha256"] is None, "it is no longer what was read"
     Path("F.hkl").unlink()
     assert input_digests(files)["hkl"]["sha256"] is None
+
+
+def test_axes_that_modules_share_are_composed_once(monkeypatch):
+    """Of n modules each has an offset of its own, and all have one way along the beam; nothing is read twice."""
+    panels = tuple(replace(PANELS[0], pix0_vector=(0.15, 0.01 * n, 0.0)) for n in range(40))
+    write("a.h5", dict(panels=panels))
+    counts = {"step": 0, "attribute": 0, "open": 0}
+
+    def counting(name, function):
+        def counted(*arguments):
+            counts[name] += 1
+            return function(*arguments)
+
+        return counted
+
+    monkeypatch.setattr(nxmx_chains, "step", counting("step", nxmx_chains.step))
+    monkeypatch.setattr(hdf5_input.Node, "read_attribute", counting("attribute", hdf5_input.Node.read_attribute))
+    monkeypatch.setattr(hdf5_input.Source, "node", counting("open", hdf5_input.Source.node))
+    assert len(read_nxmx_detector("a.h5")["panels"]) == 40
+    assert counts["step"] == 41
+    # offset: kind, value's unit, vector, offset, depends_on; each direction: unit, vector, depends_on, one offset; a class
+    assert counts["attribute"] <= 40 * 13 + 60 and counts["open"] <= 40 * 6 + 60
