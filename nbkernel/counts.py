@@ -92,8 +92,8 @@ class Noise:
                 f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} bits hold"
                 + ("; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?" if most else "")
             )
-        elif photons == 0.0 and any(image.any() for image in self.panels):
-            total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels)
+        total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels) if photons == 0.0 else 0.0
+        if total > 0.0:
             yield (
                 f"{name}: not one photon was counted, {total:g} are expected on all pixels together; is the beam meant to be so "
                 "weak (-flux, -exposure and -beamsize, or -fluence)?"

@@ -82,6 +82,7 @@ class Detector:
     dials_origin: tuple
     curved: bool
     point_pixel: bool
+    seen_from_behind: bool = False  # by its convention's normal, which points to the sample
 
 
 def detector_size(experiment):
@@ -153,15 +154,21 @@ def place_detector(experiment):
     impact = (impact[0] - pix0[0], impact[1] - pix0[1], impact[2] - pix0[2])
     if close_distance == 0.0:
         raise InputError("-distance: the detector's plane goes through the sample; choose another distance or rotation")
+    distance = close_distance / ratio
+    seen_from_behind = close_distance < 0.0
+    if seen_from_behind and "behind" in experiment.fix:
+        # the layers of its sensor lie behind one another as the sample sees them; a sphere lies where the beam goes
+        odet, close_distance = vector_scale(odet, -1.0), -close_distance
+        distance = abs(distance) if experiment.curved_detector else distance
     return Detector(
         fpixels, spixels, pixel_size, detsize_f, detsize_s,
         fdet, sdet, odet, pix0, beam, polar, vert, spindle,
         convention, frame.pivot, twotheta,
-        close_distance / ratio, close_distance,
+        distance, close_distance,
         Xbeam, Ybeam, dot_product(fdet, impact), dot_product(sdet, impact), Fclose, Sclose,
         Fclose / pixel_size + 0.5, Sclose / pixel_size + 0.5,
         origin_for_dials(pix0),
-        experiment.curved_detector, experiment.point_pixel,
+        experiment.curved_detector, experiment.point_pixel, seen_from_behind,
     )  # fmt: skip
 
 

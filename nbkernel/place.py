@@ -45,5 +45,8 @@ def check_panel_settings(experiment):
 
 
 def sampled_distance(experiment, detector):
-    """Distance (m) that the automatic oversampling takes: along the beam, which need not meet every panel."""
-    return detector.close_distance if experiment.panels else detector.distance
+    """Distance (m) that the automatic oversampling takes: along the beam, which need not meet every panel. The program's is
+    negative for a detector seen from behind."""
+    if experiment.panels:
+        return detector.close_distance
+    return abs(detector.distance) if "behind" in experiment.fix else detector.distance

@@ -34,8 +34,8 @@ from .memory import require_memory
 from .orientation import generator_seed, mosaic_umats, orientation_table
 from .place import place_detectors, sampled_distance
 from .quirks import active_quirks
-from .sampling import mosaic_sampling, phi_sweep, recommended_oversample, sensor_layers
-from .sources import generated_sources, sources_from_rows
+from .sampling import mosaic_sampling, phi_angles, phi_sweep, recommended_oversample, sensor_layers
+from .sources import counted_sources, generated_sources, sources_from_rows
 
 SHORTEST_WAVELENGTH = 1e-100  # m; below it indices may overflow
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
@@ -106,6 +106,10 @@ def prepare_values(experiment, default_seed):
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)
+    weight = sources.weight
+    weighted = experiment.sourcefile is not None and "weights" in experiment.fix
+    if weighted:
+        sources = counted_sources(sources, experiment.sourcefile)
     remarks += wavelength_lines(experiment, sources.wavelength, wavelength)
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
@@ -114,7 +118,7 @@ def prepare_values(experiment, default_seed):
     )
     require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
     umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
-    angles = [phi0 + phi.step * tic for tic in range(phi.steps)]
+    angles = phi_angles(phi0, phi, "phi_steps" in experiment.fix)
     orientations, phi_vectors, phi_slot, phi_slot_first = orientation_table(
         crystal, detector.spindle_vector, angles, umats, spread, "phi0" in experiment.fix
     )
@@ -134,7 +138,7 @@ def prepare_values(experiment, default_seed):
     plan = RenderPlan(
         source_incident=np.ascontiguousarray(sources.incident),
         source_lambda=sources.wavelength,
-        source_weight=effective_weights(sources.weight, experiment),
+        source_weight=sources.weight if weighted else np.ones_like(sources.weight),
         fluence=beam_fluence(experiment),
         polarization=float(experiment.polarization),
         nopolar=experiment.nopolar,
@@ -169,7 +173,7 @@ def prepare_values(experiment, default_seed):
     return tuple(
         Prepared(
             experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, angles, sources.weight, mask), inputs, tuple(remarks), shuffle,
+            active_quirks(experiment, own, owner, placed, angles, phi.span, weight, mask), inputs, tuple(remarks), shuffle,
         )
         for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
     )  # fmt: skip
@@ -239,15 +243,6 @@ def find_sources(experiment, detector, wavelength):
     return generated_sources(
         experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector
     )
-
-
-def effective_weights(weight, experiment):
-    """Weight of each source's term; they add up to the number of sources."""
-    if "weights" not in experiment.fix or (weight == weight[0]).all():
-        return np.ones_like(weight)
-    if not weight.sum() > 0.0:
-        raise InputError(f"-sourcefile {experiment.sourcefile}: the weights add up to {weight.sum():g}; need more than 0")
-    return weight * len(weight) / weight.sum()
 
 
 def beam_fluence(experiment):

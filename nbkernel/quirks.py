@@ -5,6 +5,7 @@ from nbkernel.kernels.vectors import magnitude
 
 from .cell import is_distorted
 from .errors import InputError
+from .sampling import divergence_sweeps, is_centred
 
 # name: (what the program does, what the fix does)
 QUIRKS = {
@@ -52,6 +53,18 @@ QUIRKS = {
         "the pixels of a mask whose header is longer than it states are taken from within the header",
         "they are taken from where they begin",
     ),
+    "phi_steps": (
+        "the phi steps stand at the beginning of their parts of -osc",
+        "they stand in the middle",
+    ),
+    "divergence": (
+        "the sources of this divergence do not lie about the beam",
+        "they do, the same step apart",
+    ),
+    "behind": (
+        "a detector that the sample sees from behind gets negative photons",
+        "its solid angle is positive",
+    ),
     "adc": (
         "counts below 0 of the noise image, by a negative -adc, come out as 65536 more",
         "they are 0",
@@ -82,9 +95,10 @@ def warning(name):
     return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
 
 
-def active_quirks(experiment, plan, sensor, angles, weight, mask=None):
-    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the
-    rendering can tell). sensor: the Panel, or the Experiment itself, that tells of it; mask: its SMVImage or None."""
+def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=None):
+    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the rendering can
+    tell, and adc, which only the noise can). sensor: the Panel, or the Experiment itself, that tells of it; angles: of the phi
+    steps, osc: their range (radians); weight: of all sources; mask: its SMVImage or None."""
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {
@@ -96,13 +110,21 @@ def active_quirks(experiment, plan, sensor, angles, weight, mask=None):
         and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
         "cell": experiment.cell is not None and experiment.mat is None and is_distorted(experiment.cell),
         "misset": experiment.misset == "random",
-        "weights": not (weight == weight[0]).all(),
+        "weights": not (weight == weight[0]).all() or not weight[0] > 0.0,
         "water": water,
         "vectors": experiment.convention == "custom" and not experiment.panels and ignores_vectors(experiment),
         "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
         "mask": mask is not None and mask.is_misread(),
+        "phi_steps": osc > 0.0,
+        "divergence": not are_centred(experiment),
+        "behind": detector.close_distance < 0.0 and (not detector.point_pixel or plan.detector_thick > 0.0),
     }
     return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
+
+
+def are_centred(experiment):
+    """Whether the sources of a divergence lie about the beam."""
+    return experiment.sourcefile is not None or all(map(is_centred, divergence_sweeps(experiment)))
 
 
 def ignores_vectors(experiment):

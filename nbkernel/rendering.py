@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from nbkernel.kernels.constants import RTD
+from nbkernel.kernels.vectors import magnitude
+
 from .devices import choose, parse_device
 from .engine import DEFAULT_PRECISION, PRECISIONS, Engine
 from .errors import DeviceError, InputError
@@ -13,12 +16,14 @@ from .experiment import DEFAULTS, Experiment
 from .interruptible import interruptible
 from .logger import LOG
 from .panel_image import PanelImage, plain
+from .panels import ROUNDING
 from .prepare import prepare_panels
 from .progress import wanted_count
 from .progress_bar import ProgressBar
 from .quirks import warning
 from .render import render_panels
 from .seeds import fresh_seed, seed_line
+from .undersampling import undersampling_lines
 from .values import check_threads, whole_number
 
 MANY_SUBPIXELS = 50  # along an edge
@@ -91,6 +96,8 @@ def notes(runs):
     given = [name for name in VECTORS if getattr(experiment, name) != DEFAULTS[name]]
     if given and experiment.convention != "custom":
         yield f"no effect in the {experiment.convention} convention: {', '.join(given)}; they need the convention custom"
+    yield from detector_notes(runs[0].detector)
+    yield from undersampling_lines(runs)
     if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
         yield (
             f"{plan.oversample} x {plan.oversample} sub-pixels resolve the spots of so large a crystal on so large a pixel; "
@@ -99,6 +106,20 @@ def notes(runs):
     if experiment.hkl is None and runs[0].reflections.count:
         yield f"structure factors come from the dump file {experiment.dump}, as there is no -hkl"
     yield from runs[0].remarks
+
+
+def detector_notes(detector):
+    """A line where the sample does not see the detector's face."""
+    how = ""
+    if detector.pivot == "beam" and detector.twotheta != 0.0:
+        how = (
+            f": -twotheta {detector.twotheta * RTD:g} turns it about the beam spot on it; -xds, -dials, or -pivot sample with "
+            "vectors of your own, turn it about the sample"
+        )
+    if abs(detector.close_distance) <= ROUNDING * magnitude(detector.pix0_vector):
+        yield f"the sample sees the detector edge-on, its plane goes through the sample{how}"
+    elif detector.seen_from_behind:
+        yield f"the detector faces away from the sample{how}"
 
 
 def dark_lines(images):

@@ -73,6 +73,37 @@ def phi_sweep(phisteps, osc, phistep):
     return Sweep(phisteps, phistep, osc)
 
 
+def phi_angles(phi0, sweep, fixed):
+    """Angle (radians) of each step of the spindle from phi0 on. The program's stand at the beginning of their intervals, and
+    are one given step apart; corrected, they stand in the middle of equal parts of the whole range."""
+    if fixed and sweep.span > 0.0:
+        return [phi0 + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
+    return [phi0 + sweep.step * tic for tic in range(sweep.steps)]
+
+
+def divergence_sweeps(experiment):
+    """Sweeps of an Experiment's horizontal and vertical divergence."""
+    return (
+        source_sweep(experiment.hdivsteps, milliradians(experiment.hdivrange), milliradians(experiment.hdivstep)),
+        source_sweep(experiment.vdivsteps, milliradians(experiment.vdivrange), milliradians(experiment.vdivstep)),
+    )
+
+
+def milliradians(value):
+    return None if value is None else value / 1000.0
+
+
+def is_centred(sweep):
+    """Whether the points of a source_sweep, which begins at half its span below the middle, lie about the middle."""
+    return abs(sweep.step * (sweep.steps - 1) - sweep.span) <= 1e-9 * sweep.span
+
+
+def first_point(sweep, fixed):
+    """Where a sweep of divergence begins, from the beam (radians). The program's begin at half the span below it; corrected,
+    their points lie about it, the same step apart."""
+    return -sweep.step * (sweep.steps - 1) / 2.0 if fixed and not is_centred(sweep) else -sweep.span / 2.0
+
+
 @dataclass(frozen=True)
 class Sensor:
     """Layers of the detector's sensor: number, depth of one (m), depth of all (m), attenuation (1/m)."""

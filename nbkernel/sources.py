@@ -8,7 +8,7 @@ from nbkernel.kernels.vectors import magnitude, rotate_axis, unitize, vector_sca
 
 from .errors import InputError
 from .memory import require_memory
-from .sampling import source_sweep
+from .sampling import divergence_sweeps, first_point, source_sweep
 
 SOURCE_DISTANCE = 10.0  # m; only directions matter
 BYTES_PER_SOURCE = 300
@@ -47,15 +47,15 @@ def sources_from_rows(rows, wavelength, beam_vector, filename):
 
 def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector):
     """Sources of a divergent, polychromatic beam; an elliptical cut unless `round_div` is off."""
-    hdiv = source_sweep(experiment.hdivsteps, milliradians(experiment.hdivrange), milliradians(experiment.hdivstep))
-    vdiv = source_sweep(experiment.vdivsteps, milliradians(experiment.vdivrange), milliradians(experiment.vdivstep))
+    hdiv, vdiv = divergence_sweeps(experiment)
+    first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
     disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
     require_memory(hdiv.steps * vdiv.steps * disp.steps * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
     directions, wavelengths = [], []
     for hdiv_tic in range(hdiv.steps):
         for vdiv_tic in range(vdiv.steps):
-            h = hdiv.step * hdiv_tic - hdiv.span / 2.0
-            v = vdiv.step * vdiv_tic - vdiv.span / 2.0
+            h = hdiv.step * hdiv_tic + first_h
+            v = vdiv.step * vdiv_tic + first_v
             if experiment.round_div and outside_ellipse(h, hdiv, v, vdiv):
                 continue
             vector = vector_scale(beam_vector, -SOURCE_DISTANCE)
@@ -69,8 +69,23 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     return assemble(directions, wavelengths, [1.0] * len(directions))
 
 
-def milliradians(value):
-    return None if value is None else value / 1000.0
+def counted_sources(sources, filename):
+    """The Sources that count by their weights, their weights adding up to their number. Raises InputError for weights that
+    cannot be."""
+    weight = sources.weight
+    if not ((weight >= 0.0).all() and 0.0 < weight.sum() < np.inf):
+        raise InputError(
+            f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one above "
+            "(or leave out --fix weights)"
+        )
+    kept = weight > 0.0
+    weight = weight[kept]
+    equal = (weight == weight[0]).all()
+    return Sources(
+        sources.incident[kept],
+        sources.wavelength[kept],
+        np.ones_like(weight) if equal else weight * len(weight) / weight.sum(),
+    )
 
 
 def outside_ellipse(h, hdiv, v, vdiv):

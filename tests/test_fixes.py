@@ -1,14 +1,18 @@
 """Each --fix against a closed form or against other runs, and the warning that names a quirk where it changes a run."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, image, image_and_run, simulate, write_hkl
+from running import BASE, CRYSTAL, image, image_and_run, simulate, write_hkl
 
-from nbkernel.experiment import Experiment
+import nbkernel
+from nbkernel.experiment import DEFAULTS, Experiment
 from nbkernel.kernels.constants import AVOGADRO, R_E_SQR
+from nbkernel.panels import Panel
+from nbkernel.place import PLACE_FIELDS
 from nbkernel.prepare import prepare
 from nbkernel.quirks import QUIRKS
 
@@ -149,6 +153,178 @@ def test_weights_fix_makes_a_weighted_mean_of_the_sources():
     np.testing.assert_allclose(image(f"{command} -sourcefile three.src"), sum(alone) / 3, **CLOSE)
 
 
+def one_source(row):
+    Path("one.src").write_text(row + "\n")
+    return "-sourcefile one.src"
+
+
+@pytest.mark.parametrize("precision", ["exact", "double"])
+def test_a_source_of_weight_0_has_no_part_in_anything(precision):
+    """First of all it would decide on the polarisation, the program's solid angle and the water's share; the image, the lines
+    and the warnings are those of a file without it."""
+    on, off = "-10 0.3 0 2 1e-10", "-10 0 9 0 1.4e-10"
+    command = f"{RUN} -polar 0.9 -water 20 -distance 8 --precision {precision}"
+    alone, run = image_and_run(f"{command} {one_source(on)}", "--fix", "weights")
+    Path("two.src").write_text(f"{off}\n{on}\n{off}\n")
+    both, run_both = image_and_run(f"{command} -sourcefile two.src", "--fix", "weights")
+    np.testing.assert_array_equal(both, alone)
+    assert run_both.out == run.out and run_both.err == run.err
+    assert not np.allclose(image(f"{command} -sourcefile two.src"), alone, rtol=0.05)
+
+
+@pytest.mark.parametrize("weights", ["0 0", "1 -1", "3 -1"])
+def test_weights_that_cannot_be(weights):
+    first, second = weights.split()
+    Path("two.src").write_text(f"-10 0 0 {first} 1e-10\n-10 0.3 0 {second} 1e-10\n")
+    run = simulate(f"{RUN} -sourcefile two.src --fix weights")
+    assert run.status == 2 and "-sourcefile two.src: the weights go from" in run.err
+    assert warned(simulate(f"{RUN} -sourcefile two.src"), "weights") == 1
+
+
+PHI = f"{RUN} -misset 10 20 30"
+
+
+@pytest.mark.parametrize("precision", ["exact", "double", "mixed"])
+@pytest.mark.parametrize(
+    "sweep, osc, steps",
+    [
+        ("-osc 2", 2, 2),
+        ("-osc 2 -phisteps 1", 2, 1),
+        ("-osc 2 -phisteps 3", 2, 3),
+        ("-osc 1 -phistep 0.3", 1, 4),
+        ("-phistep 0.5", 0.5, 2),
+        ("-osc 1 -phisteps 2 -phistep 0.1", 1, 2),
+        ("-phisteps 3", 1, 3),
+    ],
+)
+def test_phi_steps_fix_takes_the_middle_of_each_part(sweep, osc, steps, precision):
+    """The mean of still images there."""
+    at = [7 + osc * (step + 0.5) / steps for step in range(steps)]
+    stills = [image(f"{PHI} -phi {phi!r} --precision {precision}").astype(float) for phi in at]
+    swept = image(f"{PHI} -phi 7 {sweep} --precision {precision}", "--fix", "phi_steps")
+    np.testing.assert_allclose(swept, sum(stills) / steps, rtol=1e-5 if precision == "mixed" else 1e-6)
+    assert not np.allclose(image(f"{PHI} -phi 7 {sweep}"), swept, rtol=1e-3)
+
+
+def sources_of(flags, fix):
+    plan = prepare(Experiment.from_command_line(f"{CRYSTAL} -lambda 1 {flags}", fix=fix), 1).plan
+    return plan.source_incident, plan.source_lambda
+
+
+@pytest.mark.parametrize(
+    "flags, mrad",
+    [
+        ("-hdivrange 1 -hdivstep 0.25", [-0.375, -0.125, 0.125, 0.375]),
+        ("-hdivrange 1 -hdivstep 0.3", [-0.45, -0.15, 0.15, 0.45]),
+        ("-hdivsteps 4", [-375, -125, 125, 375]),
+        ("-hdivsteps 1", [0]),
+        ("-hdivrange 1 -hdivstep 0.25 -hdivsteps 2", [-0.125, 0.125]),
+        ("-vdivrange 1 -vdivstep 0.5", [-0.25, 0.25]),
+    ],
+)
+def test_divergence_fix_centres_a_divergence(flags, mrad):
+    """Angles from the beam, along x, in the direction of its electric field, z, or across it."""
+    axis = 2 if "-hdiv" in flags else 1
+    angles = np.arcsin(sources_of(flags, ["divergence"])[0][:, axis]) * 1000
+    np.testing.assert_allclose(np.sort(angles), mrad, atol=1e-9)
+    assert abs(np.arcsin(sources_of(flags, ())[0][:, axis]).mean()) * 1000 > 0.01
+
+
+@pytest.mark.parametrize("cut", ["", "-square_div"])
+def test_divergence_fix_centres_both_divergences_and_their_ellipse(cut):
+    """The points are the same on both sides."""
+    incident, _ = sources_of(f"-hdivrange 1 -hdivstep 0.1 -vdivrange 1 -vdivstep 0.1 {cut}", ["divergence"])
+    points = {(round(y * 1e8), round(z * 1e8)) for _, y, z in incident}
+    assert len(points) == len(incident) and points == {(-y, -z) for y, z in points}
+    assert len(points) == 100 if cut else 60 < len(points) < 100
+    beside, _ = sources_of(f"-hdivrange 1 -hdivstep 0.1 -vdivrange 1 -vdivstep 0.1 {cut}", ())
+    assert np.abs(beside[:, 1:].mean(axis=0)).min() > 1e-5
+
+
+BEHIND = f"{RUN} -N 1 -nointerpolate -nopolar -detpixels_x 14 -detpixels_y 11 -twotheta 130 -Xbeam 2 -Ybeam 3 -distance 30"
+
+
+def seen_from_behind(edge=(14, 11), pixel=0.4, distance=30.0, twotheta=130.0):
+    """Positions (m, slow, fast) of the pixels of MOSFLM's detector swung about the beam spot, and its normal."""
+    angle = -math.radians(twotheta)
+
+    def swing(x, y, z):
+        return np.array([math.cos(angle) * x - math.sin(angle) * y, math.sin(angle) * x + math.cos(angle) * y, z])
+
+    fast, slow, normal = swing(0, 0, 1), swing(0, -1, 0), swing(1, 0, 0)
+    # X and Y of the beam are counted from half a pixel within
+    at_f = (np.arange(edge[0]) + 0.5) * pixel - 3 - pixel / 2
+    at_s = (np.arange(edge[1]) + 0.5) * pixel - 2 - pixel / 2
+    positions = at_f[None, :, None] * fast + at_s[:, None, None] * slow + np.array([distance, 0, 0])
+    return positions * 1e-3, normal
+
+
+@pytest.mark.parametrize("precision", ["exact", "double", "mixed"])
+def test_behind_fix_makes_the_solid_angle_positive(precision):
+    """pixel^2 |n r| / r^3, of a single cell without polarisation."""
+    fixed, run = image_and_run(f"{BEHIND} --precision {precision}", "--fix", "behind")
+    positions, normal = seen_from_behind()
+    omega = 0.4e-3**2 * np.abs(positions @ normal) / np.linalg.norm(positions, axis=2) ** 3
+    np.testing.assert_allclose(fixed, R_E_SQR * 1e28 * 100**2 * omega, rtol=1e-5 if precision == "mixed" else 1e-6)
+    assert "solid angle subtended by detector = 0.0" in run.out
+    as_program = image(f"{BEHIND} --precision {precision}")
+    assert (as_program < 0).all()
+    np.testing.assert_allclose(-as_program, fixed, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "-detector_thick 300 -detector_abs 200 -thicksteps 3",
+        "-oversample 2 -oversample_omega -oversample_thick -detector_thick 300",
+    ],
+)
+def test_behind_fix_sees_the_sensor_as_a_panel_in_that_place_does(more):
+    """A panel's normal points away from the sample, whichever way fast and slow turn."""
+    fixes = ["behind", "thickness", "oversample"]
+    command = f"{BEHIND.replace('-N 1 ', '-N 3 ')} {more}"
+    fixed = image(command, "--fix", ",".join(fixes))
+    detector = prepare(Experiment.from_command_line(command), 1).detector
+    assert detector.seen_from_behind and detector.close_distance < 0
+    same = Experiment.from_command_line(command, fix=fixes)
+    sensor = {name: getattr(same, name) for name in ("detector_thick", "detector_abs", "detector_thicksteps")}
+    panel = Panel(detector.pix0_vector, detector.fdet_vector, detector.sdet_vector, 14, 11, 0.4, **sensor)
+    placed = replace(same, panels=(panel,), convention="custom", **{name: DEFAULTS[name] for name in PLACE_FIELDS})
+    (expected,) = nbkernel.simulate(placed, precision="exact", device="cpu")
+    assert (expected > 0).all()
+    np.testing.assert_allclose(fixed, expected, rtol=1e-6)
+
+
+def test_behind_fix_puts_a_sphere_where_the_beam_goes():
+    """-curved_det: all pixels at one distance, in front of the sample."""
+    command = f"{BEHIND} -curved_det -oversample 1"
+    fixed = image(command, "--fix", "behind")
+    detector = prepare(Experiment.from_command_line(command, fix=["behind"]), 1).detector
+    assert detector.distance == pytest.approx(30e-3 * math.cos(math.radians(50)), rel=1e-9)
+    omega = 0.4e-3**2 * detector.close_distance / detector.distance**3
+    np.testing.assert_allclose(fixed, R_E_SQR * 1e28 * 100**2 * omega, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ("-twotheta 130", "faces away from the sample: -twotheta 130 turns it about the beam spot on it; -xds"),
+        ("-twotheta 90", "sees the detector edge-on, its plane goes through the sample: -twotheta 90"),
+        ("-xds -twotheta 130", None),
+        ("-twotheta 89", None),
+        ("-fdet_vector 0 0 1 -twotheta 130", None),
+        ("-fdet_vector 0 0 1 -twotheta 130 -pivot beam", "faces away from the sample: -twotheta 130"),
+        ("-fdet_vector 0 0 1 -close_distance -100", "faces away from the sample"),
+    ],
+)
+def test_a_detector_that_faces_away_is_told(flags, words):
+    """Corrected or not: it is hardly what was meant."""
+    for fix in ("behind", "phi0"):
+        lines = [line for line in simulate(f"{RUN} {flags} -nonoise --fix {fix}").warnings if "the detector" in line]
+        assert len(lines) == (words is not None) and (words is None or words in lines[0])
+
+
 def water_pixels(edge_um, fluence):
     """r_e^2 fluence times F^2 of all molecules of the cube, times polarisation and solid angle."""
     molecules = (edge_um * 1e-6) ** 3 * 1e6 * AVOGADRO / 18.0
@@ -229,6 +405,9 @@ QUIRK_RUNS = {
     "vectors": ["-odet_vector 2 0 0.1", "-twotheta_axis 1 1 0", "-pix0_vector 0.1 0 0"],
     "dmin": ["-water 5 -dmin 40"],
     "mask": ["-mask long.img"],
+    "phi_steps": ["-phi 1 -osc 1", "-phi 1 -osc 1 -phisteps 1", "-phi 3 -phistep 0.5"],
+    "divergence": ["-hdivrange 9 -hdivstep 3", "-hdivsteps 2", "-vdivsteps 1"],
+    "behind": ["-twotheta 100", "-twotheta 100 -curved_det -pixel 0.1", "-twotheta 100 -point_pixel -detector_thick 10"],
 }
 UNTOUCHED = {
     "phi0": ["-phi 0", "-phi 1 -osc 1 -phisteps 2"],
@@ -242,6 +421,9 @@ UNTOUCHED = {
     "vectors": ["-fdet_vector 0 0 1", "-twotheta 3"],
     "dmin": ["-dmin 40", "-water 5"],
     "mask": ["-mask short.img"],
+    "phi_steps": ["-phi 3", "-phi 3 -osc 0 -phisteps 2", "-phi 3 -osc 0 -phistep 1 -phisteps 2"],
+    "divergence": ["-hdivrange 9 -hdivsteps 3", "-hdivstep 3", "-dispersion 1", "-sourcefile equal.src -dispsteps 3", "-divergence 2", "-dispsteps 3"],
+    "behind": ["-twotheta 80", "-xds -twotheta 100", "-twotheta 100 -point_pixel"],
 }
 
 

@@ -240,7 +240,7 @@ def test_the_stale_phi_step_begins_anew_with_each_panel(precision):
         # the very first step of a panel is right, all later ones at phi = 0 are stale
         assert math.isclose(image[0, 0], without_quirk[0, 0], rel_tol=1e-6)
         assert not np.allclose(image, without_quirk, rtol=1e-3)
-    assert [prepared.quirks for prepared in prepare_panels(experiment, 1)] == [("phi0", "cell")] * 2
+    assert [prepared.quirks for prepared in prepare_panels(experiment, 1)] == [("phi0", "cell", "phi_steps")] * 2
 
 
 @pytest.mark.parametrize("precision", RULES)
