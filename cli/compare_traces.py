@@ -95,4 +95,4 @@ def table(rows, tolerance):
 
 
 def values(numbers):
-    return " ".join(f"{number:.15g}" for number in numbers)
+    return " ".join([f"{number:.15g}" for number in numbers])

@@ -1,9 +1,12 @@
 """Two traces of a pixel, quantity by quantity: where they part first, and what that quantity is computed from."""
 
+import functools
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import InputError
 from .factors import name_factor
@@ -44,6 +47,7 @@ ALIASES = {
     "final_intensity": "I_pixel_final",
 }
 SAME_RATIO = 1e-9
+LONGEST_REASON = 100  # letters
 # indices and switches: their ratio means nothing
 WHOLE_NUMBERS = {
     "cell_from_phi_tic", "hkl_rounded", "beyond_dmin", "interpolated",
@@ -124,8 +128,7 @@ INPUTS = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A quantity of A beside B's. difference: relative to the length of A's values; inf where their numbers differ."""
 
     name: str
@@ -148,7 +151,7 @@ def read_trace(path, text):
         quantities = read_json(path, text)
     else:
         lines = text.splitlines()
-        prefixed = [line[match.end() :] for line in lines if (match := PREFIX.match(line))]
+        prefixed = "TRACE" in text and [line[match.end() :] for line in lines if (match := PREFIX.match(line))]
         quantities = read_lines(prefixed or lines)
     if not quantities:
         raise InputError(f"compare-traces: {path} holds no trace; need lines of a name and numbers, or TRACE_C: lines")
@@ -158,16 +161,19 @@ def read_trace(path, text):
 def read_json(path, text):
     """Quantities of `nbkernel trace --json`."""
     try:
-        return [
-            Quantity(
-                ALIASES.get(entry["name"], entry["name"]),
-                tuple(float(value) for value in entry["values"]),
-                tuple((loop, int(entry[loop])) for loop in LOOPS if loop in entry),
-            )
-            for entry in json.loads(text)["quantities"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"compare-traces: {path} is not the JSON of nbkernel trace: {error}") from None
+        return [json_quantity(entry) for entry in json.loads(text)["quantities"]]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        why = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"compare-traces: {path} is not the JSON of nbkernel trace: {why[:LONGEST_REASON]}") from None
+
+
+def json_quantity(entry):
+    """The Quantity of a JSON object. Raises KeyError, TypeError, ValueError or OverflowError for one of another kind."""
+    name, values = entry["name"], entry["values"]
+    if not (isinstance(name, str) and is_name(name) and isinstance(values, list) and values):
+        raise TypeError("each quantity needs a name, and values in a list")
+    at = tuple((loop, int(entry[loop])) for loop in LOOPS if loop in entry)
+    return Quantity(ALIASES.get(name, name), tuple(map(float, values)), at)
 
 
 def read_lines(lines):
@@ -187,23 +193,32 @@ def read_lines(lines):
 def line_entries(line):
     """(name, values) of a line: one of `name values`, any number of name=value, none of other lines."""
     words = line.split()
-    if words and all("=" in word for word in words):
-        pairs = [word.split("=", 1) for word in words]
+    if "=" in line and all("=" in word for word in words):
+        pairs = [(name, [text]) for name, text in (word.split("=", 1) for word in words)]
     elif len(words) > 1:
-        pairs = [(words[0], " ".join(words[1:]))]
+        pairs = [(words[0], words[1:])]
     else:
         return
-    for name, text in pairs:
-        values = numbers(text)
-        if values and re.fullmatch(r"[A-Za-z_]\w*", name):
+    for name, parts in pairs:
+        values = numbers(parts)
+        if values and is_name(name):
             yield name, values
 
 
-def numbers(text):
-    """Numbers of a text, a unit in brackets at its end aside; empty where anything else stands in it."""
-    words = re.sub(r"\s*[\[(][^\])]*[\])]\s*$", "", text).replace(",", " ").split()
+@functools.lru_cache(10_000)
+def is_name(text):
+    return re.fullmatch(r"[A-Za-z_]\w*", text) is not None
+
+
+def numbers(words):
+    """Numbers of a text's words, a unit in brackets at its end aside; empty where anything else stands in it."""
     try:
-        return tuple(float(word) for word in words)
+        return tuple(map(float, words))
+    except ValueError:
+        pass
+    words = re.sub(r"\s*[\[(][^\])]*[\])]\s*$", "", " ".join(words)).replace(",", " ").split()
+    try:
+        return tuple(map(float, words))
     except ValueError:
         return ()
 
@@ -220,9 +235,9 @@ def align(quantities_a, quantities_b):
     A name that stands once in each belongs together; else by its block and occurrence in it; where one trace has no
     blocks, by occurrence.
     """
-    names = [[quantity.name for quantity in quantities] for quantities in (quantities_a, quantities_b)]
+    counts = [Counter(quantity.name for quantity in quantities) for quantities in (quantities_a, quantities_b)]
     blocks = all(any(quantity.at for quantity in quantities) for quantities in (quantities_a, quantities_b))
-    single = {name for name in names[0] if names[0].count(name) == 1 and names[1].count(name) == 1}
+    single = {name for name, count in counts[0].items() if count == counts[1][name] == 1}
     keyed_a, keyed_b = (keyed(quantities, single, blocks) for quantities in (quantities_a, quantities_b))
     pairs = [(quantity, keyed_b[key]) for key, quantity in keyed_a.items() if key in keyed_b]
     only_a = [quantity for key, quantity in keyed_a.items() if key not in keyed_b]
@@ -242,6 +257,8 @@ def keyed(quantities, single, blocks):
 def relative_difference(a, b):
     """Largest difference of a component over the length of `a` (of `b` where that is 0); inf for another number of
     components, or where one is nan or infinite alone."""
+    if a == b:
+        return 0.0
     if len(a) != len(b):
         return math.inf
     if any(not same_kind(x, y) for x, y in zip(a, b, strict=True)):
@@ -249,6 +266,8 @@ def relative_difference(a, b):
     finite = [(x, y) for x, y in zip(a, b, strict=True) if math.isfinite(x)]
     largest = max((abs(x - y) for x, y in finite), default=0.0)
     length = math.hypot(*(x for x, _ in finite)) or math.hypot(*(y for _, y in finite))
+    if math.isinf(length) or math.isinf(largest):
+        return relative_difference(*(tuple(x / 1024.0 for x in values) for values in (a, b)))
     return largest / length if largest else 0.0
 
 
@@ -284,13 +303,46 @@ def first_divergence(rows, tolerance):
     """The first divergent Row none of whose inputs, direct or not, diverges; so the order in which a program prints
     its numbers does not matter."""
     divergent = [row for row in rows if row.difference > tolerance]
+    places = Places(divergent)
     for row in divergent:
-        causes = all_inputs(row.name)
-        if not any(other.name in causes and touches(other.at, row.at) for other in divergent):
+        if not any(places.touch(name, row.at) for name in all_inputs(row.name)):
             return row
     return divergent[0] if divergent else None
 
 
+class Places:
+    """The blocks of rows, by name: whether any of them touches a block is found without looking at each."""
+
+    def __init__(self, rows):
+        self.blocks = {}  # name: loops: blocks, as tuples of the loops' indices
+        for row in rows:
+            loops, turns = apart(row.at)
+            self.blocks.setdefault(row.name, {}).setdefault(loops, set()).add(turns)
+        self.parts = {}  # the blocks of a name and its loops, cut to some of them
+
+    def touch(self, name, at):
+        """Whether a row of that name is in the block `at`, inside it or around it, see `touches`."""
+        turns = dict(at)
+        for loops in self.blocks.get(name, ()):
+            common = tuple(loop for loop in loops if loop in turns)
+            if tuple(turns[loop] for loop in common) in self.cut(name, loops, common):
+                return True
+        return False
+
+    def cut(self, name, loops, common):
+        key = name, loops, common
+        if key not in self.parts:
+            kept = [loops.index(loop) for loop in common]
+            self.parts[key] = {tuple(turns[i] for i in kept) for turns in self.blocks[name][loops]}
+        return self.parts[key]
+
+
+def apart(at):
+    """The loops of a block, and its turn of each."""
+    return tuple(loop for loop, _ in at), tuple(index for _, index in at)
+
+
+@functools.cache
 def all_inputs(name):
     """Names of everything `name` is computed from, itself aside."""
     found, waiting = set(), [name]

@@ -36,6 +36,8 @@ def name_factor(factor, tolerance=1e-6):
         return []
     larger, smaller = ("B", "A") if factor > 1.0 else ("A", "B")
     number = max(factor, 1.0 / factor)
+    if math.isinf(number):
+        return []
     return [
         *step_counts(number, tolerance, larger, smaller),
         *powers_of_ten(number, tolerance),

@@ -2,7 +2,10 @@
 
 import contextlib
 import io
+import itertools
 import json
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,14 @@ import pytest
 from nbkernel.cli.main import main
 from nbkernel.compare_traces import (
     INPUTS,
+    LOOPS,
+    Places,
+    Row,
     align,
     compare_traces,
     read_trace,
     relative_difference,
+    touches,
 )
 
 LISTING = """\
@@ -237,17 +244,51 @@ def test_relative_difference():
         assert relative_difference(a, b) == inf
 
 
+def test_the_largest_numbers_have_a_relative_difference():
+    assert relative_difference((1.7e308, 1.7e308), (1.7e308, 1.7e307)) == pytest.approx(0.9 / 2**0.5, rel=1e-12)
+    assert relative_difference((1.7e308,), (-1.7e308,)) == pytest.approx(2.0)
+    assert relative_difference((float("inf"), 3.0), (float("inf"), 3.5)) == pytest.approx(1.0 / 6.0)
+
+
+def test_a_factor_whose_inverse_overflows_has_no_name():
+    found = first_of(LISTING.replace("F_cell 190.27", "F_cell 1"), LISTING.replace("F_cell 190.27", "F_cell 1e-310"))
+    assert found["first_divergence"]["name"] == "F_cell"
+
+
 def test_nan_in_one_trace_is_a_divergence():
     assert first_of(LISTING, LISTING.replace("F_cell 190.27", "F_cell nan"))["first_divergence"]["name"] == "F_cell"
 
 
+ODD_JSON = (
+    '{"quantities": 5}',
+    '{"quantities": {"name": 1}}',
+    '{"quantities": ["steps"]}',
+    '{"quantities": [{"name": ["steps"], "values": [1]}]}',
+    '{"quantities": [{"name": 5, "values": [1]}]}',
+    '{"quantities": [{"name": "two words", "values": [1]}]}',
+    '{"quantities": [{"name": "\\u001b[31m", "values": [1]}]}',
+    '{"quantities": [{"name": "steps", "values": 1}]}',
+    '{"quantities": [{"name": "steps", "values": "12"}]}',
+    '{"quantities": [{"name": "steps", "values": []}]}',
+    '{"quantities": [{"name": "steps", "values": [null]}]}',
+    '{"quantities": [{"name": "steps", "values": [[1]]}]}',
+    '{"quantities": [{"name": "steps", "values": ["red"]}]}',
+    f'{{"quantities": [{{"name": "steps", "values": [1{"0" * 400}]}}]}}',
+    '{"quantities": [{"name": "steps", "values": [1], "source": "x"}]}',
+    '{"quantities": [{"name": "steps", "values": [1], "source": Infinity}]}',
+    '{"quantities": [{"name": "steps", "values": [1], "source": null}]}',
+    '{"quantities": ' + "[" * 100_000,
+    '{"quantities": [' + '{"name": ' * 100_000,
+    '{"quantities": []',
+)
 BAD = {
     "one file": (["a.log"], "needs A and B"),
     "missing file": (["a.log", "none.log"], "no file none.log"),
     "no trace": (["a.log", "prose.log"], "holds no trace"),
     "nothing in common": (["a.log", "other.log"], "no quantity in common"),
     "not a text": (["a.log", "binary.log"], "not a text file"),
-    "other JSON": (["a.log", "other.json"], "not the JSON of nbkernel trace"),
+    "other JSON": (["a.log", "other.json"], "not the JSON of nbkernel trace: has no 'quantities'"),
+    **{f"JSON {text[:40]}": (["a.log", text], "not the JSON of nbkernel trace") for text in ODD_JSON},
     "tolerance": (["a.log", "a.log", "--tolerance", "-1"], "at least 0"),
     "option": (["a.log", "a.log", "--jsn"], "did you mean --json"),
 }
@@ -261,13 +302,52 @@ def test_bad_input_is_one_line_and_status_2(name):
     Path("binary.log").write_bytes(bytes(range(256)))
     Path("other.json").write_text('{"a": 1}')
     arguments, words = BAD[name]
+    if arguments[-1] in ODD_JSON:
+        Path("odd.json").write_text(arguments[-1])
+        arguments = [arguments[0], "odd.json"]
     status, out, err = command(*arguments)
     assert (status, out) == (2, "")
-    assert words in err and err.count("\n") == 1
+    assert words in err and err.count("\n") == 1 and len(err) < 400
 
 
 def test_help():
     assert command("-h")[0] == 0
+
+
+def test_places_are_found_as_by_looking_at_each():
+    """Against the plain loop, for blocks of random loops and turns."""
+    generator = random.Random(1)
+
+    def block():
+        return tuple((loop, generator.randrange(3)) for loop in LOOPS if generator.random() < 0.4)
+
+    for _ in range(300):
+        rows = [Row(generator.choice("ab"), block(), (1.0,), (2.0,), 1.0) for _ in range(generator.randrange(6))]
+        places = Places(rows)
+        for at in (block() for _ in range(5)):
+            for name in "abc":
+                assert places.touch(name, at) == any(row.name == name and touches(row.at, at) for row in rows)
+
+
+def large_trace(factor=1.0, turned=False):
+    """All steps of a pixel, 60,000 lines; turned: causes stand behind what follows from them."""
+    lines = ["pix0_vector_meters 0.1 0.2 0.3"]
+    names = ("hkl_frac", "F_latt_a", "F_latt", "F_cell", "I_sum")
+    for sub, source, phi in itertools.product(range(100), range(10), range(10)):
+        lines += [f"subS {sub}", f"source {source}"] if phi == 0 else []
+        lines.append(f"phi_tic {phi}")
+        lines += [f"{name} {factor * (1 + phi)}" for name in (reversed(names) if turned else names)]
+    return "\n".join([*lines, "I_before_scaling 3"]) + "\n"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_work_grows_as_the_traces_do(turned):
+    """Comparing each with each would take some minutes. The bound is on the processor's time, and ten times what is needed."""
+    start = time.process_time()
+    a, b = (read_trace("x", large_trace(factor, turned)) for factor in (1.0, 1.0 + 1e-9))
+    found = compare_traces(a, b, 1e-12)
+    assert time.process_time() - start < 15.0
+    assert found.first.name == "hkl_frac" and found.first.where == "subS 0 source 0 phi_tic 0" and len(found.rows) == 50_002
 
 
 def test_compare_traces_as_functions():
@@ -289,9 +369,6 @@ def real_trace():
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         assert main(["trace", *TRACED.split()]) == 0
     return out.getvalue()
-
-
-LOOPS = ("phi_tic", "mos_tic", "source", "thick_tic", "subS", "subF")
 
 
 def test_a_divergence_in_each_quantity_that_trace_prints_is_found(real_trace, tmp_path):
