@@ -3,31 +3,43 @@
 from dataclasses import replace
 
 from .experiment import DEFAULTS
-from .io.smv import read_smv
+from .io.smv import read_smv, stray_lines
 
 # what a header may tell where the panels have their own place
 BESIDE_PANELS = ("wavelength", "phi", "osc")
 
 
 def read_headers(experiment):
-    """The mask image (or None), and the experiment with what is said by the file of its panels and by the headers of img
-    and mask, where it says nothing itself; img wins. Raises InputError for files that cannot be used."""
+    """The mask image (or None), the experiment with what is said by the file of its panels and by the headers of img and mask,
+    where it says nothing itself, and lines about what of that may not be meant; img wins. Raises InputError for files that
+    cannot be used."""
     if isinstance(experiment.panels, str):
         from .io.detector_files import read_detector_file
 
         experiment = with_panels(experiment, read_detector_file(experiment.panels))
     mask = None
-    fields = {}
-    if experiment.mask is not None:
-        mask = read_smv("-mask", experiment.mask)
-        fields.update(mask.experiment_fields(is_mask=True))
-    if experiment.img is not None:
-        fields.update(read_smv("-img", experiment.img).experiment_fields())
-        if "Ybeam" in fields:
+    fields, headers, origins = {}, {}, {}
+    for flag, path, is_mask in (("-mask", experiment.mask, True), ("-img", experiment.img, False)):
+        if path is None:
+            continue
+        image = read_smv(flag, path)
+        said = image.experiment_fields(is_mask)
+        if is_mask:
+            mask = image
+        elif "Ybeam" in said:
             fields.pop("Ybeam_from_far_edge", None)
+        fields.update(said)
+        headers[flag] = (path, image.header)
+        origins.update(dict.fromkeys((*said, "Ybeam"), flag))
     if experiment.panels:
         fields = {name: fields[name] for name in BESIDE_PANELS if name in fields}
-    return mask, experiment.with_header(fields)
+    missing = {name for name in origins if getattr(experiment, name) is None}
+    lines = [
+        line
+        for flag, (path, header) in headers.items()
+        for line in stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
+    ]
+    return mask, experiment.with_header(fields), lines
 
 
 def with_panels(experiment, stated):

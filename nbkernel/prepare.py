@@ -83,7 +83,7 @@ def prepare_panels(experiment, default_seed):
 
 def prepare_values(experiment, default_seed):
     inputs = input_files(experiment)
-    mask, experiment = read_headers(experiment)
+    mask, experiment, header_remarks = read_headers(experiment)
     check_values(experiment)
     detectors = place_detectors(experiment)
     detector = detectors[0]
@@ -96,7 +96,7 @@ def prepare_values(experiment, default_seed):
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
-    orientation, matrix, remarks = find_orientation(experiment), None, [*reflections.remarks]
+    orientation, matrix, remarks = find_orientation(experiment), None, [*header_remarks, *reflections.remarks]
     remarks += value_remarks("-default_F", np.float64(experiment.default_F))
     if orientation is not None:
         matrix = matrix_of(orientation, experiment, wavelength, detector)

@@ -26,7 +26,9 @@ def show_to_file(path, output, settings, experiment, shape, warn):
     experiment: an Experiment of the flags given, which win over the file's header; shape: (slow, fast) of a float file
     or None; warn: called with lines for standard error. Raises InputError for unusable input.
     """
-    _, experiment = read_headers(experiment)
+    _, experiment, remarks = read_headers(experiment)
+    for line in remarks:
+        warn(line)
     if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):
         shape = experiment.detpixels_s, experiment.detpixels_f
     image = along_beam(read_image("show", path, shape, to_look_at=True), warn)

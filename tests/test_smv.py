@@ -266,3 +266,35 @@ def test_an_image_in_its_own_words():
     with pytest.raises(InputError, match="there is no file b.img"):
         read_image("compare", "b.img")
     assert simulate(f"{RUN} -mask b.img -detpixels 5").status == 2
+
+
+HEADER = "PIXEL_SIZE=0.4; DISTANCE=100; CLOSE_DISTANCE=98; WAVELENGTH=1.1; BEAM_CENTER_X=1; BEAM_CENTER_Y=2; XDS_ORGX=3; XDS_ORGY=4; PHI=0; OSC_RANGE=0;"
+
+
+@pytest.mark.parametrize("flag", ("-mask", "-img"))
+@pytest.mark.parametrize(
+    "lines, words",
+    {
+        HEADER: None,
+        "PIXEL_SIZE=0.4; ORGX=3; ORGY=3;": None,
+        "PIXEL_SIZE=0.4; SCAN_WAVELENGTH=1.3; SOURCE_WAVELENGTH=1 1.3;": "WAVELENGTH is taken as 1, ",
+        "PIXEL_SIZE=0.4; WAVELENGTH=1.3; COMMENT=the WAVELENGTH; X=7;": "WAVELENGTH is taken as 7, ",
+        "PIXEL_SIZE=0.4; DISTANCE=100; MY_DISTANCE_OFFSET=5;": "DISTANCE is taken as 5, ",
+    }.items(),
+)
+def test_what_the_program_finds_within_other_keywords_is_said(lines, words, flag):
+    crystal = "-cell 50 60 70 90 90 90 -default_F 100 -N 2 -oversample 1 -seed 1 -nopgm -noprogress"
+    Path("a.img").write_bytes(smv(np.ones(SHAPE, "<u2"), lines.split("; ")))
+    run = simulate(f"{crystal} {flag} a.img")
+    said = [line for line in run.warnings if line.startswith(f"{flag} a.img: ")]
+    assert run.status == 0 and len(said) == (words is not None) and (words is None or words in said[0])
+    assert not [line for line in simulate(f"{crystal} -lambda 1 -distance 100 {flag} a.img").warnings if "is taken as" in line]
+
+
+def test_r_axis_ratios_that_do_not_fit_are_refused():
+    for ratio, status in ((65536, 0), (65537, 2), (0, 2)):
+        pixels = np.full(SHAPE, 65535, "<u2")
+        Path("a.img").write_bytes(smv(pixels, [f"RAXIS_COMPRESSION_RATIO={ratio};"]))
+        assert main(["show", "a.img"]) == status
+    Path("a.img").write_bytes(smv(np.full(SHAPE, 65535, "<u2"), ["RAXIS_COMPRESSION_RATIO=65536;"]))
+    assert set(read_smv("-mask", "a.img").pixels.tolist()) == {32767 * 65536}

@@ -62,9 +62,9 @@ def read_smv_image(command, path):
     smv = read_smv(command, path)
     pixels = smv.pixels.reshape(smv.height, smv.width)
     whole = pixels.dtype.kind in "iu"
-    return Image(
-        path, "SMV", pixels.astype(np.float32), whole, beam_center(smv.header.text), path, smv.experiment_fields()
-    )
+    saturated = float(np.iinfo(pixels.dtype).max) if whole else math.inf
+    center, stated = beam_center(smv.header.text), smv.experiment_fields()
+    return Image(path, "SMV", pixels.astype(np.float32), whole, center, path, stated, saturated)
 
 
 def read_pgm_image(command, path, shape):

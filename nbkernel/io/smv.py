@@ -11,10 +11,17 @@ import numpy as np
 from nbkernel.kernels.constants import RTD
 
 from .opening import read_bytes
-from .smv_header import NUMBER, SMVHeader, parse_header
+from .smv_header import NUMBER, SMVHeader, parse_header, shown
 from .text import c_format
 
 HEADER_BYTES = 512
+# keyword: the Experiment's field
+FIELDS = {
+    "PIXEL_SIZE": "pixel", "DISTANCE": "distance", "CLOSE_DISTANCE": "close_distance", "WAVELENGTH": "wavelength",
+    "BEAM_CENTER_X": "Xbeam", "BEAM_CENTER_Y": "Ybeam", "ORGX": "ORGX", "ORGY": "ORGY", "PHI": "phi", "OSC_RANGE": "osc",
+}  # fmt: skip
+# of nanoBragg.c's own headers: what it finds in place of a keyword
+ALSO = {"DISTANCE": ("CLOSE_DISTANCE",), "ORGX": ("XDS_ORGX",), "ORGY": ("XDS_ORGY",)}
 BYTE_ORDER = "little_endian" if np.little_endian else "big_endian"
 
 
@@ -86,18 +93,7 @@ def experiment_fields(text, shape, is_mask=False):
     """What a header's text says of the experiment, as Experiment's fields; shape: (slow, fast). A mask's beam centre counts
     from the far edge."""
     fields = {"detpixels_f": shape[1], "detpixels_s": shape[0]}
-    for keyword, field in (
-        ("PIXEL_SIZE", "pixel"),
-        ("DISTANCE", "distance"),
-        ("CLOSE_DISTANCE", "close_distance"),
-        ("WAVELENGTH", "wavelength"),
-        ("BEAM_CENTER_X", "Xbeam"),
-        ("BEAM_CENTER_Y", "Ybeam"),
-        ("ORGX", "ORGX"),
-        ("ORGY", "ORGY"),
-        ("PHI", "phi"),
-        ("OSC_RANGE", "osc"),
-    ):
+    for keyword, field in FIELDS.items():
         value = value_of(text, keyword)
         if value is not None and not math.isnan(value):
             fields[field] = value
@@ -105,6 +101,20 @@ def experiment_fields(text, shape, is_mask=False):
         detsize_s = fields.get("pixel", 0.1) / 1000.0 * shape[0]
         fields["Ybeam_from_far_edge"] = (detsize_s, fields.pop("Ybeam"))
     return fields
+
+
+def stray_lines(flag, path, header, wanted):
+    """Lines about those of the wanted Experiment's fields that a header's text gives from within another keyword than theirs."""
+    for keyword, field in FIELDS.items():
+        found = value_of(header.text, keyword)
+        own = [header.keywords[name] for name in (keyword, *ALSO.get(keyword, ())) if name in header.keywords]
+        if field not in wanted or found is None or math.isnan(found) or any(first_number(text) == found for text in own):
+            continue
+        stated = f"that keyword itself says {shown(own[0])}" if own else "there is no such keyword by itself"
+        yield (
+            f"{flag} {path}: {keyword} is taken as {found:g}, from where its letters stand last in the header, as nanoBragg.c takes it; "
+            f"{stated}; a flag of yours wins over it"
+        )
 
 
 def smv_header(detector, wavelength, phi0, osc):

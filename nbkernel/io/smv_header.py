@@ -22,6 +22,7 @@ PRINTABLE = re.compile(rb"[\t\n\r\f\x20-\x7e]*")
 BEYOND = 4096  # how far a header may be longer than it says
 LARGEST_HEADER = 1 << 24
 LARGEST_SIZE = 1 << 31
+LARGEST_RATIO = 1 << 16  # its products fit int32
 
 # d*TREK's words, and ADSC's, without underscores and in small letters
 TYPES = {
@@ -200,8 +201,8 @@ def byte_order(lead, keywords):
 def raxis_ratio(lead, keywords):
     """By how much R-AXIS' pixels with the highest bit set count more."""
     text = keywords.get("RAXIS_COMPRESSION_RATIO", "1")
-    if whole(text) < 1:
-        raise InputError(f"{lead}: RAXIS_COMPRESSION_RATIO={shown(text)} must be a whole number of at least 1")
+    if not 1 <= whole(text) <= LARGEST_RATIO:
+        raise InputError(f"{lead}: RAXIS_COMPRESSION_RATIO={shown(text)} must be a whole number from 1 to {LARGEST_RATIO}")
     return whole(text)
 
 
