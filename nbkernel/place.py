@@ -24,12 +24,12 @@ def place_detectors(experiment):
         detectors = [place_panel(panel, number, experiment) for number, panel in enumerate(experiment.panels)]
     else:
         detectors = [place_detector(experiment)]
-    # image, wanted pixels, integers and bytes
+    # image, wanted pixels, counts of 32 and of 16 bits, bytes
     pixels = sum(detector.fpixels * detector.spixels for detector in detectors)
     size = f"{detectors[0].fpixels} x {detectors[0].spixels}"
     if len(detectors) > 1:
         size = f"{len(detectors)} panels of {size}"
-    require_memory(pixels * 8, "panels" if experiment.panels else "-detpixels", f"an image of {size} pixels")
+    require_memory(pixels * 12, "panels" if experiment.panels else "-detpixels", f"an image of {size} pixels")
     return detectors
 
 

@@ -178,12 +178,13 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
     hold. Returns the noisy counts of 32 bits, if there are any and the HDF5 file needs them."""
     engine = images[0].engine
     threads = engine.threads
-    scale = outputs.scale if outputs.scale > 0.0 else count_scale(max(own.max_I for own in statistics))
+    max_I = max(own.max_I for own in statistics)
+    scale = outputs.scale if outputs.scale > 0.0 else count_scale(max_I)
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
         files.write_meanwhile(name, *smv_pieces(counts, counts, outputs.smv))
-    above = scaled_above(LARGEST[16], images, scale, outputs.adc)
-    if above:
+    if max_I * scale + outputs.adc > LARGEST[16]:
+        above = scaled_above(LARGEST[16], images, scale, outputs.adc)
         warn(f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale")
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
