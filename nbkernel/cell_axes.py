@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .cell import cell_parameters, cell_volume, standard_orientation
+from .cell import LARGEST_EDGE, SMALLEST_EDGE, cell_parameters, cell_volume, standard_orientation
+from .errors import InputError
 
 CELL_DIFFERENCE = 0.02  # relative: cells further apart are of different crystals, or settings
 
@@ -20,6 +21,22 @@ def cell_of_axes(axes):
     lengths = np.linalg.norm(axes, axis=1)
     a, b, c = axes / lengths[:, np.newaxis]
     return (*lengths.tolist(), *np.degrees(np.arccos(np.clip((b @ c, c @ a, a @ b), -1.0, 1.0))).tolist())
+
+
+def check_axes(where, axes):
+    """Raises InputError, led by `where`, for rows a, b, c (Angstrom) that span no cell, or one that cannot be."""
+    for edge in np.hypot(np.hypot(axes[:, 0], axes[:, 1]), axes[:, 2]):
+        if not SMALLEST_EDGE <= edge <= LARGEST_EDGE:
+            raise InputError(f"{where}: an axis of {edge:g} Angstrom is impossible; need those of a crystal's cell")
+    if not abs(np.linalg.det(axes)) > 1e-9 * np.prod(np.linalg.norm(axes, axis=1)):
+        raise InputError(f"{where}: its axes a, b, c span no cell")
+
+
+def unit_vector(vector):
+    """(3,) float64 of length 1, of any three numbers that are not all 0."""
+    vector = np.array(vector, np.float64)
+    vector /= np.abs(vector).max()
+    return vector / np.linalg.norm(vector)
 
 
 def turned_as(cell, axes):

@@ -19,6 +19,12 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     -cell."""
     yield from orientation.remarks
     name = f"-mat {os.fspath(experiment.mat)}" if isinstance(experiment.mat, str) else "mat"
+    angle, step = orientation.start
+    if angle != 0.0 and experiment.phi is None:
+        yield (
+            f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc {step:g} would be the "
+            "file's first"
+        )
     A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
     with np.errstate(all="ignore"):
         try:
@@ -76,7 +82,7 @@ def wavelength_lines(experiment, wavelengths, wavelength):
     odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
     if not odd.size:
         return
-    value = wavelengths[odd[0]]
+    value = float(wavelengths[odd[0]])
     if experiment.sourcefile is not None and value != wavelength:
         yield (
             f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is {value * 1e10:g} A and "

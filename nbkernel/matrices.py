@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .cell_axes import unit_vector
 from .errors import InputError
 from .io.matrix import Orientation, read_orientation
 
@@ -32,7 +33,7 @@ def matrix_of(orientation, experiment, wavelength, detector):
     if orientation.numbers is not None:
         return orientation.numbers
     axes = np.array(orientation.axes)
-    beam = np.array(orientation.beam) / np.linalg.norm(orientation.beam)
+    beam = unit_vector(orientation.beam)
     if not (experiment.panels and orientation.in_panels_frame and beam @ detector.beam_vector > SAME_BEAM):
         theirs, ours = frame(beam, orientation.spindle, "-mat"), frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis")
         axes = axes @ theirs.T @ ours
@@ -41,8 +42,7 @@ def matrix_of(orientation, experiment, wavelength, detector):
 
 def frame(beam, spindle, flag):
     """(3, 3) rows: the beam's direction, the spindle's across it, and what is at a right angle to both."""
-    beam = np.array(beam) / np.linalg.norm(beam)
-    across = np.array(spindle) / np.linalg.norm(spindle)
+    beam, across = unit_vector(beam), unit_vector(spindle)
     across = across - beam * (beam @ across)
     length = np.linalg.norm(across)
     if not length > 1e-6:

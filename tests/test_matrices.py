@@ -120,6 +120,9 @@ def angle_between(one, other):
         (xparm("new", turned_axes(), beam=(0, 0, 0)), "its beam is 0 0 0"),
         (xparm("old", turned_axes()[::-1]), "not those of a right-handed cell"),
         (xparm("new", turned_axes(), spindle=(0.0, 0.0, 1.0), beam=(0.0, 0.0, 1.0)), "the spindle is along the beam"),
+        (xparm("old", np.eye(3) * 1e-5), "an axis of 1e-05 Angstrom is impossible"),
+        (xparm("old", np.ones((3, 3))), "its axes a, b, c span no cell"),
+        (xparm("new", turned_axes(), cell=(60, 70, 85, 80, 95, 300)), "make an impossible cell"),
         ("12 words\n", "needs nine numbers, three reciprocal cell vectors; found 1 (or XPARM.XDS"),
     ],
 )
@@ -261,7 +264,7 @@ def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start
     [
         ([], "has no crystal; need a DIALS experiment with one"),
         ([{"real_space_a": [1, 0, 0], "real_space_b": [0, 1, 0]}], "has no crystal[0].real_space_c"),
-        ([crystal_of(np.ones((3, 3)))], "need three vectors that span a cell"),
+        ([crystal_of(np.ones((3, 3)))], "crystal[0]: its axes a, b, c span no cell"),
         ([crystal_of(np.eye(3), A_at_scan_points=[[1, 2]])], "crystal[0].A_at_scan_points[0] is [1, 2]; need a list of 9 numbers"),
     ],
 )
@@ -278,6 +281,20 @@ def test_the_image_of_an_experiment_comes_again_from_its_record():
     assert 'mat = "refined.expt"' in Path("a.toml").read_text()
     assert simulate("--config a.toml -noprogress -nopgm -nonoise -floatfile b.bin").status == 0
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes()
+
+
+def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
+    command = "-default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise"
+    expt([crystal_of(turned_axes(5))], {"rotation_axis": [1, 0, 0]}, scan=[{"image_range": [1, 2], "oscillation": [30.0, 0.5]}])
+    content = json.loads(Path("refined.expt").read_text())
+    content["experiment"][0]["scan"] = 0
+    Path("refined.expt").write_text(json.dumps(content))
+    told = "its first image begins at a spindle angle of 30 deg, this one at 0; -phi 30 -osc 0.5 would be the file's first"
+    assert simulate(f"--panels refined.expt {command}").warnings == [f"-mat refined.expt: {told}"]
+    assert simulate(f"--panels refined.expt {command} -phi 0").warnings == []
+    for kind in ("old", "new"):
+        Path("XPARM.XDS").write_text(xparm(kind, turned_axes()).replace("0.0000    0.1000", "30.000    0.5000"))
+        assert simulate(f"{RUN} -lambda 1 -mat XPARM.XDS").warnings == [f"-mat XPARM.XDS: {told}"]
 
 
 # a matrix from Python

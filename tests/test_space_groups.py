@@ -282,6 +282,18 @@ def test_infinite_and_negative_amplitudes_of_an_mtz_file():
     assert set(read_structure_factors("a", 0.0).F.ravel()) == {0.0, 8.0, float(np.float32(3e38))}
 
 
+def test_signalling_nans_and_a_missing_value_beyond_float32_are_values_that_are_missing():
+    cell = CELLS["P 21 21 21"]
+    write_mtz("a", "P 21 21 21", cell, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [77.0, 8.0])})
+    content = Path("a").read_bytes()
+    assert content.count(np.float32(77.0).tobytes()) == 1
+    content = content.replace(np.float32(77.0).tobytes(), bytes([1, 0, 0xA0, 0x7F])).replace(b"VALM NAN  ", b"VALM 1e300")
+    Path("a").write_bytes(content)
+    run = simulate(f"{RUN} -hkl a")
+    assert (run.status, run.errors) == (0, [])
+    assert read_structure_factors("a", 0.0).file.unique == 1
+
+
 # files that lie
 
 

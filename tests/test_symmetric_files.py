@@ -1,5 +1,6 @@
 """MTZ and mmCIF files of structure factors, held to sums over atoms and to text tables of all of P1."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -284,6 +285,16 @@ def test_the_image_is_that_of_the_table_of_all_of_P1(format, precision):
     said, table_said = run.out.splitlines(), table_run.out.splitlines()
     assert [line for line in said if line not in table_said] == said_of_the_file(said)
     assert [line for line in table_said if line not in said] == []
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_compressed_files_are_read_whatever_their_names(format, pair_file):
+    molecule, unique = pair_file
+    write(format, molecule, unique, amplitude_columns(molecule, unique))
+    plain = read_structure_factors("a", 0.0)
+    for name in ("a", "b.ent.gz", "b.mtz"):
+        Path(name).write_bytes(gzip.compress(Path("a").read_bytes()) if name != "a" else Path("a").read_bytes())
+        assert read_structure_factors(name, 0.0).F.tobytes() == plain.F.tobytes()
 
 
 def said_of_the_file(lines):

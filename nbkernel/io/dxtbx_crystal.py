@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from nbkernel.cell_axes import check_axes
 from nbkernel.detector import negative
 from nbkernel.errors import InputError
 
@@ -20,7 +21,7 @@ def crystal_orientation(document):
         raise InputError(f"{document.where}: has no crystal; need a DIALS experiment with one, such as refined.expt")
     container, use = uses[0]
     crystal = model(container, use.at("crystal"), "crystal")
-    others = {kind: model(container, use.at(kind), kind) for kind in ("beam", "goniometer") if use.has(kind)}
+    others = {kind: model(container, use.at(kind), kind) for kind in ("beam", "goniometer", "scan") if use.has(kind)}
     remarks = []
     count = len({model(container, use.at("crystal"), "crystal").key for container, use in uses})
     if count > 1:
@@ -30,23 +31,31 @@ def crystal_orientation(document):
         first = crystal.at("A_at_scan_points").items()[0]
         axes = inverse(first, np.array(first.numbers(9)).reshape(3, 3))
         remarks.append(f"{document.where}: its crystal varies along the scan; it is rendered as at the start")
-    inverse(crystal, axes)
+    check_axes(f"{document.where}: {crystal.key}", axes)
     goniometer = others.get("goniometer")
     beam = others["beam"].at("direction").numbers(3) if "beam" in others else TO_SOURCE
     spindle = SPINDLE if goniometer is None else spindle_axis(goniometer)
     if goniometer is not None:
         # rows are turned by the transpose
         axes = axes @ carried(goniometer).T
+    start = (0.0, 0.0)
+    if "scan" in others and others["scan"].has("oscillation"):
+        start = others["scan"].at("oscillation").numbers(2)
     return Orientation(
-        None, tuple(map(tuple, axes.tolist())), negative(beam), spindle, in_panels_frame=True, remarks=tuple(remarks)
+        None, tuple(map(tuple, axes.tolist())), negative(beam), spindle, in_panels_frame=True, start=start, remarks=tuple(remarks)
     )
 
 
 def inverse(value, matrix):
     """Of a (3, 3) array; the error names the Value where it has none."""
-    if not 0.0 < abs(np.linalg.det(matrix)) < math.inf:
+    with np.errstate(all="ignore"):
+        try:
+            found = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            found = np.full((3, 3), np.nan)
+    if not np.isfinite(found).all():
         raise value.error("three vectors that span a cell")
-    return np.linalg.inv(matrix)
+    return found
 
 
 def carried(goniometer):

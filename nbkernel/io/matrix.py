@@ -22,7 +22,7 @@ class Orientation(NamedTuple):
 
     axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame: whether
     that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the file has, or None.
-    remarks: lines about it.
+    start: spindle angle (degrees) at which the file's first image begins, and its range. remarks: lines about it.
     """
 
     numbers: tuple | None
@@ -31,6 +31,7 @@ class Orientation(NamedTuple):
     spindle: tuple | None = None
     in_panels_frame: bool = False
     cell: tuple | None = None
+    start: tuple = (0.0, 0.0)
     remarks: tuple = ()
 
 

@@ -35,9 +35,16 @@ class Mtz:
 
     def values(self, label):
         """(n,) float64 of a column, nan where a value is missing."""
-        found = self.data[:, self.labels().index(label)].astype(np.float64)
-        found[found == np.float32(self.missing)] = np.nan
+        found = self.numbers(self.labels().index(label))
+        with np.errstate(over="ignore"):
+            found[found == np.float32(self.missing)] = np.nan
         return found
+
+    def numbers(self, columns):
+        """float64 of columns as they stand."""
+        # a signalling nan is nan
+        with np.errstate(invalid="ignore"):
+            return self.data[:, columns].astype(np.float64)
 
     def labels(self):
         return [label for label, _, _ in self.columns]

@@ -43,7 +43,7 @@ def read_mtz(path, content):
         raise InputError(f"-hkl {os.fspath(path)}: holds unmerged observations; merge them first (aimless, dials.merge)")
     name, number = mtz.group
     stated = StatedGroup(tuple(mtz.operations), (name,) if name else (), None, number)
-    indices = whole_indices(path, mtz.data[:, :3].astype(np.float64))
+    indices = whole_indices(path, mtz.numbers(slice(3)))
     return SymmetricData(path, types, indices, mtz.values, mtz.cell_of, find_space_group(path, stated, mtz.cell))
 
 

@@ -14,6 +14,8 @@ from nbkernel.cell_axes import (
     cell_difference,
     cell_of_axes,
     cell_text,
+    check_axes,
+    direct_axes,
     turned_as,
 )
 from nbkernel.errors import InputError
@@ -53,8 +55,13 @@ def read_xparm(path, text):
     for what, vector in (("rotation axis", spindle), ("beam", beam)):
         if not any(vector):
             raise InputError(f"{where}: its {what} is 0 0 0")
-    if not np.linalg.det(axes) > 0.0:
+    check_axes(where, axes)
+    if np.linalg.det(axes) < 0.0:
         raise InputError(f"{where}: its axes a, b, c are not those of a right-handed cell")
+    try:
+        direct_axes(cell)
+    except InputError as error:
+        raise InputError(f"{where}: {str(error).removeprefix('-cell: ')}") from None
     remarks = ()
     theirs = cell_of_axes(axes)
     if cell_difference(cell, theirs) > CELL_DIFFERENCE:
@@ -63,4 +70,4 @@ def read_xparm(path, text):
             "as its axes are",
         )
         axes = turned_as(cell, axes)
-    return Orientation(None, tuple(map(tuple, axes.tolist())), beam, spindle, cell=cell, remarks=remarks)
+    return Orientation(None, tuple(map(tuple, axes.tolist())), beam, spindle, cell=cell, start=tuple(numbers[1:3]), remarks=remarks)
