@@ -24,6 +24,11 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def remarks_of(run):
+    """Warnings but for that of too few sub-pixels, which these quick runs have."""
+    return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
+
+
 def turn(axis, degrees):
     """The exponential of a cross-product matrix, as a power series."""
     x, y, z = np.array(axis) / np.linalg.norm(axis) * math.radians(degrees)
@@ -250,13 +255,13 @@ def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start
     axes, other, start = (turned_axes(seed) for seed in (5, 6, 7))
     expt([crystal_of(other), crystal_of(axes)], uses=[1, 0])
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
-    assert (run.status, run.warnings) == (0, ["-mat refined.expt: has 2 crystals; the first is rendered"])
+    assert (run.status, remarks_of(run)) == (0, ["-mat refined.expt: has 2 crystals; the first is rendered"])
     assert (distance_from_whole_indices(rendered(), axes) < 0.06).all()
     scan = [np.linalg.inv(start).ravel().tolist(), np.linalg.inv(other).ravel().tolist()]
     expt([crystal_of(axes, A_at_scan_points=scan)])
     assert (distance_from_whole_indices(rendered(), start) < 0.06).all()
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
-    assert run.warnings == ["-mat refined.expt: its crystal varies along the scan; it is rendered as at the start"]
+    assert remarks_of(run) == ["-mat refined.expt: its crystal varies along the scan; it is rendered as at the start"]
 
 
 @pytest.mark.parametrize(
@@ -290,11 +295,11 @@ def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     content["experiment"][0]["scan"] = 0
     Path("refined.expt").write_text(json.dumps(content))
     told = "its first image begins at a spindle angle of 30 deg, this one at 0; -phi 30 -osc 0.5 would be the file's first"
-    assert simulate(f"--panels refined.expt {command}").warnings == [f"-mat refined.expt: {told}"]
-    assert simulate(f"--panels refined.expt {command} -phi 0").warnings == []
+    assert remarks_of(simulate(f"--panels refined.expt {command}")) == [f"-mat refined.expt: {told}"]
+    assert remarks_of(simulate(f"--panels refined.expt {command} -phi 0")) == []
     for kind in ("old", "new"):
         Path("XPARM.XDS").write_text(xparm(kind, turned_axes()).replace("0.0000    0.1000", "30.000    0.5000"))
-        assert simulate(f"{RUN} -lambda 1 -mat XPARM.XDS").warnings == [f"-mat XPARM.XDS: {told}"]
+        assert remarks_of(simulate(f"{RUN} -lambda 1 -mat XPARM.XDS")) == [f"-mat XPARM.XDS: {told}"]
 
 
 # a matrix from Python
@@ -337,8 +342,8 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
     axes = turned_axes()
     unit = "  1.0 0.0 0.0\n 0.0 1.0 0.0\n 0.0 0.0 1.0\n"
     matrix_file(axes, 1.2, more=f" 0.000 0.000 0.000\n{unit} {' '.join(map(str, CELL))}\n 0.0 0.0 0.0\n")
-    assert simulate(f"{RUN} -mat a.mat -lambda 1.2").warnings == []
-    (line,) = simulate(f"{RUN} -mat a.mat -lambda 1").warnings
+    assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1.2")) == []
+    (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
     assert line.startswith("-mat a.mat: makes a cell of 50 58.333 70.833 A, 80 95 105 deg at 1 A, but its own is 60 70 85 A, 80 95 105 deg")
     assert line.endswith("which would be 1.2 A")
 
@@ -346,14 +351,14 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
 @pytest.mark.parametrize("axes, warned", [(np.diag([1.9, 30, 40]), True), (np.diag([2.1, 30, 40]), False), (np.diag([3, 30, 1000]), True)])
 def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
     matrix_file(axes.astype(float), 1.0)
-    lines = simulate(f"{RUN} -mat a.mat -lambda 1").warnings
+    lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
     assert [("which no crystal has" in line) for line in lines] == [True] * warned
 
 
 @pytest.mark.parametrize("cell, warned", [("61 70 85 80 95 105", 0), ("61.3 70 85 80 95 105", 1), ("60 70 85 82 95 105", 1), ("70 60 85 95 80 105", 1)])
 def test_a_cell_beside_a_matrix_of_another(cell, warned):
     matrix_file(turned_axes(), 1.0)
-    lines = simulate(f"{RUN} -mat a.mat -lambda 1 -cell {cell}").warnings
+    lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1 -cell {cell}"))
     lines = [line for line in lines if "--fix cell" not in line]
     assert len(lines) == warned
     assert all(line.startswith("-cell ") and "60 70 85 A, 80 95 105 deg" in line for line in lines)
@@ -368,7 +373,8 @@ def test_structure_factors_of_another_setting(by):
 
     def lines(cell):
         matrix_file(direct_axes((*cell, 90, 90, 90)), 1.0)
-        return simulate(f"{RUN} -lambda 1 -hkl a.mtz {'-mat a.mat' if by == '-mat' else '-cell ' + ' '.join(map(str, cell))}").warnings
+        given = "-mat a.mat" if by == "-mat" else f"-cell {' '.join(map(str, cell))}"
+        return remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz {given}"))
 
     (line,) = lines((50, 30, 40))
     assert line.startswith(f"{by}") and "makes a cell of 50 30 40 A, 90 90 90 deg, but -hkl a.mtz is of one of 30 40 50 A, 90 90 90 deg" in line
@@ -396,7 +402,7 @@ def test_a_wavelength_in_another_unit(arguments, words):
     Path("plain.src").write_text("-10 0 0 1\n")
     run = simulate(f"{RUN} -cell 50 60 70 {arguments}")
     assert run.status == 0
-    assert [line.startswith(words) for line in run.warnings] == ([True] if words else [])
+    assert [line.startswith(words) for line in remarks_of(run)] == ([True] if words else [])
 
 
 # compressed

@@ -25,6 +25,11 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def remarks_of(run):
+    """Warnings but for that of too few sub-pixels, which these quick runs have."""
+    return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
+
+
 def molecule_and_unique(group, largest=4):
     molecule = Molecule(group, SCATTERING)
     return molecule, unique_indices(molecule, largest)
@@ -124,7 +129,7 @@ def test_operations_win_over_name_and_number_and_a_line_says_so():
         "operations are taken",
     )
     run = simulate(f"{RUN} -hkl a")
-    assert run.warnings == list(table.remarks)
+    assert remarks_of(run) == list(table.remarks)
 
 
 def test_groups_that_make_the_same_amplitudes_are_not_told_apart():
@@ -275,7 +280,7 @@ def test_infinite_and_negative_amplitudes_of_an_mtz_file():
     write_mtz("a", "P 21 21 21", cell, np.array([[1, 2, 3], [1, 2, 4], [1, 2, 5]]), {"F": ("F", [np.inf, -8.0, 3e38])})
     run = simulate(f"{RUN} -hkl a -misset 10 20 30")
     assert run.status == 0 and run.errors == []
-    assert run.warnings[:2] == [
+    assert remarks_of(run)[:2] == [
         "-hkl a: a value of F is infinite and counts as missing",
         "-hkl a: a value of F is negative, which no amplitude is; the sign is left out",
     ]
