@@ -11,7 +11,14 @@ TABLES = ("dense.hkl", "sparse.hkl", "wild.hkl", "checker.hkl", "layer.hkl", "si
 MATRICES = ("a.mat", "b.mat", "axes.mat", "turned.mat", "mirrored.mat")
 SOURCES = ("spectrum.src", "two.src", "opposite.src", "weights.src")
 MASKS = ("mask.img", "plain_mask.img")
-HEADERS = ("header.img",)
+HEADERS = tuple(f"header{n}.img" for n in range(8))
+DUMPS = ("table.dump",)
+# keywords of which a header has some, with values
+KEYWORDS = (
+    "PIXEL_SIZE=0.1", "DISTANCE=90", "WAVELENGTH=1.1", "BEAM_CENTER_X=2.5", "BEAM_CENTER_Y=2", "PHI=2", "OSC_RANGE=0.5", "OSC_START=7",
+    "CLOSE_DISTANCE=80", "XDS_ORGX=20.5", "XDS_ORGY=11", "ORGX=9", "ORGY=30.25", "TWOTHETA=15", "DENZO_X_BEAM=3", "MOSFLM_CENTER_X=4",
+    "ADXV_CENTER_Y=1.5", "DETECTOR_SN=000", "TIME=0.1", "DIALS_ORIGIN=1,2,3",
+)  # fmt: skip
 
 
 def write_inputs(folder):
@@ -35,8 +42,11 @@ def write_inputs(folder):
         (folder / name).write_text(text)
     write_image(folder / "mask.img", draw, "PIXEL_SIZE=0.12;\nDISTANCE=120;\nWAVELENGTH=0.95;\nBEAM_CENTER_X=2;\nBEAM_CENTER_Y=3;\n")
     write_image(folder / "plain_mask.img", draw, "")
-    header = "PIXEL_SIZE=0.1;\nDISTANCE=90;\nWAVELENGTH=1.1;\nBEAM_CENTER_X=2.5;\nBEAM_CENTER_Y=2;\nPHI=2;\nOSC_RANGE=0.5;\n"
-    write_image(folder / "header.img", draw, header)
+    for name in HEADERS:
+        some = draw.sample(KEYWORDS, draw.randrange(3, 10))
+        write_image(folder / name, draw, "".join(f"{keyword};\n" for keyword in some))
+    limits = b"-2 2 -1 3 0 4\n\f"  # of h, k, l; one spare element along each
+    (folder / "table.dump").write_bytes(limits + np.array([100.0 * draw.random() for _ in range(6**3)]).tobytes())
     return folder
 
 

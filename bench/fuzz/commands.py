@@ -3,6 +3,8 @@
 import shlex
 import time
 
+from nbkernel.quirks import QUIRKS
+
 from .aligned import aligned_line
 from .campaign import Report
 from .differential import Differential, Reference, shape_of_refusal
@@ -10,7 +12,14 @@ from .draw import Draw, group, words
 from .ordinary import ordinary_line
 from .shrink import simpler_numbers, without_parts
 
-GENERATORS = {"ordinary": ordinary_line, "aligned": aligned_line}
+def fixed_line(draw, folder):
+    """One of the others with some quirks corrected."""
+    line = draw.pick(ordinary_line, aligned_line)(draw, folder)
+    names = draw.pick(["all"], draw.sample(sorted(QUIRKS), draw.randrange(1, 4)))
+    return (*line, group("--fix", ",".join(names)))
+
+
+GENERATORS = {"ordinary": ordinary_line, "aligned": aligned_line, "fixed": fixed_line}
 SHRINK_SECONDS = 30.0
 DETECTOR_FLAGS = ("-detpixels", "-detpixels_f", "-detpixels_s", "-detpixels_x", "-detpixels_y", "-detsize")
 

@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass
 class Outcome:
-    """kind: compared, refused (by nbkernel alone or by both), too large, or the C program failed; refusal: our line."""
+    """kind: compared, refused (by nbkernel alone or by both where there are two), too large, or the C program failed; refusal: our line."""
 
     kind: str
     findings: list = field(default_factory=list)
@@ -72,7 +72,8 @@ class Reference:
 
 
 class Differential:
-    """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`."""
+    """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`, which
+    is also what lines with a --fix are held to."""
 
     def __init__(self, reference, checks=("exact", *FAST)):
         self.reference, self.checks = reference, checks
@@ -93,11 +94,13 @@ class Differential:
             shutil.rmtree(base)
 
     def compare(self, arguments, theirs, ours):
+        flags, fixes = without_fixes(arguments)
+        reference = None if fixes else self.reference
         with np.errstate(all="ignore"):
             try:
-                prepared = prepare(Experiment.from_command_line(arguments), 1)
+                prepared = prepare(Experiment.from_command_line(flags, fixes), 1)
             except InputError as error:
-                return self.refused(arguments, theirs, str(error))
+                return refused(reference, arguments, theirs, str(error))
             except Exception:
                 return Outcome("compared", [Finding("traceback", traceback.format_exc(limit=-3))])
         steps = int(prepared.wanted.sum()) * prepared.plan.steps * prepared.plan.detector_thicksteps
@@ -105,11 +108,11 @@ class Differential:
         if steps > MOST_STEPS:
             return Outcome("too large")
         self.compared += 1
-        if self.reference is None:
+        if reference is None:
             expected, omega_sum, _ = render(prepared, "exact", threads=1)
             solid_angle, findings = omega_sum / prepared.plan.steps, []
         else:
-            text = self.reference.run(arguments, theirs)
+            text = reference.run(arguments, theirs)
             if text is None:
                 return Outcome("the C program failed")
             expected = np.fromfile(theirs / "float.bin", np.float32)
@@ -122,12 +125,6 @@ class Differential:
             if precision in self.checks:
                 findings += precision_findings(prepared, precision, expected, solid_angle)
         return Outcome("compared", findings, shape=shape)
-
-    def refused(self, arguments, theirs, line):
-        """Of the lines that nbkernel does not take."""
-        if self.reference is None or self.reference.run(arguments, theirs) is None:
-            return Outcome("refused by both", refusal=line)
-        return Outcome("refused by nbkernel", refusal=line)
 
     def exact_findings(self, arguments, text, theirs, ours, expected):
         """Bytes of all files, and the lines that scripts read."""
@@ -150,6 +147,23 @@ class Differential:
         if len(ours_lines) != len(their_lines):
             findings.append(Finding("lines", f"{len(ours_lines)} for {len(their_lines)} lines"))
         return findings
+
+
+def without_fixes(arguments):
+    """A command line without its --fix, and the names behind that."""
+    if "--fix" not in arguments:
+        return arguments, ()
+    place = arguments.index("--fix")
+    return arguments[:place] + arguments[place + 2 :], arguments[place + 1].split(",")
+
+
+def refused(reference, arguments, folder, line):
+    """The Outcome of a line that nbkernel does not take."""
+    if reference is None:
+        return Outcome("refused", refusal=line)
+    if reference.run(arguments, folder) is None:
+        return Outcome("refused by both", refusal=line)
+    return Outcome("refused by nbkernel", refusal=line)
 
 
 def simulate(arguments):

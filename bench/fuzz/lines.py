@@ -20,7 +20,7 @@ from .shrink import without_parts
 SHRINK_SECONDS = 20.0
 BESIDE = (
     "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace", "models.expt", "small.hkl", "group.mtz",
-    "group.cif", "axes.mat", "two.src", "mask.img", "header.img",
+    "group.cif", "axes.mat", "two.src", "mask.img", "header0.img",
 )  # fmt: skip
 LINES = (
     ("simulate", *PLAIN),
@@ -32,7 +32,7 @@ LINES = (
     ("simulate", *PLAIN, "-floatfile", "new.bin", "-intfile", "new.img", "-pgmfile", "new.pgm", "-noisefile", "noise.img", "-nopgm"),
     ("simulate", *PLAIN, "-osc", "1", "-phisteps", "3", "-mosaic", "0.5", "-mosaic_dom", "3", "-dispersion", "1", "-dispsteps", "2"),
     ("simulate", *PLAIN, "-detector_abs", "100", "-detector_thick", "300", "-thicksteps", "2", "-twotheta", "10", "-curved_det", "-polar", "0.9"),
-    ("simulate", *PLAIN, "-mask", "mask.img", "-img", "header.img", "-roi", "1", "8", "2", "7", "-dmin", "2", "-water", "3"),
+    ("simulate", *PLAIN, "-mask", "mask.img", "-img", "header0.img", "-roi", "1", "8", "2", "7", "-dmin", "2", "-water", "3"),
     ("simulate", *PLAIN, "-sourcefile", "two.src", "-mat", "axes.mat", "-misset", "10", "20", "30", "-printout_pixel", "3", "4", "-printout"),
     ("simulate", "-hkl", "group.mtz", "--column", "F", *PLAIN[7:]),
     ("simulate", "--config", "good.toml", "-noprogress"),

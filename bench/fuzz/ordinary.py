@@ -1,6 +1,6 @@
 """Random command lines over nearly every flag of nanoBragg.c, as people give them and now and then as nobody does."""
 
-from .command_inputs import HEADERS, MASKS, MATRICES, MOST_PIXELS, SOURCES, TABLES
+from .command_inputs import DUMPS, HEADERS, MASKS, MATRICES, MOST_PIXELS, SOURCES, TABLES
 from .draw import group
 
 CELLS = (
@@ -53,6 +53,8 @@ def factors(draw, folder):
         yield group("-hkl", folder / draw.choice(TABLES))
         if draw.some(0.6):
             yield group("-default_F", draw.pick("5", "50", "0", "1e-3"))
+    elif draw.some(0.1):
+        yield group("-dump", folder / draw.choice(DUMPS))
     else:
         yield group("-default_F", draw.pick("1", "33.3", "100", "1e4"))
     if draw.some(0.35):

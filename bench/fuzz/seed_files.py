@@ -121,7 +121,7 @@ def make_seeds(folder):
     finally:
         os.chdir(before)
     plain = {
-        "smv": ["good.img", "noise.img", "mask.img", "header.img", "int32.img", "big.img", "adsc.img"],
+        "smv": ["good.img", "noise.img", "mask.img", "header0.img", "int32.img", "big.img", "adsc.img"],
         "float": ["good.bin"],
         "pgm": ["good.pgm"],
         "hkl": ["small.hkl"],
