@@ -16,8 +16,17 @@ from bench.fuzz.differential import byte_finding, pixel_findings
 from bench.fuzz.files import Files
 from bench.fuzz.lines import Lines
 from bench.fuzz.shrink import without_parts
+from bench.fuzz.stored import load, rendered_again
 
 from nbkernel.cli import info
+
+
+STORED = Path(__file__).parent / "fuzz_cases.json"
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +44,16 @@ def findings(part, seed, cases):
 
 
 @pytest.mark.parametrize("kind", ["ordinary", "aligned"])
-def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, folder):
+def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, inputs):
     """Against `exact`; the C program is not needed."""
-    part = Commands(None, write_inputs(folder / "inputs"), (kind,))
+    part = Commands(None, inputs, (kind,))
     assert not findings(part, "s4", 100)
     assert part.differential.compared > 80
+
+
+@pytest.mark.parametrize("case", load(STORED), ids=lambda case: case["line"][:60])
+def test_exact_has_the_programs_bytes_on_drawn_command_lines(case, inputs):
+    assert rendered_again(case, inputs) == case
 
 
 def test_damaged_files_end_in_one_line(folder):

@@ -22,7 +22,10 @@ from .campaign import campaign
 from .command_inputs import write_inputs
 from .files import READERS, Files
 from .lines import Lines
+from .stored import store
 from .commands import GENERATORS, SHRINK_SECONDS, Commands
+
+STORED = 30
 
 
 def main(argv=None):
@@ -33,6 +36,7 @@ def main(argv=None):
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", type=int, metavar="NUMBER", help="this one case of the seed")
     parser.add_argument("--kind", choices=GENERATORS, help="of commands, all if not given")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="of commands: keep 30 lines and digests of what the C program writes")
     parser.add_argument("--whole", action="store_true", help="print cases as they were drawn, not shrunk")
     parser.add_argument("--check", default="exact,double,mixed", help="precisions to look at, with commas")
     parser.add_argument("--of", help=f"of files: {', '.join(READERS)}; with commas")
@@ -47,6 +51,9 @@ def main(argv=None):
         part = Lines(seconds)
     else:
         part = Files(folder, tuple(options.of.split(",")) if options.of else tuple(READERS), seconds)
+    if options.store:
+        store(part, options.seed, STORED, options.store)
+        return 0
     return 1 if campaign(part, options.seed, options.seconds, options.only) else 0
 
 
