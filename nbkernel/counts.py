@@ -19,7 +19,7 @@ from .seeds import fresh_seed
 from .threads import share_rows, thread_count
 from .values import check_threads, number, whole_number
 
-MOST_OF_THEM = 0.9
+MOST_OF_THEM = 0.9  # of the pixels with photons: nearly all
 BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
 GREY_OF_5_RMSD = 250.0
 # of scaled counts, which are rounded through float32: the largest that so many bits hold
@@ -39,13 +39,13 @@ def add_noise(
     """Photon-counting noise: the counts that a detector of single photons would show.
 
     images: the PanelImage of `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed: a
-    whole number; the same gives the same noise; None draws one from the system's randomness, and `noise["seed"]` of the
-    counts tells it. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel
-    draws whatever the region, the threads and the device. adc: offset added to every pixel (counts). bits: 32 returns int32,
-    which is cut off at 2147483647, 16 uint16, cut off at 65535 as in an SMV image. threads: for philox; None takes all
-    cores. device: for philox, as for `simulate`; ran1 is always the CPU's. Returns counts (slow, fast), never below 0, and 0
-    outside the region of interest, or a list of them; their `noise` tells how it was drawn. Raises InputError for an argument
-    that cannot be, DeviceError as `simulate`.
+    whole number; the same gives the same noise; None draws one from the system's randomness, which `noise["seed"]` of the
+    counts tells. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel draws whatever the region, the
+    threads and the device. adc: offset added to every pixel (counts). bits: 32 returns int32, cut off at 2147483647; 16
+    uint16, cut off at 65535 as in an SMV image. threads: for philox; None takes all cores. device: for philox, as for
+    `simulate`; ran1 is always the CPU's. Returns counts (slow, fast), never below 0, and 0 outside the region of interest, or
+    a list of them; their `noise` tells how it was drawn. Raises InputError for an argument that cannot be, DeviceError as
+    `simulate`. Logs a warning where counts are cut off above, and where not one photon is counted.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
@@ -83,7 +83,7 @@ class Noise:
         return self.told["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
 
     def lines(self, name, bits):
-        """Lines of warning about far too many photons, or none; name: of what is cut off."""
+        """Lines of warning where counts are cut off above, or no photon is counted. name: of the file or function."""
         overloads, photons = self.overloads[bits], self.told["photons"]
         if overloads:
             lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)

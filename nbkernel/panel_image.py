@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 
 
 class PanelImage(np.ndarray):
-    """Image of one panel, (slow, fast): photons as float32, or counts as uint16.
+    """Image of one panel, (slow, fast): photons as float32, or counts as int32 or uint16.
 
     run: the Prepared panel, with `detector` (geometry, m) and `experiment` (headers' values filled in); None for an array
     that `simulate` has no part in. engine: the Engine that rendered it. noise: of noisy counts, {"rng", "seed", "adc",

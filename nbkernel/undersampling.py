@@ -1,8 +1,8 @@
 """Sub-pixels and phi steps that are far too few for the spots of a crystal, so that intensities become chance.
 
-The limits were measured: intensities within blocks of pixels, of crystals of 5 to 100 cells, against those of many sub-pixels
-and steps. Where sub-pixels are as large as spots are wide, single intensities are off by some 10 %, at 1.3 times by 30 %, at
-2.7 times they are 0.1 to 3 times the true ones. Phi steps as large as rocking curves are wide cost some 5 %, of 2.4 times 40 %.
+The limits were measured, see docs/precisions.md: intensities are off by some per cent where sub-pixels are 2/3 as wide as spots,
+by a third at 1.3 times, by factors beyond; and alike for phi steps and rocking curves, at 1.2 and 2.4 times. Phi steps do not
+help sub-pixels, since they move all spots one way; mosaic domains and sources do where many of them fall on a spot.
 """
 
 import math
