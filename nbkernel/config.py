@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 import tomllib
 
 from .arguments import suggestion
@@ -12,6 +13,7 @@ from .flags import FLAGS
 from .input_files import FIELDS as PATHS
 from .input_files import input_files, sha256_of
 from .io.hdf5_path import is_hdf5
+from .io.opening import read_bytes
 from .panels import Panel
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
@@ -62,8 +64,7 @@ def read_config(option, path):
             text, inputs = recorded(option, path)
             content = tomllib.loads(text)
         else:
-            with open(path, "rb") as file:
-                content, inputs = tomllib.load(file), {}
+            content, inputs = tomllib.loads(toml_text(option, path)), {}
     except (OSError, ValueError) as error:
         if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
             raise InputError(f"{lead}: is no TOML file: {error}") from None
@@ -74,6 +75,15 @@ def read_config(option, path):
         if isinstance(found.get(name), str) and not os.path.exists(found[name]):
             found[name] = told["path"]
     return found
+
+
+def toml_text(option, path):
+    """The text of a file, or of a pipe such as a shell makes of `--config <(command)`: the one input that may be a pipe."""
+    found = pathlib.Path(path)
+    if found.exists() and not found.is_fifo():
+        return read_bytes(option, path).decode() if os.path.getsize(path) else ""
+    with open(path, "rb") as file:
+        return file.read().decode()
 
 
 def overridden(found, given):

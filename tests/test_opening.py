@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from running import simulate
 
 from nbkernel.errors import InputError
 from nbkernel.io import opening
@@ -31,6 +32,11 @@ def write(content, name="file"):
     with open(name, "wb") as file:
         file.write(content)
     return name
+
+
+def read(name):
+    with open(name, "rb") as file:
+        return file.read()
 
 
 @pytest.mark.parametrize("most", (-1, 1, 5, 10, 12, 5000, 20000))
@@ -143,3 +149,26 @@ def test_no_dump_can_be_said_by_the_null_device():
     words = [sys.executable, "-m", "nbkernel", "simulate", *"-cell 50 -N 2 -detpixels 8 -default_F 1 -dump /dev/null -seed 1".split()]
     run = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
+
+
+TABLES = {
+    "-hkl": "1 0 0 50\n0 1 1 70\n-1 2 0 30\n",
+    "-mat": "0.02 0 0\n0 0.0166 0\n0 0 0.0142\n",
+    "-sourcefile": "-10 0 0 1 1e-10\n-10 0.1 0 1 1.01e-10\n",
+    "--panels": '{"panels": [{"fast_axis": [1, 0, 0], "slow_axis": [0, -1, 0], "origin": [-1, 1, -90], "pixel_size": [0.2, 0.2], '
+    '"image_size": [8, 9]}]}',
+    "--config": "[detector]\ndistance = 77\n",
+}
+
+
+@pytest.mark.parametrize("flag", TABLES)
+def test_compressed_tables_and_texts_are_those_of_the_file_itself(flag):
+    write(TABLES[flag].encode(), "a")
+    write(gzip.compress(TABLES[flag].encode()), "b.gz")
+    images = []
+    for name in ("a", "b.gz"):
+        size = "" if flag == "--panels" else "-detpixels 9"
+        run = simulate(f"-cell 50 60 70 90 90 90 -default_F 10 -N 3 -lambda 1 {size} -nopgm -nonoise -noprogress {flag} {name} -floatfile f.bin")
+        assert run.status == 0, run.err
+        images.append(read("f.bin"))
+    assert images[0] == images[1] and any(images[0])

@@ -243,13 +243,13 @@ def test_the_mask_that_the_program_misreads_is_corrected_by_fix():
 
 
 def test_headers_take_time_in_proportion_to_their_length():
-    length = 1 << 20
+    length = 1 << 18
     for piece in ("A=", " ", "\n", "{", "}", "={", "= ", "a}", "a\n", "A=b\n", "=\n", "};\n", "x", ";", "A={;", "\n}x", "A=1;\n  "):
         for before in ("{\nHEADER_BYTES=512;\n", "{\nHEADER_BYTES=512;\nQ={"):
             started = time.process_time()
             keywords_of(before + piece * (length // len(piece)))
             # a search that starts again at every place would take minutes
-            assert time.process_time() - started < 20, piece
+            assert time.process_time() - started < 10, piece
 
 
 def test_every_type_is_a_numpy_type():
