@@ -6,9 +6,8 @@ import numpy as np
 
 from .cell import cell_parameters
 from .cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
-from .errors import InputError
 from .kernels.constants import RTD
-from .space_group import EDGE_TOLERANCE
+from .space_group import EDGE_TOLERANCE, cell_remark
 
 SMALLEST_EDGE, LARGEST_RATIO = 2.0, 300.0  # Angstrom; of two edges: no crystal has others
 SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
@@ -60,21 +59,18 @@ def whole_cell(cell):
 
 
 def cell_lines(experiment, crystal, file):
-    """A line where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None)."""
-    if file is None or file.cell is None:
-        return
-    try:
-        stated = whole_cell(file.cell)
-    except InputError:
-        return
-    rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
-    if cell_difference(rendered, stated) <= CELL_DIFFERENCE:
+    """Lines where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None), or has not its symmetry."""
+    if file is None or (experiment.mat is None and experiment.cell == file.cell):
         return
     by = "-cell" if experiment.mat is None else f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
-    yield (
-        f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of {cell_text(stated)}; are both indexed alike? "
-        "Each spot gets the F of its h k l"
-    )
+    rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
+    if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
+        yield (
+            f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of {cell_text(whole_cell(file.cell))}; are both "
+            "indexed alike? Each spot gets the F of its h k l"
+        )
+    else:
+        yield from filter(None, [cell_remark(by, rendered, file.group)])
 
 
 def wavelength_lines(experiment, wavelengths, wavelength):

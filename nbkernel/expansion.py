@@ -66,11 +66,12 @@ def expand_to_P1(data, columns, default_F):
         resolution=resolution(merged.indices, star),
         further=merged.further,
         block=data.block,
+        group=data.group,
     )  # fmt: skip
     remarks = [*data.group.remarks, *type_remarks(data.path, data.types, columns), *given.remarks]
     remarks += value_remarks(f"-hkl {data.path}", merged.F)
     if cell is not None:
-        remarks += filter(None, [cell_remark(data.path, cell, data.group)])
+        remarks += filter(None, [cell_remark(f"-hkl {data.path}", cell, data.group)])
     remarks += further_remarks(data.path, merged)
     return Reflections(grid, *(-limits).tolist(), int(np.count_nonzero(~lacking)), file=file, remarks=tuple(remarks))
 

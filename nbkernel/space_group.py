@@ -130,15 +130,16 @@ def equal_amplitudes(one, other):
     return np.array_equal(one.systematic_absences(box), other.systematic_absences(box))
 
 
-def cell_remark(path, cell, group):
-    """A line where a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else None."""
+def cell_remark(source, cell, group):
+    """A line where a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else None; source:
+    flag and file of the cell."""
     nearest = nearest_cell(cell, group.rotations())
     edges = max(abs(there / here - 1.0) for here, there in zip(cell[:3], nearest[:3], strict=True))
     angles = max(abs(there - here) for here, there in zip(cell[3:], nearest[3:], strict=True))
     if edges <= EDGE_TOLERANCE and angles <= ANGLE_TOLERANCE:
         return None
     return (
-        f"-hkl {os.fspath(path)}: a cell of {cell_text(cell)} does not have the symmetry of {group.name}; the nearest that has is "
+        f"{source}: a cell of {cell_text(cell)} does not have the symmetry of {group.name}; the nearest that has is "
         f"{cell_text(nearest)}"
     )
 

@@ -381,6 +381,19 @@ def test_structure_factors_of_another_setting(by):
     assert lines((30.5, 40, 49.5)) == []
 
 
+def test_a_cell_that_is_given_is_held_against_the_space_group():
+    pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
+    from unique_reflections import write_mtz
+
+    for cell in ((30, 30, 50, 90, 90, 90), (1, 1, 1, 90, 90, 90)):  # the second: none
+        write_mtz("a.mtz", "P 43 21 2", cell, np.array([[1, 2, 3], [3, 2, 1]]), {"F": ("F", [50.0, 60.0])})
+        assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.1 30.1 50 90 90 90")) == []
+        assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.5 29.9 50 90 90 90")) == [
+            "-cell: a cell of 30.5 29.9 50 A, 90 90 90 deg does not have the symmetry of P 43 21 2; the nearest that has is 30.201 30.201 "
+            "50 A, 90 90 90 deg"
+        ]
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [

@@ -32,6 +32,7 @@ class SymmetricFile:
     resolution: tuple | None  # largest and smallest spacing, Angstrom
     further: int = 0  # values of a column that are not the first one of their reflection
     block: str = ""  # of an mmCIF file of several
+    group: object = None  # its SpaceGroup, of which space_group is the name
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Reflections:
     remarks: tuple = ()
 
     def __post_init__(self):
-        self.F.flags.writeable = False
+        for array in (self.F, self.places):
+            if array is not None:
+                array.flags.writeable = False
 
 
 NO_REFLECTIONS = Reflections(np.zeros((0, 0, 0)), 0, 0, 0, 0)
@@ -84,14 +87,13 @@ def value_remarks(source, F):
     """Lines about structure factors F, of any shape, that none can be; source: flag and file."""
     if not F.size:
         return ()
-    with np.errstate(invalid="ignore"):
-        largest = float(np.max(np.abs(F)))
-        remarks = []
-        if not math.isfinite(largest):
-            finite = np.isfinite(F)
-            count = F.size - int(np.count_nonzero(finite))
-            remarks.append(f"{source}: {count} structure factor{' is' if count == 1 else 's are'} infinite or not a number")
-            largest = float(np.max(np.abs(F), where=finite, initial=0.0))
+    remarks = []
+    largest = max(float(F.max()), -float(F.min()))
+    if not math.isfinite(largest):
+        finite = np.isfinite(F)
+        count = F.size - int(np.count_nonzero(finite))
+        remarks.append(f"{source}: {count} structure factor{' is' if count == 1 else 's are'} infinite or not a number")
+        largest = float(np.max(np.abs(F), where=finite, initial=0.0))
     if largest > LARGEST_F:
         remarks.append(
             f"{source}: has structure factors of up to {largest:g} electrons, more than any crystal's; pixels may be infinite"
