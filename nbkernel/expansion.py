@@ -13,7 +13,6 @@ from .io.amplitude_columns import type_remarks
 from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid, value_remarks
 from .space_group import cell_remark
 
-
 SAME = 1e-3  # relative difference of two values that are one, written by different programs
 
 

@@ -13,8 +13,9 @@ from .text import decoded_text
 
 # Fortran leaves no blank before a minus sign when a column is full
 NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
-# MOSFLM's: A, three angles, U, cell, three angles
-MOSFLM_NUMBERS, MOSFLM_CELL = 30, slice(21, 27)
+# MOSFLM's: A, three angles, U, cell, three angles, which some leave out
+MOSFLM_NUMBERS, MOSFLM_U, MOSFLM_CELL = (27, 30), (12, 15, 18), slice(21, 27)
+UNIT = 1e-3
 
 
 class Orientation(NamedTuple):
@@ -73,6 +74,9 @@ def leading_numbers(text, most):
 
 def mosflm_cell(text):
     """The cell in a matrix file as MOSFLM writes it; None in any other."""
-    numbers = leading_numbers(text, MOSFLM_NUMBERS + 1)
+    numbers = leading_numbers(text, max(MOSFLM_NUMBERS) + 1)
+    if len(numbers) not in MOSFLM_NUMBERS or not all(map(math.isfinite, numbers)):
+        return None
     cell = tuple(numbers[MOSFLM_CELL])
-    return cell if len(numbers) == MOSFLM_NUMBERS and min(cell) > 0.0 and all(map(math.isfinite, numbers)) else None
+    is_rotation = all(abs(math.hypot(*numbers[row : row + 3]) - 1.0) < UNIT for row in MOSFLM_U)
+    return cell if is_rotation and min(cell) > 0.0 else None

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 
 import numpy as np
 
@@ -19,10 +20,20 @@ CIF_TYPES = (
     ("pdbx_I_", "K"), ("pdbx_F_plus", "G"), ("pdbx_F_minus", "G"), ("F_", "F"), ("FWT", "F"), ("index_", "H"),
 )  # fmt: skip
 CELL_ITEMS = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
-OPERATION_ITEMS = ("_symmetry_equiv.pos_as_xyz", "_symmetry_equiv_pos_as_xyz", "_space_group_symop.operation_xyz", "_space_group_symop_operation_xyz")
-SYMBOL_ITEMS = ("_symmetry.space_group_name_H-M", "_symmetry_space_group_name_H-M", "_space_group.name_H-M_alt", "_space_group_name_H-M_alt", "_space_group.name_H-M_full")
-HALL_ITEMS = ("_symmetry.space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall", "_space_group_name_Hall")
-NUMBER_ITEMS = ("_symmetry.Int_Tables_number", "_symmetry_Int_Tables_number", "_space_group.IT_number", "_space_group_IT_number")
+OPERATION_ITEMS = (
+    "_symmetry_equiv.pos_as_xyz", "_symmetry_equiv_pos_as_xyz",
+    "_space_group_symop.operation_xyz", "_space_group_symop_operation_xyz",
+)  # fmt: skip
+SYMBOL_ITEMS = (
+    "_symmetry.space_group_name_H-M", "_symmetry_space_group_name_H-M",
+    "_space_group.name_H-M_alt", "_space_group_name_H-M_alt", "_space_group.name_H-M_full",
+)  # fmt: skip
+HALL_ITEMS = (
+    "_symmetry.space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall", "_space_group_name_Hall",
+)  # fmt: skip
+NUMBER_ITEMS = (
+    "_symmetry.Int_Tables_number", "_symmetry_Int_Tables_number", "_space_group.IT_number", "_space_group_IT_number",
+)  # fmt: skip
 MEMORY_PER_BYTE = 32  # of what gemmi makes of many short values
 
 
@@ -38,7 +49,7 @@ def read_cif(path, content, wanted):
     with whole_file(path):
         document = gemmi.cif.read_string(content)
         # the next call empties them
-        stated = [(block.name, stated_cell(block), stated_group(gemmi, path, block)) for block in document]
+        stated = [(block.name, stated_cell(block), stated_group(gemmi, block)) for block in document]
         blocks = [block for block in gemmi.as_refln_blocks(document) if block]
     merged = [block for block in blocks if block.is_merged()]
     if not merged:
@@ -112,7 +123,7 @@ def stated_cell(block):
         return None
 
 
-def stated_group(gemmi, path, block):
+def stated_group(gemmi, block):
     """The StatedGroup of a block."""
 
     def texts(items):
@@ -121,11 +132,9 @@ def stated_group(gemmi, path, block):
 
     operations = next(filter(None, ([*texts([item])] for item in OPERATION_ITEMS)), [])
     hall, number = texts(HALL_ITEMS), texts(NUMBER_ITEMS)
-    if number and not number[0].isdecimal():
-        raise InputError(f"-hkl {os.fspath(path)}: its space group's number is {number[0]!r}; need a whole number")
     return StatedGroup(
         tuple(operations), tuple(dict.fromkeys(texts(SYMBOL_ITEMS))), hall[0] if hall else None,
-        int(number[0][:9]) if number else None,
+        int(number[0]) if number and re.fullmatch(r"\d{1,5}", number[0], re.ASCII) else None,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from .symmetric_files import read_mtz
 MTZ = re.compile(rb"MTZ ")
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
 
+PAGE = 4096  # bytes of memory that one entry takes where all around it are empty
+
 KEPT = KeptFiles()
 
 
@@ -70,5 +72,7 @@ def reflections_of(content, path, default_F, column):
 
 
 def bytes_of(reflections):
-    """Memory that Reflections take."""
-    return reflections.F.nbytes if reflections.places is None else 2 * reflections.places.nbytes
+    """Memory that Reflections take at most."""
+    if reflections.places is None:
+        return reflections.F.nbytes
+    return reflections.places.nbytes + min(reflections.F.nbytes, PAGE * reflections.places.size)
