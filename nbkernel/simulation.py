@@ -202,7 +202,12 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
         warn(warning("adc"))
     for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
         files.write(name, *smv_pieces(counts, counts, outputs.smv))
-    return None if outputs.hdf5 is None else noise.images(32)
+    if outputs.hdf5 is None:
+        return None
+    if noise.overloads[32]:
+        for line in noise.lines(outputs.hdf5, 32):
+            warn(line)
+    return noise.images(32)
 
 
 def write_preview(files, view, images, warn):

@@ -182,3 +182,5 @@ def test_masked_pixels_of_a_bright_image():
     run = simulate(f"{BRIGHT} {FILES} -fluence 1e45 -roi 0 3 0 3 --hdf5 a.h5")
     assert "16 of 16 pixels with photons" in run.err and "(16 overloads)" in run.out
     assert hdf5_counts()[:4, :4].min() > 65535 and hdf5_counts()[4:].max() == 0
+    beyond = int((hdf5_counts() == 2**31 - 1).sum())
+    assert beyond and any(f"a.h5: {beyond} of 16 pixels with photons are cut off at 2147483647" in line for line in run.warnings)
