@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbkernel.errors import InputError
+from nbkernel.memory import require_memory
 
 from .peaks import compare_peaks, sliding_maximum
 from .region import region
@@ -20,6 +21,7 @@ DEFAULT_N = 36.0
 EXPLAINED_SHARE = 0.999
 EXPLAINED_ERROR = 1e-5
 STRONG_PIXELS = 10000
+BYTES_PER_PIXEL = 64  # of all arrays at once
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def make_pair(image_a, image_b, roi=None):
         shapes = " and ".join(f"{slow} x {fast}" for slow, fast in (a.shape, b.shape))
         raise InputError(f"compare: the images have different shapes, {shapes} (slow x fast)")
     slow_range, fast_range = region("--roi", a.shape, roi)
+    require_memory(BYTES_PER_PIXEL * a.size, "compare", f"comparing images of {a.shape[0]} x {a.shape[1]} pixels")
     # neighbours outside the region count too: the measure does not depend on where the region is cut
     neighbourhood = sliding_maximum(np.abs(np.where(np.isfinite(a), a, np.float32(0))))
     cut = (slow_range, fast_range)

@@ -14,6 +14,7 @@ from running import smv_bytes
 
 from nbkernel.cli.main import main
 from nbkernel.compare import judge, make_pair, measure, ordered_integers
+from nbkernel.errors import InputError
 from nbkernel.factors import name_factor
 from nbkernel.io.image import Image
 from nbkernel.peaks import match_peaks, sliding_maximum
@@ -84,6 +85,14 @@ def test_identical_images():
     assert found["identical_fraction"] == 1 and found["sum_ratio"] == 1 and found["rms"] == 0
     assert found["peaks"]["matched"] == found["peaks"]["peaks_a"] > 50
     assert found["suspects"] == []
+
+
+def test_images_that_the_memory_does_not_hold(monkeypatch):
+    """A small HDF5 file can have them."""
+    image = Image("a", "float", spots(), False, None, None)
+    monkeypatch.setattr("nbkernel.memory.available_memory", lambda: 64 * SLOW * FAST - 1)
+    with pytest.raises(InputError, match="compare: comparing images of 120 x 150 pixels needs"):
+        make_pair(image, image)
 
 
 def test_ordered_integers_count_float32_steps():

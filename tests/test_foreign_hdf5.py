@@ -465,6 +465,11 @@ def test_records_of_input_files_that_are_not_such(text):
         (f"{MODULE}/data_size", None, "80 60"),
         (f"{DETECTOR}/transformations/translation", None, np.nan),
         (f"{DETECTOR}/transformations/translation", None, np.zeros(0)),
+        (f"{DETECTOR}/transformations/translation", None, 1e308),
+        (f"{DETECTOR}/transformations/translation", None, np.full(5000, np.nan)),
+        (f"{MODULE}/module_offset", "vector", [1e200, 1e200, 1e200]),
+        (f"{DETECTOR}/beam_center_x", None, 1e308),
+        ("entry/instrument/beam/incident_wavelength", None, [1e308, -1e308]),
         ("entry/instrument/beam/incident_wavelength", None, np.nan),
         ("entry/instrument/beam/incident_wavelength", None, 0.0),
         ("entry/instrument/beam/incident_wavelength", None, -1.0),
@@ -485,3 +490,9 @@ def test_values_that_are_none(path, attribute, value, recwarn):
         read_nxmx_detector("x_master.h5", "--panels")
     assert str(error.value).startswith("--panels: x_master.h5 ") and path.rpartition("/")[2] in str(error.value)
     assert not recwarn.list
+
+
+def test_small_integers_count_as_the_pixels_that_they_become():
+    plain(shape=(16_000, 16_000), dtype="u1", chunks=(1000, 1000))
+    with limited():
+        assert "1.19 GiB" in refused("show", "bomb.h5:/x")

@@ -25,6 +25,7 @@ MOST_MEMBERS = 20_000  # of a group that is looked through
 MOST_NODES = 200_000  # names of a file that are looked up
 SMALL = 4096  # elements that are read at once where one is needed
 MOST_TEXTS = 10_000
+LARGEST = 1e30  # of numbers, in any unit: products of three are numbers still
 
 
 @contextlib.contextmanager
@@ -274,14 +275,14 @@ class Field(Node):
         return found
 
     def numbers(self):
-        """All values, flat float64. Raises Unusable for other kinds and for what is not finite."""
+        """All values, flat float64. Raises Unusable for other kinds, for what is not finite, and for absurd ones."""
         found = self.values()
         if found.dtype.kind not in "iufb":
             raise Unusable(f"has no numbers in {self.name}, but {self.dtype}")
         with np.errstate(over="ignore"):
             found = np.ravel(found).astype(np.float64)
-        if not np.isfinite(found).all():
-            raise Unusable(f"has {found[~np.isfinite(found)][0]} in {self.name}; need finite numbers")
+        if not (abs(found) < LARGEST).all():
+            raise Unusable(f"has {found[~(abs(found) < LARGEST)][0]:g} in {self.name}; need finite numbers below {LARGEST:g}")
         return found
 
     def first(self):
@@ -290,9 +291,8 @@ class Field(Node):
             raise Unusable(f"has no value in {self.name}")
         if self.size <= SMALL:
             return float(self.numbers()[0])
-        self.check_part((1,) * len(self.shape))
-        values = h5py.Dataset(self.handle)[(slice(0, 1),) * len(self.shape)]
-        if values.dtype.kind not in "iufb" or not np.isfinite(values).all():
+        values = self.part((slice(0, 1),) * len(self.shape), (1,) * len(self.shape))
+        if values.dtype.kind not in "iufb" or not abs(float(values.flat[0])) < LARGEST:
             raise Unusable(f"has no finite number in {self.name}")
         return float(values.flat[0])
 

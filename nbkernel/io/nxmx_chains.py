@@ -10,9 +10,9 @@ import numpy as np
 
 from nbkernel.kernels.rotations import axis_angle_umat
 
-from .hdf5_input import Field
+from .hdf5_input import LARGEST, Field
 from .hdf5_links import Unusable
-from .nxmx_units import ANGLES, LENGTHS, unit
+from .nxmx_units import ANGLES, LENGTHS, quantity, unit
 
 LONGEST_CHAIN = 100
 UNIT_LENGTH = 1e-3  # how near to 1 a vector's length must be to be taken for one
@@ -53,14 +53,13 @@ def step(axis):
     """R and T of one axis at its first value. Raises Unusable for an axis that is neither rotation nor translation."""
     direction, kind = attribute_vector(axis, "vector"), kind_of(axis)
     if kind == "translation":
-        value = axis.first()
+        value = quantity(axis, LENGTHS, "m")
         length = np.linalg.norm(direction)
         if value != 0.0 and abs(length - 1.0) > UNIT_LENGTH:
             axis.source.warn(f"has a vector of length {length:g}, not 1, in {axis.name}; it counts as it stands")
-        return np.eye(3), value * unit(axis, LENGTHS, "m", value=value) * direction + offset(axis)
+        return np.eye(3), value * direction + offset(axis)
     if kind == "rotation":
-        value = axis.first()
-        angle = value * unit(axis, ANGLES, "deg", value=value)
+        angle = quantity(axis, ANGLES, "deg")
         length = np.linalg.norm(direction)
         if length == 0.0:
             if angle == 0.0:
@@ -102,8 +101,8 @@ def attribute_vector(axis, name):
     if values is None or values.size != 3:
         raise Unusable(f"lacks three numbers in the attribute {name} of {axis.name}")
     values = values.ravel().astype(np.float64)
-    if not np.isfinite(values).all():
-        raise Unusable(f"has {' '.join(map(str, values))} in the attribute {name} of {axis.name}; need finite numbers")
+    if not (abs(values) < LARGEST).all():
+        raise Unusable(f"has {' '.join(map(str, values))} in the attribute {name} of {axis.name}; need three numbers of a vector")
     return values
 
 

@@ -15,7 +15,7 @@ from .nxmx_units import LENGTHS, quantity, unit
 FAST, SLOW = np.array([-1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])  # head on, seen along the beam
 NOWHERE = 1e-9  # m; a corner this near to the beam's axis has no place across it
 SQUARE = 1e-6
-PIXELS = (1e-7, 0.1)  # m; what a pixel may be
+PIXELS = (1e-7, 0.01)  # m; what a pixel may be
 CENTRE = 1.0  # pixels that two beam centres may differ by
 FACING = 0.99  # cosine; how nearly a plane must stand across the beam
 
@@ -122,14 +122,14 @@ def square_pixel(name, *sizes):
     if not math.isclose(*sizes, rel_tol=SQUARE):
         size = " x ".join(f"{length * 1000:g}" for length in sizes)
         raise Unusable(f"has pixels of {size} mm in {name}; only square ones can be rendered")
-    if not PIXELS[0] <= sizes[0] <= PIXELS[1]:
-        raise Unusable(f"has pixels of {sizes[0] * 1000:g} mm in {name}; their number or unit is wrong")
     return sizes[0]
 
 
 def settled(place, detector, alone):
     """The Place with what else the file says of it: distance, beam centre. alone: it is the file's only module."""
     source, corner = detector.source, place.corner.copy()
+    if not PIXELS[0] <= place.pixel <= PIXELS[1]:
+        raise Unusable(f"has pixels of {place.pixel * 1000:g} mm in {place.name}; their number or unit is wrong")
     distance = distance_of(detector)
     place = Place(corner, place.fast, place.slow, place.pixel, place.name)
     if place.through_sample and distance is not None:

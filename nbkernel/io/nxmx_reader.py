@@ -1,5 +1,7 @@
 """Images and detectors of HDF5 files: our own and any others by the NeXus application definition NXmx."""
 
+import math
+
 import numpy as np
 
 from nbkernel.direct_beam import direct_beam
@@ -10,6 +12,7 @@ from nbkernel.panels import place_panel
 from .hdf5_input import Field, opened
 from .hdf5_links import Unusable
 from .image import Image
+from .input_limit import check_size
 from .nxmx_beam import NotNXmx, find_entry, image_of, instrument_groups
 from .nxmx_geometry import detector_fields
 from .nxmx_instrument import panel_origins
@@ -107,6 +110,9 @@ def first_frame(field):
     """(slow, fast) float32. Raises Unusable for what is no image."""
     if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
         raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
+    shape = field.shape if len(field.shape) == 2 else (1, *field.shape[1:])
+    # small integers take four times as much as pixels
+    check_size(field.source.flag, field.file_path, math.prod(shape) * (field.dtype.itemsize + 4), field.name)
     frame = first_of(field, 2)
     # where modules have a dimension of their own, they are stacked along slow
     with np.errstate(over="ignore"):

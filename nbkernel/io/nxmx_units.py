@@ -10,8 +10,6 @@ LENGTHS |= {"micrometre": 1e-6, "centimeter": 1e-2, "centimetre": 1e-2, "nanomet
 LENGTHS |= {"µm": 1e-6, "μm": 1e-6, "a": 1e-10, "å": 1e-10}  # two letters look alike
 ANGLES = {"deg": math.pi / 180.0, "degree": math.pi / 180.0, "°": math.pi / 180.0, "rad": 1.0, "radian": 1.0, "mrad": 1e-3}
 ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "j": 1.0 / 1.602176634e-19}
-
-
 def unit(node, table, default, attribute="units", value=None):
     """Factor of a node's unit by a table; where the file names none, that of `default`, with a warning unless the value is 0.
     Raises Unusable for a unit that the table lacks."""
