@@ -85,7 +85,9 @@ class Noise:
     def lines(self, name, bits):
         """Lines of warning where counts are cut off above, or no photon is counted. name: of the file or function."""
         overloads, photons = self.overloads[bits], self.told["photons"]
-        if overloads:
+        if overloads and self.told["adc"] > LARGEST[bits] - 1:
+            yield f"{name}: -adc {self.told['adc']:g} alone is as much as {bits} bits hold, {LARGEST[bits]}; nothing else is left"
+        elif overloads:
             lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)
             most = overloads > MOST_OF_THEM * lit
             yield (

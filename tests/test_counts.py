@@ -142,6 +142,12 @@ def test_an_overexposed_image_and_an_unexposed_one_are_told():
     assert not simulate(f"{RUN} {FILES}").warnings
 
 
+@pytest.mark.parametrize("adc", ["65535", "65535.5", "1e9"])
+def test_an_offset_that_leaves_no_room(adc):
+    assert f"n.img: -adc {float(adc):g} alone is as much as 16 bits hold" in simulate(f"{RUN} {FILES} -adc {adc}").err
+    assert noise_image().min() == 65535
+
+
 @pytest.mark.parametrize("rng", RNGS)
 def test_counts_below_0(rng, caplog):
     """nanoBragg.c's conversion wraps them; corrected, and in all that it does not write, they are 0."""
