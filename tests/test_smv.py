@@ -151,6 +151,16 @@ def test_pixels_that_look_like_the_end_of_a_header_are_pixels():
     assert np.array_equal(all_readers(content), pixels)
 
 
+@pytest.mark.parametrize("behind", (b"", b"tail"))
+def test_a_form_feed_can_be_the_first_pixels(behind):
+    pixels = numbers("<u2")
+    pixels[0, 0] = 12
+    room = 512 + pixels.nbytes - len(smv(pixels, ["X=;"], 0, end="}"))
+    content = smv(pixels, ["X=" + room * "1" + ";"], end="}", behind=behind)
+    assert content[511:514] == b"}\f\0"
+    assert np.array_equal(all_readers(content), pixels)
+
+
 WRONG = {
     "double": (smv(np.zeros(SHAPE), ["Data_type=double IEEE;"]), "Data_type='double IEEE' is not a type of pixels that is read; need Data_type uns"),
     "other": (smv(numbers("<u2"), ["Data_type=other type;"]), "Data_type='other type' is not a type"),
@@ -169,6 +179,7 @@ WRONG = {
     "size inf": (smv(numbers("<u2"), ["SIZE1=inf;", "SIZE2=6;"], sizes=False), "gives no size"),
     "half a pixel": (smv(numbers("<u2"), ["SIZE1=10.5;", "SIZE2=6;"], sizes=False), "gives no size"),
     "huge size": (smv(numbers("<u2"), ["SIZE1=2000000000;", "SIZE2=2000000000;"], sizes=False), "truncated"),
+    "several images": (smv(numbers("<u2"), ["SIZE3=4;"], behind=bytes(360)), "holds several images (SIZE3='4'); need a file of one"),
     "R-AXIS": (smv(numbers("<u2"), ["RAXIS_COMPRESSION_RATIO=none;"]), "RAXIS_COMPRESSION_RATIO='none' must be a whole number"),
     "control characters": (smv(numbers("<u2"), ["TYPE=\x1b[2Junsigned\x07;"]), r"TYPE='\x1b[2Junsigned\x07' is not a type"),
     **{

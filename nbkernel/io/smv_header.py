@@ -71,10 +71,11 @@ def parse_header(flag, path, content):
     width, height = sizes(keywords)
     if width <= 0 or height <= 0:
         raise InputError(f"{lead} gives no size; its header needs SIZE1 and SIZE2 greater than 0")
+    if "SIZE3" in keywords and whole(keywords["SIZE3"]) != 1:
+        raise InputError(f"{lead} holds several images (SIZE3={shown(keywords['SIZE3'])}); need a file of one")
     kind = pixel_type(lead, keywords)
     needed = width * height * kind.itemsize
-    # nanoBragg.c's headers may be longer than the 512 bytes they state, and its pixels begin behind them
-    start = max(stated, end) if len(content) != stated + needed else stated
+    start = first_pixel(content, stated, end, needed)
     if len(content) < start + needed:
         raise InputError(
             f"{lead} is truncated: {len(content)} bytes, {width} x {height} pixels of {8 * kind.itemsize} bits need {start + needed}"
@@ -87,6 +88,15 @@ def parse_header(flag, path, content):
     return SMVHeader(header_text(content[:stated]), keywords, width, height, stated, start, kind, raxis_ratio(lead, keywords))
 
 
+def first_pixel(content, stated, end, needed):
+    """Where `needed` bytes of pixels begin: behind the header's stated bytes, or, as nanoBragg.c's headers may be longer than the
+    512 bytes they state, right behind its end."""
+    if end <= stated or len(content) == stated + needed:
+        return stated
+    # a form feed alone, behind a brace that is the last of the stated bytes, may be a pixel's
+    return end if end > stated + 1 or len(content) == end + needed else stated
+
+
 def header_bytes(lead, content):
     text = header_text(content[:START]).partition("=")[2]
     match = NUMBER.match(text)
@@ -94,7 +104,7 @@ def header_bytes(lead, content):
     if not math.isfinite(value) or value != int(value) or value < 1:
         raise InputError(f"{lead}: HEADER_BYTES must be a whole number of bytes greater than 0, not {shown(text.partition(';')[0])}")
     if value > LARGEST_HEADER:
-        raise InputError(f"{lead}: HEADER_BYTES={int(value)} is too large; need at most {LARGEST_HEADER}")
+        raise InputError(f"{lead}: HEADER_BYTES={value:.12g} is too large; need at most {LARGEST_HEADER}")
     if value > len(content):
         raise InputError(f"{lead} is truncated: its header of {int(value)} bytes is not whole")
     return int(value)
