@@ -10,6 +10,7 @@ from running import BASE, CRYSTAL, image_and_run, simulate
 from unique_reflections import CELLS, GROUPS, Molecule, unique_indices, write_cif, write_mtz
 
 from nbkernel.errors import InputError
+from nbkernel.io.mtz import parse_mtz
 from nbkernel.io.structure_factors import read_structure_factors
 from nbkernel.space_group import nearest_cell
 
@@ -337,3 +338,25 @@ def test_a_few_reflections_far_out_do_not_take_the_memory_of_a_table(monkeypatch
     write_mtz("a", "P 1", (25, 31, 36, 90, 90, 90), np.array([[100, 100, 100]]), {"F": ("F", [5.0])})
     with pytest.raises(InputError, match="the table of its 1 entries, indices -100 -100 -100 to 100 100 100, would take"):
         read_structure_factors("a", 0.0)
+
+
+def test_a_column_has_the_cell_of_its_data_set_as_gemmi_reads_it():
+    """MTZ files are parsed here; gemmi's reader is the oracle."""
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
+    mtz.set_cell_for_all(gemmi.UnitCell(25, 31, 36, 90, 90, 90))
+    for number, (label, kind) in enumerate({"F1": "F", "FREE": "I", "F2": "F", "F2(+)": "G", "PHI": "P"}.items()):
+        mtz.add_dataset(f"set {number}").cell = gemmi.UnitCell(25 + number, 31, 36, 90, 90, 90)
+        mtz.add_column(label, kind)
+    draw = np.random.default_rng(1)
+    rows = np.column_stack([draw.integers(-9, 9, (50, 3)), draw.uniform(1, 9, (50, 5))]).astype(np.float32)
+    rows[::7, 3:] = np.nan
+    mtz.set_data(rows)
+    mtz.history = ["made by a test", "in two lines"]
+    mtz.write_to_file("a.mtz")
+    read, ours = gemmi.read_mtz_file("a.mtz"), parse_mtz("a.mtz", Path("a.mtz").read_bytes())
+    assert ours.columns == [(column.label, column.type, column.dataset_id) for column in read.columns]
+    for column in read.columns:
+        np.testing.assert_array_equal(ours.values(column.label), np.array(column.array, np.float64))
+        assert ours.cell_of(column.label) == read.get_cell(column.dataset_id).parameters
+    assert (len(ours.operations), ours.group, ours.batches) == (4, ("P 21 21 21", 19), 0)
