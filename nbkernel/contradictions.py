@@ -6,6 +6,9 @@ import numpy as np
 
 from .cell import cell_parameters
 from .cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
+from .errors import InputError
+from .io.matrix import read_orientation
+from .io.opening import read_bytes
 from .kernels.constants import RTD
 from .space_group import EDGE_TOLERANCE, cell_remark
 
@@ -50,6 +53,26 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
                 f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and volume are those of "
                 "-cell, directions those of the matrix"
             )
+
+
+def unused_crystal_lines(experiment):
+    """A line where the file of an Experiment's panels has a crystal of another cell than -cell, which is taken."""
+    if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
+        return
+    from .io.json_values import JSON, JSON_START
+
+    if not JSON.match(read_bytes("--panels", experiment.panels, most=JSON_START)):
+        return
+    try:
+        axes = read_orientation(experiment.panels).axes
+    except InputError:
+        return  # no crystal, or none that is asked for
+    theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
+    if cell_difference(theirs, given) > CELL_DIFFERENCE:
+        yield (
+            f"-cell {cell_text(given)}: is taken, in its standard orientation; the crystal of --panels {experiment.panels}, of "
+            f"{cell_text(theirs)}, is left out"
+        )
 
 
 def whole_cell(cell):

@@ -162,7 +162,7 @@ def make_job(work, tables, precision, uploads):
     """The Job of a panel on the current device."""
     prepared, carried = work.prepared, work.carried
     plan = prepared.plan
-    single = precision == "mixed" and in_float32(plan)
+    single = precision == "mixed" and in_float32(plan, prepared.reflections.places)
     table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
     whole = panel_tile(prepared.detector)
     own_operations = as_program(plan, single, whole)

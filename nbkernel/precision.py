@@ -66,13 +66,14 @@ def doubt(plan, single):
     return Doubt(NOISE_SINGLE if single else NOISE, largest_index(plan))
 
 
-def in_float32(plan):
-    """Whether `mixed` gains and keeps its promise by fixed-point phases and float32; else it computes in float64."""
+def in_float32(plan, places=None):
+    """Whether `mixed` gains and keeps its promise by fixed-point phases and float32; else it computes in float64. places: of the
+    Reflections."""
     return (
         plan.xtal_shape == SQUARE
         and largest_index(plan) < LARGEST_INDEX
         and max(plan.Na, plan.Nb, plan.Nc) <= LARGEST_COUNT
         and (plan.Na * plan.Nb * plan.Nc) ** 2 < LARGEST_SQUARE
         and all(float(N).is_integer() for N in (plan.Na, plan.Nb, plan.Nc))
-        and bool(np.isfinite(plan.Fhkl).all())
+        and bool(np.isfinite(plan.Fhkl if places is None else plan.Fhkl.reshape(-1)[places]).all())
     )

@@ -18,7 +18,7 @@ from nbkernel.kernels.constants import (
 )
 from nbkernel.kernels.plan import RenderPlan
 
-from .contradictions import cell_lines, matrix_lines, wavelength_lines
+from .contradictions import cell_lines, matrix_lines, unused_crystal_lines, wavelength_lines
 from .crystal import Crystal, build_crystal
 from .detector import Detector
 from .errors import InputError
@@ -83,6 +83,7 @@ def prepare_panels(experiment, default_seed):
 
 def prepare_values(experiment, default_seed):
     inputs = input_files(experiment)
+    remarks = [*unused_crystal_lines(experiment)]
     mask, experiment, header_remarks = read_headers(experiment)
     check_values(experiment)
     detectors = place_detectors(experiment)
@@ -96,7 +97,8 @@ def prepare_values(experiment, default_seed):
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
-    orientation, matrix, remarks = find_orientation(experiment), None, [*header_remarks, *reflections.remarks]
+    orientation, matrix = find_orientation(experiment), None
+    remarks += [*header_remarks, *reflections.remarks]
     remarks += value_remarks("-default_F", np.float64(experiment.default_F))
     if orientation is not None:
         matrix = matrix_of(orientation, experiment, wavelength, detector)

@@ -126,7 +126,7 @@ def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pi
     """Image and sum of solid angles in precision double or mixed."""
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
-    single = precision == "mixed" and in_float32(plan)
+    single = precision == "mixed" and in_float32(plan, prepared.reflections.places)
     kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
     table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
     if tile_shape is None:

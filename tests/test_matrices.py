@@ -251,6 +251,19 @@ def test_what_is_given_wins_over_the_experiments_crystal():
     assert cell_of_axes(found)[:3] == pytest.approx((50, 33.333333, 25))
 
 
+def test_a_cell_that_leaves_out_another_crystal_is_told():
+    expt([crystal_of(turned_axes(5))])
+    command = "--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise -cell"
+    (line,) = [line for line in remarks_of(simulate(f"{command} 50 60 70")) if "--fix" not in line]
+    assert line == (
+        "-cell 50 60 70 A, 90 90 90 deg: is taken, in its standard orientation; the crystal of --panels refined.expt, of 60 70 85 A, 80 95 "
+        "105 deg, is left out"
+    )
+    assert [line for line in remarks_of(simulate(f"{command} 60 70 85 80 95 105")) if "--fix" not in line] == []
+    expt([])
+    assert remarks_of(simulate(f"{command} 50 60 70")) == []
+
+
 def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start():
     axes, other, start = (turned_axes(seed) for seed in (5, 6, 7))
     expt([crystal_of(other), crystal_of(axes)], uses=[1, 0])
