@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,22 @@ def test_not_a_number_is_counted_and_never_within():
     assert found["not_finite_differ"] == 2
     for tolerance in ("exact", "double", "mixed"):
         assert not judge(pair_of(a, b), tolerance)["within"]
+
+
+@pytest.mark.parametrize("bits", [0x7F800001, 0xFFBFFFFF, 0x7F800000, 0xFF800000, 0x7F7FFFFF, 1], ids=hex)
+def test_no_bits_of_a_float_make_numpy_warn(bits, capsys):
+    """Signalling nan, infinities, the largest and the smallest number."""
+    pixels = np.ones((SLOW, FAST), np.float32)
+    pixels.tofile("a.bin")
+    pixels.view(np.uint32)[10] = bits
+    pixels.tofile("b.bin")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for names in ("ab", "ba", "bb"):
+            status = main(["compare", *(f"{name}.bin" for name in names), "--shape", str(SLOW), str(FAST), "--tolerance", "mixed"])
+            assert status == int(names != "bb")
+        assert main(["show", "b.bin", "--shape", str(SLOW), str(FAST)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ class Image:
     experiment: dict = field(default_factory=dict)
     saturated: float = SMV_SATURATED
 
+    def __post_init__(self):
+        # signalling ones become plain nan: numpy would warn of an invalid value at every sum
+        nan = np.isnan(self.pixels)
+        if nan.any():
+            object.__setattr__(self, "pixels", np.where(nan, np.float32(np.nan), self.pixels))
+
 
 def read_image(command, path, shape=None, to_look_at=False):
     """Image of a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked up
