@@ -73,13 +73,14 @@ def counted_sources(sources, filename):
     """The Sources that count by their weights, their weights adding up to their number. Raises InputError for weights that
     cannot be."""
     weight = sources.weight
-    if not ((weight >= 0.0).all() and 0.0 < weight.sum() < np.inf):
+    if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
         raise InputError(
             f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one above "
             "(or leave out --fix weights)"
         )
     kept = weight > 0.0
-    weight = weight[kept]
+    # by a power of two, which changes no digit: sums stay finite
+    weight = np.ldexp(weight[kept], -np.frexp(weight.max())[1])
     equal = (weight == weight[0]).all()
     return Sources(
         sources.incident[kept],

@@ -172,6 +172,18 @@ def test_a_source_of_weight_0_has_no_part_in_anything(precision):
     assert not np.allclose(image(f"{command} -sourcefile two.src"), alone, rtol=0.05)
 
 
+@pytest.mark.parametrize("scale", [2.0**1020, 2.0**-1050])
+def test_only_the_ratio_of_weights_counts(scale):
+    """To the last bit, and with sums beyond what a float64 holds."""
+    images = []
+    for times in (1.0, scale):
+        weights = (times * weight for weight in (3, 5, 6))
+        rows = (f"-10 {0.01 * n} 0 {weight!r} {1 + 0.01 * n}e-10\n" for n, weight in enumerate(weights))
+        Path("scaled.src").write_text("".join(rows))
+        images.append(image(f"{RUN} -sourcefile scaled.src", "--fix", "weights"))
+    assert images[0].any() and images[0].tobytes() == images[1].tobytes()
+
+
 @pytest.mark.parametrize("weights", ["0 0", "1 -1", "3 -1"])
 def test_weights_that_cannot_be(weights):
     first, second = weights.split()
