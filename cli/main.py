@@ -68,7 +68,11 @@ def dispatch(argv):
         raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
     import importlib
 
-    return importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}").run(argv[1:])
+    command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
+    from .terminal import library_heard
+
+    with library_heard():
+        return command.run(argv[1:])
 
 
 def console():

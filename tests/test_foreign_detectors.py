@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from foreign_files import CORNER, DETECTOR, MODULE, SHAPE, axis, eiger, field, group
 
+from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.io.image import read_image
 from nbkernel.io.nxmx_reader import read_nxmx_detector
@@ -445,3 +446,12 @@ def test_comparing_says_nothing_of_the_geometry(caplog):
     written(TURNED)
     read_image("compare", "x_master.h5")
     assert not caplog.messages
+
+
+def test_warnings_reach_the_command_line(capsys):
+    """A library's logger is silent there unless the command listens."""
+    written(TURNED)
+    words = "-cell 9 9 9 90 90 90 -default_F 1 -N 1 -oversample 1 -seed 1 -nopgm -nonoise -noprogress"
+    assert main(["simulate", "--panels", "x_master.h5", *words.split()]) == 0
+    err = capsys.readouterr().err
+    assert err.count("nbkernel: warning: --panels: x_master.h5 has 60 x 80 as data_size") == 1

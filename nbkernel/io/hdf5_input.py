@@ -44,6 +44,8 @@ def opened(flag, path, quiet=False):
     except (OSError, LookupError, RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{flag}: cannot read the HDF5 file {path}: {reason}") from None
+    else:
+        source.tell()
     finally:
         source.close()
 
@@ -55,7 +57,7 @@ class Source:
         self.flag, self.path, self.quiet = flag, path, quiet
         self.folder = os.path.dirname(os.path.realpath(path))
         self.roots, self.files, self.nodes, self.objects = {}, [], {}, {}
-        self.missing, self.told = set(), set()
+        self.missing, self.told = set(), {}  # told: lines, in their order
 
     def root(self, real_path):
         if real_path not in self.roots:
@@ -78,9 +80,12 @@ class Source:
 
     def warn(self, error):
         """A line, once, that goes on from the file's name."""
-        if str(error) not in self.told and not self.quiet:
-            self.told.add(str(error))
-            LOG.warning("%s: %s %s", self.flag, self.path, error)
+        self.told[str(error)] = None
+
+    def tell(self):
+        """The warnings, once the file has been read: where it is refused, the error is all that counts."""
+        for line in () if self.quiet else self.told:
+            LOG.warning("%s: %s %s", self.flag, self.path, line)
 
     def close(self):
         self.nodes.clear()
