@@ -1,6 +1,8 @@
 """The `nbkernel` command: a table of sub-commands."""
 
 # what takes time is imported when signals are heard, see `console`
+import errno
+import os
 import signal
 import sys
 
@@ -16,6 +18,8 @@ COMMANDS = {
     "info": "versions, devices, caches, what is missing",
 }
 
+# MiB of address space that libraries take on the way, besides what the work itself needs; others take next to none
+LIBRARIES = {"simulate": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
@@ -48,10 +52,14 @@ def main(argv=None):
     except OSError as error:
         if error.errno is None:
             raise  # not from the system
-        note(f"{error.filename or 'standard output'}: {error.strerror}")
+        what = {errno.ENOMEM: "out of memory", errno.ENOENT: "the current directory"}.get(error.errno, "standard output")
+        note(f"{error.filename or what}: {error.strerror}")
         return 2
-    except MemoryError:
-        note("out of memory; try a smaller detector or fewer steps")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
+        own = type(error).__name__ == "TooLittle"
+        note(error if own else "out of memory; try a smaller detector, fewer steps or fewer threads")
         return 2
 
 
@@ -68,6 +76,10 @@ def dispatch(argv):
         raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
     import importlib
 
+    from nbkernel.kernels.address_space import MIB, require_address_space
+
+    if "-h" not in argv and "--help" not in argv:
+        require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
     command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
     from .terminal import library_heard
 
@@ -84,6 +96,8 @@ def console():
     from .streams import open_streams
 
     open_streams()
+    # nothing here is worth its threads, each of which takes 40 MiB of address space
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     end_on_signals("nbkernel: interrupted", INTERRUPTED)
     status = flushed(main())
     # all files are closed: taking the interpreter apart would cost a fifth of a second

@@ -17,8 +17,10 @@ import llvmlite
 import numpy as np
 from llvmlite import binding
 
+from .address_space import MIB, require_address_space
 from .cache_folder import Refused, cache_folder, read_private, write_private
 
+COMPILER = 400 * MIB  # of address space; LLVM ends the process where it has too little
 LOCK = threading.Lock()
 NATIVE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
@@ -107,6 +109,7 @@ def native_function(kernel, arguments, signature):
         if found is not None:
             return load_object(*found)
     CACHE.announce_once()
+    require_address_space(COMPILER, "compiling")
     from .jit import compile_ahead
 
     symbol, code = compile_ahead(kernel.function, arguments)

@@ -65,6 +65,8 @@ def read_config(option, path):
             content = tomllib.loads(text)
         else:
             content, inputs = tomllib.loads(toml_text(option, path)), {}
+    except RecursionError:
+        raise InputError(f"{lead}: is no TOML file of an experiment: its lists or tables are nested too deeply") from None
     except (OSError, ValueError) as error:
         if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
             raise InputError(f"{lead}: is no TOML file: {error}") from None
