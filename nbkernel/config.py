@@ -15,6 +15,7 @@ from .input_files import input_files, sha256_of
 from .io.hdf5_path import is_hdf5
 from .io.opening import read_bytes
 from .panels import Panel
+from .printable import shortened
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
 FIRST_FIELDS = {"wavelength": "beam", "cell": "crystal", "phi": "spindle", "detpixels_f": "detector", "oversample": "sampling"}
@@ -163,13 +164,13 @@ def fields_of(content, lead, folder):
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
         elif name not in known:
             others = meant(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
-            raise InputError(f"{lead}: there is no [{name}]{others}")
+            raise InputError(f"{lead}: there is no [{shortened(name, 80)}]{others}")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")
         else:
             for field in value:
                 if field not in known[name]:
-                    raise InputError(f"{lead}: [{name}] has no {field}{meant(field, known[name])}")
+                    raise InputError(f"{lead}: [{name}] has no {shortened(field, 80)}{meant(field, known[name])}")
             found.update(value)
     if found.get("dump") is False or found.get("dump") == "":
         found["dump"] = None  # which TOML has no word for
@@ -202,7 +203,7 @@ def read_panels(value, lead):
     for number, panel in enumerate(value):
         for name in panel:
             if name not in known:
-                raise InputError(f"{lead}: panel {number} has no {name}{suggestion(name, known)}")
+                raise InputError(f"{lead}: panel {number} has no {shortened(name, 80)}{suggestion(name, known)}")
         for name in needed:
             if name not in panel:
                 raise InputError(f"{lead}: panel {number} lacks {name}; it needs {', '.join(needed)}")

@@ -1,13 +1,15 @@
 """Errors whose message is meant for the user as it stands."""
 
-from .printable import printable
+from .printable import printable, shortened
+
+LONGEST = 2000  # letters; whole paths need some
 
 
 class InputError(Exception):
     """Input that cannot be used. The message names the flag or file, what is wrong and what would be right, in one line."""
 
     def __init__(self, message):
-        super().__init__(printable(message))
+        super().__init__(shortened(printable(message), LONGEST))
 
 
 class DeviceError(InputError):

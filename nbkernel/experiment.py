@@ -9,6 +9,7 @@ from .fields import convert_fields, shown
 from .input_files import FIELDS, input_files, protected
 from .logger import LOG
 from .panels import Panel, Vector
+from .printable import shortened
 from .quirks import fix_names
 
 WHOLE_IMAGE = (-1, -1, -1, -1)
@@ -136,14 +137,14 @@ class Experiment:
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {getattr(self, name)!r}")
+                raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {shortened(repr(getattr(self, name)), 80)}")
         for name in FIELDS:
             if getattr(self, name) == "":
                 raise InputError(f"{name}: needs a file name, not an empty text")
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
             raise InputError(f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}")
         if isinstance(self.misset, str) and self.misset != "random":
-            raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {self.misset!r}")
+            raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {shortened(repr(self.misset), 80)}")
 
     @classmethod
     def from_command_line(cls, command: str | list[str], fix: str | Iterable[str] = ()) -> "Experiment":

@@ -8,6 +8,7 @@ import types
 import typing
 
 from .errors import InputError
+from .printable import shortened
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 
@@ -29,7 +30,7 @@ def shown(value):
     """A wrong value in a few words."""
     if getattr(value, "ndim", 0):
         return f"an array of {' x '.join(map(str, value.shape))}"
-    return repr(value)
+    return shortened(repr(value), 80)
 
 
 @functools.cache

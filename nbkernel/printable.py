@@ -8,3 +8,12 @@ def printable(text):
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def shortened(text, most):
+    """The text, of a longer one its beginning and its end."""
+    text = str(text)
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end]}...{text[-end:]}"

@@ -7,7 +7,7 @@ import re
 from nbkernel.errors import InputError
 from nbkernel.memory import require_memory
 
-from .text import read_text
+from .text import odd_word, read_text
 
 BYTES_PER_LINE = 300  # of the text and of a row of Python's numbers
 DELIMITERS = re.compile(r"[ \t,;:!]+")
@@ -27,9 +27,9 @@ def read_columns(flag, path, columns):
         try:
             row = [float(word) for word in words]
         except ValueError:
-            raise InputError(f"{flag} {path}: line {number} is not made of numbers: {line.strip()[:60]!r}") from None
+            raise InputError(f"{flag} {path}: line {number} is not made of numbers{odd_word(words)}") from None
         if not all(map(math.isfinite, row)):
-            raise InputError(f"{flag} {path}: line {number} has a value that is not a finite number: {line.strip()[:60]!r}")
+            raise InputError(f"{flag} {path}: line {number} has a value that is not a finite number")
         missing = None if line.endswith("\n") else 0.0
         rows.append(row + [missing] * (columns - len(row)))
     if not rows:

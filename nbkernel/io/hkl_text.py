@@ -10,10 +10,11 @@ from nbkernel.errors import InputError
 from nbkernel.kernels.hkl_table import read_hkl_rows
 
 from .reflections import LARGEST_INDEX, Reflections, empty_grid, value_remarks
-from .text import decoded_text
+from .text import decoded_text, odd_word
 
 SHORTEST_LINE = len("0 0 0 0\n")
 SPARSE = 16  # entries of a table for each given one, from which on it is better made of these
+LONGEST_LINE = 1000  # of which an error is looked for
 MOST_ALONE = 0.1  # part of a table
 # Fortran leaves no blank before a sign when a column is full
 GLUED = re.compile(rb"(?<=[\d.])(?=[-+])")
@@ -94,7 +95,8 @@ def bad_table(content, path, number):
     """The error that names a line, or says that the file is no text at all."""
     decoded_text("-hkl", path, content)
     line = content.splitlines()[number - 1]
-    return InputError(f"-hkl {path}: line {number} {fault(line)}: {line.strip()[:60].decode(errors='replace')!r}")
+    words = GLUED.sub(b" ", line[:LONGEST_LINE]).decode(errors="replace").split()
+    return InputError(f"-hkl {path}: line {number} {fault(line)}{odd_word(words)}")
 
 
 def fault(line):

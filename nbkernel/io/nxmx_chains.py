@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from nbkernel.kernels.rotations import axis_angle_umat
+from nbkernel.printable import shortened
 
 from .hdf5_input import LARGEST, Field
 from .hdf5_links import Unusable
@@ -66,7 +67,7 @@ def step(axis):
                 return np.eye(3), offset(axis)
             raise Unusable(f"turns about a vector without a direction in {axis.name}")
         return np.reshape(axis_angle_umat(*(direction / length), angle), (3, 3)), offset(axis)
-    raise Unusable(f"has a transformation_type {kind!r} in {axis.name}; need translation or rotation")
+    raise Unusable(f"has a transformation_type {shortened(repr(kind), 40)} in {axis.name}; need translation or rotation")
 
 
 def next_axis(axis):

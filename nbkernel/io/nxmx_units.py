@@ -2,6 +2,8 @@
 
 import math
 
+from nbkernel.printable import shortened
+
 from .hdf5_links import Unusable
 
 LENGTHS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "angstrom": 1e-10}
@@ -20,7 +22,7 @@ def unit(node, table, default, attribute="units", value=None):
         return table[default]
     factor = table.get(name, table.get(name.removesuffix("s") if len(name) > 2 else name))
     if factor is None:
-        raise Unusable(f"has the unit {node.text(attribute).strip()!r} in {node.name}; need one of {', '.join(table)}")
+        raise Unusable(f"has the unit {shortened(repr(node.text(attribute).strip()), 40)} in {node.name}; need one of {', '.join(table)}")
     return factor
 
 

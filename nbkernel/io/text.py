@@ -8,6 +8,8 @@ from nbkernel.errors import InputError
 
 from .opening import read_bytes
 
+LONGEST_WORD = 12  # letters of a file that an error quotes
+
 
 def read_text(flag, path):
     """Contents of a text file. Raises InputError where it is not there or not text."""
@@ -22,6 +24,17 @@ def decoded_text(flag, path, content):
     except UnicodeDecodeError:
         pass
     raise InputError(f"{flag}: {os.fspath(path)} is not a text file")
+
+
+def odd_word(words):
+    """The first of a bad line's words that is not a number, shortened, behind a colon. Nothing where the line does not begin with
+    a number: it is of another kind of file, whose content is nobody's business."""
+    for count, word in enumerate(words):
+        try:
+            float(word)
+        except ValueError:
+            return f": {word[:LONGEST_WORD]!r}" if count else ""
+    return ""
 
 
 def c_format(template, *values):
