@@ -72,7 +72,7 @@ def read_cif(path, content, wanted):
         texts = block.block.find_values(f"_refln.{label}")
         for row in np.flatnonzero(np.isnan(found)):
             if not gemmi.cif.is_null(texts[row]) and texts[row].lower() != "nan":
-                raise InputError(f"-hkl {os.fspath(path)}: _refln.{label} of reflection {row + 1} is no number: {shortened(repr(texts[row]), 30)}")
+                raise InputError(f"-hkl {os.fspath(path)}: _refln.{label} of reflection {row + 1} is no number: {shortened(texts[row], 30)}")
         return found
 
     data = SymmetricData(
