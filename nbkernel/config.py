@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-import pathlib
+import re
 import tomllib
 
 from .arguments import suggestion
@@ -37,6 +37,7 @@ COMPETING = (
     (("sourcefile",), ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps")),
 )
 CONFIG = "config"  # the name of the experiment's text in an HDF5 file
+SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
 UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
 SPELT_OUT = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
 # the first flag that sets a field has its unit
@@ -81,10 +82,11 @@ def read_config(option, path):
 
 
 def toml_text(option, path):
-    """The text of a file, or of a pipe such as a shell makes of `--config <(command)`: the one input that may be a pipe."""
-    found = pathlib.Path(path)
-    if found.exists() and not found.is_fifo():
-        return read_bytes(option, path).decode() if os.path.getsize(path) else ""
+    """The text of a file, or of the pipe that a shell makes of `--config <(command)`. A pipe with a name, which may wait for
+    ever, is refused like all else that is not a file."""
+    if not SHELLS_PIPE.fullmatch(os.path.realpath(path)):
+        is_empty = os.path.isfile(path) and os.path.getsize(path) == 0
+        return "" if is_empty else read_bytes(option, path).decode()
     with open(path, "rb") as file:
         return file.read().decode()
 

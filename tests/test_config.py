@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import subprocess
 import sys
 import tomllib
@@ -126,7 +127,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "command, message",
     [
-        ("--config none.toml", "--config none.toml: cannot be read: No such file"),
+        ("--config none.toml", "--config: there is no file none.toml"),
         ("--config a.toml --save-config a.toml", "--save-config: a.toml is an input of this run; give another name"),
         ("--save-config nowhere/a.toml", "--save-config: cannot write nowhere/a.toml"),
         ("--config a.toml -detpixels 5", "detpixels_f (-detpixels_f): the panels have their own"),
@@ -194,6 +195,14 @@ def test_a_pipe_can_be_the_file(tmp_path, monkeypatch):
     words = f"{sys.executable} -m nbkernel simulate --config <(cat a.toml) -N 2 -detpixels 8 -floatfile f.bin"
     assert subprocess.run(["bash", "-c", words], capture_output=True).returncode == 0
     assert any(Path("f.bin").read_bytes())
+
+
+def test_a_pipe_with_a_name_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("a.toml")
+    words = [sys.executable, "-m", "nbkernel", "simulate", "--config", "a.toml"]
+    run = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2 and run.stderr.startswith("nbkernel: --config: a.toml is a pipe, not a file")
 
 
 def test_a_name_that_is_no_text_is_refused_before_the_work(tmp_path, monkeypatch):
