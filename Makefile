@@ -12,7 +12,7 @@ CELL = 30 35 40 90 95 90
 
 demo: .venv/installed demo/chain.hkl
 	.venv/bin/nbkernel simulate -hkl demo/chain.hkl -dump demo/Fdump.bin -cell $(CELL) -misset 10 20 30 \
-	    -Na 12 -Nb 12 -Nc 12 -lambda 1.0 -fluence 1e28 -water 0 -osc 1 -phisteps 10 \
+	    -Na 12 -Nb 12 -Nc 12 -lambda 1.0 -fluence 1e28 -water 0 -osc 1 -phisteps 10 --fix phi0,phi_steps \
 	    -distance 130 -detpixels 1024 -pixel 0.1 -oversample 1 -scale 1 -pgmscale 2 \
 	    -floatfile demo/float.bin -intfile demo/image.img -noisefile demo/noise.img -pgmfile demo/image.pgm \
 	    --preview demo/preview.png
