@@ -9,8 +9,8 @@ CELL_DIFFERENCE = 0.02  # relative: cells further apart are of different crystal
 
 
 def direct_axes(cell):
-    """(3, 3) rows a, b, c (Angstrom) of a cell (a b c, Angstrom, alpha beta gamma, degrees) in its standard orientation. Raises
-    InputError for a cell that cannot be."""
+    """(3, 3) rows a, b, c (Angstrom) of a cell (a b c, Angstrom, alpha beta gamma, degrees) in its standard
+    orientation. Raises InputError for a cell that cannot be."""
     lengths, angles = cell_parameters(cell)
     return np.linalg.inv(np.array(standard_orientation(lengths, angles, cell_volume(lengths, angles), fixed=True))).T
 
@@ -40,7 +40,8 @@ def unit_vector(vector):
 
 
 def turned_as(cell, axes):
-    """Rows a, b, c of a cell in the orientation nearest to that of the rows `axes` (Kabsch 1976, Acta Cryst. A32, 922)."""
+    """Rows a, b, c of a cell in the orientation nearest to that of the rows `axes` (Kabsch 1976, Acta Cryst. A32,
+    922)."""
     standard = direct_axes(cell)
     u, _, vt = np.linalg.svd(standard.T @ (axes / np.linalg.norm(axes, axis=1)[:, np.newaxis]))
     u[:, 2] *= np.sign(np.linalg.det(u @ vt))

@@ -17,15 +17,15 @@ SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays 
 
 
 def matrix_lines(experiment, orientation, matrix, wavelength):
-    """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with it or by
-    -cell."""
+    """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with
+    it or by -cell."""
     yield from orientation.remarks
     name = f"-mat {os.fspath(experiment.mat)}" if isinstance(experiment.mat, str) else "mat"
     angle, step = orientation.start
     if angle != 0.0 and experiment.phi is None:
         yield (
-            f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc {step:g} would be the "
-            "file's first"
+            f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc "
+            f"{step:g} would be the file's first"
         )
     A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
     with np.errstate(all="ignore"):
@@ -36,8 +36,8 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     edges = cell[:3]
     if min(edges) < SMALLEST_EDGE or max(edges) > LARGEST_RATIO * min(edges):
         yield (
-            f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in columns, 1/A, times "
-            "the wavelength), of the wavelength of this run?"
+            f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
+            "columns, 1/A, times the wavelength), of the wavelength of this run?"
         )
     if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
         ratio = np.cbrt(np.prod(edges) / np.prod(orientation.cell[:3]))
@@ -45,13 +45,16 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
         why = "the matrix is times the wavelength it was made with"
         if cell_difference(scaled, orientation.cell) < EDGE_TOLERANCE:
             why += f", which would be {wavelength * 1e10 / ratio:.6g} A"
-        yield f"{name}: makes a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but its own is {cell_text(orientation.cell)}: {why}"
+        yield (
+            f"{name}: makes a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but its own is "
+            f"{cell_text(orientation.cell)}: {why}"
+        )
     if experiment.cell is not None:
         given = whole_cell(experiment.cell)
         if cell_difference(cell, given) > CELL_DIFFERENCE:
             yield (
-                f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and volume are those of "
-                "-cell, directions those of the matrix"
+                f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and "
+                "volume are those of -cell, directions those of the matrix"
             )
 
 
@@ -70,8 +73,8 @@ def unused_crystal_lines(experiment):
     theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
     if cell_difference(theirs, given) > CELL_DIFFERENCE:
         yield (
-            f"-cell {cell_text(given)}: is taken, in its standard orientation; the crystal of --panels {experiment.panels}, of "
-            f"{cell_text(theirs)}, is left out"
+            f"-cell {cell_text(given)}: is taken, in its standard orientation; the crystal of --panels "
+            f"{experiment.panels}, of {cell_text(theirs)}, is left out"
         )
 
 
@@ -82,15 +85,16 @@ def whole_cell(cell):
 
 
 def cell_lines(experiment, crystal, file):
-    """Lines where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None), or has not its symmetry."""
+    """Lines where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None), or has not
+    its symmetry."""
     if file is None or (experiment.mat is None and experiment.cell == file.cell):
         return
     by = "-cell" if experiment.mat is None else f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
     rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
     if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
         yield (
-            f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of {cell_text(whole_cell(file.cell))}; are both "
-            "indexed alike? Each spot gets the F of its h k l"
+            f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of "
+            f"{cell_text(whole_cell(file.cell))}; are both indexed alike? Each spot gets the F of its h k l"
         )
     else:
         yield from filter(None, [cell_remark(by, rendered, file.group)])
@@ -104,11 +108,12 @@ def wavelength_lines(experiment, wavelengths, wavelength):
     value = float(wavelengths[odd[0]])
     if experiment.sourcefile is not None and value != wavelength:
         yield (
-            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is {value * 1e10:g} A and "
-            f"not of X-rays; the fifth column is in metres (1e-10 is 1 A), {odd.size} of {wavelengths.size} sources are like that"
+            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is "
+            f"{value * 1e10:g} A and not of X-rays; the fifth column is in metres (1e-10 is 1 A), {odd.size} of "
+            f"{wavelengths.size} sources are like that"
         )
     elif not SHORTEST <= wavelength <= LONGEST:
         yield (
-            f"-lambda, -energy: a wavelength of {wavelength * 1e10:g} A is not one of X-rays; -lambda is in Angstrom, -energy in "
-            "electron volts"
+            f"-lambda, -energy: a wavelength of {wavelength * 1e10:g} A is not one of X-rays; -lambda is in Angstrom, "
+            "-energy in electron volts"
         )

@@ -29,7 +29,8 @@ class Merged(NamedTuple):
 
 
 class Given(NamedTuple):
-    """Values of a file's columns: indices (n, 3) int32, amplitudes (n,), the column's number (n,), and lines about them."""
+    """Values of a file's columns: indices (n, 3) int32, amplitudes (n,), the column's number (n,), and lines about
+    them."""
 
     indices: np.ndarray
     F: np.ndarray
@@ -40,9 +41,9 @@ class Given(NamedTuple):
 def expand_to_P1(data, columns, default_F):
     """Reflections of the columns (one label, or those of F(+) and F(-)) of a SymmetricData; absent ones are default_F.
 
-    F(-) belongs to -h and its symmetry copies. Several values of one reflection, such as F(+) and F(-) of a centric one,
-    are averaged. Where one of two Friedel mates has no value, it gets the other's. Systematic absences are 0, whatever
-    the file says. Raises InputError where no value is there.
+    F(-) belongs to -h and its symmetry copies. Several values of one reflection, such as F(+) and F(-) of a centric
+    one, are averaged. Where one of two Friedel mates has no value, it gets the other's. Systematic absences are 0,
+    whatever the file says. Raises InputError where no value is there.
     """
     operations, rotations = data.group.operations, data.group.rotations()
     given = given_amplitudes(data, columns)
@@ -103,14 +104,15 @@ def further_remarks(path, merged):
         return []
     kind = "unmerged observations, it seems: further ones" if merged.apart.size > merged.unique / 2 else "further values"
     return [
-        f"-hkl {path}: {merged.further} of {merged.values} values (of {merged.unique} unique reflections) are {kind} of an index or its "
-        f"symmetry copies, {100.0 * np.median(apart):.3g} % apart in the median, {100.0 * apart.max():.0f} % at most; their mean is taken "
-        "(aimless and dials.merge merge observations)"
+        f"-hkl {path}: {merged.further} of {merged.values} values (of {merged.unique} unique reflections) are {kind} "
+        f"of an index or its symmetry copies, {100.0 * np.median(apart):.3g} % apart in the median, "
+        f"{100.0 * apart.max():.0f} % at most; their mean is taken (aimless and dials.merge merge observations)"
     ]
 
 
 def merge(path, indices, F, column, rotations):
-    """The Merged reflections of indices (n, 3), amplitudes (n,) and the numbers of their columns (n,): symmetry copies averaged."""
+    """The Merged reflections of indices (n, 3), amplitudes (n,) and the numbers of their columns (n,): symmetry copies
+    averaged."""
     keys_of = reflection_keys(path, indices, rotations)
     keys, which = np.unique(keys_of.of(indices), return_inverse=True)
     mean = np.bincount(which, F) / np.bincount(which)
@@ -121,8 +123,8 @@ def merge(path, indices, F, column, rotations):
 
 
 def repeated(F, which):
-    """How many of the amplitudes F (n,) are not the first of their kind, and the range over the mean of each kind that has several;
-    which: (n,) the kind's number."""
+    """How many of the amplitudes F (n,) are not the first of their kind, and the range over the mean of each kind that
+    has several; which: (n,) the kind's number."""
     counts = np.bincount(which)
     further = F.size - int(np.count_nonzero(counts))
     if not further:

@@ -26,16 +26,17 @@ def find_orientation(experiment):
 def matrix_of(orientation, experiment, wavelength, detector):
     """Nine numbers, rows x, y, z of a_star, b_star, c_star in the run's frame, times the wavelength (m) in Angstrom.
 
-    What is in another program's frame is turned so that its beam becomes the run's and its spindle, as far as it is at a right angle
-    to the beam, the run's; a crystal of a DIALS experiment beside panels is in their frame already, if the beam is the same but for
-    a few degrees.
+    What is in another program's frame is turned so that its beam becomes the run's and its spindle, as far as it is at
+    a right angle to the beam, the run's; a crystal of a DIALS experiment beside panels is in their frame already, if
+    the beam is the same but for a few degrees.
     """
     if orientation.numbers is not None:
         return orientation.numbers
     axes = np.array(orientation.axes)
     beam = unit_vector(orientation.beam)
     if not (experiment.panels and orientation.in_panels_frame and beam @ detector.beam_vector > SAME_BEAM):
-        theirs, ours = frame(beam, orientation.spindle, "-mat"), frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis")
+        theirs = frame(beam, orientation.spindle, "-mat")
+        ours = frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis")
         axes = axes @ theirs.T @ ours
     return tuple((wavelength * 1e10 * np.linalg.inv(axes)).reshape(-1).tolist())
 

@@ -1,7 +1,8 @@
 """The space group that a file states in several ways: by its symmetry operations, by names, by its number.
 
-The operations count most, then the Hermann-Mauguin symbol, the Hall symbol, the number in International Tables (or CCP4's). A group matters
-here by what it does to amplitudes: which are equal, and which are 0. So P 41 and P 43, or two origins, are the same.
+The operations count most, then the Hermann-Mauguin symbol, the Hall symbol, the number in International Tables (or
+CCP4's). A group matters here by what it does to amplitudes: which are equal, and which are 0. So P 41 and P 43, or two
+origins, are the same.
 """
 
 import contextlib
@@ -69,21 +70,23 @@ def find_space_group(path, stated, cell):
         if remarks:
             raise InputError(remarks[0])
         raise InputError(
-            f"{lead}: names no known space group; need its symmetry operations, or its Hermann-Mauguin symbol such as P 21 21 21"
+            f"{lead}: names no known space group; need its symmetry operations, or its Hermann-Mauguin symbol such as "
+            "P 21 21 21"
         )
     (what, operations), *others = found
     for other, theirs in others:
         if not equal_amplitudes(operations, theirs):
             remarks.append(
-                f"{lead}: its {what} ({name_of(gemmi, operations)}) and its {other} ({name_of(gemmi, theirs)}) are of different "
-                f"space groups; the {what} {'are' if what.endswith('s') else 'is'} taken"
+                f"{lead}: its {what} ({name_of(gemmi, operations)}) and its {other} ({name_of(gemmi, theirs)}) are of "
+                f"different space groups; the {what} {'are' if what.endswith('s') else 'is'} taken"
             )
     same = known is not None and equal_amplitudes(operations, known.operations())
     return SpaceGroup(known.xhm() if same else name_of(gemmi, operations), operations, tuple(remarks))
 
 
 def named_groups(gemmi, stated, cell):
-    """(what, gemmi.SpaceGroup) of the names and the number that gemmi knows; rhombohedral ones in the cell's setting."""
+    """(what, gemmi.SpaceGroup) of the names and the number that gemmi knows; rhombohedral ones in the cell's
+    setting."""
     alpha, gamma = (0.0, 0.0) if cell is None else (cell[3], cell[5])
     for symbol in stated.symbols:
         group = gemmi.find_spacegroup_by_name(symbol, alpha, gamma)
@@ -95,7 +98,8 @@ def named_groups(gemmi, stated, cell):
 
 
 def operations_of(gemmi, texts):
-    """gemmi.GroupOps of operations such as 'x,y,z'. Raises ValueError, saying why, where they are not those of a space group."""
+    """gemmi.GroupOps of operations such as 'x,y,z'. Raises ValueError, saying why, where they are not those of a space
+    group."""
     if len(texts) > MOST_OPERATIONS:
         raise ValueError(f"there are {len(texts)}, more than any space group has")
     try:
@@ -131,8 +135,8 @@ def equal_amplitudes(one, other):
 
 
 def cell_remark(source, cell, group):
-    """A line where a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else None; source:
-    flag and file of the cell."""
+    """A line where a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else
+    None; source: flag and file of the cell."""
     nearest = nearest_cell(cell, group.rotations())
     edges = max(abs(there / here - 1.0) for here, there in zip(cell[:3], nearest[:3], strict=True))
     angles = max(abs(there - here) for here, there in zip(cell[3:], nearest[3:], strict=True))

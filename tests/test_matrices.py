@@ -1,4 +1,5 @@
-"""The crystal's orientation from files of other programs, held to where its spots must be; inputs that contradict each other."""
+"""The crystal's orientation from files of other programs, held to where its spots must be; inputs that contradict each
+other."""
 
 import gzip
 import json
@@ -175,8 +176,8 @@ def crystal_of(axes, **more):
 
 
 def distance_from_whole_indices(pixels, axes):
-    """Median distance of h, k and l of the brightest pixels from whole numbers, for rows a, b, c of the crystal as it stands in the
-    beam."""
+    """Median distance of h, k and l of the brightest pixels from whole numbers, for rows a, b, c of the crystal as it
+    stands in the beam."""
     slow, fast = np.unravel_index(np.argsort(pixels.ravel())[::-1][:60], pixels.shape)
     p = panel()
     places = np.array(p["origin"]) + 0.4 * (np.outer(fast + 0.5, p["fast_axis"]) + np.outer(slow + 0.5, p["slow_axis"]))
@@ -256,7 +257,8 @@ def test_a_cell_that_leaves_out_another_crystal_is_told():
     command = "--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise -cell"
     (line,) = [line for line in remarks_of(simulate(f"{command} 50 60 70")) if "--fix" not in line]
     assert line == (
-        "-cell 50 60 70 A, 90 90 90 deg: is taken, in its standard orientation; the crystal of --panels refined.expt, of 60 70 85 A, 80 95 "
+        "-cell 50 60 70 A, 90 90 90 deg: is taken, in its standard orientation; the crystal of --panels refined.expt, "
+        "of 60 70 85 A, 80 95 "
         "105 deg, is left out"
     )
     assert [line for line in remarks_of(simulate(f"{command} 60 70 85 80 95 105")) if "--fix" not in line] == []
@@ -402,7 +404,8 @@ def test_a_cell_that_is_given_is_held_against_the_space_group():
         write_mtz("a.mtz", "P 43 21 2", cell, np.array([[1, 2, 3], [3, 2, 1]]), {"F": ("F", [50.0, 60.0])})
         assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.1 30.1 50 90 90 90")) == []
         assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.5 29.9 50 90 90 90")) == [
-            "-cell: a cell of 30.5 29.9 50 A, 90 90 90 deg does not have the symmetry of P 43 21 2; the nearest that has is 30.201 30.201 "
+            "-cell: a cell of 30.5 29.9 50 A, 90 90 90 deg does not have the symmetry of P 43 21 2; the nearest that "
+            "has is 30.201 30.201 "
             "50 A, 90 90 90 deg"
         ]
 

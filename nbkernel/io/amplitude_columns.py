@@ -42,8 +42,8 @@ def choose_columns(path, types, wanted):
     """Labels of the amplitudes: one, or two of F(+) and F(-).
 
     types: {label: type} of a file in its order; wanted: label, or two with a comma, None for the usual ones: calculated
-    amplitudes, else observed ones, else a pair F(+) and F(-), else any other but coefficients of maps. Raises InputError
-    where there are no such columns.
+    amplitudes, else observed ones, else a pair F(+) and F(-), else any other but coefficients of maps. Raises
+    InputError where there are no such columns.
     """
     choices = candidates(types)
     if wanted is not None:

@@ -15,7 +15,8 @@ AXES = ("real_space_a", "real_space_b", "real_space_c")
 
 
 def crystal_orientation(document):
-    """The Orientation of the first crystal of a file's Value, at spindle angle 0. Raises InputError where there is none."""
+    """The Orientation of the first crystal of a file's Value, at spindle angle 0. Raises InputError where there is
+    none."""
     uses = list(crystal_uses(document))
     if not uses:
         raise InputError(f"{document.where}: has no crystal; need a DIALS experiment with one, such as refined.expt")
@@ -41,9 +42,8 @@ def crystal_orientation(document):
     start = (0.0, 0.0)
     if "scan" in others and others["scan"].has("oscillation"):
         start = others["scan"].at("oscillation").numbers(2)
-    return Orientation(
-        None, tuple(map(tuple, axes.tolist())), negative(beam), spindle, in_panels_frame=True, start=start, remarks=tuple(remarks)
-    )
+    rows = tuple(map(tuple, axes.tolist()))
+    return Orientation(None, rows, negative(beam), spindle, in_panels_frame=True, start=start, remarks=tuple(remarks))
 
 
 def inverse(value, matrix):
@@ -59,8 +59,8 @@ def inverse(value, matrix):
 
 
 def carried(goniometer):
-    """(3, 3) rotation of the crystal by what stands between it and the spindle and by what carries the spindle: setting times fixed
-    rotation."""
+    """(3, 3) rotation of the crystal by what stands between it and the spindle and by what carries the spindle: setting
+    times fixed rotation."""
     if goniometer.has("axes"):
         axes = [axis.numbers(3) for axis in goniometer.at("axes").items()]
         angles = list(goniometer.at("angles").numbers(len(axes)))

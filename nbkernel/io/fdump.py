@@ -14,13 +14,14 @@ from .output_files import Gap
 from .reflections import Reflections, value_remarks
 
 # six limits as text, newline, form feed, then doubles
-DUMP_HEADER = re.compile(rb"\s*(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\s+(-?\d{1,10})\n\f")
+DUMP_HEADER = re.compile(rb"\s*" + rb"\s+".join([rb"(-?\d{1,10})"] * 6) + rb"\n\f")
 LONGEST_HEADER = 256
 PIECE = 1 << 22  # bytes
 
 
 def dump_bytes(path):
-    """Bytes of a dump file whose length is what its header says. Raises InputError for another, before it is read as a whole."""
+    """Bytes of a dump file whose length is what its header says. Raises InputError for another, before it is read as a
+    whole."""
     with open_input("-dump", path) as file:
         packed = GZIP.match(file.read(START))
         length = os.fstat(file.fileno()).st_size

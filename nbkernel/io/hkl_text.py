@@ -64,12 +64,13 @@ def without_mate_of_few(given, shape, lowest):
 
 
 def half_remarks(path, alone, entries, default_F):
-    """A line where many entries lack their Friedel mate, as in the files of programs that list half of reciprocal space."""
+    """A line where many entries lack their Friedel mate, as in the files of programs that list half of reciprocal
+    space."""
     if alone <= MOST_ALONE * entries:
         return ()
     return (
-        f"-hkl {os.fspath(path)}: {alone} of {entries} entries have no entry for their Friedel mate -h -k -l, which gets F = {default_F:g}; "
-        "a text table must list all of P1",
+        f"-hkl {os.fspath(path)}: {alone} of {entries} entries have no entry for their Friedel mate -h -k -l, which "
+        f"gets F = {default_F:g}; a text table must list all of P1",
     )
 
 

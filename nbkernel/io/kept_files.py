@@ -1,4 +1,5 @@
-"""What was read from a file, kept in memory while the file is unchanged: a series of images reads its structure factors once."""
+"""What was read from a file, kept in memory while the file is unchanged: a series of images reads its structure factors
+once."""
 
 import hashlib
 import os
@@ -13,8 +14,8 @@ YOUNG = 3_000_000_000  # ns
 
 
 class KeptFiles:
-    """Results of reading files, by path, options and state of the file; the least recently used ones are dropped. For any threads
-    at a time."""
+    """Results of reading files, by path, options and state of the file; the least recently used ones are dropped. For
+    any threads at a time."""
 
     def __init__(self, most_files=MOST_FILES, most_bytes=MOST_BYTES):
         self.most_files, self.most_bytes = most_files, most_bytes
@@ -22,8 +23,8 @@ class KeptFiles:
         self.lock = threading.Lock()
 
     def get(self, path, options, read_content, make, size_of):
-        """make(content) of the file `path`, or the result of an earlier call with the same path and options (hashable) while the file
-        is unchanged. read_content(): bytes of the file; size_of(result): bytes that it takes."""
+        """make(content) of the file `path`, or the result of an earlier call with the same path and options (hashable)
+        while the file is unchanged. read_content(): bytes of the file; size_of(result): bytes that it takes."""
         key = (os.path.abspath(path), options)
         before = file_state(path)
         with self.lock:

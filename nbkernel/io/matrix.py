@@ -1,5 +1,5 @@
-"""The orientation of a crystal from a file: nine numbers as MOSFLM writes them, XDS' XPARM.XDS, or a DIALS experiment. The content
-tells which."""
+"""The orientation of a crystal from a file: nine numbers as MOSFLM writes them, XDS' XPARM.XDS, or a DIALS experiment.
+The content tells which."""
 
 import math
 import os
@@ -21,9 +21,10 @@ UNIT = 1e-3
 class Orientation(NamedTuple):
     """numbers: rows x, y, z of a_star, b_star, c_star, times the wavelength, in the run's frame; or None.
 
-    axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame: whether
-    that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the file has, or None.
-    start: spindle angle (degrees) at which the file's first image begins, and its range. remarks: lines about it.
+    axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame:
+    whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the
+    file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range. remarks:
+    lines about it.
     """
 
     numbers: tuple | None
@@ -57,8 +58,8 @@ def nine_numbers(path, text):
     values = leading_numbers(text, 9)
     if len(values) < 9 or not all(math.isfinite(value) for value in values):
         raise InputError(
-            f"-mat {os.fspath(path)}: needs nine numbers, three reciprocal cell vectors; found {len(values)} (or XPARM.XDS, or a DIALS "
-            ".expt file with a crystal)"
+            f"-mat {os.fspath(path)}: needs nine numbers, three reciprocal cell vectors; found {len(values)} (or "
+            "XPARM.XDS, or a DIALS .expt file with a crystal)"
         )
     return tuple(values)
 

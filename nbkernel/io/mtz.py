@@ -1,7 +1,7 @@
 """MTZ files: header records of 80 characters, and a table of float32 with a column for each item.
 
-https://www.ccp4.ac.uk/html/mtzformat.html. Only what amplitudes need is read; all that the header states is held against the file's
-length first.
+https://www.ccp4.ac.uk/html/mtzformat.html. Only what amplitudes need is read; all that the header states is held
+against the file's length first.
 """
 
 import math
@@ -21,8 +21,8 @@ MOST_COLUMNS = 10_000
 
 @dataclass
 class Mtz:
-    """A file's content. columns: (label, type, data set) in their order; data: (reflections, columns) float32, missing values as
-    `missing`; cells: of data sets; group: (name or None, number or None)."""
+    """A file's content. columns: (label, type, data set) in their order; data: (reflections, columns) float32, missing
+    values as `missing`; cells: of data sets; group: (name or None, number or None)."""
 
     columns: list
     data: np.ndarray
@@ -50,7 +50,8 @@ class Mtz:
         return [label for label, _, _ in self.columns]
 
     def cell_of(self, label):
-        """a b c (Angstrom) alpha beta gamma (degrees) of the column's data set, else of the file; None where there is none."""
+        """a b c (Angstrom) alpha beta gamma (degrees) of the column's data set, else of the file; None where there is
+        none."""
         dataset = self.columns[self.labels().index(label)][2]
         return self.cells.get(dataset) or self.cell
 

@@ -40,9 +40,10 @@ class Reflections:
     """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given, the
     last one read from a text table has last_F.
 
-    file: what an MTZ or mmCIF file held, None for tables of P1. places: positions in F, flattened, of all that is not 0, in
-    their order, where these are few: then most of F has never been written to, and takes no memory; else None. remarks: lines
-    about what the user may not have meant. Readers share one Reflections of an unchanged file, so F cannot be written to."""
+    file: what an MTZ or mmCIF file held, None for tables of P1. places: positions in F, flattened, of all that is not
+    0, in their order, where these are few: then most of F has never been written to, and takes no memory; else None.
+    remarks: lines about what the user may not have meant. Readers share one Reflections of an unchanged file, so F
+    cannot be written to."""
 
     F: np.ndarray
     h_min: int
@@ -64,7 +65,8 @@ NO_REFLECTIONS = Reflections(np.zeros((0, 0, 0)), 0, 0, 0, 0)
 
 
 def empty_grid(path, lowest, highest, F, given):
-    """(h, k, l) float64 array filled with F, for the indices from `lowest` to `highest` of the `given` entries of the file `path`.
+    """(h, k, l) float64 array filled with F, for the indices from `lowest` to `highest` of the `given` entries of the
+    file `path`.
 
     Raises InputError where memory cannot hold it, or where a few entries make a table of another order of size.
     """
@@ -96,6 +98,7 @@ def value_remarks(source, F):
         largest = float(np.max(np.abs(F), where=finite, initial=0.0))
     if largest > LARGEST_F:
         remarks.append(
-            f"{source}: has structure factors of up to {largest:g} electrons, more than any crystal's; pixels may be infinite"
+            f"{source}: has structure factors of up to {largest:g} electrons, more than any crystal's; pixels may be "
+            "infinite"
         )
     return tuple(remarks)

@@ -30,7 +30,8 @@ SYMBOL_ITEMS = (
     "_space_group.name_H-M_alt", "_space_group_name_H-M_alt", "_space_group.name_H-M_full",
 )  # fmt: skip
 HALL_ITEMS = (
-    "_symmetry.space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall", "_space_group_name_Hall",
+    "_symmetry.space_group_name_Hall", "_symmetry_space_group_name_Hall",
+    "_space_group.name_Hall", "_space_group_name_Hall",
 )  # fmt: skip
 NUMBER_ITEMS = (
     "_symmetry.Int_Tables_number", "_symmetry_Int_Tables_number", "_space_group.IT_number", "_space_group_IT_number",
@@ -39,10 +40,12 @@ MEMORY_PER_BYTE = 32  # of what gemmi makes of many short values
 
 
 def read_cif(path, content, wanted):
-    """SymmetricData of an mmCIF file's bytes, and the labels of the amplitudes: of the first block that has them among merged
-    reflections. Cell and space group that it lacks are those of a block before it, else of the next that has them.
+    """SymmetricData of an mmCIF file's bytes, and the labels of the amplitudes: of the first block that has them among
+    merged reflections. Cell and space group that it lacks are those of a block before it, else of the next that has
+    them.
 
-    wanted: as for `choose_columns`, or with the block's name and a colon before it. Raises InputError for a file without.
+    wanted: as for `choose_columns`, or with the block's name and a colon before it. Raises InputError for a file
+    without.
     """
     gemmi = import_gemmi(path, "an mmCIF")
     decoded_text("-hkl", path, content)
@@ -92,8 +95,8 @@ def wanted_block(blocks, wanted):
 
 
 def first_with_amplitudes(path, blocks, wanted):
-    """The first block that has the columns wanted (or the usual ones), and their labels. Raises InputError, about the first block,
-    where none has."""
+    """The first block that has the columns wanted (or the usual ones), and their labels. Raises InputError, about the
+    first block, where none has."""
     first_error = None
     for block in blocks:
         try:

@@ -55,7 +55,8 @@ def read_structure_factors(path, default_F, column=None):
 
 
 def read_dump(path):
-    """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length disagree."""
+    """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length
+    disagree."""
     return KEPT.get(path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of)
 
 

@@ -1,7 +1,7 @@
 """XPARM.XDS and GXPARM.XDS: crystal, beam and spindle as XDS refined them, in its laboratory frame.
 
-https://xds.mr.mpg.de/html_doc/xds_files.html#XPARM.XDS. Since 2010 the file begins with its name; before, it was numbers only, in
-another order.
+https://xds.mr.mpg.de/html_doc/xds_files.html#XPARM.XDS. Since 2010 the file begins with its name; before, it was
+numbers only, in another order.
 """
 
 import math
@@ -66,8 +66,9 @@ def read_xparm(path, text):
     theirs = cell_of_axes(axes)
     if cell_difference(cell, theirs) > CELL_DIFFERENCE:
         remarks = (
-            f"{where}: its axes are those of a cell of {cell_text(theirs)}, but its cell is {cell_text(cell)}; the cell is taken, turned "
-            "as its axes are",
+            f"{where}: its axes are those of a cell of {cell_text(theirs)}, but its cell is {cell_text(cell)}; the "
+            "cell is taken, turned as its axes are",
         )
         axes = turned_as(cell, axes)
-    return Orientation(None, tuple(map(tuple, axes.tolist())), beam, spindle, cell=cell, start=tuple(numbers[1:3]), remarks=remarks)
+    rows = tuple(map(tuple, axes.tolist()))
+    return Orientation(None, rows, beam, spindle, cell=cell, start=tuple(numbers[1:3]), remarks=remarks)
