@@ -160,6 +160,18 @@ def test_a_link_that_is_not_needed_is_passed_over(caplog):
     assert len(caplog.messages) == 1 and "/entry/instrument/other" in caplog.text and "../secret.h5" in caplog.text
 
 
+def test_geometry_needs_no_data(caplog):
+    """Masters are often given without their data, or with links to where those were."""
+    link_data(lambda: h5py.ExternalLink("../secret.h5", "/entry/data/data"))
+    with h5py.File("x_master.h5", "a") as file:
+        file.create_dataset(f"{DETECTOR}/odd", (3,), np.uint8, external=[("/etc/passwd", 0, 3)])
+        file[f"{DETECTOR}/opaque"] = np.void(b"abc")
+        file[f"{DETECTOR}/region"] = file[f"{DETECTOR}/x_pixel_size"].regionref[()]
+    (panel,) = read_nxmx_detector("x_master.h5")["panels"]
+    assert (panel.detpixels_s, panel.detpixels_f) == SHAPE
+    assert len(caplog.messages) == 1 and "../secret.h5" in caplog.text
+
+
 def test_missing_data_are_named():
     eiger(data=False)
     assert "x_data_000001.h5" in refused("show", "x_master.h5")

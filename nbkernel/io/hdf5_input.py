@@ -5,6 +5,7 @@ followed by `hdf5_links`' rules only, sizes are held against `input_limit`, and 
 """
 
 import contextlib
+import functools
 import math
 import os
 
@@ -210,19 +211,36 @@ class Group(Node):
 
 
 class Field(Node):
-    """A dataset. Its layout has been checked before anything of it is asked."""
+    """A dataset. Its layout is checked before anything of it is asked, and only then: others than those needed may be of any
+    kind."""
 
-    def __init__(self, source, file_path, path, handle):
-        super().__init__(source, file_path, path, handle)
-        self.properties = check_layout(handle, self.name)
-        self.virtual = self.properties.get_layout() == h5py.h5d.VIRTUAL
+    @functools.cached_property
+    def properties(self):
+        return check_layout(self.handle, self.name)
+
+    @functools.cached_property
+    def virtual(self):
+        return self.properties.get_layout() == h5py.h5d.VIRTUAL
+
+    @functools.cached_property
+    def shape(self):
         if self.virtual:
+            # HDF5 may open them to find its shape
             self.check_sources()
-        shape = handle.shape
+        shape = self.handle.shape
         # None: a null dataspace
-        self.shape = (0,) if shape is None else shape
-        self.dtype = handle.dtype
-        self.size = math.prod(self.shape)
+        return (0,) if shape is None else shape
+
+    @functools.cached_property
+    def dtype(self):
+        try:
+            return self.handle.dtype
+        except (TypeError, ValueError, NotImplementedError):
+            raise Unusable(f"has values of a kind in {self.name} that is not read") from None
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
 
     def check_sources(self):
         """Raises Unusable for a virtual dataset whose sources are not files beside this one."""
@@ -237,7 +255,7 @@ class Field(Node):
     def check_part(self, shape):
         """Raises InputError or Unusable where a part of that shape, from the first element on, may not be read."""
         if not self.virtual:
-            check_values(self.source.flag, self.file_path, self.handle, self.name, shape)
+            check_values(self, shape)
             return
         check_size(self.source.flag, self.file_path, math.prod(shape) * self.dtype.itemsize, self.name)
         for number in range(self.properties.get_virtual_count()):
@@ -269,7 +287,7 @@ class Field(Node):
         shape = [end - start + 1 for start, end in zip(first, last, strict=True)]
         if shape[0] == frames and len(shape) > 2:
             shape[0] = min(shape[0], wanted)
-        check_values(self.source.flag, found.file_path, found.handle, found.name, shape, first)
+        check_values(found, shape, first)
 
     def values(self):
         """All values, an array of numbers or texts. Raises Unusable for other kinds, InputError for too many."""

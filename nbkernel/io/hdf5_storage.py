@@ -11,7 +11,7 @@ import zlib
 import h5py
 
 from .hdf5_filters import hdf5plugin
-from .hdf5_links import Unusable
+from .hdf5_links import Refused, Unusable
 from .input_limit import check_size, largest_size
 
 MOST_CHUNKS = 100_000  # of one image
@@ -28,23 +28,19 @@ EXPANSION = {DEFLATE: 1032, BZIP2: 1 << 20}
 
 
 def check_layout(dataset, name):
-    """Raises Unusable for a dataset whose bytes lie in other files without HDF5's order."""
+    """The creation properties of a dataset. Raises Refused where its bytes lie in other files, of whatever kind."""
     properties = dataset.get_create_plist()
     if properties.get_external_count():
-        raise Unusable(f"keeps {name} as raw data in another file ({in_text(properties.get_external(0)[0])}): not read")
+        raise Refused(f"keeps {name} as raw data in another file ({in_text(properties.get_external(0)[0])}): not read")
     return properties
 
 
-def check_values(flag, path, dataset, name, shape, start=None):
+def check_values(field, shape, start=None):
     """Raises InputError or Unusable where a part of that shape, from the element `start` on (None: the first), may not be
-    read.
-
-    flag, path: for messages; the path is of the file that holds the dataset. dataset: an h5py.h5d.DatasetID that is not
-    virtual.
-    """
+    read of a Field that is not virtual."""
     start = start or (0,) * len(shape)
-    properties = dataset.get_create_plist()
-    itemsize = dataset.dtype.itemsize
+    flag, path, name, properties = field.source.flag, field.file_path, field.name, field.properties
+    itemsize = field.dtype.itemsize
     check_size(flag, path, math.prod(shape) * itemsize, name)
     if properties.get_layout() != h5py.h5d.CHUNKED:
         return
@@ -56,12 +52,12 @@ def check_values(flag, path, dataset, name, shape, start=None):
     count = math.prod(map(len, firsts))
     if count > MOST_CHUNKS:
         raise Unusable(f"has {count} chunks in one image of {name}; up to {MOST_CHUNKS} are read")
-    if packer is None or dataset.get_num_chunks() == 0:
+    if packer is None or field.handle.get_num_chunks() == 0:
         return
     most = largest_size(path)
     for numbers in itertools.product(*firsts):
         place = tuple(number * step for number, step in zip(numbers, chunk, strict=True))
-        check_chunk(dataset, place, packer, size, most, name)
+        check_chunk(field.handle, place, packer, size, most, name)
 
 
 def check_filters(properties, name):

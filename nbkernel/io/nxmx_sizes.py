@@ -6,7 +6,7 @@ Filewriters of DECTRIS before 2022, and some beamlines', wrote data_size as (fas
 import numpy as np
 
 from .hdf5_input import Field
-from .hdf5_links import Unusable
+from .hdf5_links import Refused, Unusable
 from .nxmx_beam import image_of
 from .nxmx_places import needed
 
@@ -64,27 +64,34 @@ def detector_size(entry, detector, alone):
 
 def shapes_of(entry, detector, alone):
     """(words, (slow, fast)) of all that tells of the detector's pixels, from what is surest on."""
-    images = detector.get("data") or detector.get("data_000001")
-    if not is_image(images):
-        images = image_of(entry) if alone else None
-    if is_image(images):
-        yield "pixels in the images", images.shape[-2:]
+    images = shape_of(detector, lambda: detector.get("data") or detector.get("data_000001"))
+    if images is None and alone:
+        images = shape_of(detector, lambda: image_of(entry))
+    if images is not None:
+        yield "pixels in the images", images
     counts = [first_there(detector, f"{axis}_pixels_in_detector") for axis in "yx"]
     if all(field is not None and field.size == 1 for field in counts):
         shape = tuple(int(field.first()) for field in counts)
         if min(shape) > 0:
             yield "as y_ and x_pixels_in_detector", shape
-    mask = first_there(detector, "pixel_mask")
-    if is_image(mask):
-        yield "pixels in the mask", mask.shape[-2:]
+    mask = shape_of(detector, lambda: first_there(detector, "pixel_mask"))
+    if mask is not None:
+        yield "pixels in the mask", mask
 
 
 def first_there(detector, name):
     return detector.field(name) or detector.field(f"detectorSpecific/{name}")
 
 
-def is_image(node):
-    return isinstance(node, Field) and len(node.shape) > 1 and min(node.shape[-2:]) > 0
+def shape_of(detector, find):
+    """(slow, fast) of what may be an image; None where it is none, or lies where it is not followed to: the detector's place
+    does not need it."""
+    try:
+        node = find()
+        return node.shape[-2:] if isinstance(node, Field) and len(node.shape) > 1 and min(node.shape[-2:]) > 0 else None
+    except Refused as error:
+        detector.source.warn(error)
+        return None
 
 
 def whole_numbers(module, name, optional=False):
