@@ -18,9 +18,11 @@ def direct_axes(cell):
 def cell_of_axes(axes):
     """a b c (their unit) alpha beta gamma (degrees) of (3, 3) rows a, b, c."""
     axes = np.asarray(axes, np.float64)
-    lengths = np.linalg.norm(axes, axis=1)
-    a, b, c = axes / lengths[:, np.newaxis]
-    return (*lengths.tolist(), *np.degrees(np.arccos(np.clip((b @ c, c @ a, a @ b), -1.0, 1.0))).tolist())
+    # absurd ones may overflow, and are told by their numbers
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(axes, axis=1)
+        a, b, c = axes / lengths[:, np.newaxis]
+        return (*lengths.tolist(), *np.degrees(np.arccos(np.clip((b @ c, c @ a, a @ b), -1.0, 1.0))).tolist())
 
 
 def check_axes(where, axes):

@@ -363,7 +363,7 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
     assert line.endswith("which would be 1.2 A")
 
 
-@pytest.mark.parametrize("axes, warned", [(np.diag([1.9, 30, 40]), True), (np.diag([2.1, 30, 40]), False), (np.diag([3, 30, 1000]), True)])
+@pytest.mark.parametrize("axes, warned", [(np.diag([1.9, 30, 40]), True), (np.diag([2.1, 30, 40]), False), (np.diag([3, 30, 1000]), True), (np.diag([2e5, 1e4, 1e4]), True)])
 def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
     matrix_file(axes.astype(float), 1.0)
     lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
