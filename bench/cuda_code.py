@@ -97,7 +97,7 @@ def kernels():
     """{name: Kind, or of other kernels the name}."""
     from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS
 
-    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_noisy", *NOISE_FUNCTIONS)}
+    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_doubtful", *NOISE_FUNCTIONS)}
 
 
 def is_plain(key):
@@ -121,9 +121,10 @@ def signature_of(key):
     image, counts = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int32)
     deviates, sums = np.zeros((1, 1)), np.zeros((1, NOISE_SUMS))
     prepared = prepared_run(RUN.split())
-    plan, tile = in_device_types(prepared.plan), in_device_types(panel_tile(prepared.detector))
-    doubts, doubtful, left = doubt(prepared.plan, False), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
-    if key == "mark_noisy":
+    whole = panel_tile(prepared.detector)
+    plan, tile = in_device_types(prepared.plan), in_device_types(whole)
+    doubts, doubtful, left = doubt(prepared.plan, False, whole), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
+    if key == "mark_doubtful":
         arguments = (plan, tile, doubts, image, doubtful, left)
     elif key == "draw_noise":
         arguments = (image, 1, 0.0, 0, 1, 0, (0, 0), deviates, counts)
@@ -188,7 +189,7 @@ def ptx_of(key, assembly, cc):
     from nbkernel.kernels.cuda_rows import Kind, blocks_of
 
     parts, options = assembly
-    if isinstance(key, Kind) or key == "mark_noisy":
+    if isinstance(key, Kind) or key == "mark_doubtful":
         bound = f'!"minctasm", i32 {blocks_of(key, cc)} '
         parts = [re.sub(r'!"minctasm", i32 \d+ ', bound, part) for part in parts]
     options = options | {"arch": "compute_{}{}".format(*cc)}

@@ -1,5 +1,7 @@
 """Rows of a tile by the program's own operations (precision `exact`) for one thread, and the surveys that come before."""
 
+import math
+
 import numpy as np
 
 from .ahead import Kernel
@@ -10,6 +12,7 @@ from .carried import (
     polar_calls_in_pixel,
     taken_over,
 )
+from .constants import GAUSS
 from .certified import INTENSITY, OMEGA, UNCERTAIN, render_piece
 from .pixel import render_pixel, vector_at
 from .vectors import unitize
@@ -40,7 +43,7 @@ def render_exactly(plan, carried, tile, image, omega, spixel, fpixel):
         axis_state,
         omega,
     )
-    # the program adds to an image of zeros: no negative zero
+    # the program adds to an image of zeros: no negative zero but from less than a float32 holds
     image[spixel, fpixel] = 0.0 + photons
 
 
@@ -82,9 +85,11 @@ def render_rows_certified(
                 pixel_error = error + work[UNCERTAIN, fpixel - first]
                 lowest, highest = np.float32(photons * (1.0 - pixel_error)), np.float32(photons * (1.0 + pixel_error))
                 _, first_of_run, _ = taken_over(plan, carried, spixel, fpixel, image.shape[1])
-                if lowest == highest and not first_of_run:
-                    # the program adds to an image of zeros: no negative zero
-                    image[spixel, fpixel] = np.float32(0.0) + lowest
+                # of what is 0 as a float64, not all Gaussian spots are as the program's
+                lost = plan.xtal_shape == GAUSS and photons == 0.0 and math.copysign(1.0, photons) < 0.0
+                if lowest == highest and not first_of_run and not lost:
+                    # the program adds to an image of zeros: no negative zero but from less than a float32 holds
+                    image[spixel, fpixel] = 0.0 + photons
                     omegas[row, fpixel, 0] = work[OMEGA, fpixel - first]
                 else:
                     render_exactly(plan, carried, tile, image, omegas[row, fpixel], spixel, fpixel)

@@ -6,7 +6,7 @@ The machine code of each kernel is made for one way of describing a row (see `ro
 import numpy as np
 
 from .ahead import Kernel
-from .doubt import is_noisy
+from .doubt import is_doubtful
 from .pixel import vector_at
 from .row_geometry import INTENSITY, OMEGA, OMEGAS, subpixel_row
 from .row_image import IMAGE_OF, INFINITY, is_simple, single_of
@@ -43,7 +43,7 @@ def rows_of(render_piece, single, as_program):
             if (
                 number == carried.first_pixel
                 or (plan.interpolate and number == carried.latch_pixel)
-                or (near and is_noisy(plan, tile, spixel, fpixel, doubt.noise))
+                or (near and is_doubtful(plan, tile, spixel, fpixel, doubt))
             ):
                 image[spixel, fpixel] = NAN
             if not abs(image[spixel, fpixel]) < INFINITY:

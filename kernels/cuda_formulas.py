@@ -131,6 +131,20 @@ def form_of_closer(nearest, h, k, l, h0, k0, l0):
     return closer
 
 
+@in_form(row_steps.closer_to_half)
+def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
+    def closer_to_half(nearest, h, k, l, h0, k0, l0):
+        dh, dk, dl = h - h0, k - k0, l - l0
+        most = libdevice.max(libdevice.double2hiint(dh * dh), libdevice.double2hiint(dk * dk))
+        most = libdevice.max(most, libdevice.double2hiint(dl * dl))
+        # rounded up: what is left is never taken for more than it is
+        left = 0.25 - libdevice.hiloint2double(most, np.int32(-1))
+        upper = libdevice.min(libdevice.double2hiint(nearest), libdevice.double2hiint(left))
+        return libdevice.hiloint2double(upper, np.int32(0))
+
+    return closer_to_half
+
+
 # what is no whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
 @in_form(row_steps.table_position)
 def form_of_table_position(h0, k0, l0, table):

@@ -11,7 +11,7 @@ import numpy as np
 from numba import config, cuda
 
 from .constants import GAUSS, ROUND, SQUARE, TOPHAT
-from .doubt import noisy_of
+from .doubt import doubtful_of
 from .orientations import from_rotations, turned_vector
 from .pixel import vector_at
 from .row_geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
@@ -163,7 +163,7 @@ def tile_kernel(kind):
 
     def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
         """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `left`), or
-        where `doubtful` (then `mark_noisy` is to be called): one pixel per thread, a row per blockIdx.y.
+        where `doubtful` (then `mark_doubtful` is to be called): one pixel per thread, a row per blockIdx.y.
 
         wanted, image, doubtful: (slow, fast) from the tile's first pixel on, bool, float32, uint8; left: (slow,) int32;
         omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
@@ -215,15 +215,15 @@ def tile_kernel(kind):
     return render_tile, (render_piece, comes_near, *parts)
 
 
-is_noisy = noisy_of(from_rotations)
+is_doubtful = doubtful_of(from_rotations)
 
 
-def mark_noisy(plan, tile, doubt, image, doubtful, left):
-    """Makes nan of the doubtful pixels whose values are made of the program's rounding errors."""
+def mark_doubtful(plan, tile, doubt, image, doubtful, left):
+    """Makes nan of those doubtful pixels that only the program's own operations tell."""
     row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
     if column < tile.fast_stop - tile.fast_start and doubtful[row, column] != 0:
         photons = image[row, column]
-        if photons == photons and is_noisy(plan, tile, tile.slow_start + row, tile.fast_start + column, doubt.noise):
+        if photons == photons and is_doubtful(plan, tile, tile.slow_start + row, tile.fast_start + column, doubt):
             image[row, column] = NAN
             cuda.atomic.add(left, row, 1)
 
@@ -231,7 +231,7 @@ def mark_noisy(plan, tile, doubt, image, doubtful, left):
 def blocks_of(key, compute_capability):
     """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
     would spill it gets more."""
-    if key != "mark_noisy" and (key.steps.interpolate or key.steps.running):
+    if key != "mark_doubtful" and (key.steps.interpolate or key.steps.running):
         return 2
     return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
 
@@ -240,10 +240,10 @@ KERNELS = {}
 
 
 def compiled_kernel(key, compute_capability):
-    """The numba.cuda kernel of a Kind, or of "mark_noisy"; made on the first call."""
+    """The numba.cuda kernel of a Kind, or of "mark_doubtful"; made on the first call."""
     blocks = blocks_of(key, compute_capability)
     if (key, blocks) not in KERNELS:
-        function, parts = (mark_noisy, (is_noisy,)) if key == "mark_noisy" else tile_kernel(key)
+        function, parts = (mark_doubtful, (is_doubtful,)) if key == "mark_doubtful" else tile_kernel(key)
         options = {}
         if not SIMULATED:
             from .cuda_formulas import register

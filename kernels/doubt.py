@@ -1,8 +1,10 @@
-"""Pixels in which nanoBragg.c's lattice factor of a parallelepiped is made of its rounding errors.
+"""Pixels that only the program's own operations tell.
 
-The program rounds N x, x = pi h, to about 1e-16 N x before it takes sin(N x)/sin(x). Next to a whole index, at an offset d,
-the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own operations round
-alike.
+* The program rounds N x, x = pi h, to about 1e-16 N x before it takes sin(N x)/sin(x). Next to a whole index, at an offset
+  d, the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own operations
+  round alike.
+* In float32 a product of three sines is no normal number where offsets are as small as what rounding leaves of 0.
+* Half way between two whole indices the last digit decides which structure factor is taken.
 """
 
 from .orientations import from_table
@@ -11,15 +13,17 @@ from .scattering import nearest_index, scattering_vector
 from .vectors import dot_product, unitize
 
 
-def near_whole(h, N, noise):
-    return N > 1.0 and abs(h - nearest_index(h)) < noise * abs(h)
+def in_doubt(h, N, doubt):
+    offset = abs(h - nearest_index(h))
+    near_whole = offset < doubt.smallest or (N > 1.0 and offset < doubt.noise * abs(h))
+    return near_whole or 0.5 - offset < doubt.half
 
 
-def noisy_of(vectors):
+def doubtful_of(vectors):
     """vectors: of `orientations`."""
 
-    def is_noisy(plan, tile, spixel, fpixel, noise):
-        """True where a step of the pixel has an index closer to a whole number than `noise` times itself."""
+    def is_doubtful(plan, tile, spixel, fpixel, doubt):
+        """True where a step of the pixel has an index of which `doubt` says so. doubt: a plan.Doubt."""
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             for subS in range(plan.oversample):
@@ -32,14 +36,14 @@ def noisy_of(vectors):
                             for mos_tic in range(plan.mosaic_umats.shape[0]):
                                 a, b, c = vectors(plan, plan.phi_slot[phi_tic], mos_tic)
                                 if (
-                                    near_whole(dot_product(a, scattering), plan.Na, noise)
-                                    or near_whole(dot_product(b, scattering), plan.Nb, noise)
-                                    or near_whole(dot_product(c, scattering), plan.Nc, noise)
+                                    in_doubt(dot_product(a, scattering), plan.Na, doubt)
+                                    or in_doubt(dot_product(b, scattering), plan.Nb, doubt)
+                                    or in_doubt(dot_product(c, scattering), plan.Nc, doubt)
                                 ):
                                     return True
         return False
 
-    return is_noisy
+    return is_doubtful
 
 
-is_noisy = noisy_of(from_table)
+is_doubtful = doubtful_of(from_table)

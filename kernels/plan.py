@@ -132,8 +132,9 @@ class Space(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """Where the program's own rounding errors are so large that only its own operations give its value, see
-    `doubt.is_noisy`."""
+    """Where only the program's own operations give its value, see `doubt`: 0 where that does not count."""
 
     noise: float  # an offset from a whole index smaller than this times the index
+    smallest: float  # one smaller than this
+    half: float  # an index nearer than this to half way between two whole ones
     largest_index: float  # no index is larger

@@ -27,6 +27,8 @@ WORK = 20
 
 # share of the squared distances it comes from, below which a squared airpath has too few digits left
 CANCELLED = 1e-8
+# polarisation factor of which rounding may leave anything
+VANISHING = 1e-12
 
 
 class SubpixelRow(NamedTuple):
@@ -211,10 +213,12 @@ def polarization_plane(plan, incident, axis):
 
 def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
     """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
-    and B_in; sin^2(2 theta) where there is no plane of polarisation."""
+    and B_in; sin^2(2 theta) where there is no plane of polarisation. nan where nothing is left but what rounding leaves of
+    0: the program's 0 stands for "not yet known", too."""
     cos2theta_sqr = cos2theta * cos2theta
     turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
-    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+    factor = 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+    return factor if abs(factor) > VANISHING else math.nan
 
 
 @cache  # shared by kernels, a part is compiled once

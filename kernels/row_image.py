@@ -49,7 +49,7 @@ def image_of(nearest_of):
     """(to_image, simple_to_image, comes_near) by where steps keep the offset that comes nearest to a whole index.
 
     Of a piece's pixels, the first two count those that need a closer look: not finite, or with a step so near to a whole
-    index that `doubt.is_noisy` is to be asked.
+    index, or half way between two, that `doubt.is_doubtful` is to be asked.
     """
 
     def to_image(space, omegas, wanted, pixels, doubt):
@@ -118,8 +118,9 @@ def single_of(photons):
 
 def nearest_limit(doubt):
     # the offset itself is known to 2^-32 or so
-    limit = doubt.noise * doubt.largest_index + 2.0**-31
-    return limit * limit if doubt.noise > 0.0 else 0.0
+    limit = doubt.noise * doubt.largest_index + doubt.smallest + 2.0**-31
+    # see `row_steps.closer_to_half`
+    return max(limit * limit if doubt.noise > 0.0 else 0.0, doubt.half)
 
 
 # by whether parallelepipeds are computed in float32

@@ -120,9 +120,12 @@ def gauss_squared(h, k, l, h0, k0, l0, crystal):
 
 
 def gauss_there(h, k, l, h0, k0, l0, crystal):
-    """1 where the program's F_latt is not 0: its exponential ends at 2^-1075."""
+    """1 where the program's F_latt is not 0: its exponential ends at 2^-1075. 1, too, where F_latt is unknown (nan); nan
+    where rounding decides."""
     _, _, _, _, _, zz, _ = crystal
-    return 1.0 if halvings(h - h0, k - k0, l - l0, crystal) * zz < 2 * 1075.0 else 0.0
+    beyond = halvings(h - h0, k - k0, l - l0, crystal) * zz - 2 * 1075.0
+    there = 0.0 if beyond >= 0.0 else 1.0
+    return math.nan if abs(beyond) < 1e-8 else there
 
 
 def crystal_tophat(plan):

@@ -22,7 +22,7 @@ from .vector_loops import full_vector_width, load, look_up, store
 PHASE_SHIFT = 1.5 * 2.0**20
 LARGEST_INDEX = 2.0**19
 FLUSH = 16
-TURN = np.float32(2.0**-32)
+TURN, QUARTER = np.float32(2.0**-32), np.float32(0.25)
 # orientations and sources from which phases are good enough
 MANY = 64
 # rows of the int32 and of the float32 work array
@@ -64,8 +64,8 @@ def phases_of(index):
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
     def add_phases(plan, has_table, place, cell, table, space):
-        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps the squared offset
-        that comes nearest to a whole index in space.nearest."""
+        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps in space.nearest the
+        squared offset that comes nearest to a whole index (where there is a table, what `closer_to_half` says too)."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             fill_phases_and_positions(place, cell, table, space.phases)
@@ -132,7 +132,7 @@ def squares_of(offsets_of_pixel):
     """(loop, loop with a table), for offsets in one of the two ways."""
 
     def square(nearest, offsets, i):
-        """F_latt^2 of pixel i as a float32 (nan where an offset is 0), and the new `nearest`."""
+        """F_latt^2 of pixel i as a float32 (nan where an offset is 0), the new `nearest`, and the largest squared offset."""
         dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, i)
         hh, kk, ll = dh * dh, dk * dk, dl * dl
         above = (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
@@ -140,20 +140,21 @@ def squares_of(offsets_of_pixel):
         F_latt = quotient(above, below)
         nearest = min(nearest, hh)
         nearest = min(nearest, kk)
-        return F_latt * F_latt, min(nearest, ll)
+        return F_latt * F_latt, min(nearest, ll), max(max(hh, kk), ll)
 
     def add_squares(sums, nearest, offsets):
         full_vector_width()
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, i)
+            F_latt_squared, closest, _ = square(load(nearest, i), offsets, i)
             store(nearest, i, closest)
             store(sums, i, load(sums, i) + F_latt_squared)
 
     def add_table_squares(sums, nearest, offsets, positions, F_squared):
         full_vector_width()
         for i in range(sums.shape[0]):
-            F_latt_squared, closest = square(load(nearest, i), offsets, i)
-            store(nearest, i, closest)
+            F_latt_squared, closest, farthest = square(load(nearest, i), offsets, i)
+            # see `row_steps.closer_to_half`; in float32 a half is 1/2 to the last bit
+            store(nearest, i, min(closest, QUARTER - farthest))
             store(sums, i, fma(F_latt_squared, look_up(F_squared, load(positions, i)), load(sums, i)))
 
     return add_squares, add_table_squares

@@ -54,6 +54,13 @@ def closer(nearest, h, k, l, h0, k0, l0):
     return min(nearest, dl * dl)
 
 
+def closer_to_half(nearest, h, k, l, h0, k0, l0):
+    """`nearest` or, where one is less, 1/4 less the square of an index' offset: about as far as the index is from half way
+    between two whole ones."""
+    dh, dk, dl = h - h0, k - k0, l - l0
+    return min(nearest, 0.25 - max(max(dh * dh, dk * dk), dl * dl))
+
+
 def steps_of(index, F_latt_squared, watched):
     """The loop for one kind of index and one shape of crystal, without a table."""
 
@@ -71,8 +78,9 @@ def steps_of(index, F_latt_squared, watched):
     return add_steps
 
 
-def table_steps_of(index, F_latt_squared, watched):
-    """The same with F_cell^2 of the nearest whole indices from a SquaredTable."""
+def table_steps_of(index, F_latt_squared, watched, halves_watched):
+    """The same with F_cell^2 of the nearest whole indices from a SquaredTable. halves_watched: whether an index half way
+    between two whole ones is to be known from `nearest`, too."""
 
     def add_table_steps(I, nearest, weight, place, cell, crystal, table):
         full_vector_width()
@@ -81,21 +89,27 @@ def table_steps_of(index, F_latt_squared, watched):
             h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
             F_squared = look_up(table.F_squared, table_position(h0, k0, l0, table))
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal) * F_squared
-            if watched:
-                store(nearest, i, closer(load(nearest, i), h, k, l, h0, k0, l0))
+            if watched or halves_watched:
+                near = load(nearest, i)
+                if watched:
+                    near = closer(near, h, k, l, h0, k0, l0)
+                if halves_watched:
+                    near = closer_to_half(near, h, k, l, h0, k0, l0)
+                store(nearest, i, near)
             store(I, i, fma(step, load(weight, i), load(I, i)))
 
     return add_table_steps
 
 
 def orientation_of(index, square_squared, watched):
-    """The choice of the loop by the crystal's shape, for one kind of index and of sines. watched: see `steps_of`, for
-    parallelepipeds; the offsets of other shapes lose nothing next to whole indices."""
+    """The choice of the loop by the crystal's shape, for one kind of index and of sines. watched: whether indices are not
+    the program's own. The offsets of other shapes than parallelepipeds lose nothing next to whole indices; Gaussian spots
+    that reach half way to the next have the program's own indices (`precision.as_program`), tophats always."""
     add_square = steps_of(index, square_squared, watched)
-    add_table_square = table_steps_of(index, square_squared, watched)
-    add_round, add_table_round = steps_of(index, round_squared, False), table_steps_of(index, round_squared, False)
-    add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False)
-    add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False)
+    add_table_square = table_steps_of(index, square_squared, watched, watched)
+    add_round, add_table_round = steps_of(index, round_squared, False), table_steps_of(index, round_squared, False, watched)
+    add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False, False)
+    add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False, False)
 
     def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, place, cell, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""

@@ -97,11 +97,12 @@ def add_own_weights(plan, work):
 
 def run_on(plan, work):
     """The sum takes up one step, and is then multiplied by the factors that weigh the running sum; where F_latt is 0 the
-    program leaves it alone."""
+    program leaves it alone. nan where THERE is."""
     for i in range(work.shape[1]):
-        if work[THERE, i] != 0.0:
+        there = work[THERE, i]
+        if there != 0.0:
             step = work[STEP, i]
-            I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step)
+            I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step) * (there / there)
             if plan.running_thick:
                 I *= work[CAPTURE, i]
             if plan.running_polar:

@@ -211,7 +211,7 @@ def piece_of(way, add_orientations, single, may_have_table=True):
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
     def polarize(plan, source, axis, origin, fdet, work):
-        if not along_row:
+        if not along_row or plan.dmin > 0.0:
             normalise_again(plan, work)
         incident = unitize(vector_at(plan.source_incident, source))
         E_in, B_in = polarization_plane(plan, incident, axis)
@@ -236,16 +236,17 @@ def piece_of(way, add_orientations, single, may_have_table=True):
         begin(plan, space, single)
         polar_wanted = not simply and (plan.oversample_polar or not plan.nopolar)
         capture_kept = plan.oversample_thick or plan.own_thick
-        may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan)
+        may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan) and plan.F_latt_is_finite
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
             for subS in range(plan.oversample):
                 origin = subpixel_row(plan, tile, spixel, subS, Odet).origin
                 for subF in range(plan.oversample):
-                    locate(plan, tile, spixel, first, subS, subF, Odet, work)
                     if along_row and plan.dmin > 0.0:
+                        # before `locate`, whose nan for a pixel at the sample has to stay
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
+                    locate(plan, tile, spixel, first, subS, subF, Odet, work)
                     if plan.oversample_omega or (not simply and thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
                         if plan.oversample_omega:

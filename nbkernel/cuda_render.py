@@ -57,7 +57,7 @@ class Job(NamedTuple):
     doubt: tuple
     axis: object
     launches: tuple  # (kernel, Share, whether it interpolates)
-    mark_noisy: object  # kernel; None where no pixel can be doubtful
+    mark_doubtful: object  # kernel; None where no pixel can be doubtful
 
 
 class Slot:
@@ -96,8 +96,8 @@ class Slot:
                 job.plan, tile_there, job.table, job.doubt, job.axis, share, interpolate,
                 device["wanted"], device["image"], device["doubtful"], device["left"], device["parts"],
             )  # fmt: skip
-        if job.mark_noisy is not None:
-            job.mark_noisy[grid, THREADS, self.stream](
+        if job.mark_doubtful is not None:
+            job.mark_doubtful[grid, THREADS, self.stream](
                 job.plan, tile_there, job.doubt, device["image"], device["doubtful"], device["left"]
             )
         for name in ("image", "left", "parts"):
@@ -162,9 +162,9 @@ def make_job(work, tables, precision, uploads):
     """The Job of a panel on the current device."""
     prepared, carried = work.prepared, work.carried
     plan = prepared.plan
-    single = precision == "mixed" and in_float32(plan, prepared.reflections.places)
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
     whole = panel_tile(prepared.detector)
+    single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, whole)
     own_operations = as_program(plan, single, whole)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
@@ -178,7 +178,7 @@ def make_job(work, tables, precision, uploads):
     if split < last:
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
-    doubtful = kernel_for("mark_noisy") if doubts.noise > 0.0 else None
+    doubtful = kernel_for("mark_doubtful") if max(doubts.noise, doubts.half) > 0.0 else None
     return Job(uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
 
 

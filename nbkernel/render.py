@@ -20,7 +20,7 @@ from nbkernel.kernels.row_phases import OFFSET_WORK, PHASE_WORK
 from .carried import survey
 from .certify import certification
 from .engine import DEFAULT_PRECISION
-from .precision import as_program, doubt, in_float32
+from .precision import as_program, doubt, in_float32, touches_sample
 from .tables import Tables
 from .threads import share_rows, thread_count
 from .tiles import bands, box, default_tile_shape, panel_tile
@@ -55,20 +55,26 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     threads = thread_count(threads)
     tables = Tables(runs[0].reflections.places)
     carried = [carried_of(prepared, precision, threads) for prepared in runs]
-    if devices and precision != "exact":
+    parts, elsewhere, done = [None] * len(runs), [], 0
+    for number, (prepared, own) in enumerate(zip(runs, carried, strict=True)):
+        on_panel = on_pixels and adding(on_pixels, done)
+        if precision == "exact" or touches_sample(prepared.plan, panel_tile(prepared.detector)):
+            parts[number] = render_exact(prepared, own, tables, threads, tile_shape, on_panel)
+        elif devices:
+            elsewhere.append(number)
+            continue
+        else:
+            parts[number] = render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel)
+        if on_pixels is not None:
+            done += int(np.count_nonzero(prepared.wanted))
+    if elsewhere:
         from .cuda_render import render_on_cuda
 
-        parts = render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shape, on_pixels)
-    else:
-        parts, done = [], 0
-        for prepared, own in zip(runs, carried, strict=True):
-            on_panel = on_pixels and adding(on_pixels, done)
-            if precision == "exact":
-                parts.append(render_exact(prepared, own, tables, threads, tile_shape, on_panel))
-            else:
-                parts.append(render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel))
-            if on_pixels is not None:
-                done += int(np.count_nonzero(prepared.wanted))
+        theirs = [runs[number] for number in elsewhere], [carried[number] for number in elsewhere]
+        on_panels = on_pixels and adding(on_pixels, done)
+        found = render_on_cuda(*theirs, tables, precision, devices, threads, tile_shape, on_panels)
+        for number, part in zip(elsewhere, found, strict=True):
+            parts[number] = part
     return [Rendering(*part, own) for part, own in zip(parts, carried, strict=True)]
 
 
@@ -126,9 +132,9 @@ def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pi
     """Image and sum of solid angles in precision double or mixed."""
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
-    single = precision == "mixed" and in_float32(plan, prepared.reflections.places)
+    single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
     kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single)
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, whole)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])

@@ -70,8 +70,9 @@ def smv_pieces(image, counts, style):
     """image: the PanelImage that the counts, (slow, fast) uint16, are of."""
     run = image.run
     geometry = run.detector, run.wavelength, run.phi0, run.osc
-    header = dials_header(*geometry, *image.offset_and_gain) if style == "dials" else smv_header(*geometry)
-    return header, plain(counts)
+    if style == "dials":
+        return dials_header(*geometry, *image.offset_and_gain), plain(counts)
+    return smv_header(*geometry, noisy=image.noise is not None), plain(counts)
 
 
 def smv_lines(lead, runs, style):

@@ -93,6 +93,7 @@ RUNS = [
     f"{CELL} -default_F 100 -N 5 -curved_det -point_pixel -nopolar",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -fudge 0.001 -mosaic 0.3 -mosaic_dom 7",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -nopolar",
+    f"{CELL} -default_F 100 -N 14 -gauss_xtal -fudge 0.1 -twotheta 120",
     f"{CELL} -default_F 100 -N 5 -round_xtal -oversample 2",
     f"{CELL} -default_F 100 -Na 36 -Nb 3 -Nc 7 -round_xtal -fudge 0.3 -mosaic 0.3 -mosaic_dom 7",
     "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -round_xtal -lambda 1 -distance 100 -detpixels 21 -pixel 1 "

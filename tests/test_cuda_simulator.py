@@ -106,7 +106,7 @@ def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noq
     experiments += [Experiment.from_command_line(case.command()) for case in load_cases()]
     asked = set()
     for prepared in (prepare(experiment, 1) for experiment in experiments):
-        for single in (False, in_float32(prepared.plan)):
+        for single in (False, in_float32(prepared.plan, panel_tile(prepared.detector))):
             own_operations = as_program(prepared.plan, single, panel_tile(prepared.detector))
             table = squared_table(prepared.plan, single)
             for interpolate in {False, prepared.plan.interpolate}:

@@ -33,6 +33,27 @@ def test_zeros_are_positive_on_a_detector_behind_the_sample():
     assert (pixels == 0).any() and not np.signbit(pixels[pixels == 0]).any()
 
 
+def test_signs_of_zeros_on_a_detector_behind_the_sample_are_the_programs():
+    """Of Gaussian spots so far away that a float32 is 0, a float64 (and then the float32 has its sign), or both."""
+    flags = "-N 14 -gauss_xtal -fudge 0.3 -default_F 3 -dmin 1.15 -detpixels 6 -pixel 9 -distance 100 -twotheta 120 -lambda 2"
+    assert simulate(f"{BASE} {flags} -oversample 1 -nointerpolate").status == 0
+    pixels = float_image().reshape(6, 6)
+    assert not pixels.any()
+    signs = ["".join("-" if negative else "+" for negative in row) for row in np.signbit(pixels)]
+    assert signs == ["-+----", "-+----", "------", "-+----", "------", "+-----"]
+
+
+def test_a_centre_of_minus_0_is_0_in_a_noise_image():
+    for flags, keyword in (
+        ("-adxv -Xbeam 0 -Ybeam 0.4 -detector_rotx 180 -detector_roty 180 -detector_rotz 90 -distance 10 -pixel 0.1", b"DENZO_Y_BEAM"),
+        ("-denzo -Xbeam 0 -Ybeam 0 -twotheta 180 -detector_rotx 90 -detector_rotz 90 -distance 100 -pixel 1", b"DENZO_X_BEAM"),
+    ):
+        assert simulate(f"{BASE} -default_F 10 -detpixels 4 -oversample 1 {flags}").status == 0
+        for name, center in (("intimage.img", b"-0"), ("noiseimage.img", b"0")):
+            with open(name, "rb") as file:
+                assert keyword + b"=" + center + b";" in file.read(512)
+
+
 def test_an_image_of_a_detector_behind_the_sample_gives_its_geometry():
     assert simulate(f"{BASE} -default_F 3 -twotheta 120").status == 0
     assert simulate(f"{BASE} -default_F 3 -img intimage.img").status == 0

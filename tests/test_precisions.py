@@ -15,9 +15,12 @@ from nbkernel.io.image import Image
 from nbkernel.kernels.arithmetic import inverse_square_root
 from nbkernel.kernels.carried import piece_may_leave_table, pixel_leaves_table
 from nbkernel.kernels.cpu_rows import RENDER_ROWS
-from nbkernel.kernels.doubt import is_noisy
+from nbkernel.kernels.doubt import is_doubtful
 from nbkernel.kernels.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
+from nbkernel.kernels.pixel import subpixel_position, vector_at
+from nbkernel.kernels.row_geometry import kahn_polarization
 from nbkernel.kernels.row_lattice import gauss_squared
+from nbkernel.kernels.scattering import miller_indices, scattering_vector
 from nbkernel.kernels.sine import (
     COSPI_ERROR,
     SCALE,
@@ -27,7 +30,8 @@ from nbkernel.kernels.sine import (
     scaled_sinpi_over_x,
     sinpi,
 )
-from nbkernel.precision import as_program, doubt, in_float32, sharpness
+from nbkernel.precision import all_dark, as_program, doubt, in_float32, sharpness
+from nbkernel.kernels.vectors import unitize
 from nbkernel.prepare import prepare
 from nbkernel.render import new_space, render
 from nbkernel.tables import squared_table
@@ -42,6 +46,16 @@ ALIGNED = (
 TABLE = f"{NEAR} -hkl table.hkl -N 5"
 SENSOR = "-detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2"
 OVERSAMPLED = f"{NEAR} -N 3 {SENSOR} -dispersion 2 -dispsteps 3 -polar 0.9"
+
+# where an index is half way between two whole ones, to the last bit, along rows or columns
+HALVES = "-cell 20 10 50 90 90 120 -misset 90 0 0 -phi 90 -lambda 1 -detpixels 41 -pixel 2 -distance 200 -adxv -Xbeam 3 -Ybeam 1 "
+HALVES += "-twotheta 30 -oversample 1 -hkl steep.hkl -default_F 3 -nointerpolate"
+# the direct beam, index 0 0 0, in the middle of a pixel
+NODE = "-distance 100 -pixel 1 -oversample 1 -detpixels 9"
+# a pixel at the sample
+EDGE_ON = "-cell 2 2 2 90 90 90 -misset -90 30 90 -lambda 1 -N 3 -detpixels 31 -pixel 1 -distance 12 -Xbeam 15.5 -Ybeam 15.5 "
+EDGE_ON += "-detector_rotx 90 -detector_roty 90 -default_F 1 -nointerpolate -oversample 1 -nopolar -osc 180 -phisteps 1 -adxv"
+NEGATIVE = f"{NEAR} -N 5 -gauss_xtal -fudge -0.001 -detpixels 12"
 
 # what each run is about: flags
 RUNS = {
@@ -65,6 +79,23 @@ RUNS = {
     "-detpixels 21 -pixel 0.1 -distance 120 -dials -Xbeam 1.05 -Ybeam 1.05 -oversample 1",
     "every sub-pixel next to a zero": "-cell 20 100 1 90 90 90 -lambda 0.5 -Na 7 -Nb 36 -Nc 36 -default_F 1 -nointerpolate "
     "-detpixels 21 -pixel 0.05 -distance 120 -xds -Xbeam -89.475 -Ybeam 0.525 -oversample 3",
+    "direct beam in the middle of a pixel": "-cell 38 38 95 90 90 90 -lambda 0.9768 -N 100 -default_F 100 -detpixels 41 -pixel 1 "
+    "-distance 500 -dials -oversample 1",
+    "direct beam in the middle of a pixel, table": "-cell 50 20 200 90 90 90 -misset 0 90 0 -lambda 1.5 -N 5 -detpixels 21 "
+    "-pixel 1 -distance 500 -Xbeam 10.5 -Ybeam 10.5 -hkl steep.hkl -default_F 1 -nointerpolate -oversample 1 -polar 1 -denzo",
+    "half indices": f"{HALVES} -N 3",
+    "half indices, domains": f"{HALVES} -N 3 -mosaic 0 -mosaic_dom 65",
+    "half indices, ellipsoid": f"{HALVES} -N 3 -round_xtal",
+    "half indices, Gaussian": f"{HALVES} -N 3 -gauss_xtal -fudge 0.01",
+    "half indices, tophat": f"{HALVES} -N 3 -tophat_spots -fudge 1e-3",
+    "every pixel next to a zero along one edge": "-cell 38 2 100 90 90 90 -lambda 0.5 -N 100 -detpixels 41 -pixel 0.1 "
+    "-distance 1000 -Xbeam 0.25 -Ybeam 3.85 -hkl steep.hkl -default_F 1 -oversample 1 -nopolar",
+    "every pixel next to a zero, turned about that edge": "-cell 50 100 2 70 80 100 -lambda 0.1 -Na 1 -Nb 3 -Nc 100 -detpixels 41 "
+    "-pixel 0.1 -distance 200 -Xbeam 0 -Ybeam 2 -default_F 100 -oversample 1 -polar 0.9 -osc 90 -phisteps 70 -phi 180 -dmin 1 -mosflm",
+    "a pixel at the sample": EDGE_ON,
+    "a pixel at the sample, dmin": f"{EDGE_ON} -dmin 5",
+    "Gaussian, negative fudge, running sum": f"{NEGATIVE} -oversample_omega",
+    "ellipsoid, negative fudge, F of 0": f"{NEAR} -N 5 -round_xtal -fudge -1 -hkl low.hkl -default_F 0 -detpixels 12 -twotheta 120",
     "high angle": f"{NEAR} -N 12 -distance 3",
     "back scattering": f"{NEAR} -N 12 -twotheta 150",
     "long wavelength": f"{NEAR} -N 12 -lambda 40",
@@ -123,6 +154,10 @@ def inputs(tmp_path, monkeypatch):
     low = np.zeros((15, 15, 15))
     low[3:12, 3:12, 3:12] = draw.uniform(50, 150, (9, 9, 9))
     write_hkl("low.hkl", low, (-7, -7, -7))
+    write_hkl("steep.hkl", 10.0 ** draw.uniform(-1, 3, (13, 13, 13)), (-6, -6, -6))
+    node = draw.uniform(50, 150, (9, 9, 9))
+    node[4, 4, 4] = 0
+    write_hkl("node.hkl", node, (-4, -4, -4))
     mask = np.ones((45, 70))
     mask[:6, :9] = mask[20:24] = mask[7:18, 15:33] = 0
     with open("mask.img", "wb") as file:
@@ -162,6 +197,13 @@ def test_fixes_too(fixes, precision):
     assert found["within"], found
 
 
+def test_interpolated_structure_factors_are_0_on_a_node_that_is():
+    run = prepared(f"-cell 100 100 100 90 90 90 -misset 0 1 0 -hkl node.hkl -interpolate -dials -lambda 1 {NODE}")
+    for precision in ("exact", "double", "mixed"):
+        image, _, _ = render(run, precision)
+        assert image[4, 4] == 0.0 and np.count_nonzero(image) == 80, precision
+
+
 def test_weights_too(tmp_path):
     """--fix weights: sources from a file count by theirs."""
     (tmp_path / "sources.txt").write_text("-10 0 0 1 1e-10\n-10 0.01 0 5 1.01e-10\n-10 0 0.01 0 0.99e-10\n")
@@ -195,9 +237,11 @@ def test_no_bit_depends_on_the_pixels_beside(name, precision):
 
 
 def test_float32_is_used_and_left_where_it_must_be():
-    assert in_float32(prepared(RUNS["plain"]).plan)
+    run = prepared(RUNS["plain"])
+    assert in_float32(run.plan, panel_tile(run.detector))
     for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
-        assert not in_float32(prepared(f"{NEAR} -N 5 {flags}").plan), flags
+        run = prepared(f"{NEAR} -N 5 {flags}")
+        assert not in_float32(run.plan, panel_tile(run.detector)), flags
     for name, expected in (("plain", False), ("N 1000", True), ("tophat", True), ("curved", True), ("interpolation", False)):
         run = prepared(RUNS[name])
         assert as_program(run.plan, False, panel_tile(run.detector)) == expected, name
@@ -211,13 +255,13 @@ def test_few_pixels_are_left_to_the_programs_operations():
     for name, few in (("plain", 0), ("whole indices", 2 * 41)):
         run = prepared(RUNS[name])
         tile = panel_tile(run.detector)
-        noise = doubt(run.plan, False).noise
-        noisy = sum(
-            is_noisy(run.plan, tile, spixel, fpixel, noise)
+        doubts = doubt(run.plan, False, tile)
+        doubtful = sum(
+            is_doubtful(run.plan, tile, spixel, fpixel, doubts)
             for spixel in range(tile.slow_stop)
             for fpixel in range(tile.fast_stop)
         )
-        assert noisy <= few, name
+        assert doubtful <= few, name
 
 
 @pytest.mark.parametrize("name", ["plain", "table", "sensor", "interpolation", "all three, Gaussian", "ellipsoid"])
@@ -232,7 +276,7 @@ def test_bare_python_does_the_same(name):
     tile = panel_tile(run.detector)._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
     with np.errstate(all="ignore"):
         kernel.function(
-            plan, carried, tile, squared_table(plan), doubt(plan, False), run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
+            plan, carried, tile, squared_table(plan), doubt(plan, False, panel_tile(run.detector)), run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
         )
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)
@@ -280,7 +324,58 @@ def test_pieces_within_the_table_have_no_pixel_outside():
     assert 20 < sum(answers) < len(answers) - 20
 
 
+def test_spots_that_touch_and_those_that_do_not():
+    """Gaussian spots have the program's own indices where half way to the next something is left of them."""
+    for flags, expected in (
+        ("-N 3 -gauss_xtal", True),
+        ("-N 20 -gauss_xtal", False),
+        ("-N 3 -gauss_xtal -cell 50 60 70 90 90 90", False),
+        ("-N 3 -gauss_xtal -cell 50 60 70 90 90 90 -hkl table.hkl", True),
+        ("-N 8 -gauss_xtal -fudge 0.001 -fluence 1e30", True),
+    ):
+        run = prepared(f"{NEAR} {flags}")
+        assert as_program(run.plan, False, panel_tile(run.detector)) == expected, flags
+
+
+def test_only_images_of_zeros_are_all_dark():
+    dark = [name for name in RUNS if name.startswith("every")]
+    usual = ["plain", "N 1000", "zeros of the lattice factor", "whole indices", "direct beam in the middle of a pixel", "ellipsoid"]
+    for name in (*dark, *usual, "table", "sensor", "high angle", "stale phi step"):
+        run = prepared(RUNS[name])
+        assert all_dark(run.plan, panel_tile(run.detector)) == (name in dark), name
+
+
+def index_of(run, spixel, fpixel):
+    """The program's h, k, l of a pixel of a run with one sub-pixel, source and orientation."""
+    plan, tile = run.plan, panel_tile(run.detector)
+    diffracted = unitize(subpixel_position(tile, 1, spixel, fpixel, 0, 0, 0.0))
+    scattering = scattering_vector(diffracted, vector_at(plan.source_incident, 0), plan.source_lambda[0])
+    return np.array(miller_indices(plan.orientation, plan.phi_slot[0], 0, scattering))
+
+
+def test_doubt_is_where_a_last_digit_decides():
+    run = prepared(f"{HALVES} -N 3")
+    tile = panel_tile(run.detector)
+    doubts = doubt(run.plan, False, tile)
+    assert 0.0 < doubts.half < 1e-11
+    found = set()
+    for spixel in range(tile.slow_stop):
+        for fpixel in range(tile.fast_stop):
+            indices = index_of(run, spixel, fpixel)
+            from_half = np.abs(indices - np.floor(indices) - 0.5).min()
+            from_whole = np.abs(indices - np.rint(indices))
+            near = from_half < doubts.half or (from_whole < doubts.noise * np.abs(indices)).any()
+            assert is_doubtful(run.plan, tile, spixel, fpixel, doubts) == near, (spixel, fpixel)
+            found.add((from_half < doubts.half, near))
+    assert (True, True) in found and (False, False) in found
+
+
 # formulas
+
+
+def test_a_polarisation_factor_of_nothing_is_the_programs():
+    assert np.isnan(kahn_polarization(0.0, 1.0, 0.0, 1.0, True)) and np.isnan(kahn_polarization(6e-17, 1.0, 1e-16, 1.0, True))
+    assert kahn_polarization(0.0, 1.0, 0.0, -1.0, True) == 1.0 and kahn_polarization(1e-5, 1.0, 0.0, 1.0, True) == pytest.approx(5e-11)
 
 
 def test_inverse_square_root():

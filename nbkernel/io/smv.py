@@ -117,12 +117,14 @@ def stray_lines(flag, path, header, wanted):
         )
 
 
-def smv_header(detector, wavelength, phi0, osc):
-    """Header bytes for a Detector, a wavelength (m), the spindle's start and range (radians).
+def smv_header(detector, wavelength, phi0, osc, noisy=False):
+    """Header bytes for a Detector, a wavelength (m), the spindle's start and range (radians). noisy: of a noise image, for
+    which nanoBragg.c adds 0 to DENZO's centre, so that -0 becomes 0.
 
     Padded up to 512 bytes; a longer text pushes the pixels back, as in nanoBragg.c's files.
     """
     d, pixel = detector, detector.pixel_size
+    denzo = [(center + 0.0 if noisy else center) * 1000.0 for center in (d.Sbeam, d.Fbeam)]
     lines = [
         f"{{\nHEADER_BYTES={HEADER_BYTES};\nDIM=2;\nBYTE_ORDER={BYTE_ORDER};\nTYPE=unsigned_short;\n",
         c_format(
@@ -136,7 +138,7 @@ def smv_header(detector, wavelength, phi0, osc):
             "MOSFLM_CENTER_X=%g;\nMOSFLM_CENTER_Y=%g;\n",
             (d.Sbeam - 0.5 * pixel) * 1000.0, (d.Fbeam - 0.5 * pixel) * 1000,
         ),
-        c_format("DENZO_X_BEAM=%g;\nDENZO_Y_BEAM=%g;\n", d.Sbeam * 1000.0, d.Fbeam * 1000),
+        c_format("DENZO_X_BEAM=%g;\nDENZO_Y_BEAM=%g;\n", *denzo),
         # no semicolon here: part of byte identity
         c_format("DIALS_ORIGIN=%g,%g,%g\n", *d.dials_origin),
         c_format("XDS_ORGX=%g;\nXDS_ORGY=%g;\n", d.ORGX, d.ORGY),
