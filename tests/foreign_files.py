@@ -1,5 +1,5 @@
-"""HDF5 files as detectors' own programs write them: a master, its data beside it. Made small, 60 pixels along fast and 80 along
-slow, head on at 100 mm with the beam at pixel 35, 30."""
+"""HDF5 files as detectors' own programs write them: a master, its data beside it. Made small, 60 pixels along fast and
+80 along slow, head on at 100 mm with the beam at pixel 35, 30."""
 
 import h5py
 import numpy as np

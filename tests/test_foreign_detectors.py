@@ -19,6 +19,7 @@ HEAD_ON = (CORNER, [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0])
 TRANSLATION = f"{DETECTOR}/transformations/translation"
 OFFSET = f"{MODULE}/module_offset"
 FAST, SLOW = (f"{MODULE}/{name}_pixel_direction" for name in ("fast", "slow"))
+CENTRE_X, CENTRE_Y = (f"{DETECTOR}/beam_center_{name}" for name in "xy")
 WAVELENGTH = "entry/instrument/beam/incident_wavelength"
 
 
@@ -95,7 +96,7 @@ PLACES = {
     "mm": (value(TRANSLATION, 100.0, units="mm"), *HEAD_ON, []),
     "array": (value(TRANSLATION, np.array([[100.0]], np.float32), units=np.bytes_("mm")), *HEAD_ON, []),
     "um": (all_of(value(FAST, 75.0, units="um"), value(SLOW, 75, units="microns")), *HEAD_ON, []),
-    "no unit of the distance": (attribute(TRANSLATION, units=None), *HEAD_ON, ["no unit of /entry/instrument/detector/transf"]),
+    "no unit of the distance": (attribute(TRANSLATION, units=None), *HEAD_ON, ["no unit of /entry/instrument"]),
     "no unit of the offset": (attribute(OFFSET, offset_units=None), *HEAD_ON, []),
     "no unit of what is 0": (attribute(OFFSET, units=None), *HEAD_ON, []),
     "offset of 0": (attribute(TRANSLATION, offset=0.0), *HEAD_ON, []),
@@ -115,25 +116,28 @@ PLACES = {
     "no chain but a distance": (
         all_of(attribute(OFFSET, depends_on="."), without(f"{DETECTOR}/depends_on")), *HEAD_ON, [],
     ),
-    "at the sample": (value(TRANSLATION, 0.0), *HEAD_ON, ["the distance of /entry/instrument/detector, 100 mm, counts"]),
+    "at the sample": (value(TRANSLATION, 0.0), *HEAD_ON, ["distance of /entry/instrument/detector, 100 mm"]),
     "tilted": (
         all_of(tilted, without(f"{DETECTOR}/beam_center_x")), TILT @ CORNER, TILT @ HEAD_ON[1], TILT @ HEAD_ON[2], [],
     ),
     # beam centre and distance
     "centre only": (on_beam, *HEAD_ON, []),
     "centre only, mm": (
-        all_of(on_beam, value(f"{DETECTOR}/beam_center_x", 2.625, units="mm"), value(f"{DETECTOR}/beam_center_y", [2.25], units="mm")),
+        all_of(on_beam, value(CENTRE_X, 2.625, units="mm"), value(CENTRE_Y, [2.25], units="mm")),
         *HEAD_ON, [],
     ),
     "centre only, no unit": (all_of(on_beam, attribute(f"{DETECTOR}/beam_center_x", units=None)), *HEAD_ON, []),
     "no centre": (all_of(on_beam, without(f"{DETECTOR}/beam_center_x")), (0.0, 0.0, 0.1), *HEAD_ON[1:], []),
     "another centre": (value(f"{DETECTOR}/beam_center_x", 40.0), *HEAD_ON, ["pixel 40 30", "at 35 30"]),
-    "centre of 0": (all_of(value(f"{DETECTOR}/beam_center_x", 0.0), value(f"{DETECTOR}/beam_center_y", 0.0)), *HEAD_ON, []),
+    "centre of 0": (all_of(value(CENTRE_X, 0.0), value(CENTRE_Y, 0.0)), *HEAD_ON, []),
     "before the sample": (value(TRANSLATION, -0.1), *HEAD_ON, ["100 mm before the sample"]),
-    "before the sample by its vector": (attribute(TRANSLATION, vector=[0.0, 0.0, -1.0]), *HEAD_ON, ["before the sample"]),
+    "before the sample by its vector": (attribute(TRANSLATION, vector=[0, 0, -1]), *HEAD_ON, ["before the sample"]),
     "distance of the other sign": (value(f"{DETECTOR}/detector_distance", -0.1), *HEAD_ON, []),
     "another distance": (value(f"{DETECTOR}/detector_distance", 0.2), *HEAD_ON, ["200 mm", "100 mm"]),
-    "two distances": (lambda file: field(file[DETECTOR], "distance", 150.0, "mm"), *HEAD_ON, ["detector_distance 100 mm but distance 150 mm"]),
+    "two distances": (
+        lambda file: field(file[DETECTOR], "distance", 150.0, "mm"), *HEAD_ON,
+        ["detector_distance 100 mm but distance 150 mm"],
+    ),
     "further by its chain": (value(TRANSLATION, 0.2), FAR, *HEAD_ON[1:], ["100 mm", "200 mm"]),
 }  # fmt: skip
 
@@ -178,9 +182,11 @@ PLAIN = {
     "geometry, with a distance of the other sign": (geometry([0, 0, -0.1]), *HEAD_ON, []),
     "geometry of the other sign": (geometry([0.002625, 0.00225, 0.1]), *HEAD_ON, ["before the sample"]),
     "geometry of zeros": (geometry([0, 0, 0]), *HEAD_ON, []),
-    "geometry of another centre": (geometry([0.003, 0.00225, -0.1]), (0.003, 0.00225, 0.1), *HEAD_ON[1:], ["35 30", "40 30"]),
+    "geometry of another centre": (
+        geometry([0.003, 0.00225, -0.1]), (0.003, 0.00225, 0.1), *HEAD_ON[1:], ["35 30", "40 30"],
+    ),
     "geometry alone": (
-        all_of(geometry([0.002625, 0.00225, -0.1]), without(f"{DETECTOR}/beam_center_x", f"{DETECTOR}/detector_distance")), *HEAD_ON, [],
+        all_of(geometry([0.002625, 0.00225, -0.1]), without(CENTRE_X, f"{DETECTOR}/detector_distance")), *HEAD_ON, [],
     ),
     "turned": (
         geometry([0, 0, 0], (0, 1, 0, -1, 0, 0)), (30 * 75e-6, -35 * 75e-6, 0.1), (0, 1, 0), (-1, 0, 0), [],
@@ -191,7 +197,9 @@ PLAIN = {
         without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific/x_pixels_in_detector"), *HEAD_ON, [],
     ),
     "no unit": (attribute(f"{DETECTOR}/detector_distance", units=None), *HEAD_ON, ["taken as m"]),
-    "distance by its usual name": (lambda file: file.move(f"{DETECTOR}/detector_distance", f"{DETECTOR}/distance"), *HEAD_ON, []),
+    "distance by its usual name": (
+        lambda file: file.move(f"{DETECTOR}/detector_distance", f"{DETECTOR}/distance"), *HEAD_ON, [],
+    ),
 }  # fmt: skip
 
 
@@ -208,10 +216,12 @@ REFUSED = {
     "no centre": (without(f"{DETECTOR}/beam_center_y"), "beam_center_y"),
     "no pixel": (without(f"{DETECTOR}/x_pixel_size"), "NXdetector_module"),
     "no other pixel": (without(f"{DETECTOR}/y_pixel_size"), "y_pixel_size"),
-    "pixel of metres": (all_of(value(f"{DETECTOR}/x_pixel_size", 75), value(f"{DETECTOR}/y_pixel_size", 75)), "number or unit"),
+    "pixel of metres": (
+        all_of(value(f"{DETECTOR}/x_pixel_size", 75), value(f"{DETECTOR}/y_pixel_size", 75)), "number or unit",
+    ),
     "oblong": (value(f"{DETECTOR}/x_pixel_size", 1e-4), "square"),
     "unit": (attribute(f"{DETECTOR}/detector_distance", units="furlong"), "'furlong'"),
-    "no size": (without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific"), "size of /entry/instrument/detector"),
+    "no size": (without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific"), "size of /entry/instrument"),
     "orientation": (geometry([0, 0, 0], (1, 0, 0)), "need six"),
     "nan": (value(f"{DETECTOR}/beam_center_x", np.nan), "nan in /entry/instrument/detector/beam_center_x"),
 }  # fmt: skip
@@ -237,8 +247,12 @@ SIZES = {
     "swapped, no images": (all_of(TURNED, without(IMAGES)), ["80 x 60 as y_ and x_pixels_in_detector"]),
     "swapped, mask only": (all_of(TURNED, without(IMAGES, *COUNTS)), ["80 x 60 pixels in the mask"]),
     "mask turned": (value(MASK, np.zeros(SHAPE[::-1], np.uint32)), []),
-    "three dimensions": (all_of(value(f"{MODULE}/data_size", [1, *SHAPE]), value(f"{MODULE}/data_origin", [0, 0, 0])), []),
-    "smaller images": (value(f"{MODULE}/data_size", [90, 70]), ["90 x 70", "80 x 60 pixels in the images; the latter counts"]),
+    "three dimensions": (
+        all_of(value(f"{MODULE}/data_size", [1, *SHAPE]), value(f"{MODULE}/data_origin", [0, 0, 0])), [],
+    ),
+    "smaller images": (
+        value(f"{MODULE}/data_size", [90, 70]), ["90 x 70", "80 x 60 pixels in the images; the latter counts"],
+    ),
     "no origin": (without(f"{MODULE}/data_origin"), []),
 }  # fmt: skip
 
@@ -251,7 +265,9 @@ def test_sizes(name, caplog):
     assert len(caplog.messages) == bool(words) and all(word in caplog.text for word in words), caplog.text
 
 
-@pytest.mark.parametrize("size", [(1065, 1030), (2167, 2070), (4371, 4150), (3262, 3108), (4362, 4148), (512, 1028), (1062, 1028)])
+@pytest.mark.parametrize(
+    "size", [(1065, 1030), (2167, 2070), (4371, 4150), (3262, 3108), (4362, 4148), (512, 1028), (1062, 1028)]
+)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_an_eigers_size_alone(size, swapped):
     written(all_of(value(f"{MODULE}/data_size", size[::-1] if swapped else size), without(IMAGES, *COUNTS, MASK)))
@@ -282,10 +298,16 @@ def several(file, sizes, origins, shape):
 @pytest.mark.parametrize("swapped", [False, True])
 def test_several_modules(swapped, caplog):
     sizes = [(20, 60)] * 3
-    written(lambda file: several(file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE))
+    written(
+        lambda file: several(
+            file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE
+        )
+    )
     panels = read_nxmx_detector("x_master.h5")["panels"]
     assert [(panel.detpixels_s, panel.detpixels_f) for panel in panels] == sizes
-    np.testing.assert_allclose([panel.pix0_vector for panel in panels], [CORNER - (n * 0.01, 0, 0) for n in range(3)], atol=1e-12)
+    np.testing.assert_allclose(
+        [panel.pix0_vector for panel in panels], [CORNER - (n * 0.01, 0, 0) for n in range(3)], atol=1e-12
+    )
     assert len(caplog.messages) == swapped
 
 

@@ -124,7 +124,9 @@ def circle():
 
 BAD_LINKS = {
     "up": (lambda: h5py.ExternalLink("../secret.h5", "/entry/data/data"), "../secret.h5", "'..'"),
-    "absolute": (lambda: h5py.ExternalLink(os.path.abspath("../secret.h5"), "/entry/data/data"), "secret.h5", "outside"),
+    "absolute": (
+        lambda: h5py.ExternalLink(os.path.abspath("../secret.h5"), "/entry/data/data"), "secret.h5", "outside",
+    ),
     "system": (lambda: h5py.ExternalLink("/etc/passwd", "/"), "/etc/passwd", "outside"),
     "symlink": (outside_by_symlink, "x.h5", "outside"),
     "symlink to a folder": (outside_by_folder, "up/secret.h5", "outside"),
@@ -185,7 +187,9 @@ def test_panels_and_configurations_follow_no_links_either(folder):
         del file[f"{MODULE}/module_offset"]
         file[f"{MODULE}/module_offset"] = h5py.ExternalLink("../secret.h5", "/entry/data/data")
     assert "'..'" in refused("simulate", "--config", "own.h5")
-    assert "'..'" in refused("simulate", "--panels", "own.h5", "-cell", *"9 9 9 90 90 90".split(), "-default_F", "1", "-N", "1")
+    assert "'..'" in refused(
+        "simulate", "--panels", "own.h5", "-cell", *"9 9 9 90 90 90".split(), "-default_F", "1", "-N", "1"
+    )
 
 
 # virtual datasets and raw data
@@ -300,7 +304,9 @@ def bomb_by_deflate():
 def bomb_by_header(name, content):
     def make():
         hdf5plugin = pytest.importorskip("hdf5plugin")
-        packing = dict(lz4=hdf5plugin.LZ4(), bitshuffle=hdf5plugin.Bitshuffle(), zstd=hdf5plugin.Zstd(), blosc=hdf5plugin.Blosc())
+        packing = dict(
+            lz4=hdf5plugin.LZ4(), bitshuffle=hdf5plugin.Bitshuffle(), zstd=hdf5plugin.Zstd(), blosc=hdf5plugin.Blosc()
+        )
         with h5py.File("bomb.h5", "w") as file:
             found = file.create_dataset("x", (64, 64), np.uint8, chunks=(64, 64), **packing[name])
             found.id.write_direct_chunk((0, 0), content)
@@ -326,11 +332,17 @@ ZSTD_FRAME = b"\x28\xb5\x2f\xfd\xe0" + HUGE.to_bytes(8, "little") + bytes(8)
 BOMBS = {
     "unwritten": (lambda: plain(shape=(30_000, 30_000), dtype="f8", chunks=(1000, 1000)), "NBKERNEL_INPUT_LIMIT"),
     "unwritten, in one piece": (lambda: plain(shape=(30_000, 30_000), dtype="f8"), "NBKERNEL_INPUT_LIMIT"),
-    "frames": (lambda: plain(shape=(10**6, 30_000, 30_000), dtype="u2", chunks=(1, 1000, 1000)), "NBKERNEL_INPUT_LIMIT"),
-    "chunk": (lambda: plain(shape=(100, 1), maxshape=(None, None), dtype="u4", chunks=(30_000, 30_000)), "a chunk of /x"),
+    "frames": (
+        lambda: plain(shape=(10**6, 30_000, 30_000), dtype="u2", chunks=(1, 1000, 1000)), "NBKERNEL_INPUT_LIMIT",
+    ),
+    "chunk": (
+        lambda: plain(shape=(100, 1), maxshape=(None, None), dtype="u4", chunks=(30_000, 30_000)), "a chunk of /x",
+    ),
     "chunks": (lambda: plain(shape=(1000, 1000), dtype="u1", chunks=(1, 1)), "1000000 chunks"),
     "deflate": (bomb_by_deflate, "unpacks to more"),
-    "twice": (lambda: plain(shape=(64, 64), dtype="u1", chunks=(64, 64), compression="gzip", scaleoffset=0), "more than once"),
+    "twice": (
+        lambda: plain(shape=(64, 64), dtype="u1", chunks=(64, 64), compression="gzip", scaleoffset=0), "more than once",
+    ),
     "LZ4": (bomb_by_header("lz4", HUGE.to_bytes(8, "big") + bytes(16)), "unpacks to more"),
     "bitshuffle": (bomb_by_header("bitshuffle", HUGE.to_bytes(8, "big") + bytes(16)), "unpacks to more"),
     "Zstandard": (bomb_by_header("zstd", ZSTD_FRAME), "unpacks to more"),
@@ -400,7 +412,8 @@ def test_what_is_packed_honestly_is_read():
     hdf5plugin = pytest.importorskip("hdf5plugin")
     pixels = np.random.default_rng(1).poisson(3.0, (300, 200)).astype(np.uint32)
     ways = dict(
-        gzip=dict(compression="gzip"), shuffled=dict(compression="gzip", shuffle=True, fletcher32=True), lzf=dict(compression="lzf"),
+        gzip=dict(compression="gzip"), lzf=dict(compression="lzf"),
+        shuffled=dict(compression="gzip", shuffle=True, fletcher32=True),
         lz4=hdf5plugin.LZ4(), bitshuffle=hdf5plugin.Bitshuffle(), bitshuffle_zstd=hdf5plugin.Bitshuffle(cname="zstd"),
         only_shuffled=hdf5plugin.Bitshuffle(cname="none"), zstd=hdf5plugin.Zstd(), blosc=hdf5plugin.Blosc(),
         bzip2=hdf5plugin.BZip2(), plain={},
@@ -447,10 +460,24 @@ BAD_RECORDS = {
 @pytest.mark.parametrize("name", BAD_RECORDS)
 def test_records_that_are_not_text(name):
     line = recorded(BAD_RECORDS[name])
-    assert line.startswith("nbkernel: --config") and "own.h5" in line and ("config" in line.partition("own.h5")[2] or "no experiment" in line)
+    assert (
+        line.startswith("nbkernel: --config")
+        and "own.h5" in line
+        and ("config" in line.partition("own.h5")[2] or "no experiment" in line)
+    )
 
 
-BAD_INPUTS = ["", "[]", "3", "{", "[" * 10**5, '{"hkl": 3}', '{"hkl": {}}', '{"hkl": {"path": 3, "sha256": null}}', '{"hkl": {"path": "x", "sha256": 4}}']
+BAD_INPUTS = [
+    "",
+    "[]",
+    "3",
+    "{",
+    "[" * 10**5,
+    '{"hkl": 3}',
+    '{"hkl": {}}',
+    '{"hkl": {"path": 3, "sha256": null}}',
+    '{"hkl": {"path": "x", "sha256": 4}}',
+]
 
 
 @pytest.mark.parametrize("text", BAD_INPUTS, ids=lambda text: text[:30])

@@ -1,7 +1,9 @@
-"""HDF5 files of others, read with care: a tree of groups and fields in which every link is looked at before it is followed.
+"""HDF5 files of others, read with care: a tree of groups and fields in which every link is looked at before it is
+followed.
 
-HDF5 itself opens whatever file a link or a dataset names, and reads whatever size one says. Here a link to another file is
-followed by `hdf5_links`' rules only, sizes are held against `input_limit`, and what is not a plain text or number is refused.
+HDF5 itself opens whatever file a link or a dataset names, and reads whatever size one says. Here a link to another file
+is followed by `hdf5_links`' rules only, sizes are held against `input_limit`, and what is not a plain text or number is
+refused.
 """
 
 import contextlib
@@ -31,7 +33,10 @@ LARGEST = 1e30  # of numbers, in any unit: products of three are numbers still
 
 @contextlib.contextmanager
 def opened(flag, path, quiet=False):
-    """The root Group of an HDF5 file; errors of the block become InputErrors, led by `flag`. quiet: without warnings."""
+    """The root Group of an HDF5 file; errors of the block become InputErrors, led by `flag`.
+
+    quiet: without warnings.
+    """
     # says what is wrong where there is no file
     if not read_bytes(flag, path, most=len(HDF5_START)).startswith(HDF5_START):
         raise InputError(f"{flag}: {path} is not an HDF5 file")
@@ -121,9 +126,10 @@ class Node:
             found = h5py.h5a.open(self.handle, name)
         except KeyError:
             return None
-        shape = found.shape
-        # None: a null dataspace
-        return None if shape is None else plain_values(self.source, f"{self.name}@{in_text(name)}", shape, found.dtype, found.read)
+        shape = found.shape  # None: a null dataspace
+        if shape is None:
+            return None
+        return plain_values(self.source, f"{self.name}@{in_text(name)}", shape, found.dtype, found.read)
 
     def text(self, attribute):
         """An attribute as text; empty where there is none."""
@@ -139,7 +145,8 @@ class Group(Node):
         return [in_text(name) for name in h5py.Group(self.handle)]
 
     def get(self, path, depth=0, abroad=True):
-        """The Group or Field at a path from here (from the file's root where it begins with "/"); None where there is none.
+        """The Group or Field at a path from here (from the file's root where it begins with "/"); None where there is
+        none.
 
         abroad: whether other files may be entered. Raises Unusable for links that are not followed.
         """
@@ -211,8 +218,8 @@ class Group(Node):
 
 
 class Field(Node):
-    """A dataset. Its layout is checked before anything of it is asked, and only then: others than those needed may be of any
-    kind."""
+    """A dataset. Its layout is checked before anything of it is asked, and only then: others than those needed may be
+    of any kind."""
 
     @functools.cached_property
     def properties(self):
@@ -305,7 +312,9 @@ class Field(Node):
         with np.errstate(over="ignore"):
             found = np.ravel(found).astype(np.float64)
         if not (abs(found) < LARGEST).all():
-            raise Unusable(f"has {found[~(abs(found) < LARGEST)][0]:g} in {self.name}; need finite numbers below {LARGEST:g}")
+            raise Unusable(
+                f"has {found[~(abs(found) < LARGEST)][0]:g} in {self.name}; need finite numbers below {LARGEST:g}"
+            )
         return found
 
     def first(self):

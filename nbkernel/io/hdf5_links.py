@@ -1,7 +1,7 @@
 """Which other files an HDF5 file may lead to: only such as lie beside it or below.
 
-A file of others may name any path of the machine, and what is read shows in pictures and error messages. Data files of an
-EIGER or a JUNGFRAU lie in the folder of the file that links to them.
+A file of others may name any path of the machine, and what is read shows in pictures and error messages. Data files of
+an EIGER or a JUNGFRAU lie in the folder of the file that links to them.
 """
 
 import os

@@ -16,7 +16,8 @@ WRITTEN = re.compile(r"(\d+(?:\.\d*)?) *([kmgt]?)(?:i?b)?", re.ASCII)
 
 
 def check_size(flag, path, size, what="its content", length=None):
-    """Raises InputError, led by `flag`, where `size` bytes are more than may be unpacked from a file, or than the machine has.
+    """Raises InputError, led by `flag`, where `size` bytes are more than may be unpacked from a file, or than the
+    machine has.
 
     what: that has the size, for the message; length: bytes of the file, looked up if None.
     """
@@ -25,8 +26,8 @@ def check_size(flag, path, size, what="its content", length=None):
     most = largest_size(path, length)
     if size > most:
         raise InputError(
-            f"{flag}: {os.fspath(path)}: {what} would take {in_words(size)} unpacked, more than the {in_words(most)} that is read from "
-            f"such a file; if that is right, set {VARIABLE} (such as {VARIABLE}={enough(size)})"
+            f"{flag}: {os.fspath(path)}: {what} would take {in_words(size)} unpacked, more than the {in_words(most)} "
+            f"that is read from such a file; if that is right, set {VARIABLE} (such as {VARIABLE}={enough(size)})"
         )
     available = available_memory()
     if size > available:
@@ -36,8 +37,8 @@ def check_size(flag, path, size, what="its content", length=None):
 
 
 def largest_size(path, length=None):
-    """Bytes that may be unpacked from a file: of the environment variable NBKERNEL_INPUT_LIMIT, else 1 GiB; at any rate 16
-    times the file's length. Raises InputError where the variable is not a size."""
+    """Bytes that may be unpacked from a file: of the environment variable NBKERNEL_INPUT_LIMIT, else 1 GiB; at any rate
+    16 times the file's length. Raises InputError where the variable is not a size."""
     if length is None:
         try:
             length = os.stat(path).st_size

@@ -26,7 +26,9 @@ def find_entry(root):
         if definition is not None and definition.words().strip() == "NXmx":
             return entry
     for entry in entries:
-        if entry.get("definition") is None and any(is_eiger(detector) for detector in instrument_groups(entry, "NXdetector")):
+        if entry.get("definition") is None and any(
+            is_eiger(detector) for detector in instrument_groups(entry, "NXdetector")
+        ):
             return entry
     raise NotNXmx("is HDF5 but not NXmx: it has no entry whose definition is NXmx")
 
@@ -58,8 +60,8 @@ def mcstas_frame(entry, chains):
 
 
 def spindle(entry, chains):
-    """Direction of the axis that turns the sample: the first with several values, else the first rotation. It points such
-    that the scan's angles grow."""
+    """Direction of the axis that turns the sample: the first with several values, else the first rotation. It points
+    such that the scan's angles grow."""
     rotations = []
     for sample in entry.groups("NXsample"):
         start = sample.field("depends_on")
@@ -91,8 +93,8 @@ def beams(entry):
 
 
 def wavelength_of(entry):
-    """{"wavelength": Angstrom}; nothing where there is none. Of a spectrum the mean by its weights, of a list of one for each
-    image the first."""
+    """{"wavelength": Angstrom}; nothing where there is none. Of a spectrum the mean by its weights, of a list of one
+    for each image the first."""
     for group in beams(entry) + instrument_groups(entry, "NXmonochromator"):
         for name, factors, default in (
             ("incident_wavelength", LENGTHS, "angstrom"), ("wavelength", LENGTHS, "angstrom"),
@@ -154,5 +156,3 @@ def image_of(entry):
         if isinstance(found, Field) and len(found.shape) > 1:
             return found
     return None
-
-

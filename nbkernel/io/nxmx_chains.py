@@ -1,7 +1,7 @@
 """Axes of a NeXus file and the chains in which they depend on one another.
 
-A point p of an axis' own frame is at R p + T in the frame that the axis depends on: R turns by its value about its vector,
-T is its offset, and for a translation its value times its vector (NeXus manual, NXtransformations).
+A point p of an axis' own frame is at R p + T in the frame that the axis depends on: R turns by its value about its
+vector, T is its offset, and for a translation its value times its vector (NeXus manual, NXtransformations).
 """
 
 import re
@@ -32,7 +32,9 @@ class Chains:
             return np.eye(3), np.zeros(3)
         if axis not in self.found:
             if above >= LONGEST_CHAIN:
-                raise Unusable(f"has a chain of more than {LONGEST_CHAIN} axes to {axis.name}; depends_on must end at '.'")
+                raise Unusable(
+                    f"has a chain of more than {LONGEST_CHAIN} axes to {axis.name}; depends_on must end at '.'"
+                )
             turn, shift = self.composed(next_axis(axis), above + 1)
             R, T = step(axis)
             self.found[axis] = turn @ R, turn @ T + shift
@@ -40,12 +42,15 @@ class Chains:
 
 
 def chain(axis):
-    """The axis (or None) and those that it depends on, in turn. Raises Unusable where one is missing or they never end."""
+    """The axis (or None) and those that it depends on, in turn. Raises Unusable where one is missing or they never
+    end."""
     links = []
     while axis is not None:
         links.append(axis)
         if len(links) > LONGEST_CHAIN:
-            raise Unusable(f"has a chain of more than {LONGEST_CHAIN} axes from {links[0].name}; depends_on must end at '.'")
+            raise Unusable(
+                f"has a chain of more than {LONGEST_CHAIN} axes from {links[0].name}; depends_on must end at '.'"
+            )
         axis = next_axis(axis)
     return links
 
@@ -67,7 +72,9 @@ def step(axis):
                 return np.eye(3), offset(axis)
             raise Unusable(f"turns about a vector without a direction in {axis.name}")
         return np.reshape(axis_angle_umat(*(direction / length), angle), (3, 3)), offset(axis)
-    raise Unusable(f"has a transformation_type {shortened(repr(kind), 40)} in {axis.name}; need translation or rotation")
+    raise Unusable(
+        f"has a transformation_type {shortened(repr(kind), 40)} in {axis.name}; need translation or rotation"
+    )
 
 
 def next_axis(axis):
@@ -103,7 +110,9 @@ def attribute_vector(axis, name):
         raise Unusable(f"lacks three numbers in the attribute {name} of {axis.name}")
     values = values.ravel().astype(np.float64)
     if not (abs(values) < LARGEST).all():
-        raise Unusable(f"has {' '.join(map(str, values))} in the attribute {name} of {axis.name}; need three numbers of a vector")
+        raise Unusable(
+            f"has {' '.join(map(str, values))} in the attribute {name} of {axis.name}; need three numbers of a vector"
+        )
     return values
 
 

@@ -1,4 +1,4 @@
-"""Where a detector of another program's NeXus file is: its modules' chains, held against all else that the file says of it.
+"""Where a detector of another program's NeXus file is: its modules' chains, held against all else that it says.
 
 Where they contradict each other, dxtbx' ways (its FormatNXmx and FormatHDF5EigerNearlyNexus) are gone, with a warning.
 """
@@ -62,7 +62,9 @@ def module_place(detector, module, chains):
         turn, shift = chains.composed(stand)
         place = Place(turn @ place.corner + shift, turn @ place.fast, turn @ place.slow, place.pixel, place.name)
         if not place.through_sample:
-            detector.source.warn(f"ends the chain of {module.name} within it; it goes on with {detector.name}/depends_on")
+            detector.source.warn(
+                f"ends the chain of {module.name} within it; it goes on with {detector.name}/depends_on"
+            )
     return place
 
 
@@ -82,9 +84,11 @@ def stand_of(detector):
 
 
 def detector_place(detector, chains):
-    """The Place of an NXdetector without modules, across the beam unless the file says otherwise, by NeXus' rule for files
-    without a chain; as of EIGER files before 2018. Raises Unusable where that is too little."""
-    sizes = [quantity(needed(detector, f"{axis}_pixel_size", "and no NXdetector_module"), LENGTHS, "m") for axis in "xy"]
+    """The Place of an NXdetector without modules, across the beam unless the file says otherwise, by NeXus' rule for
+    files without a chain; as of EIGER files before 2018. Raises Unusable where that is too little."""
+    sizes = [
+        quantity(needed(detector, f"{axis}_pixel_size", "and no NXdetector_module"), LENGTHS, "m") for axis in "xy"
+    ]
     fast, slow = FAST, SLOW
     orientation, moved = detector.field("geometry/orientation/value"), detector.field("geometry/translation/distances")
     if orientation is not None:
@@ -106,7 +110,9 @@ def detector_place(detector, chains):
     if place.through_sample and distance_of(detector) is None:
         raise Unusable(f"has no NXdetector_module in {detector.name} and no detector_distance: its place is not known")
     if on_axis(place) and centre_of(detector, place.pixel) is None:
-        raise Unusable(f"has no NXdetector_module in {detector.name} and no beam_center_x, beam_center_y: its place is not known")
+        raise Unusable(
+            f"has no NXdetector_module in {detector.name} and no beam_center_x, beam_center_y: its place is not known"
+        )
     return place
 
 
@@ -135,7 +141,10 @@ def settled(place, detector, alone):
     if place.through_sample and distance is not None:
         corner[2] += distance
         if detector.field("depends_on") is not None:
-            source.warn(f"puts {place.name} at the sample by its chain; the distance of {detector.name}, {distance * 1000:g} mm, counts")
+            source.warn(
+                f"puts {place.name} at the sample by its chain; "
+                f"the distance of {detector.name}, {distance * 1000:g} mm, counts"
+            )
     centre = centre_of(detector, place.pixel)
     if centre is not None and on_axis(place) and alone:
         corner -= place.pixel * (centre[0] * place.fast + centre[1] * place.slow)
@@ -185,8 +194,8 @@ def compare_distance(place, detector, distance):
     along = close / abs(place.normal[2]) if place.normal[2] else math.inf
     if distance is not None and not any(math.isclose(distance, own, rel_tol=0.01) for own in (close, along)):
         detector.source.warn(
-            f"says {distance * 1000:g} mm from sample to detector in {detector.name}, but {close * 1000:g} mm by the chain of "
-            f"{place.name}; the chain counts"
+            f"says {distance * 1000:g} mm from sample to detector in {detector.name}, "
+            f"but {close * 1000:g} mm by the chain of {place.name}; the chain counts"
         )
 
 
@@ -199,6 +208,6 @@ def compare_centre(place, detector, centre):
     own = np.linalg.lstsq(np.stack((place.fast, place.slow), axis=1), hit, rcond=None)[0] / place.pixel
     if max(abs(own - centre)) > CENTRE:
         detector.source.warn(
-            f"says that the beam is at pixel {centre[0]:g} {centre[1]:g} in {detector.name}, but at {own[0]:g} {own[1]:g} by the "
-            f"chain of {place.name}; the chain counts"
+            f"says that the beam is at pixel {centre[0]:g} {centre[1]:g} in {detector.name}, "
+            f"but at {own[0]:g} {own[1]:g} by the chain of {place.name}; the chain counts"
         )

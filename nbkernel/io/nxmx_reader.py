@@ -27,25 +27,28 @@ def read_nxmx_detector(path, flag="panels"):
     """What an NXmx file says of the detector, as Experiment's fields: panels (a tuple of Panel), convention ("custom"),
     beam_vector, polar_vector, spindle_axis and, where it is known, wavelength (Angstrom).
 
-    Our own files give the laboratory frame and the sensors of the run that they are from; others McStas' frame (beam along
-    z), panels without depth, a spindle along -x where the file has none. Raises InputError, led by `flag`, for a file that
-    cannot be used.
+    Our own files give the laboratory frame and the sensors of the run that they are from; others McStas' frame (beam
+    along z), panels without depth, a spindle along -x where the file has none. Raises InputError, led by `flag`, for a
+    file that cannot be used.
     """
     with opened(flag, path) as root:
         return detector_fields(find_entry(root))
 
 
 def panels_apart(pixels, panels):
-    """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such one."""
+    """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such
+    one."""
     shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
     if not shapes or pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
         return None
-    return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
+    return [
+        pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)
+    ]
 
 
 def read_provenance(path, flag, names):
-    """{name: text} of those names of the record of how a file of ours was made that are there; empty for other files. Raises
-    InputError, led by `flag`, for a file that cannot be read, and where one is not one text."""
+    """{name: text} of those names of the record of how a file of ours was made that are there; empty for other files.
+    Raises InputError, led by `flag`, for a file that cannot be read, and where one is not one text."""
     with opened(flag, path) as root:
         group, found = root.group(OWN_PROVENANCE), {}
         for name in names if group is not None else ():
@@ -60,8 +63,8 @@ def read_provenance(path, flag, names):
 
 
 def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):
-    """Image of the first frame of an HDF5 file: of `dataset`, else the photons without noise of our files, else the data
-    of an NXmx file. Panels are stacked as they are stored.
+    """Image of the first frame of an HDF5 file: of `dataset`, else the photons without noise of our files, else the
+    data of an NXmx file. Panels are stacked as they are stored.
 
     path: as the user gave it; masked_as_nan: pixels that the file's mask excludes are nan. Raises InputError, led by
     `command`, for a file that cannot be read.

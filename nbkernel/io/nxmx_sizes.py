@@ -23,7 +23,10 @@ def module_sizes(entry, detector, modules, alone):
     turned = [size[::-1] for size in sizes]
     if shape is None:
         if len(modules) == 1 and is_eiger_size(turned[0]) and not is_eiger_size(sizes[0]):
-            source.warn(f"has {in_words(sizes[0])} as data_size of {modules[0].name}, an EIGER's fast and slow; taken as slow and fast")
+            source.warn(
+                f"has {in_words(sizes[0])} as data_size of {modules[0].name}, an EIGER's fast and slow; "
+                "taken as slow and fast"
+            )
             return turned
         return sizes
     if within(origins, sizes, shape):
@@ -58,7 +61,9 @@ def detector_size(entry, detector, alone):
     what, shape = found[0]
     for other, different in found[1:]:
         if different != shape:
-            detector.source.warn(f"has {in_words(shape)} {what} of {detector.name}, but {in_words(different)} {other}; the former counts")
+            detector.source.warn(
+                f"has {in_words(shape)} {what} of {detector.name}, but {in_words(different)} {other}; the former counts"
+            )
     return shape
 
 
@@ -84,8 +89,8 @@ def first_there(detector, name):
 
 
 def shape_of(detector, find):
-    """(slow, fast) of what may be an image; None where it is none, or lies where it is not followed to: the detector's place
-    does not need it."""
+    """(slow, fast) of what may be an image; None where it is none, or lies where it is not followed to: the detector's
+    place does not need it."""
     try:
         node = find()
         return node.shape[-2:] if isinstance(node, Field) and len(node.shape) > 1 and min(node.shape[-2:]) > 0 else None
@@ -102,13 +107,18 @@ def whole_numbers(module, name, optional=False):
     values = field.numbers()[-2:]
     least = 0 if optional else 1
     if values.size < 2 or (values < least).any() or (values > 2**31).any() or (values != np.floor(values)).any():
-        raise Unusable(f"has {' '.join(f'{value:g}' for value in values)} in {field.name}; need two whole numbers, slow and fast")
+        raise Unusable(
+            f"has {' '.join(f'{value:g}' for value in values)} in {field.name}; need two whole numbers, slow and fast"
+        )
     return tuple(int(value) for value in values)
 
 
 def is_eiger_size(size):
     slow, fast = size
-    return any((fast + fgap) % (fmod + fgap) == 0 and (slow + sgap) % (smod + sgap) == 0 for (fmod, fgap), (smod, sgap) in EIGER_MODULES)
+    return any(
+        (fast + fgap) % (fmod + fgap) == 0 and (slow + sgap) % (smod + sgap) == 0
+        for (fmod, fgap), (smod, sgap) in EIGER_MODULES
+    )
 
 
 def in_words(size):
