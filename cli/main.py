@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 
 from nbkernel import __version__
 
@@ -55,6 +56,9 @@ def main(argv=None):
         what = {errno.ENOMEM: "out of memory", errno.ENOENT: "the current directory"}.get(error.errno, "standard output")
         note(f"{error.filename or what}: {error.strerror}")
         return 2
+    except ArithmeticError as error:
+        note(f"a value is far too large or too small to compute with ({error})")
+        return 2
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "start new thread" not in str(error):
             raise
@@ -96,6 +100,8 @@ def console():
     from .streams import open_streams
 
     open_streams()
+    # what numbers beyond all range mean is said in words of ours
+    warnings.simplefilter("ignore", RuntimeWarning)
     # nothing here is worth its threads, each of which takes 40 MiB of address space
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     end_on_signals("nbkernel: interrupted", INTERRUPTED)

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from nbkernel.logger import LOG
-from nbkernel.printable import printable
+from nbkernel.printable import printable, shortened
 
 # characters of a line of standard error; names and words of a command line may be of any length
 LONGEST = 1000
@@ -24,14 +24,9 @@ def say_all(lines):
 def note(line):
     """A line of standard error. Where that takes none, the work goes on: there is nobody to tell."""
     try:
-        print(f"nbkernel: {shortened(printable(line))}", file=sys.stderr, flush=True)
+        print(f"nbkernel: {shortened(printable(line), LONGEST)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
-
-
-def shortened(line):
-    """The line without its middle where it is too long: what is wrong stands at one of its ends."""
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def warn(line):

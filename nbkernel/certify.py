@@ -36,5 +36,5 @@ def certification(plan, carried, tables):
 def largest_sine_argument(plan):
     if plan.xtal_shape == ROUND:
         # at most half a cell from a whole index along each axis
-        return PI * math.sqrt((plan.Na**2 + plan.Nb**2 + plan.Nc**2) * plan.fudge)
+        return PI * math.hypot(plan.Na, plan.Nb, plan.Nc) * math.sqrt(plan.fudge)
     return PI * largest_index(plan) * max(plan.Na, plan.Nb, plan.Nc)

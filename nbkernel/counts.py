@@ -143,7 +143,8 @@ def to_counts(
 
 def scaled_above(top, images, scale, adc):
     """How many pixels of all panels lie above `top` counts when scaled."""
-    return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(plain, images))
+    with np.errstate(all="ignore"):  # inf is above it, too
+        return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(plain, images))
 
 
 def count_scale(max_I):

@@ -3,6 +3,7 @@
 import numpy as np
 
 NEIGHBOURHOOD = 2  # pixels to each side: 5 x 5
+LARGEST_FLOAT32 = 1e36
 MAD_TO_SIGMA = 1.4826
 STRONGEST = 1000
 MATCH_LIMIT = 3.0  # pixels
@@ -24,6 +25,8 @@ def sliding_maximum(image, reach=NEIGHBOURHOOD):
 
 def threshold(image, sigmas):
     """Median plus `sigmas` robust standard deviations (from the median absolute deviation)."""
+    if image.dtype == np.float32 and np.abs(image).max(initial=0.0) > LARGEST_FLOAT32:
+        image = image.astype(np.float64)  # sums and products leave float32's range
     median = np.median(image)
     return float(median + sigmas * MAD_TO_SIGMA * np.median(np.abs(image - median)))
 

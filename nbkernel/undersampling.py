@@ -80,9 +80,9 @@ def source_spread(prepared):
 
 def middle_of(runs):
     """Length of the scattering vector (1/m) half way to the finest resolution that a corner of the detector sees; 0 where none
-    sees any."""
+    sees any, inf for a wavelength of 0."""
     seen = (math.dist(unitize(corner), run.detector.beam_vector) for run in runs for corner in corners(run.detector))
-    return max(seen, default=0.0) / (2.0 * runs[0].wavelength)
+    return max(seen, default=0.0) / (2.0 * runs[0].wavelength) if runs[0].wavelength != 0.0 else math.inf
 
 
 def corners(detector):

@@ -254,3 +254,42 @@ def test_nesting_without_end_is_one_line(text, capsys):
     Path("deep.json").write_text('{"detector": ' + "[" * 100_000)
     assert main(["simulate", *BASE.split(), "--panels", "deep.json"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+BEYOND = [
+    "-scale 1e308",
+    "-distance 1e-300 --preview a.png --preview-rings auto --preview-beam --fix all",
+    "-ORGX 1e308 -pix0_vector -1 -1 1e39 --preview a.png --preview-rings auto --preview-beam",
+    "-samplesize 1e200 -round_xtal",
+    "-lambda 5e-324",
+    "-lambda 1e300 --hdf5 a.h5",
+]
+
+
+@pytest.mark.parametrize("flags", BEYOND)
+def test_numbers_beyond_all_range_are_neither_numpys_nor_pythons_errors(flags):
+    run = simulate(f"{GOOD} {flags}")
+    assert run.status in (0, 2) and all(line.startswith("nbkernel: ") for line in run.err.splitlines())
+    assert len(run.errors) == (run.status == 2), run.err
+
+
+def test_an_arithmetic_error_is_one_line(monkeypatch, capsys):
+    def run(argv):
+        return 1.0 / 0.0
+
+    monkeypatch.setattr("nbkernel.cli.info.run", run)
+    assert main(["info"]) == 2
+    assert capsys.readouterr().err == "nbkernel: a value is far too large or too small to compute with (float division by zero)\n"
+
+
+@pytest.mark.parametrize("value", [3e38, -3e38, np.inf, np.nan, 1e-45, 0.0])
+def test_images_of_numbers_beyond_all_range_are_compared_and_shown_in_words_of_ours(value, recwarn, capsys):
+    plain = np.linspace(0.0, 100.0, 576, dtype=np.float32).reshape(24, 24)
+    odd = plain.copy()
+    odd[::2] = value
+    plain.tofile("plain.bin")
+    odd.tofile("odd.bin")
+    for command in ("compare plain.bin odd.bin", "compare odd.bin plain.bin", "show odd.bin", "show odd.bin --preview-scale linear"):
+        assert main([*command.split(), "--shape", "24", "24"]) in (0, 1)
+    assert capsys.readouterr().err == ""
+    assert [str(warning.message) for warning in recwarn if issubclass(warning.category, RuntimeWarning)] == []

@@ -8,6 +8,7 @@ POINTS = 65  # along each edge, to find the angles that a region sees
 RINGS = 4
 
 
+@np.errstate(all="ignore")  # nan where no number is large enough, or at the sample
 def cos_scattering_angle(detector, fast, slow):
     """Cosine of the angle between the beam and the ray to each point, (slow, fast) float64.
 
