@@ -25,10 +25,12 @@ def sliding_maximum(image, reach=NEIGHBOURHOOD):
 
 def threshold(image, sigmas):
     """Median plus `sigmas` robust standard deviations (from the median absolute deviation)."""
+    largest = float(np.finfo(image.dtype).max) if image.dtype.kind == "f" else np.inf
     if image.dtype == np.float32 and np.abs(image).max(initial=0.0) > LARGEST_FLOAT32:
         image = image.astype(np.float64)  # sums and products leave float32's range
     median = np.median(image)
-    return float(median + sigmas * MAD_TO_SIGMA * np.median(np.abs(image - median)))
+    level = float(median + sigmas * MAD_TO_SIGMA * np.median(np.abs(image - median)))
+    return level if level <= largest else np.inf
 
 
 def find_peaks(image, level):
