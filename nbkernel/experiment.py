@@ -1,11 +1,13 @@
 """Experiment: what the user asked for, in the user's units. None stands for 'not given'."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 
 from .errors import InputError
 from .fields import convert_fields, shown
+from .flags import flag_name
 from .input_files import FIELDS, input_files, protected
 from .logger import LOG
 from .panels import Panel, Vector
@@ -135,6 +137,7 @@ class Experiment:
                 )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
+        check_finite(self)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {shortened(repr(getattr(self, name)), 80)}")
@@ -187,6 +190,15 @@ class Experiment:
         """
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})
+
+
+def check_finite(experiment):
+    """Raises InputError for a number that is none; a sensor that absorbs nothing has an attenuation depth of inf."""
+    for field in fields(experiment):
+        value = getattr(experiment, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number) and (field.name != "detector_abs" or math.isnan(number)):
+                raise InputError(f"{flag_name(field.name)}: needs a finite number, not {number}")
 
 
 DEFAULTS = {field.name: field.default for field in fields(Experiment)}

@@ -50,6 +50,8 @@ def place_panel(panel, number, experiment):
     check_panel(name, panel)
     frame = directions(experiment)
     beam, polar = unitize(frame.beam), unitize(frame.polar)
+    if not magnitude(beam) > 0.0:
+        raise InputError(f"-beam_vector: {' '.join(f'{x:g}' for x in frame.beam)} has no direction")
     fdet, sdet, pix0 = unitize(panel.fdet_vector), unitize(panel.sdet_vector), tuple(panel.pix0_vector)
     odet = unitize(cross_product(fdet, sdet))
     if magnitude(odet) == 0.0:

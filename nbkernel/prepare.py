@@ -199,8 +199,6 @@ def check_values(experiment):
     wavelength = experiment.wavelength
     if wavelength is not None and not 0.0 < wavelength < math.inf:
         raise InputError(f"-lambda, -energy: a wavelength of {wavelength:g} Angstrom is impossible")
-    if not math.isfinite(experiment.default_F):
-        raise InputError(f"-default_F: {experiment.default_F:g} is not a number of electrons; need a finite one")
     if experiment.flux != 0.0 and experiment.beamsize == 0.0:
         raise InputError("-beamsize: 0 mm makes the fluence of a -flux infinite; give a size greater than 0")
     if (experiment.mosaic_spread or 0.0) > 1e6:

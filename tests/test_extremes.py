@@ -1,5 +1,6 @@
 """Legal input at the edge of what can be computed."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -102,10 +103,21 @@ def test_structure_factors_too_large_to_square_are_told_in_a_line(precision, far
     assert np.isinf(float_image()).any()
 
 
+NUMBERS = [field.name for field in dataclasses.fields(Experiment) if "float" in str(field.type) and field.name not in ("panels", "cell", "mat")]
+NUMBERS += ["cell", "beam_vector"]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_default_F_must_be_finite(value):
-    with pytest.raises(InputError, match="-default_F: .* need a finite one"):
-        simulate_experiment(Experiment(cell=(50, 60, 70), default_F=value))
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_of_an_experiment_is_finite(name, value):
+    """But for a sensor that absorbs nothing."""
+    several = name == "cell" or name.endswith(("_vector", "_axis", "misset"))
+    given = {name: (1.0, value, 0.0) if several else (1.0, value) if name == "Ybeam_from_far_edge" else value}
+    if name == "detector_abs" and math.isinf(value):
+        assert Experiment(**given).detector_abs == value
+        return
+    with pytest.raises(InputError, match=f"^{name}.*: needs a finite number, not {value}"):
+        Experiment(**given)
 
 
 def test_structure_factors_of_a_dump_that_are_no_numbers_are_counted():
