@@ -93,7 +93,7 @@ def dispatch(argv):
 
 def console():
     """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
-    # kept until somebody listens
+    # kept until somebody listens; `start` has done so before all imports
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     from nbkernel.interruption import end_on_signals, leave
 

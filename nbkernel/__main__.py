@@ -1,3 +1,3 @@
-from nbkernel.cli.main import console
+from nbkernel.cli.start import console
 
 console()

@@ -111,6 +111,22 @@ def test_wherever_it_comes_one_line_is_said_and_nothing_stays(place, folder):
     assert names(folder) == set()
 
 
+def test_it_may_come_before_the_command_is_imported(folder):
+    """From the first import of the process's own module on."""
+    program = (
+        "import os, signal, sys\n"
+        "class Importing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'nbkernel.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Importing())\n"
+        f"sys.argv = ['nbkernel', 'simulate', *{RUN!r}]\n"
+        "from nbkernel.cli.start import console\nconsole()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (130, "nbkernel: interrupted\n")
+    assert names(folder) == set()
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_other_signals_end_it_likewise(name, folder):
     run = run_interrupted(PLACES["all were opened"], name)
