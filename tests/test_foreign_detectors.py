@@ -103,6 +103,10 @@ PLACES = {
     "rows": (attribute(FAST, vector=np.array([[-1, 0, 0]], np.int32)), *HEAD_ON, []),
     "text": (attribute(FAST, vector="[-1, 0, 0]"), *HEAD_ON, []),
     "long vectors": (all_of(attribute(FAST, vector=[-2.0, 0, 0]), attribute(SLOW, vector=[0, -0.3, 0])), *HEAD_ON, []),
+    "skew": (
+        all_of(attribute(SLOW, vector=[0.6, -0.8, 0.0]), without(CENTRE_X)), *HEAD_ON[:2], [0.6, -0.8, 0.0],
+        ["126.9 degrees apart"],
+    ),
     "value in the vector": (
         all_of(value(OFFSET, 1.0, vector=CORNER * (1, 1, 0)), on_beam), *HEAD_ON, ["vector of length 0.00345"],
     ),
@@ -191,6 +195,9 @@ PLAIN = {
     "turned": (
         geometry([0, 0, 0], (0, 1, 0, -1, 0, 0)), (30 * 75e-6, -35 * 75e-6, 0.1), (0, 1, 0), (-1, 0, 0), [],
     ),
+    "turned, long vectors": (
+        geometry([0, 0, 0], (0, 2, 0, -3, 0, 0)), (30 * 75e-6, -35 * 75e-6, 0.1), (0, 1, 0), (-1, 0, 0), [],
+    ),
     "distance in mm, negative": (value(f"{DETECTOR}/detector_distance", -100.0, units="mm"), *HEAD_ON, []),
     "mask and counts only": (without("entry/data/data_000001"), *HEAD_ON, []),
     "mask only": (
@@ -223,6 +230,8 @@ REFUSED = {
     "unit": (attribute(f"{DETECTOR}/detector_distance", units="furlong"), "'furlong'"),
     "no size": (without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific"), "size of /entry/instrument"),
     "orientation": (geometry([0, 0, 0], (1, 0, 0)), "need six"),
+    "orientation of zeros": (geometry([0, 0, 0], (0, 0, 0, 0, -1, 0)), "without a direction"),
+    "orientation along a line": (geometry([0, 0, 0], (1, 0, 0, -1, 0, 0)), "along one line"),
     "nan": (value(f"{DETECTOR}/beam_center_x", np.nan), "nan in /entry/instrument/detector/beam_center_x"),
 }  # fmt: skip
 

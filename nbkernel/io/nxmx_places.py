@@ -17,6 +17,7 @@ NOWHERE = 1e-9  # m; a corner this near to the beam's axis has no place across i
 SQUARE = 1e-6
 PIXELS = (1e-7, 0.01)  # m; what a pixel may be
 CENTRE = 1.0  # pixels that two beam centres may differ by
+SKEW = 0.05  # degrees; how far fast and slow may be from a right angle without a word
 FACING = 0.99  # cosine; how nearly a plane must stand across the beam
 
 
@@ -69,10 +70,13 @@ def module_place(detector, module, chains):
 
 
 def direction(axis):
-    vector = attribute_vector(axis, "vector")
+    return unit_vector(attribute_vector(axis, "vector"), axis.name)
+
+
+def unit_vector(vector, name):
     length = np.linalg.norm(vector)
     if length == 0.0:
-        raise Unusable(f"has a vector without a direction in {axis.name}")
+        raise Unusable(f"has a vector without a direction in {name}")
     # its length may be off by roundings of float32; nearer than that it stays as it is
     return vector if abs(length - 1.0) < 1e-12 else vector / length
 
@@ -96,7 +100,7 @@ def detector_place(detector, chains):
         if values.size < 6:
             raise Unusable(f"has {values.size} numbers in {orientation.name}; need six, of fast and slow")
         # DECTRIS' frame has z against the beam
-        fast, slow = (values[3 * n : 3 * n + 3] * (1.0, 1.0, -1.0) for n in (0, 1))
+        fast, slow = (unit_vector(values[n : n + 3] * (1.0, 1.0, -1.0), orientation.name) for n in (0, 3))
     corner, stand = np.zeros(3), stand_of(detector)
     if stand is not None:
         turn, corner = chains.composed(stand)
@@ -136,6 +140,9 @@ def settled(place, detector, alone):
     source, corner = detector.source, place.corner.copy()
     if not PIXELS[0] <= place.pixel <= PIXELS[1]:
         raise Unusable(f"has pixels of {place.pixel * 1000:g} mm in {place.name}; their number or unit is wrong")
+    apart = math.degrees(math.acos(np.clip(place.fast @ place.slow, -1.0, 1.0)))
+    if abs(apart - 90.0) > SKEW:
+        source.warn(f"has fast and slow {apart:.4g} degrees apart in {place.name}; they count as they stand")
     distance = distance_of(detector)
     place = Place(corner, place.fast, place.slow, place.pixel, place.name)
     if place.through_sample and distance is not None:
