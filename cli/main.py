@@ -82,7 +82,7 @@ def dispatch(argv):
 
     from nbkernel.kernels.address_space import MIB, require_address_space
 
-    if "-h" not in argv and "--help" not in argv:
+    if not {"-h", "-help", "--help"}.intersection(argv):
         require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
     command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
     from .terminal import library_heard

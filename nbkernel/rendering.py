@@ -1,11 +1,13 @@
 """Experiments rendered from Python: `nbkernel.simulate`."""
 
 import contextlib
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from nbkernel.kernels.ahead import CACHE
 from nbkernel.kernels.constants import RTD
 from nbkernel.kernels.vectors import magnitude
 
@@ -57,6 +59,7 @@ def simulate(
     if not isinstance(experiment, Experiment):
         raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
     engine = make_engine(device, precision, threads, tile)
+    CACHE.say = CACHE.say or log_compiling
     if fix is not None:
         experiment = replace(experiment, fix=fix)
     runs = prepare_panels(experiment, fresh_seed())
@@ -73,6 +76,11 @@ def simulate(
     for line in dark_lines(images):
         LOG.warning("%s", line)
     return images if runs[0].experiment.panels else images[0]
+
+
+def log_compiling(line):
+    """A folder that is not used costs each run its time; the first compilation is as it should be."""
+    LOG.log(logging.INFO if CACHE.refused is None else logging.WARNING, "%s", line)
 
 
 def make_engine(device, precision, threads, tile):

@@ -1,5 +1,6 @@
 """The folder of compiled kernels: whose it must be, what is never loaded, and that no link is followed when it is written."""
 
+import logging
 import os
 import stat
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from test_ahead import call, compilations, only_object
 
+from nbkernel import rendering
 from nbkernel.kernels import ahead, cache_folder
 from nbkernel.kernels.cache_folder import Refused, check_way, read_private, write_private
 
@@ -196,6 +198,16 @@ def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
     monkeypatch.setattr(ahead.CACHE, "say", lines.append)
     assert call() == call() == 5.0
     assert lines == ["compiling, as in every run: /shared/nbkernel belongs to another user (NUMBA_CACHE_DIR names another)"]
+
+
+@pytest.mark.parametrize("refused, level", [(None, logging.INFO), ("/shared/nbkernel belongs to another user", logging.WARNING)])
+def test_from_python_the_logger_is_told(refused, level, compilations, monkeypatch, caplog):
+    monkeypatch.setattr(ahead.CACHE, "refused", refused)
+    monkeypatch.setattr(ahead.CACHE, "say", rendering.log_compiling)
+    with caplog.at_level(logging.INFO, "nbkernel"):
+        assert call() == call() == 5.0
+    (record,) = caplog.records
+    assert record.levelno == level and "compiling" in record.getMessage() and (refused or "") in record.getMessage()
 
 
 def test_no_link_is_followed_when_it_is_written(tmp_path, monkeypatch):

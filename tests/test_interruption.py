@@ -275,6 +275,17 @@ def test_a_process_with_the_same_number_is_another(folder):
     assert names(folder) == {ours.name, "a.bin"}
 
 
+def test_a_folder_is_looked_through_once(folder, monkeypatch):
+    """However many panels have their files there."""
+    looks = []
+    monkeypatch.setattr(temporary_files.os, "listdir", lambda path, look=os.listdir: looks.append(path) or look(path))
+    with OutputFiles() as files:
+        for panel in range(20):
+            files.open(f"-floatfile (panel {panel})", f"a_{panel}.bin")
+        files.commit()
+    assert len(looks) == 1 and len(names(folder)) == 20
+
+
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "x\udce9.bin"])
 def test_long_and_odd_names_can_be_written(name, folder):
     path = abandoned(folder, os.fsencode(name)[:190].decode(errors="ignore"))

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from nbkernel.errors import InputError
 from nbkernel.interruption import LOCK, UNFINISHED
 
-from .temporary_files import remove_abandoned, temporary_name
+from .temporary_files import remove_abandoned, temporary_files, temporary_name
 
 ZEROS = 1 << 20  # bytes at a time
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
@@ -47,6 +47,7 @@ class OutputFiles:
     def __init__(self, inputs=()):
         self.places = {}
         self.temporaries = []  # paths, noted before the files are made
+        self.others = {}  # folder: names of the temporary files that were there before
         self.writers = []  # (thread, its error or None in a list)
         self.inputs = {os.path.realpath(path) for path in inputs}
 
@@ -91,11 +92,17 @@ class OutputFiles:
                 return
             if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")
-            remove_abandoned(*os.path.split(final))
+            self.remove_abandoned(final)
             handle, temporary = self.new_file_beside(final)
             self.places[flag] = Place(final, temporary, os.fdopen(handle, "wb"), path)
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
+
+    def remove_abandoned(self, path):
+        folder, name = os.path.split(path)
+        if folder not in self.others:
+            self.others[folder] = temporary_files(folder)
+        remove_abandoned(folder, name, self.others[folder])
 
     def new_file_beside(self, path):
         """Descriptor and path of a new file in the folder of `path`, with the permissions that any new file gets: asking for

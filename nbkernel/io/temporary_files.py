@@ -26,18 +26,25 @@ def beginning(name):
     return f".{os.fsencode(name)[:most].decode(errors='ignore')}."
 
 
-def remove_abandoned(folder, name):
-    """Removes the temporary files in a folder of a file called `name` whose writers are gone: processes of this machine and of
-    this user. Of a writer elsewhere nothing can be said."""
-    begins = beginning(name)
+def temporary_files(folder):
+    """Names of the temporary files in a folder."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if entry.name.startswith(begins) and entry.name.endswith(ENDING):
-                token = TOKEN.fullmatch(entry.name, len(begins), len(entry.name) - len(ENDING))
-                with contextlib.suppress(OSError):
-                    found = entry.stat(follow_symlinks=False)
-                    if token and stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and is_gone(token):
-                        os.unlink(entry.path)
+        return [name for name in os.listdir(folder) if name.startswith(".") and name.endswith(ENDING)]
+    return []
+
+
+def remove_abandoned(folder, name, names):
+    """Of `names` of temporary files in a folder, removes those of a file called `name` whose writers are gone: processes of this
+    machine and of this user. Of a writer elsewhere nothing can be said."""
+    begins = beginning(name)
+    for own in names:
+        token = own.startswith(begins) and TOKEN.fullmatch(own, len(begins), len(own) - len(ENDING))
+        if token:
+            with contextlib.suppress(OSError):
+                path = os.path.join(folder, own)
+                found = os.lstat(path)
+                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and is_gone(token):
+                    os.unlink(path)
 
 
 def is_gone(token):
