@@ -173,6 +173,7 @@ def scatterings_at(plan, tile, place, sources):
             yield (diffracted - plan.source_incident[source]) / plan.source_lambda[source]
 
 
+@np.errstate(all="ignore")  # of numbers beyond all range, comparisons are all that is asked
 def as_program(plan, single, whole):
     """Whether fractional indices are to be computed by the program's own operations; single: in fixed-point phases; whole:
     the panel's Tile.
@@ -194,6 +195,7 @@ def as_program(plan, single, whole):
     return not single and not sharpness(plan) * largest_index(plan) < SHARP
 
 
+@np.errstate(all="ignore")
 def doubt(plan, single, whole):
     """Where to ask the program's own operations, see kernels.doubt; single: in float32; whole: the panel's Tile."""
     error = 0.0 if as_program(plan, single, whole) else index_error(plan, whole)
@@ -203,6 +205,7 @@ def doubt(plan, single, whole):
     return Doubt(NOISE_SINGLE if single else NOISE, SMALLEST + error if single else 0.0, half, largest_index(plan))
 
 
+@np.errstate(all="ignore")
 def in_float32(plan, whole, places=None):
     """Whether `mixed` gains and keeps its promise by fixed-point phases and float32 on a panel, the Tile `whole`; else it
     computes in float64. places: of the Reflections."""
