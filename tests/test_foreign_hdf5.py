@@ -174,6 +174,20 @@ def test_geometry_needs_no_data(caplog):
     assert len(caplog.messages) == 1 and "../secret.h5" in caplog.text
 
 
+def test_data_that_may_not_be_read_are_named(monkeypatch):
+    eiger()
+
+    def denied(name, flags, *mode):
+        if "data" in os.fspath(name):
+            raise PermissionError(13, "Permission denied")
+        return real(name, flags, *mode)
+
+    real = os.open
+    monkeypatch.setattr(os, "open", denied)
+    line = refused("show", "x_master.h5")
+    assert line.startswith("nbkernel: show: x_master.h5 has a link /entry/data/data_000001") and "Permission" in line
+
+
 def test_missing_data_are_named():
     eiger(data=False)
     assert "x_data_000001.h5" in refused("show", "x_master.h5")

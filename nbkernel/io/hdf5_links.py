@@ -7,6 +7,8 @@ an EIGER or a JUNGFRAU lie in the folder of the file that links to them.
 import os
 import stat
 
+from nbkernel.errors import InputError
+
 from .hdf5_path import HDF5_START
 from .opening import open_input
 
@@ -45,9 +47,13 @@ def file_beside(folder, link, named, absolute_by_name=True):
         return None
     if not stat.S_ISREG(state.st_mode):
         raise Refused(f"{lead}, which is not a regular file: not opened")
-    with open_input(link, path) as file:
-        if file.read(len(HDF5_START)) != HDF5_START:
-            raise Refused(f"{lead}, which is not an HDF5 file: not read")
+    try:
+        with open_input(lead, path) as file:
+            start = file.read(len(HDF5_START))
+    except InputError as error:
+        raise Refused(str(error)) from None
+    if start != HDF5_START:
+        raise Refused(f"{lead}, which is not an HDF5 file: not read")
     return path
 
 
