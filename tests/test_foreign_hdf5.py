@@ -90,6 +90,17 @@ def test_data_beside_and_below_are_read():
     assert (read_image("show", "elsewhere/link.h5").pixels == expected).all()
 
 
+def test_links_count_from_the_file_that_has_them():
+    eiger()
+    Path("raw").mkdir()
+    os.rename("x_data_000001.h5", "raw/d.h5")
+    with h5py.File("raw/step.h5", "w") as file:
+        file["data"] = h5py.ExternalLink("d.h5", "/entry/data/data")
+    with h5py.File("x_master.h5", "a") as file:
+        file["entry/data/data"] = h5py.ExternalLink("raw/step.h5", "/data")
+    assert read_image("show", "x_master.h5").pixels[0, 1] == 1.0
+
+
 def outside_by_symlink():
     os.symlink("../secret.h5", "x.h5")
     return h5py.ExternalLink("x.h5", "/entry/data/data")

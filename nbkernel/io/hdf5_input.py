@@ -61,7 +61,6 @@ class Source:
 
     def __init__(self, flag, path, quiet=False):
         self.flag, self.path, self.quiet = flag, path, quiet
-        self.folder = os.path.dirname(os.path.realpath(path))
         self.roots, self.files, self.nodes, self.objects = {}, [], {}, {}
         self.missing, self.told = set(), {}  # told: lines, in their order
 
@@ -191,7 +190,7 @@ class Group(Node):
         if link != h5py.h5l.TYPE_EXTERNAL or not abroad:
             raise Refused(f"has a link at {where} to what is not in its own file: not followed")
         named, inner = (in_text(part) for part in self.handle.links.get_val(raw))
-        path = file_beside(self.source.folder, f"has a link {where} that", named)
+        path = file_beside(os.path.dirname(self.file_path), f"has a link {where} that", named)
         if path is None:
             self.source.missing.add(os.path.basename(named))
             return None
@@ -251,13 +250,15 @@ class Field(Node):
 
     def check_sources(self):
         """Raises Unusable for a virtual dataset whose sources are not files beside this one."""
+        files = {"."}  # itself
         for number in range(self.properties.get_virtual_count()):
             named = in_text(self.properties.get_virtual_filename(number))
             inner = in_text(self.properties.get_virtual_dsetname(number))
             if "%b" in named or "%b" in inner:
                 raise Refused(f"has a virtual dataset {self.name} of files by a pattern ({named}:{inner}): not read")
-            if named != ".":
+            if named not in files:
                 file_beside(os.path.dirname(self.file_path), f"has a virtual dataset {self.name} that", named, False)
+                files.add(named)
 
     def check_part(self, shape):
         """Raises InputError or Unusable where a part of that shape, from the first element on, may not be read."""
