@@ -21,6 +21,7 @@ from bench.fuzz.stored import load, rendered_again
 from nbkernel.cli import info
 
 
+linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="runs are watched as Linux can")
 STORED = Path(__file__).parent / "fuzz_cases.json"
 
 
@@ -56,11 +57,13 @@ def test_exact_has_the_programs_bytes_on_drawn_command_lines(case, inputs):
     assert rendered_again(case, inputs) == case
 
 
+@linux
 def test_damaged_files_end_in_one_line(folder):
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     assert not findings(Files(folder), "f2", 200)
 
 
+@linux
 def test_broken_command_lines_end_in_one_line():
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     assert not findings(Lines(), "l2", 150)
@@ -149,6 +152,7 @@ FAULTS = {
 }
 
 
+@linux
 @pytest.mark.parametrize("what", FAULTS)
 def test_planted_faults_are_found(what, monkeypatch):
     monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
@@ -159,6 +163,7 @@ def test_planted_faults_are_found(what, monkeypatch):
     assert len(found) == 1 and found[0].startswith(what)
 
 
+@linux
 def test_memory_is_bounded_and_a_good_run_has_no_complaint(monkeypatch):
     assert not list(sandbox.complaints(["info"], sandbox.run(["info"], {}), lambda name: False))
     monkeypatch.setattr(info, "run", takes_memory)

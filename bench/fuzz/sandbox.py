@@ -117,6 +117,8 @@ def as_program(argv, folder, base):
         os.dup2(os.open(path, mode | os.O_CREAT), number)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w"), "utf-8", "strict")
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), "utf-8", "backslashreplace", line_buffering=True)
+    # each thread takes address space
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
