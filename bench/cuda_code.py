@@ -123,7 +123,7 @@ def signature_of(key):
     prepared = prepared_run(RUN.split())
     whole = panel_tile(prepared.detector)
     plan, tile = in_device_types(prepared.plan), in_device_types(whole)
-    doubts, doubtful, left = doubt(prepared.plan, False, whole), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
+    doubts, doubtful, left = doubt(prepared.plan, False, False, whole), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
     if key == "mark_doubtful":
         arguments = (plan, tile, doubts, image, doubtful, left)
     elif key == "draw_noise":

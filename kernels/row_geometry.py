@@ -213,11 +213,15 @@ def polarization_plane(plan, incident, axis):
 
 def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
     """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
-    and B_in; sin^2(2 theta) where there is no plane of polarisation. nan where nothing is left but what rounding leaves of
-    0: the program's 0 stands for "not yet known", too."""
+    and B_in; sin^2(2 theta) where there is no plane of polarisation."""
     cos2theta_sqr = cos2theta * cos2theta
     turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
-    factor = 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
+
+
+def not_vanishing(factor):
+    """A polarisation factor; nan where it is only what rounding leaves of 0, which stands for "not yet known" in the
+    program."""
     return factor if abs(factor) > VANISHING else math.nan
 
 
@@ -231,7 +235,7 @@ def polarizations_of(index):
         always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
         for i in range(work.shape[1]):
             cos2theta, E, B = index(along_beam, place, i), index(along_E, place, i), index(along_B, place, i)
-            factor = kahn_polarization(cos2theta, E, B, kahn_factor, in_plane)
+            factor = not_vanishing(kahn_polarization(cos2theta, E, B, kahn_factor, in_plane))
             known = load(polars, i)
             renewed = (always or known == 0.0) and (keep_all or load(kepts, i) != 0.0)
             store(polars, i, factor if renewed else known)

@@ -10,6 +10,7 @@ from .row_geometry import (
     direction_line_along_row,
     directions_along_row,
     kahn_polarization,
+    not_vanishing,
     polarization_plane,
     solid_angle_of,
     solid_angle_scale,
@@ -79,7 +80,7 @@ def image_of(nearest_of):
                 cos2theta = index_along_row(along_beam, place, i)
                 if polarized:
                     E, B = index_along_row(along_E, place, i), index_along_row(along_B, place, i)
-                    polar = kahn_polarization(cos2theta, E, B, kahn_factor, True)
+                    polar = not_vanishing(kahn_polarization(cos2theta, E, B, kahn_factor, True))
                 else:
                     polar = kahn_polarization(cos2theta, 0.0, 0.0, 0.0, True)
                 omega = solid_angle_of(load(inverse_airpaths, i), omega_scale, point_pixel)

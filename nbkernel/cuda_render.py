@@ -164,8 +164,8 @@ def make_job(work, tables, precision, uploads):
     plan = prepared.plan
     whole = panel_tile(prepared.detector)
     single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, whole)
     own_operations = as_program(plan, single, whole)
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, own_operations, whole)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
 

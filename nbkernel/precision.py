@@ -6,7 +6,7 @@ import numpy as np
 
 from nbkernel.kernels.constants import GAUSS, R_E_SQR, ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.plan import Doubt
-from nbkernel.kernels.row_phases import FLUSH, LARGEST_INDEX, needs_offsets
+from nbkernel.kernels.row_phases import FLUSH, LARGEST_INDEX
 
 # largest index times cells along an edge for which indices along the row are good enough, in float64
 SHARP = 5e4
@@ -25,6 +25,8 @@ COARSE = 1e-9
 SMALLEST = 2.0**-60
 # pixels, from a sub-pixel's middle
 MIDDLE = 1e-6
+# pixels that a whole panel has
+FEW = 4
 # turns from a zero of the lattice factor, within which a step is taken to be dark
 DARK = 0.05
 # the last bit of a float32 is 2^-149
@@ -62,9 +64,12 @@ def pitch_angle(tile):
 def nearest_and_reach(plan, tile):
     """Distance (m) of the flat panel's point nearest to the sample, and a bound on the terms that positions are summed of."""
     size = np.array([tile.fast_stop, tile.slow_stop]) * tile.pixel_size
-    foot = np.clip([-(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)], 0.0, size)
-    nearest = tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet
-    return math.sqrt(float(nearest @ nearest)), math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
+    # lengths that overflow are infinite
+    with np.errstate(all="ignore"):
+        foot = np.clip([-(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)], 0.0, size)
+        nearest = tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet
+        reach = math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
+        return math.sqrt(float(nearest @ nearest)), reach
 
 
 def touches_sample(plan, tile):
@@ -110,7 +115,8 @@ def spots_touch(plan, tile):
 
 def all_dark(plan, tile):
     """Whether there is a place, on a flat panel, where each pixel is next to a zero of a parallelepiped's lattice factor in
-    all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against.
+    all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against. Of very
+    few pixels that is taken for granted.
 
     Along an axis of an aligned crystal N times the index may change by a whole number from pixel to pixel, and go on to do
     so where 1/airpath hardly changes: around the direct beam, and the panel's point nearest to the sample. Steps are looked
@@ -119,20 +125,25 @@ def all_dark(plan, tile):
     cells = np.array([plan.Na, plan.Nb, plan.Nc])
     if plan.xtal_shape != SQUARE or tile.curved_detector or not (cells > 1.0).any():
         return False
+    if tile.fast_stop * tile.slow_stop <= FEW:
+        return True
     cells = np.where(cells > 1.0, cells, math.nan)
-    slots, domains = some_of(plan.phi_slot), some_of(np.arange(plan.orientation.shape[1]))
-    vectors = np.array([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
-    sources = some_of(np.arange(plan.source_lambda.size))
+    slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
+    vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
+    dark = True
     with np.errstate(all="ignore"):
-        for place in still_places(plan, tile):
-            turns = np.array([cells * (vectors @ scattering) for scattering in scatterings_at(plan, tile, place, sources)])
-            turns = turns.reshape(len(sources), 3, len(vectors), 3)
+        directions = directions_at(plan, tile, still_places(plan, tile))
+        for source in some_of(range(plan.source_lambda.size)):
+            scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
+            turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
             here = turns[:, 0]
             steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
             bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
-            if ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=(0, 1)).any():
-                return True
-    return False
+            # by place and axis
+            dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
+            if not dark.any():
+                return False
+    return True
 
 
 def some_of(values):
@@ -143,34 +154,33 @@ def some_of(values):
 def still_points(plan, tile):
     """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
     slow) in pixels from the panel's corner."""
-    towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
-    points = [tile.odet * nearest]
-    if towards * nearest > 0.0:
-        points.append(plan.source_incident[0] * (nearest / towards))
-    return [np.array([(point - tile.pix0) @ tile.fdet, (point - tile.pix0) @ tile.sdet]) / tile.pixel_size for point in points]
+    with np.errstate(all="ignore"):
+        towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
+        points = [tile.odet * nearest]
+        if towards * nearest > 0.0:
+            points.append(plan.source_incident[0] * (nearest / towards))
+        return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
 
 
 def still_places(plan, tile):
     """(fast, slow) of pixels a little beside these points, or where the panel is nearest to them."""
-    for point in still_points(plan, tile):
-        yield np.floor(np.clip(point + 3.0, 0.0, [max(tile.fast_stop - 2.0, 0.0), max(tile.slow_stop - 2.0, 0.0)]))
+    last = [max(tile.fast_stop - 2.0, 0.0), max(tile.slow_stop - 2.0, 0.0)]
+    return np.floor(np.minimum(np.maximum(np.array(still_points(plan, tile)) + 3.0, 0.0), last))
 
 
 def beam_in_the_middle(plan, tile):
     """Whether the direct beam meets the middle of a sub-pixel."""
-    middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
-    return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
+    with np.errstate(all="ignore"):
+        middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
+        return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
 
 
-def scatterings_at(plan, tile, place, sources):
-    """Scattering vectors (1/m) of the first sub-pixels of a pixel and its next neighbours along fast and slow, for each
-    source."""
-    for source in sources:
-        for fast, slow in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
-            Fdet, Sdet = (np.array([fast, slow]) + place + 0.5 / plan.oversample) * tile.pixel_size
-            position = tile.pix0 + Fdet * tile.fdet + Sdet * tile.sdet
-            diffracted = position / math.sqrt(float(position @ position))
-            yield (diffracted - plan.source_incident[source]) / plan.source_lambda[source]
+def directions_at(plan, tile, places):
+    """(3 n, 3) unit vectors to the first sub-pixels of each of n places and of their next neighbours along fast and slow."""
+    around = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    Fdet, Sdet = ((places[:, None] + around + 0.5 / plan.oversample) * tile.pixel_size).reshape(-1, 2).T
+    positions = tile.pix0 + np.outer(Fdet, tile.fdet) + np.outer(Sdet, tile.sdet)
+    return positions / np.sqrt((positions * positions).sum(axis=1))[:, None]
 
 
 @np.errstate(all="ignore")  # of numbers beyond all range, comparisons are all that is asked
@@ -179,8 +189,8 @@ def as_program(plan, single, whole):
     the panel's Tile.
 
     Interpolated structure factors pass through zero with an index. There last digits show, unless they are very much less
-    than the way to the next pixel and no pixel has the index 0 0 0; and where interpolation goes on beyond the table, at its edges. Loops that watch for
-    indices half way between two whole ones are for parallelepipeds and ellipsoids.
+    than the way to the next pixel and no pixel has the index 0 0 0; and where interpolation goes on beyond the table, at its
+    edges. Loops that watch for indices half way between two whole ones are for parallelepipeds and ellipsoids.
     """
     if whole.curved_detector or plan.xtal_shape == TOPHAT:
         return True
@@ -192,14 +202,16 @@ def as_program(plan, single, whole):
         return True
     if all_dark(plan, whole):
         return True
-    return not single and not sharpness(plan) * largest_index(plan) < SHARP
+    sharp = sharpness(plan) * math.sqrt(max(plan.fudge, 1.0)) if plan.xtal_shape == ROUND else sharpness(plan)
+    return not single and not sharp * largest_index(plan) < SHARP
 
 
 @np.errstate(all="ignore")
-def doubt(plan, single, whole):
-    """Where to ask the program's own operations, see kernels.doubt; single: in float32; whole: the panel's Tile."""
-    error = 0.0 if as_program(plan, single, whole) else index_error(plan, whole)
-    half = error if takes_nearest(plan, whole) else 0.0
+def doubt(plan, single, own_operations, whole):
+    """Where to ask the program's own operations, see kernels.doubt; single: in float32; own_operations: `as_program`; whole:
+    the panel's Tile."""
+    error = 0.0 if own_operations else index_error(plan, whole)
+    half = error if error > 0.0 and takes_nearest(plan, whole) else 0.0
     if plan.xtal_shape != SQUARE:
         return Doubt(0.0, 0.0, half, largest_index(plan))
     return Doubt(NOISE_SINGLE if single else NOISE, SMALLEST + error if single else 0.0, half, largest_index(plan))
@@ -216,6 +228,6 @@ def in_float32(plan, whole, places=None):
         and (plan.Na * plan.Nb * plan.Nc) ** 2 < LARGEST_SQUARE
         and all(float(N).is_integer() for N in (plan.Na, plan.Nb, plan.Nc))
         and bool(np.isfinite(plan.Fhkl if places is None else plan.Fhkl.reshape(-1)[places]).all())
-        and (needs_offsets(plan) or not all_dark(plan, whole))
+        and not all_dark(plan, whole)
         and (whole.curved_detector or index_error(plan, whole) < COARSE)
     )

@@ -1,5 +1,6 @@
 """Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda_render`."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,9 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
             continue
         else:
             parts[number] = render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel)
+            if math.isnan(parts[number][1]):
+                # of a pixel at the sample, with axes at other angles than right ones
+                parts[number] = render_exact(prepared, own, tables, threads, tile_shape, None)
         if on_pixels is not None:
             done += int(np.count_nonzero(prepared.wanted))
     if elsewhere:
@@ -133,8 +137,9 @@ def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pi
     plan, wanted = prepared.plan, prepared.wanted
     whole = panel_tile(prepared.detector)
     single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
-    kernel = RENDER_ROWS[single, as_program(plan, single, whole)]
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, whole)
+    own_operations = as_program(plan, single, whole)
+    kernel = RENDER_ROWS[single, own_operations]
+    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, own_operations, whole)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])

@@ -18,7 +18,7 @@ from nbkernel.kernels.cpu_rows import RENDER_ROWS
 from nbkernel.kernels.doubt import is_doubtful
 from nbkernel.kernels.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
 from nbkernel.kernels.pixel import subpixel_position, vector_at
-from nbkernel.kernels.row_geometry import kahn_polarization
+from nbkernel.kernels.row_geometry import kahn_polarization, not_vanishing
 from nbkernel.kernels.row_lattice import gauss_squared
 from nbkernel.kernels.scattering import miller_indices, scattering_vector
 from nbkernel.kernels.sine import (
@@ -255,7 +255,7 @@ def test_few_pixels_are_left_to_the_programs_operations():
     for name, few in (("plain", 0), ("whole indices", 2 * 41)):
         run = prepared(RUNS[name])
         tile = panel_tile(run.detector)
-        doubts = doubt(run.plan, False, tile)
+        doubts = doubt(run.plan, False, False, tile)
         doubtful = sum(
             is_doubtful(run.plan, tile, spixel, fpixel, doubts)
             for spixel in range(tile.slow_stop)
@@ -269,14 +269,16 @@ def test_bare_python_does_the_same(name):
     """The kernel's text as Python on a few pixels; without fused operations its last digits differ."""
     run = prepared(f"{RUNS[name]} -roi 3 8 2 3")
     plan = run.plan
-    kernel = RENDER_ROWS[False, as_program(plan, False, panel_tile(run.detector))]
+    whole = panel_tile(run.detector)
+    own_operations = as_program(plan, False, whole)
+    kernel, doubts = RENDER_ROWS[False, own_operations], doubt(plan, False, own_operations, whole)
     image, _, carried = render(run, "double", threads=1)
     bare = np.zeros(image.shape, np.float32)
     left, omegas = np.zeros(image.shape[0], np.int64), np.zeros(image.shape[0])
-    tile = panel_tile(run.detector)._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
+    tile = whole._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
     with np.errstate(all="ignore"):
         kernel.function(
-            plan, carried, tile, squared_table(plan), doubt(plan, False, panel_tile(run.detector)), run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
+            plan, carried, tile, squared_table(plan), doubts, run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
         )
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)
@@ -356,7 +358,7 @@ def index_of(run, spixel, fpixel):
 def test_doubt_is_where_a_last_digit_decides():
     run = prepared(f"{HALVES} -N 3")
     tile = panel_tile(run.detector)
-    doubts = doubt(run.plan, False, tile)
+    doubts = doubt(run.plan, False, False, tile)
     assert 0.0 < doubts.half < 1e-11
     found = set()
     for spixel in range(tile.slow_stop):
@@ -374,8 +376,11 @@ def test_doubt_is_where_a_last_digit_decides():
 
 
 def test_a_polarisation_factor_of_nothing_is_the_programs():
-    assert np.isnan(kahn_polarization(0.0, 1.0, 0.0, 1.0, True)) and np.isnan(kahn_polarization(6e-17, 1.0, 1e-16, 1.0, True))
-    assert kahn_polarization(0.0, 1.0, 0.0, -1.0, True) == 1.0 and kahn_polarization(1e-5, 1.0, 0.0, 1.0, True) == pytest.approx(5e-11)
+    for cos2theta, B, kahn_factor, expected in (
+        (0.0, 0.0, 1.0, None), (6e-17, 1e-16, 1.0, None), (0.0, 0.0, -1.0, 1.0), (1e-5, 0.0, 1.0, 5e-11),
+    ):  # fmt: skip
+        factor = not_vanishing(kahn_polarization(cos2theta, 1.0, B, kahn_factor, True))
+        assert np.isnan(factor) if expected is None else factor == pytest.approx(expected)
 
 
 def test_inverse_square_root():
