@@ -27,6 +27,8 @@ WORK = 20
 
 # share of the squared distances it comes from, below which a squared airpath has too few digits left
 CANCELLED = 1e-8
+# way through the sensor, over its depth, of which rounding may leave anything
+LONGEST = 1e12
 # polarisation factor of which rounding may leave anything
 VANISHING = 1e-12
 
@@ -192,14 +194,15 @@ def solid_angles(tile, work):
 @cache  # shared by kernels, a part is compiled once
 def captures_of(index):
     def capture_fractions(plan, thick_tic, odet, place, work):
-        """CAPTURE, see `detector.absorbed_fraction`; nan where the exponentials are out of the usual range."""
+        """CAPTURE, see `detector.absorbed_fraction`; nan where the exponentials are out of the usual range, or the way through
+        the sensor is made of rounding errors."""
         full_vector_width()
         captures = work[CAPTURE]
         near = -thick_tic * plan.detector_thickstep * plan.detector_mu
         far = -(thick_tic + 1) * plan.detector_thickstep * plan.detector_mu
         for i in range(work.shape[1]):
             slant = 1.0 / index(odet, place, i)
-            usual = LOWEST_ARGUMENT < far * slant <= 0.0
+            usual = LOWEST_ARGUMENT < far * slant <= 0.0 and abs(slant) < LONGEST
             store(captures, i, exponential(near * slant) - exponential(far * slant) if usual else math.nan)
 
     return capture_fractions

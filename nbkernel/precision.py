@@ -64,14 +64,12 @@ def pitch_angle(tile):
 def nearest_and_reach(plan, tile):
     """Distance (m) of the flat panel's point nearest to the sample, and a bound on the terms that positions are summed of."""
     size = np.array([tile.fast_stop, tile.slow_stop]) * tile.pixel_size
-    # lengths that overflow are infinite
-    with np.errstate(all="ignore"):
-        foot = np.clip([-(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)], 0.0, size)
-        nearest = tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet
-        reach = math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
-        return math.sqrt(float(nearest @ nearest)), reach
+    foot = np.clip([-(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)], 0.0, size)
+    nearest = tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet
+    return math.sqrt(float(nearest @ nearest)), math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
 
 
+@np.errstate(all="ignore")
 def touches_sample(plan, tile):
     """Whether some pixel is so near to the sample that its direction and solid angle are made of rounding errors: then the
     whole panel is the exact engine's."""
@@ -104,13 +102,12 @@ def spots_touch(plan, tile):
         return True
     cells = plan.Na * plan.Nb * plan.Nc
     # F_latt^2 is 2^-times; least of all indices that are half a cell away along one axis
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        times = 2.0 / 0.63 * plan.fudge / math.log(2.0) * cells * cells * 0.25 / np.diag(np.linalg.inv(form)).max()
-        nearest, _ = nearest_and_reach(plan, tile)
-        F_cell = max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F))
-        omega = (1.0 if tile.point_pixel else tile.pixel_size**2) / np.float64(nearest) ** 2
-        brightest = F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
-        return not np.log2(brightest) - times < SMALLEST_POWER
+    times = 2.0 / 0.63 * plan.fudge / math.log(2.0) * cells * cells * 0.25 / np.diag(np.linalg.inv(form)).max()
+    nearest, _ = nearest_and_reach(plan, tile)
+    F_cell = max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F))
+    omega = (1.0 if tile.point_pixel else tile.pixel_size**2) / np.float64(nearest) ** 2
+    brightest = F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
+    return not np.log2(brightest) - times < SMALLEST_POWER
 
 
 def all_dark(plan, tile):
@@ -131,18 +128,17 @@ def all_dark(plan, tile):
     slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
     vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
     dark = True
-    with np.errstate(all="ignore"):
-        directions = directions_at(plan, tile, still_places(plan, tile))
-        for source in some_of(range(plan.source_lambda.size)):
-            scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
-            turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
-            here = turns[:, 0]
-            steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
-            bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
-            # by place and axis
-            dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
-            if not dark.any():
-                return False
+    directions = directions_at(plan, tile, still_places(plan, tile))
+    for source in some_of(range(plan.source_lambda.size)):
+        scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
+        turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
+        here = turns[:, 0]
+        steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
+        bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
+        # by place and axis
+        dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
+        if not dark.any():
+            return False
     return True
 
 
@@ -154,12 +150,11 @@ def some_of(values):
 def still_points(plan, tile):
     """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
     slow) in pixels from the panel's corner."""
-    with np.errstate(all="ignore"):
-        towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
-        points = [tile.odet * nearest]
-        if towards * nearest > 0.0:
-            points.append(plan.source_incident[0] * (nearest / towards))
-        return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
+    towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
+    points = [tile.odet * nearest]
+    if towards * nearest > 0.0:
+        points.append(plan.source_incident[0] * (nearest / towards))
+    return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
 
 
 def still_places(plan, tile):
@@ -170,9 +165,8 @@ def still_places(plan, tile):
 
 def beam_in_the_middle(plan, tile):
     """Whether the direct beam meets the middle of a sub-pixel."""
-    with np.errstate(all="ignore"):
-        middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
-        return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
+    middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
+    return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
 
 
 def directions_at(plan, tile, places):
