@@ -6,6 +6,7 @@ from typing import NamedTuple
 from nbkernel.arguments import suggestion
 from nbkernel.errors import InputError
 
+MOST_DIGITS = 18  # within 64 bits
 
 class Option(NamedTuple):
     name: str
@@ -57,6 +58,8 @@ def text(name, value):
 def whole(name, value):
     if not value.isascii() or not value.isdigit():
         raise InputError(f"{name}: needs a whole number of at least 0, not {value!r}")
+    if len(value) > MOST_DIGITS:
+        raise InputError(f"{name}: {value} is too large; need at most {MOST_DIGITS} digits")
     return int(value)
 
 

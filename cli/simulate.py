@@ -23,6 +23,7 @@ from nbkernel.place import PLACE_FIELDS
 from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
 
 from . import options
+from .double_dash import positive_whole
 from .preview import picture_settings
 from .terminal import note, say, warn
 
@@ -52,7 +53,7 @@ def run(argv):
     if not argv:
         raise InputError("simulate: needs flags, at least a cell and structure factors; see nbkernel simulate -h")
     chosen, experiment, outputs, progress = read_command_line(argv)
-    threads, tile_shape = positive_count(chosen), tile_size(chosen)
+    threads, tile_shape = thread_number(chosen), tile_size(chosen)
     precision = chosen.get("--precision", DEFAULT_PRECISION)
     choice = choose(*parse_device(chosen.get("--device", "auto")), precision)
     if choice.devices or "--device" in chosen:
@@ -135,20 +136,15 @@ def one_of(chosen, option, known, default):
     return name
 
 
-def positive_count(chosen):
-    text = chosen.get("--threads")
-    if text is None:
-        return None
-    if not re.fullmatch(r"\d+", text) or int(text) < 1:
-        raise InputError(f"--threads: needs a whole number of at least 1, not {text!r}")
-    return int(text)
+def thread_number(chosen):
+    return positive_whole("--threads", chosen["--threads"]) if "--threads" in chosen else None
 
 
 def tile_size(chosen):
     text = chosen.get("--tile")
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or min(int(size) for size in match.groups()) < 1:
+    sizes = text.split("x")
+    if len(sizes) != 2 or not all(re.fullmatch("0*[1-9][0-9]*", size) for size in sizes):
         raise InputError(f"--tile: needs SLOWxFAST pixels such as 64x512, not {text!r}")
-    return int(match.group(1)), int(match.group(2))
+    return tuple(positive_whole("--tile", size) for size in sizes)

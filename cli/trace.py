@@ -9,7 +9,7 @@ from nbkernel.io.hdf5_path import is_hdf5
 from .double_dash import whole
 from .options import OPTIONS, TRACE_OPTIONS
 from .options import help_text as options_text
-from .simulate import positive_count, read_command_line
+from .simulate import read_command_line, thread_number
 from .terminal import note, say_all, warn
 
 # what files, pictures, noise and tiles are for, a trace has no use for
@@ -33,7 +33,7 @@ def run(argv):
         return 0
     chosen, experiment, _, _ = read_command_line(argv, SHARED_OPTIONS + TRACE_OPTIONS)
     fpixel, spixel = pixel(chosen)
-    threads = positive_count(chosen)
+    threads = thread_number(chosen)
     panel = whole("--panel", chosen.get("--panel", "0"))
 
     # numba is imported only now that the arguments are known to be good

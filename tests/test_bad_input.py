@@ -16,6 +16,7 @@ GOOD = f"{BASE} -detpixels 16"
 OUTPUTS = ("floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img")
 PIXELS = np.ones((16, 16), np.uint16)
 HKL = "0 0 0 100\n1 0 0 50\n"
+MANY_DIGITS = "1" * 5000
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,10 @@ MISSING_OR_NOT_A_NUMBER = [
     ("--tile -1x8", "--tile"),
     ("--threads 0", "--threads"),
     ("--threads two", "--threads"),
+    (f"--threads {MANY_DIGITS}", "--threads"),
+    (f"--tile {MANY_DIGITS}x8", "--tile"),
+    (f"--preview x.png --preview-roi 0 1 0 {MANY_DIGITS}", "--preview-roi"),
+    (f"--device cuda:{MANY_DIGITS}", "--device"),
     ("--precision perfect", "--precision"),
     ("--device abacus", "--device"),
     ("--noise-rng", "--noise-rng"),

@@ -309,6 +309,7 @@ BAD = {
     "other shape": (["a.bin", "short.bin", "--shape", "2", "2"], "--shape"),
     "region outside": (["a.bin", "a.bin", "--roi", "0", "150", "0", "5"], "--roi"),
     "region backwards": (["a.bin", "a.bin", "--roi", "9", "5", "0", "5"], "--roi"),
+    "region of many digits": (["a.bin", "a.bin", "--roi", "0", "1", "0", "1" * 5000], "too large"),
     "region of three": (["a.bin", "a.bin", "--roi", "0", "5", "0"], "--roi: needs F0 F1 S0 S1"),
     "tolerance": (["a.bin", "a.bin", "--tolerance", "close"], "exact, double or mixed"),
     "N": (["a.bin", "a.bin", "--N", "many"], "--N"),
