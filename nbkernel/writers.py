@@ -4,7 +4,6 @@ Of a list of panels, formats of one image get a file for each, with its number b
 """
 
 import os
-import stat
 from collections.abc import Sequence
 from os import PathLike
 
@@ -15,7 +14,7 @@ from .config import resolved
 from .counts import chosen_grey_scale, grey_levels
 from .errors import InputError
 from .input_files import protected
-from .io.output_files import OutputFiles
+from .io.output_files import OutputFiles, existing_mode, is_stream
 from .io.pgm import pgm_header
 from .io.smv import smv_header
 from .io.smv_dials import dials_header, unsaid_lines
@@ -162,16 +161,15 @@ def open_numbered(files, flag, path, count):
 
 def numbered_paths(path, count):
     """The path of each panel's file: with its number before the ending where there are several, but for a device or a pipe."""
-    if count == 1 or is_stream(path):
+    if count == 1 or goes_into_one(path):
         return [path] * count
     stem, ending = os.path.splitext(path)
     digits = len(str(count - 1))
     return [f"{stem}_{number:0{digits}d}{ending}" for number in range(count)]
 
 
-def is_stream(path):
+def goes_into_one(path):
     try:
-        mode = os.stat(path).st_mode
+        return is_stream(path, existing_mode(path))
     except OSError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

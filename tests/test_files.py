@@ -16,6 +16,7 @@ from nbkernel.io.output_files import OutputFiles
 from nbkernel.io.reflections import Reflections
 from nbkernel.io.smv import read_smv, value_of
 from nbkernel.io.structure_factors import read_dump, read_structure_factors
+from nbkernel.writers import open_numbered
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 
@@ -256,6 +257,29 @@ def test_a_device_is_written_and_stays_a_device(folder):
     assert run.status == 0
     assert names(folder) == []
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def write_images_to(path, count):
+    with OutputFiles() as files:
+        for name, image in zip(open_numbered(files, "-floatfile", path, count), (b"one ", b"two "), strict=True):
+            files.write(name, image)
+        files.commit()
+
+
+def test_a_pipe_of_the_process_takes_the_images_of_all_panels(folder):
+    end, start = os.pipe()
+    write_images_to(f"/dev/fd/{start}", 2)
+    os.close(start)
+    with open(end, "rb") as file:
+        assert file.read() == b"one two "
+
+
+def test_a_file_behind_standard_output_takes_images_and_lines_one_after_the_other(folder, capfd):
+    # pytest's is such a file
+    os.write(1, b"before ")
+    write_images_to("/dev/stdout", 2)
+    os.write(1, b"after")
+    assert capfd.readouterr().out == "before one two after"
 
 
 def test_two_outputs_cannot_be_one_file(folder):

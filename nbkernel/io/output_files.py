@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 import threading
 from typing import BinaryIO, NamedTuple
@@ -12,7 +13,8 @@ from nbkernel.interruption import LOCK, UNFINISHED
 from .temporary_files import remove_abandoned, temporary_files, temporary_name
 
 ZEROS = 1 << 20  # bytes at a time
-STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+STREAMS = re.compile(r"/dev/stdout|/dev/stderr|(?:/dev|/proc/self)/fd/([0-9]{1,9})")
+NUMBERS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Gap(NamedTuple):
@@ -73,22 +75,20 @@ class OutputFiles:
         if os.fspath(path).endswith(os.sep):
             raise InputError(f"{flag}: {path} is the name of a directory; need a file name")
         final = os.path.realpath(path)
-        # whatever standard output is connected to, it is not to be replaced by another file
-        is_stream = os.path.abspath(path).startswith(STREAMS)
         for other, place in self.places.items():
             if place.final == final and place.temporary is not None:
                 raise InputError(f"{flag}: {path} is already the file of {other}; give each output its own name")
         if final in self.inputs:
             raise InputError(f"{flag}: {path} is an input of this run; give another name")
         with self.errors_named(flag, path):
-            mode = existing_mode(final)
+            # not that of `final`, which of a stream's pipe is no path
+            mode = existing_mode(path)
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
-            if mode is not None and (is_stream or not stat.S_ISREG(mode)):
+            if is_stream(path, mode):
                 if by_name:
                     raise InputError(f"{flag}: {path} is a pipe or a device, where no such file can be; give a file name")
-                # a device or a pipe: nothing to rename
-                self.places[flag] = Place(final, None, open(path, "wb"), path)
+                self.places[flag] = Place(final, None, open_stream(path), path)
                 return
             if mode is not None and not os.access(final, os.W_OK):
                 raise InputError(f"{flag}: {path} is write-protected")
@@ -182,6 +182,25 @@ def existing_mode(path):
         return os.stat(path).st_mode
     except FileNotFoundError:
         return None
+
+
+def is_stream(path, mode):
+    """Whether what is at a path, with that type, is not to be replaced by another file: a device, a pipe, or one of the process'
+    own streams, whatever it is connected to."""
+    return mode is not None and not stat.S_ISDIR(mode) and (stream_number(path) is not None or not stat.S_ISREG(mode))
+
+
+def stream_number(path):
+    """The number of the open file that a path such as /dev/stdout names, None for any other path."""
+    path = os.path.abspath(path)
+    match = STREAMS.fullmatch(path)
+    return NUMBERS.get(path, match[1] and int(match[1])) if match else None
+
+
+def open_stream(path):
+    number = stream_number(path)
+    # of a file to which standard output goes, the lines printed there must not be written over
+    return open(path, "wb") if number is None else os.fdopen(os.dup(number), "wb")
 
 
 def wait_for(thread):
