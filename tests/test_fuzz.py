@@ -97,7 +97,16 @@ def test_a_line_that_differs_is_shrunk_to_what_matters(folder, monkeypatch):
 
     monkeypatch.setattr(differential, "render", faulty)
     part = Commands(None, folder, checks=("double",))
-    flags = "-cell 50 60 70 90 90 90", "-N 3", "-default_F 10", "-water 5", "-polar 0.5", "-detpixels 20", "-pixel 1", "-oversample 2"
+    flags = (
+        "-cell 50 60 70 90 90 90",
+        "-N 3",
+        "-default_F 10",
+        "-water 5",
+        "-polar 0.5",
+        "-detpixels 20",
+        "-pixel 1",
+        "-oversample 2",
+    )
     line = tuple(tuple(text.split()) for text in flags)
     small, finding = part.shrunk(line, "double")
     assert finding.check == "double"

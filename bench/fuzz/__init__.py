@@ -1,1 +1,2 @@
-"""Random command lines and mutated files, by seed, for as long as one likes: python -m bench.fuzz commands|files|lines."""
+"""Random command lines and mutated files, by seed, for as long as one likes: python -m bench.fuzz
+commands|files|lines."""

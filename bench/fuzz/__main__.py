@@ -1,6 +1,7 @@
 """python -m bench.fuzz commands|files|lines [--seed S] [--seconds N] [--only NUMBER]
 
-Random cases by seed for so many seconds. Each fault is shrunk and printed once, with the seed and number that draw it again
+Random cases by seed for so many seconds. Each fault is shrunk and printed once, with the seed and number that draw it
+again
 (--seed S --only NUMBER). Exit status 1 where there are findings.
 
   commands  nanoBragg.c's command lines, ordinary ones and crystals and detectors along axes: all files and statistics lines
@@ -9,7 +10,8 @@ Random cases by seed for so many seconds. Each fault is shrunk and printed once,
   files     damaged files of every kind that nbkernel reads, given to the commands that read them
   lines     broken command lines of every sub-command
 
-Of files and lines every run must end within 10 s of computing and 1 GiB, with status 0, 1 or 2, one line for an error, no
+Of files and lines every run must end within 10 s of computing and 1 GiB, with status 0, 1 or 2, one line for an error,
+no
 control characters, and no files but those asked for.
 """
 
@@ -29,14 +31,18 @@ STORED = 30
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m bench.fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("part", choices=["commands", "files", "lines"])
     parser.add_argument("--c-binary", help="nanoBragg.c built for one thread")
     parser.add_argument("--seed", default="1", help="any text")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", type=int, metavar="NUMBER", help="this one case of the seed")
     parser.add_argument("--kind", choices=GENERATORS, help="of commands, all if not given")
-    parser.add_argument("--store", type=Path, metavar="FILE", help="of commands: keep 30 lines and digests of what the C program writes")
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="of commands: keep 30 lines and digests of what the C program writes"
+    )
     parser.add_argument("--whole", action="store_true", help="print cases as they were drawn, not shrunk")
     parser.add_argument("--check", default="exact,double,mixed", help="precisions to look at, with commas")
     parser.add_argument("--of", help=f"of files: {', '.join(READERS)}; with commas")

@@ -1,4 +1,5 @@
-"""Command lines on purpose where decisions are close: crystals along the axes, whole and half indices, the beam in the middle of
+"""Command lines on purpose where decisions are close: crystals along the axes, whole and half indices, the beam in the
+middle of
 a pixel, detectors edge-on or swung beyond 90 degrees, thresholds met exactly."""
 
 import math
@@ -8,8 +9,10 @@ from .draw import group
 from .ordinary import mosaic, outputs, sensor
 
 CELLS = (
-    "38 38 95", "20 10 50 90 90 120", "100 100 100 90 90 90", "25 5 1 90 90 90", "10 10 10 90 90 90", "50 25 25 90 90 90",
-    "20 100 1 90 90 90", "40 40 40 60 60 60", "30 30 60 90 90 120", "20 20 20 120 120 90", "1 1 1 90 90 90", "7 7 7 45 60 90",
+    "38 38 95", "20 10 50 90 90 120", "100 100 100 90 90 90", "25 5 1 90 90 90", "10 10 10 90 90 90",
+    "50 25 25 90 90 90",
+    "20 100 1 90 90 90", "40 40 40 60 60 60", "30 30 60 90 90 120", "20 20 20 120 120 90", "1 1 1 90 90 90",
+    "7 7 7 45 60 90",
 )  # fmt: skip
 ANGLES = (0, 30, 45, 60, 90, 120, 135, 180, 270, -30, -90)
 AXES = ("1 0 0", "0 1 0", "0 0 1", "-1 0 0", "0 -1 0", "0 0 -1")
@@ -29,7 +32,12 @@ def aligned_line(draw, folder):
         "wavelength": draw.choice(WAVELENGTHS),
         "detpixels": draw.pick(1, 2, 5, 9, 15, 16, 21, 33, 41),
     }
-    parts = [*crystal(draw, folder), *beam(draw, folder, geometry), *detector(draw, geometry), *sampling(draw, geometry)]
+    parts = [
+        *crystal(draw, folder),
+        *beam(draw, folder, geometry),
+        *detector(draw, geometry),
+        *sampling(draw, geometry),
+    ]
     parts += [*spindle(draw)]
     if draw.some(0.15):
         parts += sensor(draw, folder)
@@ -69,7 +77,11 @@ def crystal(draw, folder):
 
 def tophat_edge(draw):
     """A fudge with which a spot may end exactly at a simple distance from its reflection."""
-    cells, edge, offset = draw.pick(1, 2, 3, 5, 10), draw.pick(10, 20, 25, 50, 100), draw.pick(0.5, 0.25, 0.1, 0.2, 1 / 3)
+    cells, edge, offset = (
+        draw.pick(1, 2, 3, 5, 10),
+        draw.pick(10, 20, 25, 50, 100),
+        draw.pick(0.5, 0.25, 0.1, 0.2, 1 / 3),
+    )
     return repr(0.3969 / (offset / edge * cells**3) ** 2)
 
 
@@ -126,7 +138,8 @@ def custom_vectors(draw):
     fast, slow, beam = draw.sample(AXES, 3)
     for flag, value in (
         ("-fdet_vector", fast), ("-sdet_vector", slow), ("-beam_vector", beam), ("-polar_vector", draw.choice(AXES)),
-        ("-spindle_axis", draw.choice(AXES)), ("-twotheta_axis", draw.choice(AXES)), ("-odet_vector", draw.choice(AXES)),
+        ("-spindle_axis", draw.choice(AXES)), ("-twotheta_axis", draw.choice(AXES)), ("-odet_vector",
+        draw.choice(AXES)),
     ):  # fmt: skip
         if draw.some(0.5):
             yield group(flag, value)
@@ -143,11 +156,14 @@ def sampling(draw, geometry):
         yield group("-water", draw.pick("1", "100", "-1"))
     if draw.some(0.06):
         edge = geometry["detpixels"]
-        yield group("-roi", draw.pick(f"0 {edge} 0 {edge}", "0 0 0 0", f"0 {edge - 1} 0 0", f"{edge - 1} {edge} 0 {edge + 5}"))
+        yield group(
+            "-roi", draw.pick(f"0 {edge} 0 {edge}", "0 0 0 0", f"0 {edge - 1} 0 0", f"{edge - 1} {edge} 0 {edge + 5}")
+        )
 
 
 def spacing(draw, geometry):
-    """A -dmin that a pixel may meet exactly: its own spacing, the smallest of the wavelength, or that of a simple plane."""
+    """A -dmin that a pixel may meet exactly: its own spacing, the smallest of the wavelength, or that of a simple
+    plane."""
     wavelength = float(geometry["wavelength"])
     if draw.some(0.5):
         away = draw.randrange(1, geometry["detpixels"] + 1) * float(geometry["pixel"])

@@ -21,7 +21,9 @@ def campaign(part, seed, seconds, only=None, out=print):
                 out(f"case {seed} {number}: {report.text}")
                 sys.stdout.flush()
         cases, number = cases + 1, number + 1
-    out(f"seed {seed}: {cases} cases in {time.monotonic() - started:.0f} s, {len(shown)} different findings in {shown.total()}")
+    out(
+        f"seed {seed}: {cases} cases in {time.monotonic() - started:.0f} s, {len(shown)} different findings in {shown.total()}"
+    )
     for what, count in counts.most_common():
         out(f"  {count:7} {what}")
     return len(shown)

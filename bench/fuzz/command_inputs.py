@@ -15,8 +15,10 @@ HEADERS = tuple(f"header{n}.img" for n in range(8))
 DUMPS = ("table.dump",)
 # keywords of which a header has some, with values
 KEYWORDS = (
-    "PIXEL_SIZE=0.1", "DISTANCE=90", "WAVELENGTH=1.1", "BEAM_CENTER_X=2.5", "BEAM_CENTER_Y=2", "PHI=2", "OSC_RANGE=0.5", "OSC_START=7",
-    "CLOSE_DISTANCE=80", "XDS_ORGX=20.5", "XDS_ORGY=11", "ORGX=9", "ORGY=30.25", "TWOTHETA=15", "DENZO_X_BEAM=3", "MOSFLM_CENTER_X=4",
+    "PIXEL_SIZE=0.1", "DISTANCE=90", "WAVELENGTH=1.1", "BEAM_CENTER_X=2.5", "BEAM_CENTER_Y=2", "PHI=2",
+    "OSC_RANGE=0.5", "OSC_START=7",
+    "CLOSE_DISTANCE=80", "XDS_ORGX=20.5", "XDS_ORGY=11", "ORGX=9", "ORGY=30.25", "TWOTHETA=15", "DENZO_X_BEAM=3",
+    "MOSFLM_CENTER_X=4",
     "ADXV_CENTER_Y=1.5", "DETECTOR_SN=000", "TIME=0.1", "DIALS_ORIGIN=1,2,3",
 )  # fmt: skip
 
@@ -40,7 +42,11 @@ def write_inputs(folder):
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
-    write_image(folder / "mask.img", draw, "PIXEL_SIZE=0.12;\nDISTANCE=120;\nWAVELENGTH=0.95;\nBEAM_CENTER_X=2;\nBEAM_CENTER_Y=3;\n")
+    write_image(
+        folder / "mask.img",
+        draw,
+        "PIXEL_SIZE=0.12;\nDISTANCE=120;\nWAVELENGTH=0.95;\nBEAM_CENTER_X=2;\nBEAM_CENTER_Y=3;\n",
+    )
     write_image(folder / "plain_mask.img", draw, "")
     for name in HEADERS:
         some = draw.sample(KEYWORDS, draw.randrange(3, 10))
@@ -61,7 +67,9 @@ def write_tables(folder, draw):
 
     cube = ((-6, 6),) * 3
     write("dense.hkl", cube, lambda *hkl: draw.uniform(50, 150))
-    write("sparse.hkl", ((-9, 8), (-7, 9), (-8, 8)), lambda *hkl: draw.uniform(50, 300) if draw.random() < 0.3 else None)
+    write(
+        "sparse.hkl", ((-9, 8), (-7, 9), (-8, 8)), lambda *hkl: draw.uniform(50, 300) if draw.random() < 0.3 else None
+    )
     write("wild.hkl", cube, lambda *hkl: 10 ** draw.uniform(-3, 6))
     write("checker.hkl", ((-5, 5),) * 3, lambda h, k, l: 1000.0 * ((h + k + l) % 2))
     write("layer.hkl", ((-12, 12), (-12, 12), (0, 0)), lambda *hkl: draw.uniform(-100, 100))

@@ -12,6 +12,7 @@ from .draw import Draw, group, words
 from .ordinary import ordinary_line
 from .shrink import simpler_numbers, without_parts
 
+
 def fixed_line(draw, folder):
     """One of the others with some quirks corrected."""
     line = draw.pick(ordinary_line, aligned_line)(draw, folder)
@@ -25,10 +26,13 @@ DETECTOR_FLAGS = ("-detpixels", "-detpixels_f", "-detpixels_s", "-detpixels_x", 
 
 
 class Commands:
-    """Draws, examines and shrinks command lines. kinds: names of GENERATORS; checks: precisions to look at; seconds: for
+    """Draws, examines and shrinks command lines. kinds: names of GENERATORS; checks: precisions to look at; seconds:
+    for
     shrinking one fault, 0 to leave it as it is."""
 
-    def __init__(self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS):
+    def __init__(
+        self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS
+    ):
         self.folder, self.kinds, self.seconds = folder, kinds, seconds
         self.differential = Differential(Reference(binary) if binary else None, checks)
 
@@ -70,7 +74,10 @@ class Commands:
         line = smaller_detector(line, fails, deadline)
         pixel = last[line].pixel
         if pixel is not None and self.seconds:
-            alone = (*(each for each in line if each[0] != "-roi"), group("-roi", pixel[0], pixel[0], pixel[1], pixel[1]))
+            alone = (
+                *(each for each in line if each[0] != "-roi"),
+                group("-roi", pixel[0], pixel[0], pixel[1], pixel[1]),
+            )
             line = alone if fails(alone) else line
         line = simpler_numbers(line, fails, deadline)
         line = without_parts(line, fails, deadline)

@@ -36,7 +36,8 @@ SECONDS = 20  # for the C program
 
 @dataclass(frozen=True)
 class Finding:
-    """check: what differs (a file, a precision, ...); numbers: in words; pixel: (fast, slow) of the worst, if there is one."""
+    """check: what differs (a file, a precision, ...); numbers: in words; pixel: (fast, slow) of the worst, if there is
+    one."""
 
     check: str
     numbers: str
@@ -45,7 +46,8 @@ class Finding:
 
 @dataclass
 class Outcome:
-    """kind: compared, refused (by nbkernel alone or by both where there are two), too large, or the C program failed; refusal: our line."""
+    """kind: compared, refused (by nbkernel alone or by both where there are two), too large, or the C program failed;
+    refusal: our line."""
 
     kind: str
     findings: list = field(default_factory=list)
@@ -72,7 +74,8 @@ class Reference:
 
 
 class Differential:
-    """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`, which
+    """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`,
+    which
     is also what lines with a --fix are held to."""
 
     def __init__(self, reference, checks=("exact", *FAST)):
@@ -179,7 +182,12 @@ def simulate(arguments):
             status = main(["simulate", *arguments])
         except Exception:
             status = traceback.format_exc(limit=-3)
-    return status, out.getvalue(), err.getvalue(), sorted({f"{w.message} ({Path(w.filename).name}:{w.lineno})" for w in shown})
+    return (
+        status,
+        out.getvalue(),
+        err.getvalue(),
+        sorted({f"{w.message} ({Path(w.filename).name}:{w.lineno})" for w in shown}),
+    )
 
 
 def statistics_lines(text):

@@ -16,7 +16,9 @@ from .shrink import without_parts
 SHRINK_SECONDS = 30.0
 SHORT = 400  # bytes of a file that are printed
 PICTURE = ("--output", "out.png")
-OUTPUTS = re.compile(r"(floatimage(_\d+)?\.bin|(int|noise)image(_\d+)?\.img|image(_\d+)?\.pgm|Fdump\.bin|good\.dump|out\.\w+)").fullmatch
+OUTPUTS = re.compile(
+    r"(floatimage(_\d+)?\.bin|(int|noise)image(_\d+)?\.img|image(_\d+)?\.pgm|Fdump\.bin|good\.dump|out\.\w+)"
+).fullmatch
 GEOMETRY = [*CRYSTAL, *DETECTOR, "-oversample", "1", "-seed", "1", "-noprogress"]
 FROM_FILE = [*CRYSTAL, "-oversample", "1", "-seed", "1", "-noprogress"]
 FEW = "-roi 0 9 0 9".split()
@@ -32,16 +34,20 @@ IMAGE_COMMANDS = (
 READERS = {
     "smv": (
         mutations.HEADED, ".img", ("good.img",),
-        (*IMAGE_COMMANDS, ("simulate", *GEOMETRY, "-img", "FILE"), ("simulate", *GEOMETRY, "-mask", "FILE"), ("simulate", *FROM_FILE, *FEW, "-img", "FILE")),
+        (*IMAGE_COMMANDS, ("simulate", *GEOMETRY, "-img", "FILE"), ("simulate", *GEOMETRY, "-mask", "FILE"),
+        ("simulate", *FROM_FILE, *FEW, "-img", "FILE")),
     ),
     "float": (
         mutations.ANY, ".bin", ("good.img", "good.bin"),
-        (("compare", "FILE", "good.bin"), ("compare", "good.img", "FILE"), ("show", "FILE", *PICTURE), ("show", "FILE", "--shape", "11", "13", *PICTURE)),
+        (("compare", "FILE", "good.bin"), ("compare", "good.img", "FILE"), ("show", "FILE", *PICTURE), ("show",
+        "FILE", "--shape", "11", "13", *PICTURE)),
     ),
     "pgm": (mutations.HEADED, ".pgm", ("good.img",), IMAGE_COMMANDS),
-    "hkl": (mutations.TEXT, ".hkl", (), (("simulate", *PLAIN, "-hkl", "FILE"), ("trace", *PLAIN, "-hkl", "FILE", "--pixel", "1", "2"))),
+    "hkl": (mutations.TEXT, ".hkl", (), (("simulate", *PLAIN, "-hkl", "FILE"), ("trace", *PLAIN, "-hkl", "FILE",
+    "--pixel", "1", "2"))),
     "dump": (mutations.HEADED, ".dump", (), (("simulate", *PLAIN, "-dump", "FILE"),)),
-    "matrix": (mutations.TEXT, ".mat", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"), ("simulate", *PLAIN, "-mat", "FILE"))),
+    "matrix": (mutations.TEXT, ".mat", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"), ("simulate",
+    *PLAIN, "-mat", "FILE"))),
     "xparm": (mutations.TEXT, ".XDS", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"),)),
     "sources": (
         mutations.TEXT, ".src", (),
@@ -60,21 +66,25 @@ READERS = {
     ),
     "trace": (
         mutations.TEXT, ".trace", ("good.trace", "c.trace"),
-        (("compare-traces", "FILE", "good.trace"), ("compare-traces", "good.trace", "FILE", "--json"), ("compare-traces", "FILE", "c.trace"),
+        (("compare-traces", "FILE", "good.trace"), ("compare-traces", "good.trace", "FILE", "--json"),
+        ("compare-traces", "FILE", "c.trace"),
          ("compare-traces", "FILE", "FILE")),
     ),
     "json trace": (
-        mutations.JSON, ".json", ("good.trace",), (("compare-traces", "FILE", "good.trace"), ("compare-traces", "good.trace", "FILE", "--json")),
+        mutations.JSON, ".json", ("good.trace",), (("compare-traces", "FILE", "good.trace"), ("compare-traces",
+        "good.trace", "FILE", "--json")),
     ),
     "hdf5": (
         hdf5_mutations.STRUCTURAL * 3 + mutations.ANY, ".h5", ("good.img", "small.hkl", "models.expt"),
-        (("show", "FILE", *PICTURE), ("show", "FILE", *PICTURE, "--preview-rings", "auto", "--preview-beam"), ("compare", "FILE", "good.img"),
+        (("show", "FILE", *PICTURE), ("show", "FILE", *PICTURE, "--preview-rings", "auto", "--preview-beam"),
+        ("compare", "FILE", "good.img"),
          ("compare", "good.img", "FILE", "--json"),
          ("simulate", *FROM_FILE, "--panels", "FILE"), ("simulate", *FROM_FILE, "--panels", "FILE", "--hdf5", "out.h5"),
          ("simulate", "--config", "FILE", "-noprogress"),
          ("trace", "--config", "FILE", "--pixel", "3", "3")),
     ),
-    "mtz": (mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl", "FILE"))),
+    "mtz": (mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl",
+    "FILE"))),
     "cif": (
         mutations.TEXT, ".cif", (),
         (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl", "FILE"),
@@ -95,7 +105,8 @@ class Files:
         self.seeds = seeds
 
     def case(self, seed, number):
-        """kind, name of the file to damage, its companions, [(mutation, number)], how it is compressed, argument list."""
+        """kind, name of the file to damage, its companions, [(mutation, number)], how it is compressed, argument
+        list."""
         draw = Draw(seed, number)
         kind = draw.choice(self.kinds)
         damage, ending, beside, commands = READERS[kind]

@@ -7,9 +7,12 @@ import h5py
 import numpy as np
 
 VALUES = (
-    0, -1, 1, 2**31, 2**63 - 1, 0.5, float("nan"), float("inf"), -1e308, 1e200, True, "", "text", "\x1b[31mred", "/dev/zero", b"bytes\xff\x9b",
-    "mm", "furlong", "eV", "NXentry", "NXdetector", [], [0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [float("nan")] * 3, [[1.0, 0.0], [0.0, 1.0]],
-    [1, 2], [-5, -7], ["a", "b"], ["\u202e", ""], 1 + 2j, np.float16(3), np.uint64(2**64 - 1), np.zeros((3, 4, 5)), np.ones((40, 30), ">i2"),
+    0, -1, 1, 2**31, 2**63 - 1, 0.5, float("nan"), float("inf"), -1e308, 1e200, True, "", "text", "\x1b[31mred",
+    "/dev/zero", b"bytes\xff\x9b",
+    "mm", "furlong", "eV", "NXentry", "NXdetector", [], [0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [float("nan")] * 3,
+    [[1.0, 0.0], [0.0, 1.0]],
+    [1, 2], [-5, -7], ["a", "b"], ["\u202e", ""], 1 + 2j, np.float16(3), np.uint64(2**64 - 1), np.zeros((3, 4, 5)),
+    np.ones((40, 30), ">i2"),
     np.zeros((2, 3), [("x", "f8"), ("y", "i4")]), np.bytes_(b"fixed"), [10**9, 10**9], 1e-320, "x" * 5000, "a\nb",
 )  # fmt: skip
 
@@ -65,9 +68,11 @@ def other_dataset(file, draw):
 def other_attribute(file, draw):
     holder = file[draw.choice(["/", *objects(file)])]
     names = [*holder.attrs] or ["NX_class"]
-    holder.attrs[draw.pick(draw.choice(names), "units", "NX_class", "vector", "depends_on", "offset", "transformation_type", "signal")] = (
-        draw.choice(VALUES)
-    )
+    holder.attrs[
+        draw.pick(
+            draw.choice(names), "units", "NX_class", "vector", "depends_on", "offset", "transformation_type", "signal"
+        )
+    ] = draw.choice(VALUES)
 
 
 @changed
@@ -80,7 +85,11 @@ def delete_attribute(file, draw):
 @changed
 def other_text(file, draw):
     """The name of an axis, a class or a unit of another object."""
-    texts = [file[name][()] for name in objects(file) if isinstance(file[name], h5py.Dataset) and file[name].dtype.kind == "O"]
+    texts = [
+        file[name][()]
+        for name in objects(file)
+        if isinstance(file[name], h5py.Dataset) and file[name].dtype.kind == "O"
+    ]
     texts += [value for name in objects(file) for value in file[name].attrs.values() if isinstance(value, str)]
     holder = file[draw.choice([name for name in objects(file) if len(file[name].attrs)])]
     holder.attrs[draw.choice([*holder.attrs])] = draw.choice(texts)
@@ -91,12 +100,19 @@ def scaled_dataset(file, draw):
     """The same numbers in another type, order or magnitude."""
     datasets = {name: file[name] for name in objects(file) if isinstance(file[name], h5py.Dataset)}
     # not those that an earlier mutation made huge
-    name = draw.choice([name for name, dataset in datasets.items() if dataset.dtype.kind in "iuf" and (dataset.size or 0) < MOST_NUMBERS])
+    name = draw.choice(
+        [
+            name
+            for name, dataset in datasets.items()
+            if dataset.dtype.kind in "iuf" and (dataset.size or 0) < MOST_NUMBERS
+        ]
+    )
     values, attributes = np.asarray(file[name][()]), dict(file[name].attrs)
     del file[name]
     with np.errstate(all="ignore"):
         file[name] = draw.pick(
-            values.astype(">f4"), values.astype("i1"), values.astype("u8"), -values.astype(float), values * 1e300, values * 0, values.T,
+            values.astype(">f4"), values.astype("i1"), values.astype("u8"), -values.astype(float), values * 1e300,
+            values * 0, values.T,
             values[..., None], values.reshape(-1), np.stack([values] * 2), values.astype("S8"), values + np.nan,
         )  # fmt: skip
     for key, value in attributes.items():
@@ -111,7 +127,14 @@ def huge_dataset(file, draw):
     attributes = dict(file[name].attrs)
     del file[name]
     chunks = tuple(min(size, 500) for size in shape)
-    file.create_dataset(name, shape, draw.pick("u1", "f8", "i4"), chunks=chunks, compression=draw.pick("gzip", None), fillvalue=draw.pick(0, 1))
+    file.create_dataset(
+        name,
+        shape,
+        draw.pick("u1", "f8", "i4"),
+        chunks=chunks,
+        compression=draw.pick("gzip", None),
+        fillvalue=draw.pick(0, 1),
+    )
     for key, value in attributes.items():
         file[name].attrs[key] = value
 
@@ -121,7 +144,8 @@ def other_link(file, draw):
     """Links to nothing, to itself, to other files; and the same object under two names."""
     name = draw.choice(objects(file))
     link = draw.pick(
-        h5py.SoftLink("/nowhere"), h5py.SoftLink(f"/{name}"), h5py.SoftLink("/"), h5py.ExternalLink("gone.h5", "/entry"),
+        h5py.SoftLink("/nowhere"), h5py.SoftLink(f"/{name}"), h5py.SoftLink("/"), h5py.ExternalLink("gone.h5",
+        "/entry"),
         h5py.ExternalLink("input.h5", f"/{name}"), h5py.ExternalLink("/dev/zero", "/"), h5py.ExternalLink("pipe", "/"),
         h5py.ExternalLink("other.h5", "/data"), h5py.ExternalLink("../../../etc/passwd", "/"),
     )  # fmt: skip
@@ -145,7 +169,9 @@ def outside_storage(file, draw):
         file.create_dataset(name, shape, "u1", external=[(target, 0, h5py.h5f.UNLIMITED)])
     else:
         layout = h5py.VirtualLayout(shape, "f4")
-        layout[...] = h5py.VirtualSource(draw.pick("other.h5", "/dev/zero", "pipe", "gone.h5", "input.h5"), draw.pick("data", name), shape)
+        layout[...] = h5py.VirtualSource(
+            draw.pick("other.h5", "/dev/zero", "pipe", "gone.h5", "input.h5"), draw.pick("data", name), shape
+        )
         file.create_virtual_dataset(name, layout)
     for key, value in attributes.items():
         file[name].attrs[key] = value
@@ -154,10 +180,15 @@ def outside_storage(file, draw):
 @changed
 def copied_group(file, draw):
     groups = [name for name in objects(file) if isinstance(file[name], h5py.Group)]
-    file.copy(draw.choice(groups), file[draw.choice(groups)], name=draw.pick("copy", "entry2", "\u202ename", "a.b", "detector_z", "transformations"))
+    file.copy(
+        draw.choice(groups),
+        file[draw.choice(groups)],
+        name=draw.pick("copy", "entry2", "\u202ename", "a.b", "detector_z", "transformations"),
+    )
 
 
 STRUCTURAL = (
-    delete_object, delete_object, other_dataset, other_dataset, other_dataset, other_attribute, other_attribute, delete_attribute, other_text,
+    delete_object, delete_object, other_dataset, other_dataset, other_dataset, other_attribute, other_attribute,
+    delete_attribute, other_text,
     scaled_dataset, scaled_dataset, huge_dataset, other_link, outside_storage, copied_group,
 )  # fmt: skip

@@ -19,7 +19,8 @@ from .shrink import without_parts
 
 SHRINK_SECONDS = 20.0
 BESIDE = (
-    "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace", "models.expt", "small.hkl", "group.mtz",
+    "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace",
+    "models.expt", "small.hkl", "group.mtz",
     "group.cif", "axes.mat", "two.src", "mask.img", "header0.img",
 )  # fmt: skip
 LINES = (
@@ -27,17 +28,24 @@ LINES = (
     ("simulate", *PLAIN, "-hkl", "small.hkl", "-interpolate", "-dump", "new.dump"),
     ("simulate", *PLAIN, "--fix", "all", "--precision", "exact", "--threads", "2", "--tile", "4x8", "--device", "cpu"),
     ("simulate", *PLAIN, "--hdf5", "new.h5", "--save-config", "new.toml", "--noise-rng", "philox"),
-    ("simulate", *PLAIN, "--preview", "new.png", "--preview-scale", "sqrt", "--preview-range", "5", "95", "--preview-rings", "5,3",
+    ("simulate", *PLAIN, "--preview", "new.png", "--preview-scale", "sqrt", "--preview-range", "5", "95",
+    "--preview-rings", "5,3",
      "--preview-beam", "--preview-zoom", "2", "--preview-roi", "0", "5", "1", "6"),
-    ("simulate", *PLAIN, "-floatfile", "new.bin", "-intfile", "new.img", "-pgmfile", "new.pgm", "-noisefile", "noise.img", "-nopgm"),
-    ("simulate", *PLAIN, "-osc", "1", "-phisteps", "3", "-mosaic", "0.5", "-mosaic_dom", "3", "-dispersion", "1", "-dispsteps", "2"),
-    ("simulate", *PLAIN, "-detector_abs", "100", "-detector_thick", "300", "-thicksteps", "2", "-twotheta", "10", "-curved_det", "-polar", "0.9"),
-    ("simulate", *PLAIN, "-mask", "mask.img", "-img", "header0.img", "-roi", "1", "8", "2", "7", "-dmin", "2", "-water", "3"),
-    ("simulate", *PLAIN, "-sourcefile", "two.src", "-mat", "axes.mat", "-misset", "10", "20", "30", "-printout_pixel", "3", "4", "-printout"),
+    ("simulate", *PLAIN, "-floatfile", "new.bin", "-intfile", "new.img", "-pgmfile", "new.pgm", "-noisefile",
+    "noise.img", "-nopgm"),
+    ("simulate", *PLAIN, "-osc", "1", "-phisteps", "3", "-mosaic", "0.5", "-mosaic_dom", "3", "-dispersion", "1",
+    "-dispsteps", "2"),
+    ("simulate", *PLAIN, "-detector_abs", "100", "-detector_thick", "300", "-thicksteps", "2", "-twotheta", "10",
+    "-curved_det", "-polar", "0.9"),
+    ("simulate", *PLAIN, "-mask", "mask.img", "-img", "header0.img", "-roi", "1", "8", "2", "7", "-dmin", "2",
+    "-water", "3"),
+    ("simulate", *PLAIN, "-sourcefile", "two.src", "-mat", "axes.mat", "-misset", "10", "20", "30", "-printout_pixel",
+    "3", "4", "-printout"),
     ("simulate", "-hkl", "group.mtz", "--column", "F", *PLAIN[7:]),
     ("simulate", "--config", "good.toml", "-noprogress"),
     ("simulate", "--config", "good.h5", "-noprogress", "-lambda", "2"),
-    ("simulate", "--panels", "models.expt", "-cell", "50", "60", "70", "-default_F", "9", "-noprogress", "-oversample", "1"),
+    ("simulate", "--panels", "models.expt", "-cell", "50", "60", "70", "-default_F", "9", "-noprogress",
+    "-oversample", "1"),
     ("trace", *PLAIN, "--pixel", "3", "4", "--all-steps"),
     ("trace", "--config", "good.h5", "--pixel", "3", "4", "--panel", "0", "--json"),
     ("show", "good.img", "--output", "new.png", "--preview-rings", "auto", "--preview-beam"),
@@ -52,21 +60,68 @@ LINES = (
     ("simulate", "-h"),
 )  # fmt: skip
 VALUES = (
-    "", " ", "-", "--", "-1", "0", "1e308", "-1e308", "1e-320", "nan", "inf", "-inf", "2147483648", "-2147483649", "99999999999999999999", "0x10",
-    "1_000", "1,5", "½", "٣", "abc", "1e", "random", "all", "none", "auto", "None", "[1]", "a b", "'", '"', "%s", "$HOME", "~", "*", "\\",
-    "x" * 3000, "1" * 400, "\x1b[31mred", "new\nline", "\r", "\x07", "\u202eback", "\udcff", "é", "\u0085", "1\n", " 1", "1 ", "+5", "5.", ".5",
+    "", " ", "-", "--", "-1", "0", "1e308", "-1e308", "1e-320", "nan", "inf", "-inf", "2147483648", "-2147483649",
+    "99999999999999999999", "0x10",
+    "1_000", "1,5", "½", "٣", "abc", "1e", "random", "all", "none", "auto", "None", "[1]", "a b", "'", '"', "%s",
+    "$HOME", "~", "*", "\\",
+    "x" * 3000, "1" * 400, "\x1b[31mred", "new\nline", "\r", "\x07", "\u202eback", "\udcff", "é", "\u0085", "1\n",
+    " 1", "1 ", "+5", "5.", ".5",
 )  # fmt: skip
 PATHS = (
-    "missing", "directory", "directory/", "directory/new", "missing/new", "loop", "dangling", "link.img", "/dev/null", "/dev/zero",
-    "/dev/full", "/dev/stdout", "/dev/stdin", "/proc/self/mem", "/proc/self/environ", ".", "..", "/", "empty", "empty.gz", "empty.h5", "binary",
-    "binary.h5", "socket", "x" * 300, "a/" * 2100, "control\x1b[31m", "control\x1b[31m.h5", "new\nline.img", "\udcff", "good.img:/entry", "good.h5:",
+    "missing", "directory", "directory/", "directory/new", "missing/new", "loop", "dangling", "link.img", "/dev/null",
+    "/dev/zero",
+    "/dev/full", "/dev/stdout", "/dev/stdin", "/proc/self/mem", "/proc/self/environ", ".", "..", "/", "empty",
+    "empty.gz", "empty.h5", "binary",
+    "binary.h5", "socket", "x" * 300, "a/" * 2100, "control\x1b[31m", "control\x1b[31m.h5", "new\nline.img", "\udcff",
+    "good.img:/entry", "good.h5:",
     "good.h5:/", "good.h5:/gone", "good.h5:/entry", "good.h5:/entry/data/data/", "%d.img", "-", *BESIDE,
 )  # fmt: skip
-UNKNOWN = ("--nonsense", "-nonsense", "--", "-", "---", "--precision=", "--json=1", "--threads=", "-floatfil", "--Precision", "-=", "--\x1b[31m", "--a=\x1b[2J")
-COMMANDS = ("simulate", "trace", "show", "compare", "compare-traces", "info", "help", "Simulate", "", "--", "sim\x1b[31mulate")
-OPTIONS = [option.name for table in (options.OPTIONS, options.TRACE_OPTIONS, options.SHOW_OPTIONS, compare.OPTIONS, compare_traces.OPTIONS) for option in table]
+UNKNOWN = (
+    "--nonsense",
+    "-nonsense",
+    "--",
+    "-",
+    "---",
+    "--precision=",
+    "--json=1",
+    "--threads=",
+    "-floatfil",
+    "--Precision",
+    "-=",
+    "--\x1b[31m",
+    "--a=\x1b[2J",
+)
+COMMANDS = (
+    "simulate",
+    "trace",
+    "show",
+    "compare",
+    "compare-traces",
+    "info",
+    "help",
+    "Simulate",
+    "",
+    "--",
+    "sim\x1b[31mulate",
+)
+OPTIONS = [
+    option.name
+    for table in (options.OPTIONS, options.TRACE_OPTIONS, options.SHOW_OPTIONS, compare.OPTIONS, compare_traces.OPTIONS)
+    for option in table
+]
 FLAGS = [spelling for entry in flags.FLAGS for spelling in entry.spellings]
-PLACES = ("-floatfile", "-intfile", "-pgmfile", "-noisefile", "-dump", "--hdf5", "--save-config", "--preview", "--output", "--png")
+PLACES = (
+    "-floatfile",
+    "-intfile",
+    "-pgmfile",
+    "-noisefile",
+    "-dump",
+    "--hdf5",
+    "--save-config",
+    "--preview",
+    "--output",
+    "--png",
+)
 INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "-dump", "--config", "--panels")
 
 
@@ -160,9 +215,12 @@ class Lines:
 
 
 def may_write(argv, name):
-    """Whether a command line lets a run write a file: it is named there, of several panels with a number, or goes by the
+    """Whether a command line lets a run write a file: it is named there, of several panels with a number, or goes by
+    the
     default name."""
-    named = {part for word in argv for part in (word, f"{word}.png", word.partition("=")[2], f"{word.partition(':')[0]}.png")}
+    named = {
+        part for word in argv for part in (word, f"{word}.png", word.partition("=")[2], f"{word.partition(':')[0]}.png")
+    }
     if "link.img" in named:
         named.add("good.img")
     return bool(OUTPUTS(name)) or name in named or re.sub(r"_\d+(\.\w+)?$", r"\1", name) in named

@@ -6,12 +6,16 @@ import struct
 
 NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 NUMBERS = (
-    b"inf", b"-inf", b"nan", b"1e308", b"-1e308", b"1e-320", b"0", b"-0", b"-1", b"1", b"2147483647", b"-2147483648", b"4294967296",
-    b"9223372036854775807", b"99999999999999999999", b"1e10", b"0.5", b"", b"1_000", b"0x10", b"abc", b"1e", b"--1", b"\xd9\xa3", b"1" * 5000,
+    b"inf", b"-inf", b"nan", b"1e308", b"-1e308", b"1e-320", b"0", b"-0", b"-1", b"1", b"2147483647", b"-2147483648",
+    b"4294967296",
+    b"9223372036854775807", b"99999999999999999999", b"1e10", b"0.5", b"", b"1_000", b"0x10", b"abc", b"1e", b"--1",
+    b"\xd9\xa3", b"1" * 5000,
 )  # fmt: skip
 SNIPPETS = (
-    b"\x1b[31m", b"\0", b"\r", b"\n", b"\x08\x08", b"\xff\xfe", b"\xef\xbb\xbf", "\u202e".encode(), "\u0085".encode(), b"\x7f", b"\x9b2J",
-    b"'", b'"', b"[", b"]", b"{", b"}", b"=", b";", b"#", b"\\", b" " * 3000, b"%s%n", b"../../etc/passwd", b"/dev/zero", b"\t", b"_", b"loop_\n",
+    b"\x1b[31m", b"\0", b"\r", b"\n", b"\x08\x08", b"\xff\xfe", b"\xef\xbb\xbf", "\u202e".encode(), "\u0085".encode(),
+    b"\x7f", b"\x9b2J",
+    b"'", b'"', b"[", b"]", b"{", b"}", b"=", b";", b"#", b"\\", b" " * 3000, b"%s%n", b"../../etc/passwd",
+    b"/dev/zero", b"\t", b"_", b"loop_\n",
 )  # fmt: skip
 WHOLE = (0, 1, -1, 2, 255, 65535, 2**31 - 1, -(2**31), 10**9, 2**24)
 REAL = (0.0, -1.0, float("nan"), float("inf"), float("-inf"), 1e308, 1e-310, -1e30)
@@ -154,8 +158,10 @@ def recode(data, draw):
 def other_value(draw):
     """A JSON value of any type."""
     return draw.pick(
-        None, True, False, 0, -1, 1e308, float("nan"), float("inf"), 10**30, 0.5, "", "text", "\u001b[31mred", "1", "nan", [], {}, [[]], [1],
-        [1, 2, 3], ["a", "b", "c"], [None] * 3, {"a": 1}, [[1, 2], [3, 4]], [0, 0, 0], [1e200] * 3, [float("nan")] * 3, "x" * 3000, nested(draw),
+        None, True, False, 0, -1, 1e308, float("nan"), float("inf"), 10**30, 0.5, "", "text", "\u001b[31mred", "1",
+        "nan", [], {}, [[]], [1],
+        [1, 2, 3], ["a", "b", "c"], [None] * 3, {"a": 1}, [[1, 2], [3, 4]], [0, 0, 0], [1e200] * 3,
+        [float("nan")] * 3, "x" * 3000, nested(draw),
         ["\u202e"], -(2**63), 2**31, {"": {}},
     )  # fmt: skip
 
@@ -197,7 +203,9 @@ def places_in(document, depth=0):
     """(container, key) of every value below."""
     if depth > 50:
         return
-    for key in list(document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()):
+    for key in list(
+        document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
+    ):
         yield document, key
         yield from places_in(document[key], depth + 1)
 
@@ -212,27 +220,54 @@ def change_toml(data, draw):
     key, value = lines[place].split(b"=", 1)
     other = draw.choice(settings)
     lines[place] = draw.pick(
-        key + b"= " + json.dumps(other_value(draw)).encode().replace(b"null", b"nan").replace(b"NaN", b"nan").replace(b"Infinity", b"inf"),
-        key + b"= " + draw.pick(b"1979-05-27T07:32:00Z", b"{a = 1}", b"[[1], [2]]", b"'''\n'''", b"inf", b"-nan", b"0xff", b"1e400", b"\"\\u001b[31m\""),
+        key
+        + b"= "
+        + json.dumps(other_value(draw))
+        .encode()
+        .replace(b"null", b"nan")
+        .replace(b"NaN", b"nan")
+        .replace(b"Infinity", b"inf"),
+        key
+        + b"= "
+        + draw.pick(
+            b"1979-05-27T07:32:00Z",
+            b"{a = 1}",
+            b"[[1], [2]]",
+            b"'''\n'''",
+            b"inf",
+            b"-nan",
+            b"0xff",
+            b"1e400",
+            b'"\\u001b[31m"',
+        ),
         key + b"=" + lines[other].split(b"=", 1)[1],
         lines[other].split(b"=", 1)[0] + b"=" + value,
         b"[" + key.strip() + b"]",
         b"[[" + key.strip() + b"]]",
-        b"\"a\\u001bb\" = 1",
-        b"dump = \"../elsewhere\"",
+        b'"a\\u001bb" = 1',
+        b'dump = "../elsewhere"',
         key + b".x =" + value,
     )
     return b"\n".join(lines)
 
 
 ANY = (
-    flip_bit, set_byte, in_head(flip_bit), in_head(set_byte), truncate, delete_piece, repeat_piece, blank_piece, in_head(blank_piece), move_piece,
+    flip_bit, set_byte, in_head(flip_bit), in_head(set_byte), truncate, delete_piece, repeat_piece, blank_piece,
+    in_head(blank_piece), move_piece,
     append, binary_number, in_head(binary_number),
 )  # fmt: skip
 TEXT = (
-    replace_number, replace_number, replace_numbers, insert, in_head(insert), change_lines, change_lines, change_words, change_words, truncate,
+    replace_number, replace_number, replace_numbers, insert, in_head(insert), change_lines, change_lines,
+    change_words, change_words, truncate,
     line_ends, recode, flip_bit, repeat_piece, delete_piece, append,
 )  # fmt: skip
-HEADED = (*ANY, in_head(replace_number), in_head(replace_number), in_head(change_lines), in_head(change_words), in_head(insert))
+HEADED = (
+    *ANY,
+    in_head(replace_number),
+    in_head(replace_number),
+    in_head(change_lines),
+    in_head(change_words),
+    in_head(insert),
+)
 JSON = (change_json,) * 12 + TEXT
 TOML = (change_toml,) * 10 + TEXT

@@ -30,7 +30,8 @@ DIFFERENT = ("compare", "compare-traces", "trace")  # sub-commands of which stat
 
 @dataclass(frozen=True)
 class Result:
-    """status: negative for a signal; seconds of computing; peak: bytes beyond the first process's; before, after: {name:
+    """status: negative for a signal; seconds of computing; peak: bytes beyond the first process's; before, after:
+    {name:
     bytes} in its folder, None for what is not a plain file."""
 
     status: int
@@ -61,7 +62,8 @@ def warm_up(commands, folder):
 
 
 def run(argv, files, prepare=None):
-    """The Result of an argument list in a new folder with files {name: bytes}; prepare: called with the folder first."""
+    """The Result of an argument list in a new folder with files {name: bytes}; prepare: called with the folder
+    first."""
     base = tempfile.mkdtemp(prefix="case")
     folder = Path(base, "run")
     folder.mkdir()
@@ -113,7 +115,11 @@ def as_program(argv, folder, base):
     """The child: the console program with its streams in files, and limits."""
     os.setsid()
     os.chdir(folder)
-    for number, path, mode in ((0, os.devnull, os.O_RDONLY), (1, f"{base}/out", os.O_WRONLY), (2, f"{base}/err", os.O_WRONLY)):
+    for number, path, mode in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, f"{base}/out", os.O_WRONLY),
+        (2, f"{base}/err", os.O_WRONLY),
+    ):
         os.dup2(os.open(path, mode | os.O_CREAT), number)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w"), "utf-8", "strict")
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), "utf-8", "backslashreplace", line_buffering=True)

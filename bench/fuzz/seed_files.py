@@ -21,34 +21,41 @@ OWN_FILES = "-floatfile good.bin -intfile good.img -pgmfile good.pgm -noisefile 
 def panel(number):
     return {
         "name": f"p{number}", "type": "SENSOR_PAD", "fast_axis": [1.0, 0.0, 0.0], "slow_axis": [0.0, -1.0, 0.0],
-        "origin": [-5.0 + 6 * number, 4.0, -100.0], "raw_image_offset": [0, 0], "image_size": [7, 9], "pixel_size": [0.8, 0.8],
-        "trusted_range": [0, 65535], "thickness": 0.45, "material": "Si", "mu": 4.0, "mask": [], "identifier": "", "gain": 1.0,
+        "origin": [-5.0 + 6 * number, 4.0, -100.0], "raw_image_offset": [0, 0], "image_size": [7, 9],
+        "pixel_size": [0.8, 0.8],
+        "trusted_range": [0, 65535], "thickness": 0.45, "material": "Si", "mu": 4.0, "mask": [], "identifier": "",
+        "gain": 1.0,
         "pedestal": 0.0, "px_mm_strategy": {"type": "ParallaxCorrectedPxMmStrategy"},
     }  # fmt: skip
 
 
 HIERARCHY = {
-    "name": "", "type": "", "fast_axis": [1, 0, 0], "slow_axis": [0, 1, 0], "origin": [0, 0, 0], "children": [{"panel": 0}, {"panel": 1}],
+    "name": "", "type": "", "fast_axis": [1, 0, 0], "slow_axis": [0, 1, 0], "origin": [0, 0, 0],
+    "children": [{"panel": 0}, {"panel": 1}],
 }  # fmt: skip
 EXPT = {
     "__id__": "ExperimentList",
-    "experiment": [{"__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "crystal": 0, "imageset": 0}],
+    "experiment": [{"__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "crystal": 0,
+    "imageset": 0}],
     "imageset": [{"__id__": "ImageSet", "images": ["x.cbf"]}],
     "beam": [
         {
             "__id__": "monochromatic", "direction": [0, 0, 1.0], "wavelength": 0.9795, "polarization_normal": [0, 1, 0],
-            "polarization_fraction": 0.999, "divergence": 0.0, "sigma_divergence": 0.0, "flux": 0.0, "transmission": 1.0,
+            "polarization_fraction": 0.999, "divergence": 0.0, "sigma_divergence": 0.0, "flux": 0.0,
+            "transmission": 1.0,
         }
     ],
     "detector": [{"panels": [panel(0), panel(1)], "hierarchy": HIERARCHY}],
     "goniometer": [
         {
-            "rotation_axis": [1, 0, 0], "fixed_rotation": [1, 0, 0, 0, 1, 0, 0, 0, 1], "setting_rotation": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+            "rotation_axis": [1, 0, 0], "fixed_rotation": [1, 0, 0, 0, 1, 0, 0, 0, 1], "setting_rotation": [1, 0, 0,
+            0, 1, 0, 0, 0, 1],
         }
     ],
     "crystal": [
         {
-            "__id__": "crystal", "real_space_a": [50.0, 3.0, 0.0], "real_space_b": [-3.0, 60.0, 1.0], "real_space_c": [0.0, 1.0, 70.0],
+            "__id__": "crystal", "real_space_a": [50.0, 3.0, 0.0], "real_space_b": [-3.0, 60.0, 1.0],
+            "real_space_c": [0.0, 1.0, 70.0],
             "space_group_hall_symbol": " P 1",
         }
     ],
@@ -100,14 +107,28 @@ def make_seeds(folder):
     os.chdir(folder)
     try:
         draw = Draw("seeds", 0)
-        Path("small.hkl").write_text("".join(f"{h} {k} {l} {10 + h * h}\n" for h in (-1, 0, 1) for k in (-1, 0, 1) for l in (-1, 0, 1)))
+        Path("small.hkl").write_text(
+            "".join(f"{h} {k} {l} {10 + h * h}\n" for h in (-1, 0, 1) for k in (-1, 0, 1) for l in (-1, 0, 1))
+        )
         Path("models.expt").write_text(json.dumps(EXPT))
         Path("XPARM.XDS").write_text(XPARM)
         Path("GXPARM.XDS").write_text(GXPARM)
         Path("c.trace").write_text(C_TRACE)
         commands = (
             ["simulate", *PLAIN, "-hkl", "small.hkl", *OWN_FILES, "--hdf5", "good.h5", "--save-config", "good.toml"],
-            ["simulate", *CRYSTAL, *BEAM, "--panels", "models.expt", "--hdf5", "panels.h5", "--save-config", "panels.toml", "-dump", "no.dump"],
+            [
+                "simulate",
+                *CRYSTAL,
+                *BEAM,
+                "--panels",
+                "models.expt",
+                "--hdf5",
+                "panels.h5",
+                "--save-config",
+                "panels.toml",
+                "-dump",
+                "no.dump",
+            ],
         )
         for argv in commands:
             silently(main, argv)
@@ -158,7 +179,9 @@ def write_smv_files(draw):
     """Further dialects: 32 bits, the other byte order, a vendor's blanks and order of keywords."""
     pixels = np.array([[draw.randrange(60000) for _ in range(13)] for _ in range(11)])
     sizes = "SIZE1=13;\nSIZE2=11;\nPIXEL_SIZE=0.8;\nDISTANCE=100;\nWAVELENGTH=1;\n"
-    Path("int32.img").write_bytes(smv(f"Data_type=long int;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=long_integer;\n{sizes}", pixels, "<i4"))
+    Path("int32.img").write_bytes(
+        smv(f"Data_type=long int;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=long_integer;\n{sizes}", pixels, "<i4")
+    )
     Path("big.img").write_bytes(smv(f"DIM=2;\nBYTE_ORDER=big_endian;\nTYPE=unsigned_short;\n{sizes}", pixels, ">u2"))
     adsc = "DIM= 2 ;\nBYTE_ORDER = little_endian;\nTYPE=unsigned_short;\nBIN=none;\nSIZE1 = 13 ;\nSIZE2= 11;\nPIXEL_SIZE=0.8;\nDATE=Mon;\n"
     adsc += "BEAM_CENTER_X=5.2;\nBEAM_CENTER_Y=4.4;\nOSC_START=0.000;\nOSC_RANGE=1.000;\nPHI=0.000;\nDISTANCE=100.000;\nWAVELENGTH=1.0;\n"
@@ -175,11 +198,21 @@ def write_tables_of_groups():
     import gemmi
 
     indices = [(h, k, l) for h in range(4) for k in range(4) for l in range(4) if h + k + l]
-    columns = {"group": {"F": "F", "SIGF": "Q", "FreeR_flag": "I"}, "pair": {"F(+)": "G", "SIGF(+)": "L", "F(-)": "G", "SIGF(-)": "L"}}
+    columns = {
+        "group": {"F": "F", "SIGF": "Q", "FreeR_flag": "I"},
+        "pair": {"F(+)": "G", "SIGF(+)": "L", "F(-)": "G", "SIGF(-)": "L"},
+    }
     names = {"F": "F_meas_au", "SIGF": "F_meas_sigma_au", "FreeR_flag": "status"}
-    names |= {"F(+)": "pdbx_F_plus", "SIGF(+)": "pdbx_F_plus_sigma", "F(-)": "pdbx_F_minus", "SIGF(-)": "pdbx_F_minus_sigma"}
+    names |= {
+        "F(+)": "pdbx_F_plus",
+        "SIGF(+)": "pdbx_F_plus_sigma",
+        "F(-)": "pdbx_F_minus",
+        "SIGF(-)": "pdbx_F_minus_sigma",
+    }
     for name, kinds in columns.items():
-        values = np.array([[10.0 + h + 2 * k + 3 * l + n for n in range(len(kinds))] for h, k, l in indices], np.float32)
+        values = np.array(
+            [[10.0 + h + 2 * k + 3 * l + n for n in range(len(kinds))] for h, k, l in indices], np.float32
+        )
         mtz = gemmi.Mtz(with_base=True)
         mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
         mtz.set_cell_for_all(gemmi.UnitCell(25, 31, 36, 90, 90, 90))
@@ -190,10 +223,22 @@ def write_tables_of_groups():
         mtz.write_to_file(f"{name}.mtz")
         lines = ["data_x", "_cell.length_a 25", "_cell.length_b 31", "_cell.length_c 36"]
         lines += [f"_cell.angle_{angle} 90" for angle in ("alpha", "beta", "gamma")]
-        lines += ["_symmetry.space_group_name_H-M 'P 21 21 21'", "_symmetry.Int_Tables_number 19", "loop_", "_symmetry_equiv.pos_as_xyz"]
+        lines += [
+            "_symmetry.space_group_name_H-M 'P 21 21 21'",
+            "_symmetry.Int_Tables_number 19",
+            "loop_",
+            "_symmetry_equiv.pos_as_xyz",
+        ]
         lines += [f"'{text}'" for text in ("x,y,z", "-x+1/2,-y,z+1/2", "-x,y+1/2,-z+1/2", "x+1/2,-y+1/2,-z")]
-        lines += ["loop_", *(f"_refln.index_{index}" for index in "hkl"), *(f"_refln.{names[label]}" for label in kinds)]
-        lines += [" ".join([*map(str, index), *(f"{value:g}" for value in row)]) for index, row in zip(indices, values, strict=True)]
+        lines += [
+            "loop_",
+            *(f"_refln.index_{index}" for index in "hkl"),
+            *(f"_refln.{names[label]}" for label in kinds),
+        ]
+        lines += [
+            " ".join([*map(str, index), *(f"{value:g}" for value in row)])
+            for index, row in zip(indices, values, strict=True)
+        ]
         Path(f"{name}.cif").write_text("\n".join(lines) + "\n")
 
 
@@ -218,7 +263,8 @@ def write_eiger():
         file["entry/instrument/beam/incident_wavelength"].attrs["units"] = "angstrom"
         detector = group("entry/instrument/detector", "NXdetector")
         for name, value, units in (
-            ("beam_center_x", 6.5, "pixel"), ("beam_center_y", 5.5, "pixel"), ("detector_distance", 0.1, "m"), ("x_pixel_size", 8e-4, "m"),
+            ("beam_center_x", 6.5, "pixel"), ("beam_center_y", 5.5, "pixel"), ("detector_distance", 0.1, "m"),
+            ("x_pixel_size", 8e-4, "m"),
             ("y_pixel_size", 8e-4, "m"), ("sensor_thickness", 4.5e-4, "m"), ("count_time", 0.1, "s"),
         ):  # fmt: skip
             detector[name] = value
@@ -232,7 +278,9 @@ def write_eiger():
         for name, vector in (("fast_pixel_direction", [-1.0, 0, 0]), ("slow_pixel_direction", [0, -1.0, 0])):
             module[name] = 8e-4
             attributes = {"units": "m", "transformation_type": "translation", "vector": vector, "offset": [0.0, 0, 0]}
-            module[name].attrs.update(attributes | {"depends_on": "/entry/instrument/detector/transformations/translation"})
+            module[name].attrs.update(
+                attributes | {"depends_on": "/entry/instrument/detector/transformations/translation"}
+            )
         transformations = group("entry/instrument/detector/transformations", "NXtransformations")
         transformations["translation"] = 0.1
         attributes = {"units": "m", "transformation_type": "translation", "vector": [0.0, 0, 1.0], "depends_on": "."}

@@ -7,7 +7,8 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def without_parts(parts, fails, deadline):
-    """A part of a sequence that still fails, with nothing left to drop (or time over): halves first, then smaller pieces."""
+    """A part of a sequence that still fails, with nothing left to drop (or time over): halves first, then smaller
+    pieces."""
     parts, size = tuple(parts), max(len(parts) // 2, 1)
     while time.monotonic() < deadline:
         start, dropped = 0, False

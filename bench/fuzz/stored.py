@@ -1,4 +1,5 @@
-"""What the C program wrote for a few drawn command lines, kept as digests: tests hold --precision exact to them without it.
+"""What the C program wrote for a few drawn command lines, kept as digests: tests hold --precision exact to them
+without it.
 
 python -m bench.fuzz commands --c-binary PATH --kind aligned --seed S --store FILE makes such a file.
 """
@@ -16,7 +17,8 @@ INPUTS = "{inputs}"  # stands for the folder of the input files
 
 
 def store(part, seed, count, path):
-    """Writes the first `count` lines that a Commands part draws, the C program renders to more than zeros, and `exact` renders
+    """Writes the first `count` lines that a Commands part draws, the C program renders to more than zeros, and `exact`
+    renders
     to the same."""
     cases, number = [], 0
     while len(cases) < count:
