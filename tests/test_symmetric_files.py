@@ -465,3 +465,10 @@ def test_a_file_whose_cell_cannot_be_is_good_enough_with_cell():
     Path("a").write_text(cif_text().replace("_cell.length_a 25\n", ""))
     run = image_and_run(f"{RUN} -hkl a -cell 25 31 36")[1]
     assert said_of_the_file(run.out.splitlines()) == ["reflections: F_meas_au of a, 2 unique in P 21 21 21, 16 in P1"]
+
+
+def test_a_column_of_another_kind_among_the_reflections_is_named():
+    names = "_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n_re2\n"
+    Path("a").write_text(f"data_x\n_cell.length_a 20\n_cell.length_b 20\n_cell.length_c 20\nloop_\n{names}1 0 0 5 1\n")
+    with pytest.raises(InputError, match="-hkl a: the loop of reflections has a column whose name does not begin with _refln"):
+        read_structure_factors("a", 0.0)

@@ -79,7 +79,7 @@ def read_cif(path, content, wanted):
         return found
 
     data = SymmetricData(
-        path, types_of(block), indices, values, lambda label: cell, find_space_group(path, group, cell),
+        path, types_of(path, block), indices, values, lambda label: cell, find_space_group(path, group, cell),
         block.block.name if len(blocks) > 1 else "",
     )  # fmt: skip
     return data, columns
@@ -100,7 +100,7 @@ def first_with_amplitudes(path, blocks, wanted):
     first_error = None
     for block in blocks:
         try:
-            return block, choose_columns(path, types_of(block), wanted)
+            return block, choose_columns(path, types_of(path, block), wanted)
         except InputError as error:
             first_error = first_error or error
     if len(blocks) > 1:
@@ -109,8 +109,11 @@ def first_with_amplitudes(path, blocks, wanted):
     raise first_error
 
 
-def types_of(block):
-    return {label: cif_type(label) for label in block.column_labels()}
+def types_of(path, block):
+    try:
+        return {label: cif_type(label) for label in block.column_labels()}
+    except IndexError:
+        raise InputError(f"-hkl {os.fspath(path)}: the loop of reflections has a column whose name does not begin with _refln") from None
 
 
 def cif_type(label):
