@@ -1,6 +1,7 @@
 """MTZ and mmCIF files of structure factors, held to sums over atoms and to text tables of all of P1."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_the_number_that_an_mtz_file_has_for_missing_values_is_none():
     assert content.count(b"VALM NAN".ljust(80)) == 1
     Path("a").write_bytes(content.replace(b"VALM NAN".ljust(80), b"VALM -999.0".ljust(80)))
     assert read_structure_factors("a", 0.0).file.unique == 1
+
+
+def test_an_old_mtz_file_has_no_data_sets():
+    molecule = Molecule("P 43 21 2", PLAIN)
+    write("mtz", molecule, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [3.0, 8.0])})
+    table = read_structure_factors("a", 0.0)
+    lines = re.findall(rb"COLUMN .{73}", content := Path("a").read_bytes())
+    for line in lines:
+        content = content.replace(line, line.rsplit(None, 1)[0].ljust(80))
+    assert len(lines) == 4 and content != Path("a").read_bytes()
+    Path("a").write_bytes(content)
+    old = read_structure_factors("a", 0.0)
+    assert old.F.tobytes() == table.F.tobytes() and old.file.cell == table.file.cell
 
 
 @pytest.mark.parametrize("group", GROUPS)

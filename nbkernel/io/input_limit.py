@@ -12,7 +12,7 @@ DEFAULT = 1 << 30
 RATIO = 16
 HARMLESS = 1 << 20  # not worth a look
 SUFFIXES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-WRITTEN = re.compile(r"(\d+(?:\.\d*)?) *([kmgt]?)(?:i?b)?", re.ASCII)
+WRITTEN = re.compile(r"(\d{1,18}(?:\.\d*)?) *([kmgt]?)(?:i?b)?", re.ASCII)
 
 
 def check_size(flag, path, size, what="its content", length=None):

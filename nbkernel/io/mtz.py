@@ -114,7 +114,8 @@ def read_record(found, keyword, rest):
     elif keyword == "NCOL":
         found["NCOL"] = int(words[0]), int(words[1]), int(words[2]) if len(words) > 2 else 0
     elif keyword == "COLUMN":
-        found["COLUMN"].append((words[0], words[1], int(words[-1]) if len(words) > 2 else 0))
+        # label, type, smallest, largest; data set, which old files have no word of
+        found["COLUMN"].append((words[0], words[1], int(words[4]) if len(words) > 4 else 0))
     elif keyword == "CELL":
         found["CELL"] = six_numbers(words)
     elif keyword == "DCELL":
