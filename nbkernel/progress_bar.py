@@ -90,8 +90,8 @@ class ProgressBar:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except OSError:
-            shown = self.total = 0  # the terminal is gone
+        except (OSError, ValueError):
+            shown = self.total = 0  # the terminal is gone, or the stream closed
         self.shown = shown
 
     def above(self, say):
