@@ -62,7 +62,7 @@ VALUES = {
     "none": "", "curved": "", "float": "number", "int": "whole", "text": "FILE", "cell": "a b c al be ga", "misset": "x y z",
     "pivot": "`sample` or `beam`", "energy": "number", "absorption": "number", "pix0": "x y z",
 }  # fmt: skip
-# settings that are no fields: what they do to one
+# settings that are not fields: what they do to one
 SWITCHES = {
     ("write_pgm", True): "`Outputs.pgmfile`",
     ("write_pgm", False): "`Outputs.pgmfile = None`",

@@ -189,7 +189,7 @@ def read_energy(arguments, entry, argument, values, is_last):
     require_count(argument, entry, values)
     energy = number(argument, values[0])
     if energy <= 0.0:
-        raise InputError(f"{argument}: {values[0]} eV is no photon energy; it must be greater than 0")
+        raise InputError(f"{argument}: {values[0]} eV is not a photon energy; it must be greater than 0")
     apply(arguments, entry, HC_EV_ANGSTROM / energy)
     return 1
 

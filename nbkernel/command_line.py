@@ -20,7 +20,7 @@ def experiment_of_command(command, fix):
         words = words[1:]
     for word in words:
         if word.startswith("--"):
-            raise InputError(f"{word}: is no flag of nanoBragg.c; give it as an argument of Experiment or simulate")
+            raise InputError(f"{word}: is not a flag of nanoBragg.c; give it as an argument of Experiment or simulate")
     fixes = fix_names("fix", [fix] if isinstance(fix, str) else fix)
     parsed = parse_flags(words, fixes)
     for line in parsed.warnings:

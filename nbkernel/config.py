@@ -68,10 +68,10 @@ def read_config(option, path):
         else:
             content, inputs = tomllib.loads(toml_text(option, path)), {}
     except RecursionError:
-        raise InputError(f"{lead}: is no TOML file of an experiment: its lists or tables are nested too deeply") from None
+        raise InputError(f"{lead}: is not a TOML file of an experiment: its lists or tables are nested too deeply") from None
     except (OSError, ValueError) as error:
         if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
-            raise InputError(f"{lead}: is no TOML file: {error}") from None
+            raise InputError(f"{lead}: is not a TOML file: {error}") from None
         raise InputError(f"{lead}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     found = fields_of(content, lead, os.path.dirname(path))
     for name, told in inputs.items():
@@ -112,7 +112,7 @@ def recorded(option, path):
     found = read_provenance(path, option, (CONFIG, "inputs"))
     lead = f"{option} {path}"
     if CONFIG not in found:
-        raise InputError(f"{lead}: tells of no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
+        raise InputError(f"{lead}: contains no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
     for name, text in found.items():
         if not text.strip() or "\0" in text or UNDECODED in text:
             raise InputError(f"{lead}: its record is broken: {name} is {'not text' if text.strip() else 'empty'}")

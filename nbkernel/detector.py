@@ -92,7 +92,7 @@ def detector_size(experiment):
     """
     pixel_size = (0.1 if experiment.pixel is None else experiment.pixel) / 1000.0
     if not 0.0 < pixel_size < math.inf:
-        raise InputError(f"-pixel: {pixel_size * 1000:g} mm is no pixel size; it must be greater than 0")
+        raise InputError(f"-pixel: {pixel_size * 1000:g} mm is not a pixel size; it must be greater than 0")
     sizes = []
     for axis, pixels, length in (
         ("f", experiment.detpixels_f, experiment.detsize_f),
@@ -100,7 +100,7 @@ def detector_size(experiment):
     ):
         if pixels is not None:
             if pixels <= 0:
-                raise InputError(f"-detpixels_{axis}: {pixels} is no number of pixels; it must be greater than 0")
+                raise InputError(f"-detpixels_{axis}: {pixels} is not a number of pixels; it must be greater than 0")
             detsize = pixel_size * pixels
         else:
             detsize = length / 1000.0
@@ -249,7 +249,7 @@ def nearest_distance(experiment, beam, odet):
         value = getattr(experiment, name)
         # headers of detectors swung beyond 90 degrees have a negative close_distance
         if value is not None and (value == 0.0 or not math.isfinite(value)):
-            raise InputError(f"-{name}: {value:g} mm is no distance; it must not be 0")
+            raise InputError(f"-{name}: {value:g} mm is not a distance; it must not be 0")
     ratio = dot_product(beam, odet)
     if ratio == 0.0:
         ratio = DBL_MIN

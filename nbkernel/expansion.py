@@ -10,7 +10,7 @@ import numpy as np
 from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
 from .io.amplitude_columns import type_remarks
-from .io.reflections import LARGEST_INDEX, Reflections, SymmetricFile, empty_grid, value_remarks
+from .io.reflections import BAD_INDEX, LARGEST_INDEX, Reflections, SymmetricFile, empty_grid, value_remarks
 from .space_group import cell_remark
 
 SAME = 1e-3  # relative difference of two values that are one, written by different programs
@@ -160,7 +160,7 @@ def reflection_keys(path, indices, rotations):
     indices = indices.astype(np.int64)
     largest = max(int(np.abs(indices @ rotation).max()) for rotation in rotations)
     if largest > LARGEST_INDEX:
-        raise InputError(f"-hkl {path}: has an index that is no usable whole number")
+        raise InputError(f"-hkl {path}: {BAD_INDEX}")
     return ReflectionKeys(rotations, largest)
 
 

@@ -153,7 +153,7 @@ class Experiment:
     def from_command_line(cls, command: str | list[str], fix: str | Iterable[str] = ()) -> "Experiment":
         """The Experiment of a nanoBragg command line, a text or a list of its words; a leading program's name is skipped.
 
-        Flags that tell of files to write, of their scales or of progress are read and left out. fix: names of the quirks to
+        Flags for output files, their scales and the progress are read and left out. fix: names of the quirks to
         correct, which change how -twotheta_axis is read. Raises InputError for unusable flags; logs what the program would
         ignore.
         """
@@ -186,7 +186,7 @@ class Experiment:
     def with_header(self, header: dict) -> "Experiment":
         """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
 
-        Raises TypeError for a name that is no field.
+        Raises TypeError for a name that is not a field.
         """
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})

@@ -13,7 +13,7 @@ MAY_BE_REPLACED = ("img",)
 
 class InputFile(NamedTuple):
     """field: of Experiment; path: absolute; state: size and time of its last change (ns) when it was read, None for what
-    is no regular file."""
+    is not a regular file."""
 
     field: str
     path: str

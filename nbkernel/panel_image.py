@@ -73,7 +73,7 @@ class PanelImage(np.ndarray):
 
     @property
     def statistics(self) -> Statistics | None:
-        """Of the photons as they are now; None for counts, and for what is no whole panel."""
+        """Of the photons as they are now; None for counts, and for what is not a whole panel."""
         if self.run is None or self.omega_sum is None or self.dtype != np.float32 or self.shape != self.run.wanted.shape:
             return None
         run, engine = self.run, self.engine

@@ -89,13 +89,13 @@ def panel_name(number, panel):
 def check_panel(name, panel):
     for field in ("pix0_vector", "fdet_vector", "sdet_vector"):
         if not all(math.isfinite(x) for x in getattr(panel, field)):
-            raise InputError(f"{name}: {field} = {getattr(panel, field)} is no vector; need three finite numbers")
+            raise InputError(f"{name}: {field} = {getattr(panel, field)} is not a vector; need three finite numbers")
     for field in ("detpixels_f", "detpixels_s"):
         count = getattr(panel, field)
         if not 0 < count < 2147483647:
-            raise InputError(f"{name}: {field} = {count} is no number of pixels; it must be greater than 0")
+            raise InputError(f"{name}: {field} = {count} is not a number of pixels; it must be greater than 0")
     if not 0.0 < panel.pixel < math.inf:
-        raise InputError(f"{name}: pixel = {panel.pixel:g} mm is no pixel size; it must be greater than 0")
+        raise InputError(f"{name}: pixel = {panel.pixel:g} mm is not a pixel size; it must be greater than 0")
     for field in ("fdet_vector", "sdet_vector"):
         if magnitude(getattr(panel, field)) == 0.0:
             raise InputError(f"{name}: {field} = 0 0 0 has no direction")

@@ -49,7 +49,7 @@ def along_beam(image, warn):
     panels = image.experiment.get("panels", ())
     if len(panels) < 2:
         return image
-    # h5py is there: only HDF5 files tell of panels
+    # h5py is there: only HDF5 files have panels
     from .io.nxmx_reader import panels_apart
 
     parts = panels_apart(image.pixels, panels)
@@ -149,7 +149,7 @@ def tilt_warning(image):
     if image.kind == "HDF5":
         return f"{image.header_path} has a tilted detector, which flags of yours replace; for its rings leave them out"
     return (
-        f"the header of {image.header_path} tells of a tilted detector, but not how; for true rings give the flags of "
+        f"the header of {image.header_path} says that the detector is tilted, but not how; for true rings give the flags of "
         "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
     )
 

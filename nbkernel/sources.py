@@ -26,7 +26,7 @@ class Sources:
 def sources_from_rows(rows, wavelength, beam_vector, filename):
     """Sources of a source file's rows (x, y, z, weight, wavelength in m), with None for what a row leaves out.
 
-    Raises InputError for a row that is no source.
+    Raises InputError for a row that is not a source.
     """
     to_source = vector_scale(beam_vector, -SOURCE_DISTANCE)
     directions, wavelengths, weights = [], [], []

@@ -39,7 +39,7 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     the pixels that are cut off at 65535, or at 0.
 
     style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the right beam centre, offset and gain; a
-    warning says what it cannot hold. Raises InputError where they are no whole numbers, or their geometry is not known.
+    warning says what it cannot hold. Raises InputError where they are not whole numbers, or their geometry is not known.
     """
     if style not in SMV_STYLES:
         raise InputError(f"style: {style!r} is not there; need {' or '.join(SMV_STYLES)}")

@@ -347,7 +347,7 @@ WRONG = {
     "write_preview: needs the whole image": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), rings="auto"),
     "scale: needs log or linear": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
     "write_float: cannot write nowhere/x.bin": lambda: nbkernel.write_float("nowhere/x.bin", np.ones((2, 2))),
-    "--fix: is no flag of nanoBragg.c": lambda: nbkernel.Experiment.from_command_line("-N 5 --fix all"),
+    "--fix: is not a flag of nanoBragg.c": lambda: nbkernel.Experiment.from_command_line("-N 5 --fix all"),
     "-N: needs a number": lambda: nbkernel.Experiment.from_command_line("-N x"),
 }  # fmt: skip
 

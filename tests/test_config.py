@@ -88,8 +88,8 @@ def test_what_headers_and_the_clock_said_is_saved(tmp_path, monkeypatch):
 
 
 WRONG = {
-    "[beam\n": "is no TOML file",
-    "\xff": "is no TOML file",
+    "[beam\n": "is not a TOML file",
+    "\xff": "is not a TOML file",
     "[bean]\nwavelength = 1": "there is no [bean]; did you mean beam?",
     "wavelength = 1": "there is no [wavelength]; it belongs in [beam]",
     "[beam]\nwavelenght = 1": "[beam] has no wavelenght; did you mean wavelength?",

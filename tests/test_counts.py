@@ -63,7 +63,7 @@ def test_beyond_32_bits_counts_are_cut_off_and_counted(rng, caplog):
 
 @pytest.mark.parametrize("adc", [0.0, 40.0, 0.75, -3.5])
 def test_an_overload_is_what_lies_above_before_it_is_truncated(adc):
-    """As nanoBragg.c counts them, with offsets that are no whole numbers too."""
+    """As nanoBragg.c counts them, with offsets that are not whole numbers too."""
     photons = np.full((50, 60), 65500.0, np.float32)
     for rng in RNGS:
         counts, cut = (nbkernel.add_noise(photons, 3, rng=rng, adc=adc, bits=bits) for bits in (32, 16))

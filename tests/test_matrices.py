@@ -121,10 +121,10 @@ def angle_between(one, other):
 @pytest.mark.parametrize(
     "text, words",
     [
-        (xparm("new", turned_axes())[:300], "is no whole XPARM.XDS: it has"),
-        ("GXPARM.XDS\n", "is no whole XPARM.XDS: it has 0 of 26 numbers"),
+        (xparm("new", turned_axes())[:300], "is not a complete XPARM.XDS: it has"),
+        ("GXPARM.XDS\n", "is not a complete XPARM.XDS: it has 0 of 26 numbers"),
         (xparm("new", turned_axes(), beam=(0, 0, 0)), "its beam is 0 0 0"),
-        (xparm("new", turned_axes(), cell=(50, 0, 70, 90, 90, 90)), "50 0 70 90 90 90 is no cell"),
+        (xparm("new", turned_axes(), cell=(50, 0, 70, 90, 90, 90)), "50 0 70 90 90 90 is not a cell"),
         (xparm("old", turned_axes()[::-1]), "not those of a right-handed cell"),
         (xparm("new", turned_axes(), spindle=(0.0, 0.0, 1.0), beam=(0.0, 0.0, 1.0)), "the spindle is along the beam"),
         (xparm("old", np.eye(3) * 1e-5), "an axis of 1e-05 Angstrom is impossible"),

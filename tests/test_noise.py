@@ -300,7 +300,7 @@ def test_pixels_side_by_side_have_the_counts_of_single_pixels(fast):
     image[2, :4] = [math.nan, 3e38, -1.0, 23.9999][:fast]
     counts = deviates(image.ravel(), 0, 0, (1, 0)).reshape(image.shape)
     out, photons, overloads = noise(image)
-    # what is no number becomes the least of int32, as in nanoBragg.c: 0 in 16 bits
+    # what is not a number becomes the least of int32, as in nanoBragg.c: 0 in 16 bits
     np.testing.assert_array_equal(out, np.where(np.isnan(counts), -(2**31), np.minimum(counts, 2**31 - 1)))
     assert overloads == {16: (counts > 65535).sum(), 32: (counts > 2**31 - 1).sum()} and (fast == 1 or overloads[32] == 1)
     np.testing.assert_equal(photons, counts.sum(axis=1).sum())

@@ -307,7 +307,7 @@ def changed(*path, value):
 
 FIRST = ("detector", 0, "panels", 0)
 BAD = {
-    "no JSON": ('{"experiment": [', "is no whole JSON file"),
+    "no JSON": ('{"experiment": [', "is not a complete JSON file"),
     "nothing of ours": ({"cell": [1, 2]}, "has no detector; need a file of dxtbx or DIALS"),
     "numbers": ([1, 2], "[0] is 1; need an object"),
     "empty list": ([], "need at least one panel"),
@@ -388,8 +388,8 @@ def test_deeply_nested_files():
 @pytest.mark.parametrize(
     "content, message",
     (
-        (b"[[panels]]\npix0_vector = [0, 0, 0.1]\n", "is no detector file; need the JSON of dxtbx"),
-        (b"\x00\x01\x02", "is no detector file"),
+        (b"[[panels]]\npix0_vector = [0, 0, 0.1]\n", "is not a detector file; need the JSON of dxtbx"),
+        (b"\x00\x01\x02", "is not a detector file"),
         (b"{\xff", "is not a text file"),
         (b"", "is empty"),
     ),

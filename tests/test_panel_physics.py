@@ -266,14 +266,14 @@ def test_the_interpolation_latch_is_each_panels_own(tmp_path, precision):
 
 GOOD = Panel((0.1, 0.01, -0.01), (0, 0, 1), (0, -1, 0), 4, 3, 0.1)
 BAD_PANELS = {
-    "no width": (dict(detpixels_f=0), "panel 1: detpixels_f = 0 is no number of pixels"),
+    "no width": (dict(detpixels_f=0), "panel 1: detpixels_f = 0 is not a number of pixels"),
     "too wide": (dict(detpixels_s=2**31), "panel 1: detpixels_s = 2147483648"),
     "half a pixel": (dict(detpixels_s=2.5), "detpixels_s: needs a whole number, not 2.5"),
-    "no pixel": (dict(pixel=0.0), "panel 1: pixel = 0 mm is no pixel size"),
+    "no pixel": (dict(pixel=0.0), "panel 1: pixel = 0 mm is not a pixel size"),
     "nan pixel": (dict(pixel=math.nan), "panel 1: pixel = nan mm"),
     "zero fast": (dict(fdet_vector=(0, 0, 0)), "panel 1: fdet_vector = 0 0 0 has no direction"),
-    "nan slow": (dict(sdet_vector=(0, math.nan, 0)), "panel 1: sdet_vector = (0.0, nan, 0.0) is no vector"),
-    "endless corner": (dict(pix0_vector=(math.inf, 0, 0)), "panel 1: pix0_vector = (inf, 0.0, 0.0) is no vector"),
+    "nan slow": (dict(sdet_vector=(0, math.nan, 0)), "panel 1: sdet_vector = (0.0, nan, 0.0) is not a vector"),
+    "endless corner": (dict(pix0_vector=(math.inf, 0, 0)), "panel 1: pix0_vector = (inf, 0.0, 0.0) is not a vector"),
     "two numbers": (dict(pix0_vector=(1.0, 0)), "pix0_vector: needs 3 numbers, not (1.0, 0)"),
     "parallel": (dict(sdet_vector=(0, 0, -3)), "panel 1: fdet_vector and sdet_vector span no plane"),
     "through the sample": (dict(pix0_vector=(0.0, 0.1, 0.1)), "panel 1: its plane goes through the sample"),
@@ -301,7 +301,7 @@ def test_panels_that_cannot_be(name):
         (dict(mask="mask.img"), "there is no file"),
         (dict(convention="custom", beam_vector=(0, 0, 0)), "-beam_vector: 0 0 0 has no direction"),
         (dict(panels=(replace(GOOD, detpixels_f=2**30, detpixels_s=2**30),)), "panels: "),
-        (dict(panels=(replace(GOOD, detector_abs=1e-310),)), "-detector_abs: 1e-310 um is no attenuation depth"),
+        (dict(panels=(replace(GOOD, detector_abs=1e-310),)), "-detector_abs: 1e-310 um is not an attenuation depth"),
     ),
 )
 def test_settings_that_panels_cannot_have(changes, message, tmp_path, monkeypatch):

@@ -225,7 +225,7 @@ def test_counts_are_there_unless_noise_is_refused(flags, dtype):
         ("--hdf5 a.h5 -curved_det -phi 0", "-curved_det: a NeXus file has flat panels only"),
         ("-dump dump.bin -floatfile dump.bin -default_F 0", "-floatfile: dump.bin is an input of this run"),
         ("-detpixels 8 -mask mask.img -intfile mask.img", "-intfile: mask.img is an input of this run"),
-        ("--config other.h5", "--config other.h5: tells of no experiment"),
+        ("--config other.h5", "--config other.h5: contains no experiment"),
         ("--config broken.h5", "--config: cannot read the HDF5 file broken.h5"),
     ],
 )

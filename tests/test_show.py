@@ -119,7 +119,7 @@ def test_where_the_header_does_not_tell_all_the_flags_do(flags):
 def test_a_tilt_that_the_header_only_hints_at_is_a_warning():
     for flags in ("-twotheta 20", "-detector_roty 20"):
         assert simulate(f"{RUN} {flags} -intfile a.img").status == 0
-        assert any("tilted detector" in line for line in show(f"a.img {RINGS}")[2])
+        assert any("the detector is tilted" in line for line in show(f"a.img {RINGS}")[2])
         assert any("-distance" in line for line in show(f"a.img {flags} {RINGS}")[2])
         assert show("a.img")[2] == []
         assert show(f"a.img -distance 100 {flags} {RINGS}")[2] == []
@@ -176,8 +176,8 @@ BAD = {
     "bad shape": ("lone.bin --shape 2 x", "--shape"),
     "truncated smv": ("short.img", "truncated"),
     "truncated pgm": ("short.pgm", "short.pgm is truncated"),
-    "text pgm": ("text.pgm", "text.pgm is no PGM image"),
-    "huge pgm": ("huge.pgm", "huge.pgm is no PGM image"),
+    "text pgm": ("text.pgm", "text.pgm is not a PGM image"),
+    "huge pgm": ("huge.pgm", "huge.pgm is not a PGM image"),
     "no geometry": ("a.pgm --preview-rings auto", "give -distance and -pixel and -lambda"),
     "no wavelength": ("a.pgm --preview-beam -distance 10 -pixel 1", "give -lambda"),
     "impossible wavelength": ("a.pgm --preview-beam -distance 10 -pixel 1 -lambda 0", "-lambda"),

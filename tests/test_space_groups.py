@@ -318,7 +318,7 @@ def test_the_header_is_held_against_the_files_length_before_anything_is_read():
     for broken in (many, behind, text, columns, content[:100], content.replace(b"END ", b"EN  "), content.replace(b"VALM NAN", b"VALM xyz")):
         Path("b").write_bytes(broken)
         tracemalloc.start()
-        with pytest.raises(InputError, match="^-hkl b: is no whole MTZ file: "):
+        with pytest.raises(InputError, match="^-hkl b: is not a complete MTZ file: "):
             read_structure_factors("b", 0.0)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
         tracemalloc.stop()

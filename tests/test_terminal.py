@@ -19,7 +19,7 @@ from nbkernel.kernels import ahead
 from nbkernel.kernels.address_space import TooLittle
 from nbkernel.printable import printable, shortened
 
-# colours, a title, a line of its own, a C1 control, a mark of direction, a line separator, a byte that is no text
+# colours, a title, a line of its own, a C1 control, a mark of direction, a line separator, a byte that is not text
 EVIL = "x\x1b[31m\x1b]0;owned\x07\n\x9b1m\u202e\u2028\udce9"
 EVIL_TEXT = EVIL[:-1]
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\n\u00c0-\u024f]")

@@ -21,5 +21,5 @@ def read_detector_file(path):
     if JSON.match(start):
         return read_dxtbx_detector(path)
     raise InputError(
-        f"--panels {os.fspath(path)}: is no detector file; need the JSON of dxtbx or DIALS (.expt) or a NeXus NXmx file"
+        f"--panels {os.fspath(path)}: is not a detector file; need the JSON of dxtbx or DIALS (.expt) or a NeXus NXmx file"
     )

@@ -7,7 +7,7 @@ SEPARATOR = ":/"
 
 
 def is_hdf5(path):
-    """False also for None, and for what is no regular file: a pipe's first bytes would be gone."""
+    """False also for None, and for what is not a regular file: a pipe's first bytes would be gone."""
     if path is None or not os.path.isfile(path):
         return False
     try:

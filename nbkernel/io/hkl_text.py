@@ -9,7 +9,7 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.kernels.hkl_table import read_hkl_rows
 
-from .reflections import LARGEST_INDEX, Reflections, empty_grid, value_remarks
+from .reflections import BAD_INDEX, LARGEST_INDEX, Reflections, empty_grid, value_remarks
 from .text import decoded_text, odd_word
 
 SHORTEST_LINE = len("0 0 0 0\n")
@@ -93,7 +93,7 @@ def parse_table(content, path):
 
 
 def bad_table(content, path, number):
-    """The error that names a line, or says that the file is no text at all."""
+    """The error that names a line, or says that the file is not text at all."""
     decoded_text("-hkl", path, content)
     line = content.splitlines()[number - 1]
     words = GLUED.sub(b" ", line[:LONGEST_LINE]).decode(errors="replace").split()
@@ -112,5 +112,5 @@ def fault(line):
     if not np.isfinite(values).all():
         return "has a value that is not a finite number"
     if any(value != np.floor(value) or abs(value) > LARGEST_INDEX for value in values[:3]):
-        return "has an index that is no usable whole number"
+        return BAD_INDEX
     return "is not 'h k l F'"

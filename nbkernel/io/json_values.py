@@ -91,7 +91,7 @@ def parse_json(flag, path, content):
     except RecursionError:
         raise InputError(f"{where}: is nested too deep for a JSON file") from None
     except ValueError as error:
-        raise InputError(f"{where}: is no whole JSON file ({error})") from None
+        raise InputError(f"{where}: is not a complete JSON file ({error})") from None
 
 
 def shown(value):

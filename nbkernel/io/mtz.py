@@ -65,7 +65,7 @@ def parse_mtz(path, content):
 
 
 def broken(path, why):
-    return InputError(f"-hkl {os.fspath(path)}: is no whole MTZ file: {why}")
+    return InputError(f"-hkl {os.fspath(path)}: is not a complete MTZ file: {why}")
 
 
 def parsed(path, content):

@@ -63,7 +63,7 @@ def foreign_panels(entry, detectors, modules, chains):
 
 
 def plain_panels(entry, detectors, chains):
-    """A panel for each NXdetector without modules that tells of its pixels."""
+    """A panel for each NXdetector without modules that gives its pixel size."""
     told = [detector for detector in detectors if detector.field("x_pixel_size") is not None]
     if not told:
         raise Unusable(NO_MODULE)
@@ -109,7 +109,7 @@ def with_sensors(panels, own):
             raise Unusable(f"lacks a list of {'texts' if kind == 'O' else 'numbers'} in {own.name}/panel_{name}")
         columns.append(column.tolist())
     if any(len(column) != len(panels) for column in columns):
-        raise Unusable(f"has {len(panels)} modules, but {own.name} tells of {len(columns[0])}")
+        raise Unusable(f"has {len(panels)} modules, but {own.name} lists {len(columns[0])}")
     complete = []
     for panel, (name, material, depth, thick, steps) in zip(panels, zip(*columns, strict=True), strict=True):
         if not np.isfinite(thick) or np.isinf(steps):

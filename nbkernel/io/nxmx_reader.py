@@ -19,7 +19,7 @@ from .nxmx_instrument import panel_origins
 
 OWN_PHOTONS = "photons/data"
 OWN_PROVENANCE = "entry/simulation/provenance"
-NORMAL_MASK_BITS = 0xFFFF  # the upper ones tell of good pixels' properties
+NORMAL_MASK_BITS = 0xFFFF  # the upper ones are properties of good pixels
 PERPENDICULAR = 1e-12
 
 
@@ -110,7 +110,7 @@ def chosen_dataset(root, name):
 
 
 def first_frame(field):
-    """(slow, fast) float32. Raises Unusable for what is no image."""
+    """(slow, fast) float32. Raises Unusable for what is not an image."""
     if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
         raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
     shape = field.shape if len(field.shape) == 2 else (1, *field.shape[1:])

@@ -57,7 +57,7 @@ def detector_size(entry, detector, alone):
     """(slow, fast) of an NXdetector without modules. Raises Unusable where nothing tells."""
     found = list(shapes_of(entry, detector, alone))
     if not found:
-        raise Unusable(f"tells of no size of {detector.name}: no images, no pixel_mask, no x_pixels_in_detector")
+        raise Unusable(f"gives no size of {detector.name}: no images, no pixel_mask, no x_pixels_in_detector")
     what, shape = found[0]
     for other, different in found[1:]:
         if different != shape:
@@ -68,7 +68,7 @@ def detector_size(entry, detector, alone):
 
 
 def shapes_of(entry, detector, alone):
-    """(words, (slow, fast)) of all that tells of the detector's pixels, from what is surest on."""
+    """(words, (slow, fast)) of all that says how many pixels the detector has, the surest first."""
     images = shape_of(detector, lambda: detector.get("data") or detector.get("data_000001"))
     if images is None and alone:
         images = shape_of(detector, lambda: image_of(entry))

@@ -24,7 +24,7 @@ def read_pgm(command, path):
     width, height, largest = map(int, header.groups()) if header else (0, 0, 0)
     if width == 0 or height == 0 or not 0 < largest < 65536:
         raise InputError(
-            f"{command}: {path} is no PGM image: P5 must be followed by width, height and a largest value below 65536"
+            f"{command}: {path} is not a PGM image: P5 must be followed by width, height and a largest value below 65536"
         )
     kind = np.dtype(">u2" if largest > 255 else np.uint8)
     needed = header.end() + width * height * kind.itemsize

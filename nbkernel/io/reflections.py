@@ -13,6 +13,7 @@ from .input_limit import check_size
 
 MOST_ENTRIES = 2_000_000_000
 LARGEST_INDEX = 1_000_000
+BAD_INDEX = f"has an index that is not a whole number from -{LARGEST_INDEX} to {LARGEST_INDEX}"
 BYTES_PER_ENTRY = 24
 LARGEST_F = 1e12  # electrons
 FULL = 1000  # entries of a table for each that is given: a sphere in its box has two, and symmetry makes at most 192 of one

@@ -75,7 +75,7 @@ def read_cif(path, content, wanted):
         texts = block.block.find_values(f"_refln.{label}")
         for row in np.flatnonzero(np.isnan(found)):
             if not gemmi.cif.is_null(texts[row]) and texts[row].lower() != "nan":
-                raise InputError(f"-hkl {os.fspath(path)}: _refln.{label} of reflection {row + 1} is no number: {shortened(texts[row], 30)}")
+                raise InputError(f"-hkl {os.fspath(path)}: _refln.{label} of reflection {row + 1} is not a number: {shortened(texts[row], 30)}")
         return found
 
     data = SymmetricData(
@@ -152,4 +152,4 @@ def whole_file(path):
         yield
     except (RuntimeError, ValueError, IndexError, OverflowError) as error:
         first_line = (str(error).splitlines() or ["damaged"])[0]
-        raise InputError(f"-hkl {os.fspath(path)}: is no whole mmCIF file: {first_line.removesuffix(f': {path}')}") from None
+        raise InputError(f"-hkl {os.fspath(path)}: is not a complete mmCIF file: {first_line.removesuffix(f': {path}')}") from None

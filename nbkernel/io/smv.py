@@ -68,7 +68,7 @@ def first_number(text, start=0):
 
 
 def read_smv(flag, path):
-    """SMVImage of a file. Raises InputError where it is no SMV image, or one that cannot be read, see `parse_header`."""
+    """SMVImage of a file. Raises InputError where it is not an SMV image, or one that cannot be read, see `parse_header`."""
     content = read_bytes(flag, path)
     header = parse_header(flag, path, content)
     count, kind = header.width * header.height, header.kind

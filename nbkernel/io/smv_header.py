@@ -61,7 +61,7 @@ def is_smv(start):
 
 
 def parse_header(flag, path, content):
-    """SMVHeader of a file's bytes. Raises InputError where it is no SMV image, contradicts itself, is of a kind that cannot be
+    """SMVHeader of a file's bytes. Raises InputError where it is not an SMV image, contradicts itself, is of a kind that cannot be
     read, or has fewer pixels than it says."""
     lead = f"{flag}: {path}"
     if not is_smv(content[:START]):

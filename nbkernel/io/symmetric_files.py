@@ -10,7 +10,7 @@ from nbkernel.errors import InputError
 from nbkernel.space_group import SpaceGroup, StatedGroup, find_space_group
 
 from .mtz import parse_mtz
-from .reflections import LARGEST_INDEX
+from .reflections import BAD_INDEX, LARGEST_INDEX
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,5 @@ def whole_indices(path, indices):
         raise InputError(f"-hkl {os.fspath(path)}: has no reflection in it")
     # also false for nan
     if not ((np.abs(indices) <= LARGEST_INDEX) & (indices == np.floor(indices))).all():
-        raise InputError(f"-hkl {os.fspath(path)}: has an index that is no usable whole number")
+        raise InputError(f"-hkl {os.fspath(path)}: {BAD_INDEX}")
     return np.ascontiguousarray(indices, np.int32)

@@ -48,7 +48,7 @@ def remove_abandoned(folder, name, names):
 
 
 def is_gone(token):
-    """Whether the process that a temporary file's name tells of has ended."""
+    """Whether the process that a temporary file's name contains has ended."""
     machine, uptime, process, start = token.groups()
     if (machine, uptime) != where() or int(start) == 0 or started(os.getpid()) is None:
         return False

@@ -17,7 +17,7 @@ def read_text(flag, path):
 
 
 def decoded_text(flag, path, content):
-    """The text of a file's bytes. Raises InputError where they are none."""
+    """The text of a file's bytes. Raises InputError where they are not text."""
     try:
         if b"\0" not in content:
             return content.decode("utf-8")

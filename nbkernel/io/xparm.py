@@ -48,7 +48,7 @@ def read_xparm(path, text):
     else:
         numbers, cell_at, axes_at, needed = leading_numbers(text, OLD_NUMBERS), 27, 33, OLD_NUMBERS
     if len(numbers) < needed or not all(map(math.isfinite, numbers)):
-        raise InputError(f"{where}: is no whole XPARM.XDS: it has {len(numbers)} of {needed} numbers up to the cell's axes")
+        raise InputError(f"{where}: is not a complete XPARM.XDS: it has {len(numbers)} of {needed} numbers up to the cell's axes")
     spindle, beam = tuple(numbers[3:6]), tuple(numbers[7:10])
     cell = tuple(numbers[cell_at : cell_at + 6])
     axes = np.array(numbers[axes_at : axes_at + 9]).reshape(3, 3)
@@ -56,7 +56,7 @@ def read_xparm(path, text):
         if not any(vector):
             raise InputError(f"{where}: its {what} is 0 0 0")
     if not min(cell) > 0.0:
-        raise InputError(f"{where}: {' '.join(f'{number:g}' for number in cell)} is no cell; edges and angles must be greater than 0")
+        raise InputError(f"{where}: {' '.join(f'{number:g}' for number in cell)} is not a cell; edges and angles must be greater than 0")
     check_axes(where, axes)
     if np.linalg.det(axes) < 0.0:
         raise InputError(f"{where}: its axes a, b, c are not those of a right-handed cell")
