@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .hdf5_input import Field
+from .hdf5_fields import Field
 from .hdf5_links import Unusable
 from .nxmx_chains import attribute_vector, chain, kind_of, next_axis, target
 from .nxmx_units import ENERGIES, LENGTHS, unit

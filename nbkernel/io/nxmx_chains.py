@@ -11,7 +11,7 @@ import numpy as np
 from nbkernel.kernels.rotations import axis_angle_umat
 from nbkernel.printable import shortened
 
-from .hdf5_input import LARGEST, Field
+from .hdf5_fields import LARGEST, Field
 from .hdf5_links import Unusable
 from .nxmx_units import ANGLES, LENGTHS, quantity, unit
 

@@ -9,7 +9,8 @@ from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.panels import place_panel
 
-from .hdf5_input import Field, opened
+from .hdf5_fields import Field
+from .hdf5_input import opened
 from .hdf5_links import Unusable
 from .image import Image
 from .input_limit import check_size

@@ -5,7 +5,7 @@ Filewriters of DECTRIS before 2022, and some beamlines', wrote data_size as (fas
 
 import numpy as np
 
-from .hdf5_input import Field
+from .hdf5_fields import Field
 from .hdf5_links import Refused, Unusable
 from .nxmx_beam import image_of
 from .nxmx_places import needed
