@@ -4,8 +4,9 @@ import contextlib
 import gc
 import json
 
-from nbkernel.compare_traces import compare_traces, read_trace
+from nbkernel.compare_traces import compare_traces
 from nbkernel.io.text import read_text
+from nbkernel.trace_log import read_trace
 
 from . import double_dash
 from .double_dash import Option

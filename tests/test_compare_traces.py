@@ -11,17 +11,10 @@ from pathlib import Path
 import pytest
 
 from nbkernel.cli.main import main
-from nbkernel.compare_traces import (
-    INPUTS,
-    LOOPS,
-    Places,
-    Row,
-    align,
-    compare_traces,
-    read_trace,
-    relative_difference,
-    touches,
-)
+from nbkernel.compare_traces import Places, Row, align, compare_traces, relative_difference
+from nbkernel.trace_inputs import INPUTS
+from nbkernel.trace_log import LOOPS, read_trace
+from nbkernel.trace_notes import touches
 
 LISTING = """\
 pix0_vector_meters -0.216475836204836 0.216343050492215 -0.230192414300537
