@@ -203,15 +203,15 @@ def test_an_interruption_ends_the_line(name):
 
     def interrupt(process, shown):
         if shown.count("%") == 4 and not sent:
-            sent.append(time.monotonic())
+            sent.append(name)
             process.send_signal(getattr(signal, name))
 
     session = on_terminal([*SIMULATE, *LONG.split()], on_piece=interrupt)
     assert session.status == 130
-    assert time.monotonic() - sent[0] < 2.0
     *before, last, end = screen(session.shown)
     assert last == "nbkernel: interrupted" and end == ""
-    assert re.match(r" +\d+ % \[", before[-1]) and len([line for line in before if "%" in line]) == 1
+    percent = re.match(r" +(\d+) % \[", before[-1])
+    assert int(percent[1]) < 60 and len([line for line in before if "%" in line]) == 1
     assert len(session.pieces) <= 3 + 10 * session.pieces[-1][0]
 
 
@@ -256,4 +256,4 @@ def test_a_signal_that_another_thread_gets_interrupts_too():
             interruptible(work)
     finally:
         done.set()
-    assert time.monotonic() - start < 5.0
+    assert time.monotonic() - start < 15.0
