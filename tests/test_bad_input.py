@@ -295,7 +295,7 @@ def test_the_good_command_line_is_good(folder):
     assert all(Path(name).stat().st_size > 100 for name in OUTPUTS)
 
 
-LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20 -progress"
+LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20 -progress --threads 2"
 
 
 @pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 130), ("SIGKILL", -signal.SIGKILL)])

@@ -21,7 +21,7 @@ from nbkernel.progress_bar import ProgressBar, bar_line, terminal_width
 from nbkernel.simulation import simulate_to_files
 
 RUN = BASE.replace("-noprogress", "-progress") + " -detpixels 200"
-LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20"
+LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20 --threads 2"
 SIMULATE = ("-m", "nbkernel", "simulate")
 
 
