@@ -12,7 +12,7 @@ from .io.opening import read_bytes
 from .kernels.constants import RTD
 from .space_group import EDGE_TOLERANCE, cell_remark
 
-SMALLEST_EDGE, LARGEST_EDGE, LARGEST_RATIO = 2.0, 1e5, 300.0  # Angstrom; of two edges: no crystal has others
+CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
 SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
 
 
@@ -34,7 +34,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     except np.linalg.LinAlgError:
         return  # an error will say so
     edges = cell[:3]
-    if min(edges) < SMALLEST_EDGE or max(edges) > min(LARGEST_EDGE, LARGEST_RATIO * min(edges)):
+    if min(edges) < CRYSTAL_EDGES[0] or max(edges) > min(CRYSTAL_EDGES[1], LARGEST_RATIO * min(edges)):
         yield (
             f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
             "columns, 1/A, times the wavelength), of the wavelength of this run?"

@@ -6,14 +6,14 @@ from nbkernel.errors import InputError
 
 from .dxtbx_json import read_dxtbx_detector
 from .hdf5_path import HDF5_START
-from .json_values import JSON
+from .json_values import JSON, JSON_START
 from .opening import read_bytes
 
 
 def read_detector_file(path):
     """Fields of an Experiment by a detector file: `dxtbx_json` and `nxmx_reader` say which. Raises InputError for a file
     of another kind, or that cannot be used."""
-    start = read_bytes("--panels", path, most=512)
+    start = read_bytes("--panels", path, most=JSON_START)
     if start.startswith(HDF5_START):
         from .nxmx_reader import read_nxmx_detector
 

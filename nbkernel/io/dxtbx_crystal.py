@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from nbkernel.cell_axes import check_axes
+from nbkernel.cell_axes import check_axes, unit_vector
 from nbkernel.detector import negative
 from nbkernel.errors import InputError
+from nbkernel.kernels.rotations import axis_angle_umat
 
 from .dxtbx_json import SPINDLE, TO_SOURCE, crystal_uses, model, spindle_axis
 from .matrix import Orientation
@@ -67,20 +68,11 @@ def carried(goniometer):
         angles[goniometer.at("scan_axis").number_below(len(axes))] = 0.0
         turn = np.eye(3)
         for axis, angle in zip(axes, angles, strict=True):
-            turn = rotation(axis, math.radians(angle)) @ turn
+            if any(axis):
+                turn = np.reshape(axis_angle_umat(*unit_vector(axis), math.radians(angle)), (3, 3)) @ turn
         return turn
     turn = np.eye(3)
     for key in ("fixed_rotation", "setting_rotation"):
         if goniometer.has(key):
             turn = np.array(goniometer.at(key).numbers(9)).reshape(3, 3) @ turn
     return turn
-
-
-def rotation(axis, angle):
-    """(3, 3) right-handed rotation about an axis of any length by an angle (radians): Rodrigues' formula."""
-    length = math.hypot(*axis)
-    if length == 0.0:
-        return np.eye(3)
-    x, y, z = (part / length for part in axis)
-    K = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + math.sin(angle) * K + (1.0 - math.cos(angle)) * K @ K

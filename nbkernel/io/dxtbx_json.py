@@ -38,8 +38,7 @@ LABORATORY = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 def read_dxtbx_detector(path):
     """Fields of an Experiment by a dxtbx file: panels, convention, beam_vector, polar_vector, spindle_axis, wavelength
-    (Angstrom) where the beam has a single one, and mat, the file itself,
-    where it has a crystal.
+    (Angstrom) where the beam has a single one, and mat, the file itself, where it has a crystal.
 
     Beam and goniometer are the first experiment's, those of dxtbx' frame where the file has none. Raises InputError for a
     file that is damaged, lacks a key, or whose experiments have different detectors.
