@@ -132,15 +132,16 @@ class Experiment:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
                 raise InputError(
-                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python writes such a file "
-                    "from an array"
+                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python writes "
+                    "such a file from an array"
                 )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
         check_finite(self)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name}: needs {', '.join(choices[:-1])} or {choices[-1]}, not {shortened(repr(getattr(self, name)), 80)}")
+                need = f"{', '.join(choices[:-1])} or {choices[-1]}"
+                raise InputError(f"{name}: needs {need}, not {shortened(repr(getattr(self, name)), 80)}")
         for name in FIELDS:
             if getattr(self, name) == "":
                 raise InputError(f"{name}: needs a file name, not an empty text")

@@ -15,8 +15,9 @@ PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
 def provenance(experiment, inputs, path, *, command=None, engine=None, noise=None, seeds=None):
     """{name: text or number} of an image in the file `path`.
 
-    experiment: resolved, its paths will count from the folder of `path`; inputs: InputFiles; command: the command line; engine: the Engine
-    that rendered; noise: {"rng", "seed", "adc"} of the counts; seeds: {name: of the crystal's random numbers}.
+    experiment: resolved, its paths will count from the folder of `path`; inputs: InputFiles; command: the command line;
+    engine: the Engine that rendered; noise: {"rng", "seed", "adc"} of the counts; seeds: {name: of the crystal's random
+    numbers}.
     What is None is left out.
     """
     stated = {

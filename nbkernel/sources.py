@@ -50,7 +50,8 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     hdiv, vdiv = divergence_sweeps(experiment)
     first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
     disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
-    require_memory(hdiv.steps * vdiv.steps * disp.steps * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
+    count = hdiv.steps * vdiv.steps * disp.steps
+    require_memory(count * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
     directions, wavelengths = [], []
     for hdiv_tic in range(hdiv.steps):
         for vdiv_tic in range(vdiv.steps):

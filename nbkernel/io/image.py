@@ -122,7 +122,8 @@ def shape_beside(command, path, count):
     if len(found) == 1:
         shape, alike = found.popitem()
         # of several, the one whose name begins most like the file's: panels of one run have their number in it
-        header_path, text = max(alike, key=lambda pair: len(os.path.commonprefix([os.path.basename(path), os.path.basename(pair[0])])))
+        own = os.path.basename(path)
+        header_path, text = max(alike, key=lambda pair: len(os.path.commonprefix([own, os.path.basename(pair[0])])))
         return header_path, text, shape
     ask = "give --shape SLOW FAST"
     if not found:

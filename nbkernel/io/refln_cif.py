@@ -75,7 +75,8 @@ def read_cif(path, content, wanted):
         texts = block.block.find_values(f"_refln.{label}")
         for row in np.flatnonzero(np.isnan(found)):
             if not gemmi.cif.is_null(texts[row]) and texts[row].lower() != "nan":
-                raise InputError(f"-hkl {os.fspath(path)}: _refln.{label} of reflection {row + 1} is not a number: {shortened(texts[row], 30)}")
+                value = f"_refln.{label} of reflection {row + 1}"
+                raise InputError(f"-hkl {os.fspath(path)}: {value} is not a number: {shortened(texts[row], 30)}")
         return found
 
     data = SymmetricData(
@@ -113,7 +114,9 @@ def types_of(path, block):
     try:
         return {label: cif_type(label) for label in block.column_labels()}
     except IndexError:
-        raise InputError(f"-hkl {os.fspath(path)}: the loop of reflections has a column whose name does not begin with _refln") from None
+        raise InputError(
+            f"-hkl {os.fspath(path)}: the loop of reflections has a column whose name does not begin with _refln"
+        ) from None
 
 
 def cif_type(label):

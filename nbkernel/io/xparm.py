@@ -56,7 +56,8 @@ def read_xparm(path, text):
         if not any(vector):
             raise InputError(f"{where}: its {what} is 0 0 0")
     if not min(cell) > 0.0:
-        raise InputError(f"{where}: {' '.join(f'{number:g}' for number in cell)} is not a cell; edges and angles must be greater than 0")
+        stated = " ".join(f"{number:g}" for number in cell)
+        raise InputError(f"{where}: {stated} is not a cell; edges and angles must be greater than 0")
     check_axes(where, axes)
     if np.linalg.det(axes) < 0.0:
         raise InputError(f"{where}: its axes a, b, c are not those of a right-handed cell")
