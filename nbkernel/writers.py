@@ -171,5 +171,5 @@ def numbered_paths(path, count):
 def goes_into_one(path):
     try:
         return is_stream(path, existing_mode(path))
-    except OSError:
+    except (OSError, ValueError):
         return False

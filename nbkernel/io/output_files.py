@@ -74,6 +74,8 @@ class OutputFiles:
         be a pipe or a device then."""
         if os.fspath(path).endswith(os.sep):
             raise InputError(f"{flag}: {path} is the name of a directory; need a file name")
+        if "\0" in os.fspath(path):
+            raise InputError(f"{flag}: {path} has a null character, which no file name can have")
         final = os.path.realpath(path)
         for other, place in self.places.items():
             if place.final == final and place.temporary is not None:
