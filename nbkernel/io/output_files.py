@@ -84,7 +84,7 @@ class OutputFiles:
             raise InputError(f"{flag}: {path} is an input of this run; give another name")
         with self.errors_named(flag, path):
             # not that of `final`, which of a stream's pipe is no path
-            mode = existing_mode(path)
+            mode = existing_mode(path or os.curdir)
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
             if is_stream(path, mode):
