@@ -30,8 +30,7 @@ DIFFERENT = ("compare", "compare-traces", "trace")  # sub-commands of which stat
 
 @dataclass(frozen=True)
 class Result:
-    """status: negative for a signal; seconds of computing; peak: bytes beyond the first process's; before, after:
-    {name:
+    """status: negative for a signal; seconds of computing; peak: bytes beyond the first process's; before, after: {name:
     bytes} in its folder, None for what is not a plain file."""
 
     status: int
