@@ -23,9 +23,9 @@ def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
     """Cell vectors by phi step and mosaic domain, and which entry each phi step uses.
 
     Returns orientation (slots, domains, 9), what it is made of, phi_vectors (slots, 9), and phi_slot and phi_slot_first
-    (phisteps,). Slot 0 is the unrotated crystal,
-    slot t + 1 the one at angles[t]. The program rotates only where phi is not 0: a step at 0 uses the step before it,
-    which is the last step of the source, sub-pixel or pixel before, or at the very first the unrotated crystal.
+    (phisteps,). Slot 0 is the unrotated crystal, slot t + 1 the one at angles[t]. The program rotates only where phi is
+    not 0: a step at 0 uses the step before it, which is the last step of the source, sub-pixel or pixel before, or at
+    the very first the unrotated crystal.
     """
     cell = (crystal.a, crystal.b, crystal.c)
     rotated = [cell] + [

@@ -1,6 +1,5 @@
 """Command lines on purpose where decisions are close: crystals along the axes, whole and half indices, the beam in the
-middle of
-a pixel, detectors edge-on or swung beyond 90 degrees, thresholds met exactly."""
+middle of a pixel, detectors edge-on or swung beyond 90 degrees, thresholds met exactly."""
 
 import math
 

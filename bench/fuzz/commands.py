@@ -27,8 +27,7 @@ DETECTOR_FLAGS = ("-detpixels", "-detpixels_f", "-detpixels_s", "-detpixels_x", 
 
 class Commands:
     """Draws, examines and shrinks command lines. kinds: names of GENERATORS; checks: precisions to look at; seconds:
-    for
-    shrinking one fault, 0 to leave it as it is."""
+    for shrinking one fault, 0 to leave it as it is."""
 
     def __init__(
         self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS

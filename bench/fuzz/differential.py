@@ -75,8 +75,7 @@ class Reference:
 
 class Differential:
     """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`,
-    which
-    is also what lines with a --fix are held to."""
+    which is also what lines with a --fix are held to."""
 
     def __init__(self, reference, checks=("exact", *FAST)):
         self.reference, self.checks = reference, checks

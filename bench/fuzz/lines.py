@@ -216,8 +216,7 @@ class Lines:
 
 def may_write(argv, name):
     """Whether a command line lets a run write a file: it is named there, of several panels with a number, or goes by
-    the
-    default name."""
+    the default name."""
     named = {
         part for word in argv for part in (word, f"{word}.png", word.partition("=")[2], f"{word.partition(':')[0]}.png")
     }

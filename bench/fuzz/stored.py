@@ -18,8 +18,7 @@ INPUTS = "{inputs}"  # stands for the folder of the input files
 
 def store(part, seed, count, path):
     """Writes the first `count` lines that a Commands part draws, the C program renders to more than zeros, and `exact`
-    renders
-    to the same."""
+    renders to the same."""
     cases, number = [], 0
     while len(cases) < count:
         arguments = words(part.line(seed, number))
