@@ -282,6 +282,16 @@ def test_a_file_behind_standard_output_takes_images_and_lines_one_after_the_othe
     assert capfd.readouterr().out == "before one two after"
 
 
+def test_no_line_comes_between_the_parts_of_an_image(folder, capfdbinary):
+    image = bytes(range(256)) * 40_001
+    with OutputFiles() as files:
+        files.open("-floatfile", "/dev/stdout")
+        files.write_meanwhile("-floatfile", image, b"end ")
+        os.write(1, b"a line ")
+        files.commit()
+    assert capfdbinary.readouterr().out == image + b"end a line "
+
+
 @pytest.mark.parametrize("name, words", [("a\0b", "null character"), ("", "is a directory"), ("a/", "name of a directory")])
 def test_what_cannot_be_a_file_name_is_refused(folder, name, words):
     with OutputFiles() as files, pytest.raises(InputError, match=f"^-floatfile: .*{words}"):

@@ -1,4 +1,4 @@
-"""docs/flags.md is what the tables of flags and options give; docs/quirks.md tells of every quirk."""
+"""docs/flags.md is what the tables of flags and options give; docs/quirks.md has a section on every quirk."""
 
 import dataclasses
 import importlib.util

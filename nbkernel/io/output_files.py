@@ -130,15 +130,22 @@ class OutputFiles:
 
     def write(self, flag, *pieces):
         """Appends bytes, C-contiguous arrays or Gaps. Raises InputError where the disk does not take them."""
-        with self.errors_named(flag, self.places[flag].shown):
+        place = self.places[flag]
+        with self.errors_named(flag, place.shown):
             for piece in pieces:
                 if isinstance(piece, Gap):
-                    piece.write_to(self.places[flag])
+                    piece.write_to(place)
                 else:
-                    self.places[flag].file.write(piece)
+                    place.file.write(piece)
+            if place.temporary is None:
+                place.file.flush()
 
     def write_meanwhile(self, flag, *pieces):
         """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until then."""
+        if self.places[flag].temporary is None:
+            # lines that are printed meanwhile must not come between
+            self.write(flag, *pieces)
+            return
         errors = []
 
         def work():
