@@ -231,3 +231,15 @@ def test_a_float_file_takes_the_header_of_its_own_panel():
     for number, beam in enumerate(("fast 1 slow 2", "fast 3 slow 0.5")):
         status, out, _ = show(f"int_{number}.bin --preview-beam")
         assert status == 0 and f"direct beam: {beam} pixels" in out
+
+
+def test_a_float_file_in_a_folder_that_cannot_be_listed(monkeypatch):
+    np.zeros(12, np.float32).tofile("a.bin")
+
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr("nbkernel.io.image.os.listdir", refused)
+    status, _, errors = show("a.bin")
+    assert status == 2
+    assert errors == ["nbkernel: show: no SMV image beside a.bin has its 12 pixels; give --shape SLOW FAST"]

@@ -135,7 +135,12 @@ def shape_beside(command, path, count):
 def headers_beside(command, path):
     """(path, header text, (width, height)) of the SMV files in the folder of `path`, by name."""
     folder = os.path.dirname(path) or os.curdir
-    for name in sorted(os.listdir(folder)):
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        # a file may be read whose folder may not
+        names = []
+    for name in names:
         candidate = os.path.join(folder, name)
         try:
             raw = read_bytes(command, candidate, START)
