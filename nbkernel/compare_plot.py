@@ -6,6 +6,7 @@ import textwrap
 import numpy as np
 
 from .errors import InputError
+from .io.hdf5_path import split_dataset
 from .io.output_files import OutputFiles
 
 LARGEST_SIDE = 1200  # pixels shown
@@ -23,7 +24,8 @@ def write_plot(path, pair, numbers, names):
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    with OutputFiles() as files:
+    # names of datasets are behind those of their files
+    with OutputFiles(split_dataset(name)[0] for name in names) as files:
         files.open("--png", path)
         figure = Figure(figsize=(15, 9), layout="compressed")
         draw(figure.subplots(2, 3), figure, pair, numbers, names)

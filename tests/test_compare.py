@@ -4,8 +4,10 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
 import subprocess
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -339,6 +341,20 @@ def test_ambiguous_shapes_ask_for_one():
     status, _, err = compare("a.bin", "a.bin")
     assert status == 2 and "4 x 6 and 6 x 4" in err
     assert compare("a.bin", "a.bin", "--shape", 6, 4)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["a.bin", "./b.bin", "b.img"])
+def test_a_plot_replaces_neither_image(name, monkeypatch):
+    save("a.bin", spots())
+    save("b.bin", spots(width=1.7))
+    os.symlink("b.bin", "b.img")
+    before = Path("a.bin").read_bytes(), Path("b.bin").read_bytes()
+    # it is refused before anything is drawn
+    monkeypatch.setitem(sys.modules, "matplotlib", types.SimpleNamespace(use=lambda backend: None))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", types.SimpleNamespace(Figure=None))
+    status, _, err = compare("a.bin", "b.bin", "--png", name)
+    assert (status, err) == (2, f"nbkernel: --png: {name} is an input of this run; give another name\n")
+    assert before == (Path("a.bin").read_bytes(), Path("b.bin").read_bytes())
 
 
 def test_png():
