@@ -54,7 +54,7 @@ def run(argv):
     if "--png" in chosen:
         from nbkernel.compare_plot import write_plot
 
-        write_plot(chosen["--png"], pair, numbers, paths)
+        write_plot(chosen["--png"], pair, numbers, images)
     if "--json" in chosen:
         print(json.dumps(double_dash.as_json({"a": paths[0], "b": paths[1], **numbers}), indent=1))
     else:

@@ -14,9 +14,9 @@ RATIO_SPAN = (0.5, 2.0)
 HISTOGRAM_BINS = 200
 
 
-def write_plot(path, pair, numbers, names):
-    """Writes a PNG of A, B, B/A, the histogram of B/A and its radial profile. Raises InputError where matplotlib is
-    missing or the file cannot be written."""
+def write_plot(path, pair, numbers, images):
+    """Writes a PNG of A, B, B/A, the histogram of B/A and its radial profile. images: the two Images. Raises InputError
+    where matplotlib is missing or the file cannot be written, or would replace one that has been read."""
     try:
         import matplotlib
     except ImportError:
@@ -25,10 +25,11 @@ def write_plot(path, pair, numbers, names):
     from matplotlib.figure import Figure
 
     # names of datasets are behind those of their files
-    with OutputFiles(split_dataset(name)[0] for name in names) as files:
+    read = [path for image in images for path in (split_dataset(image.path)[0], image.header_path) if path is not None]
+    with OutputFiles(read) as files:
         files.open("--png", path)
         figure = Figure(figsize=(15, 9), layout="compressed")
-        draw(figure.subplots(2, 3), figure, pair, numbers, names)
+        draw(figure.subplots(2, 3), figure, pair, numbers, [image.path for image in images])
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=110)
         files.write("--png", picture.getbuffer())

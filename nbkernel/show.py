@@ -33,7 +33,8 @@ def show_to_file(path, output, settings, experiment, shape, warn):
         shape = experiment.detpixels_s, experiment.detpixels_f
     image = along_beam(read_image("show", path, shape, to_look_at=True), warn)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
-    with OutputFiles(filter(None, (split_dataset(path)[0], experiment.img, experiment.mask))) as files:
+    read = split_dataset(path)[0], image.header_path, experiment.img, experiment.mask
+    with OutputFiles(filter(None, read)) as files:
         files.open("--output", output)
         scene = make_scene(settings, image.pixels.shape, *placed)
         drawing = draw(scene, image.pixels)

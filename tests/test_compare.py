@@ -343,18 +343,19 @@ def test_ambiguous_shapes_ask_for_one():
     assert compare("a.bin", "a.bin", "--shape", 6, 4)[0] == 0
 
 
-@pytest.mark.parametrize("name", ["a.bin", "./b.bin", "b.img"])
-def test_a_plot_replaces_neither_image(name, monkeypatch):
-    save("a.bin", spots())
-    save("b.bin", spots(width=1.7))
-    os.symlink("b.bin", "b.img")
-    before = Path("a.bin").read_bytes(), Path("b.bin").read_bytes()
+@pytest.mark.parametrize("name", ["a.bin", "./b.bin", "link.bin", "a.img"])
+def test_a_plot_replaces_nothing_that_was_read(name, monkeypatch):
+    for file, image in {"a": spots(), "b": spots(width=1.7)}.items():
+        image.astype(np.float32).tofile(f"{file}.bin")
+        Path(f"{file}.img").write_bytes(smv_bytes(np.zeros(image.shape)))
+    os.symlink("b.bin", "link.bin")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
     # it is refused before anything is drawn
     monkeypatch.setitem(sys.modules, "matplotlib", types.SimpleNamespace(use=lambda backend: None))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", types.SimpleNamespace(Figure=None))
     status, _, err = compare("a.bin", "b.bin", "--png", name)
     assert (status, err) == (2, f"nbkernel: --png: {name} is an input of this run; give another name\n")
-    assert before == (Path("a.bin").read_bytes(), Path("b.bin").read_bytes())
+    assert before == {path: path.read_bytes() for path in Path().iterdir()}
 
 
 def test_png():

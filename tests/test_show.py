@@ -243,3 +243,11 @@ def test_a_float_file_in_a_folder_that_cannot_be_listed(monkeypatch):
     status, _, errors = show("a.bin")
     assert status == 2
     assert errors == ["nbkernel: show: no SMV image beside a.bin has its 12 pixels; give --shape SLOW FAST"]
+
+
+def test_a_picture_does_not_replace_the_header_that_gave_the_shape():
+    assert simulate(f"{RUN} -floatfile a.bin -intfile a.img").status == 0
+    header = Path("a.img").read_bytes()
+    status, _, errors = show("a.bin --output a.img")
+    assert (status, errors) == (2, ["nbkernel: --output: a.img is an input of this run; give another name"])
+    assert Path("a.img").read_bytes() == header
