@@ -1,7 +1,5 @@
 """Inputs that contradict each other, or cannot be what they are taken for: lines that name both numbers."""
 
-import os
-
 import numpy as np
 
 from .cell import cell_parameters
@@ -10,6 +8,7 @@ from .errors import InputError
 from .io.matrix import read_orientation
 from .io.opening import read_bytes
 from .kernels.constants import RTD
+from .matrices import matrix_name
 from .space_group import EDGE_TOLERANCE, cell_remark
 
 CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
@@ -20,7 +19,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with
     it or by -cell."""
     yield from orientation.remarks
-    name = f"-mat {os.fspath(experiment.mat)}" if isinstance(experiment.mat, str) else "mat"
+    name = matrix_name(experiment)
     angle, step = orientation.start
     if angle != 0.0 and experiment.phi is None:
         yield (
@@ -89,7 +88,7 @@ def cell_lines(experiment, crystal, file):
     its symmetry."""
     if file is None or (experiment.mat is None and experiment.cell == file.cell):
         return
-    by = "-cell" if experiment.mat is None else f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
+    by = "-cell" if experiment.mat is None else matrix_name(experiment)
     rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
     if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
         yield (

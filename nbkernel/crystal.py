@@ -16,6 +16,7 @@ from nbkernel.kernels.vectors import (
 
 from .cell import cell_parameters, cell_volume, standard_orientation
 from .errors import InputError
+from .matrices import matrix_name
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
     axb, bxc, cxa = cross_product(a_star, b_star), cross_product(b_star, c_star), cross_product(c_star, a_star)
     V_star = dot_product(a_star, bxc)
     if not 0.0 < abs(V_star) < math.inf:
-        name = f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
-        raise InputError(f"{name}: its vectors span no volume; need three reciprocal cell vectors")
+        raise InputError(f"{matrix_name(experiment)}: its vectors span no volume; need three reciprocal cell vectors")
     if lengths is not None:
         # a cell beside a matrix: the directions are the matrix's, lengths and volume the cell's
         bxc = vector_rescale(bxc, lengths[0] / V_cell)

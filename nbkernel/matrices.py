@@ -23,6 +23,11 @@ def find_orientation(experiment):
     return Orientation(numbers)
 
 
+def matrix_name(experiment):
+    """How messages call an Experiment's mat: flag and file, or the argument."""
+    return f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
+
+
 def matrix_of(orientation, experiment, wavelength, detector):
     """Nine numbers, rows x, y, z of a_star, b_star, c_star in the run's frame, times the wavelength (m) in Angstrom.
 
