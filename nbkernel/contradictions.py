@@ -38,6 +38,11 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
             "columns, 1/A, times the wavelength), of the wavelength of this run?"
         )
+    if np.linalg.det(A) < 0.0:
+        yield (
+            f"{name}: its axes are left-handed, a volume of {1.0 / np.linalg.det(A):.6g} A^3, and so are those of a mirror "
+            "image of the crystal; are two of them swapped, or is a sign wrong?"
+        )
     if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
         ratio = np.cbrt(np.prod(edges) / np.prod(orientation.cell[:3]))
         scaled = (*(edge / ratio for edge in edges), *cell[3:])

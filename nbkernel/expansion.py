@@ -14,6 +14,8 @@ from .io.reflections import BAD_INDEX, LARGEST_INDEX, Reflections, SymmetricFile
 from .space_group import cell_remark
 
 SAME = 1e-3  # relative difference of two values that are one, written by different programs
+MOST_ABSENT, FEW_ABSENT = 0.05, 10  # part and number of the values that may be for systematic absences
+WEAK = 0.25  # mean of true absences' values over the others'
 
 
 class Merged(NamedTuple):
@@ -72,7 +74,7 @@ def expand_to_P1(data, columns, default_F):
     remarks += value_remarks(f"-hkl {data.path}", merged.F)
     if cell is not None:
         remarks += filter(None, [cell_remark(f"-hkl {data.path}", cell, data.group)])
-    remarks += further_remarks(data.path, merged)
+    remarks += absence_remarks(data, given.F, absent) + further_remarks(data.path, merged)
     return Reflections(grid, *(-limits).tolist(), int(np.count_nonzero(~lacking)), file=file, remarks=tuple(remarks))
 
 
@@ -95,6 +97,17 @@ def given_amplitudes(data, columns):
 
 def values_of(count, names):
     return f"a value of {names} is" if count == 1 else f"each of {count} values of {names} is"
+
+
+def absence_remarks(data, F, absent):
+    """A line where the space group makes many values 0 that are as large as the others."""
+    count = int(np.count_nonzero(absent))
+    if count <= max(FEW_ABSENT, MOST_ABSENT * F.size) or F[absent].mean() <= WEAK * F[~absent].mean():
+        return []
+    return [
+        f"-hkl {data.path}: {count} of {F.size} values are for reflections that the space group {data.group.name} makes 0, "
+        f"on average {F[absent].mean():.3g}, the others {F[~absent].mean():.3g}; is it the right group?"
+    ]
 
 
 def further_remarks(path, merged):

@@ -28,6 +28,7 @@ from .errors import InputError, InternalError
 from .prepare import prepare_panels
 from .quantity import Quantity
 from .quirks import warning
+from .rendering import notes
 from .seeds import fresh_seed
 from .threads import thread_count
 from .tiles import panel_tile
@@ -84,8 +85,8 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
         raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
     prepared = runs[panel]
     check_pixel("--pixel", prepared, fpixel, spixel)
-    for name in prepared.quirks:
-        warn(warning(name))
+    for line in (*map(warning, prepared.quirks), *notes(runs)):
+        warn(line)
     carried = survey_run(prepared, threads)
     if carried.latch_pixel < prepared.wanted.size:
         warn(warning("interpolation"))

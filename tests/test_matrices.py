@@ -371,6 +371,16 @@ def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
     assert [("which no crystal has" in line) for line in lines] == [True] * warned
 
 
+@pytest.mark.parametrize("mirror", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], -np.eye(3)], ids=["sign", "swapped", "inverted"])
+def test_a_left_handed_matrix_is_told(mirror):
+    axes = direct_axes((50, 60, 70, 90, 90, 90))
+    matrix_file(mirror @ axes, 1.0)
+    (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
+    assert line.startswith("-mat a.mat: its axes are left-handed, a volume of -210000 A^3")
+    matrix_file(np.diag([1.0, -1, -1]) @ axes, 1.0)
+    assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1")) == []
+
+
 @pytest.mark.parametrize("cell, warned", [("61 70 85 80 95 105", 0), ("61.3 70 85 80 95 105", 1), ("60 70 85 82 95 105", 1), ("70 60 85 95 80 105", 1)])
 def test_a_cell_beside_a_matrix_of_another(cell, warned):
     matrix_file(turned_axes(), 1.0)

@@ -179,6 +179,31 @@ def test_systematic_absences_are_0_whether_listed_or_not(group):
     assert table.file.absent == len(every[absent][::2])
 
 
+def test_a_space_group_that_takes_many_strong_reflections_away_is_told():
+    """Every index of a primitive crystal, under the name of a centred group: every second one is strong and gone."""
+    molecule = Molecule("P 21 21 21", PLAIN)
+    indices = unique_indices(molecule, LARGEST)
+    amplitudes = molecule.amplitudes(indices)
+    write_mtz("a", "I 21 21 21", molecule.cell, indices, {"F": ("F", amplitudes)})
+    gone = indices.sum(axis=1) % 2 == 1
+    (line,) = read_structure_factors("a", 0.0).remarks
+    assert line == (
+        f"-hkl a: {gone.sum()} of {len(indices)} values are for reflections that the space group I 21 21 21 makes 0, on average "
+        f"{amplitudes[gone].mean():.3g}, the others {amplitudes[~gone].mean():.3g}; is it the right group?"
+    )
+
+
+def test_weak_values_of_true_absences_are_not_worth_a_line():
+    molecule = Molecule("C 1 2 1", PLAIN)
+    indices = all_indices(LARGEST)
+    amplitudes = molecule.amplitudes(indices)
+    absent = amplitudes < 1e-9
+    assert absent.sum() > len(indices) / 3
+    write_mtz("a", "C 1 2 1", molecule.cell, indices, {"F": ("F", np.where(absent, 0.1 * amplitudes.mean(), amplitudes))})
+    table = read_structure_factors("a", 0.0)
+    assert table.file.absent == absent.sum() and table.remarks == ()
+
+
 def test_F000_counts_where_it_is_listed():
     molecule = Molecule("P 43 21 2", PLAIN)
     write("mtz", molecule, np.array([[0, 0, 0], [1, 2, 3]]), {"F": ("F", [500.0, 8.0])})

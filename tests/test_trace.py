@@ -308,6 +308,19 @@ def test_trace_writes_no_files(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["table.hkl"]
 
 
+def test_a_trace_tells_what_simulate_tells_of_its_inputs():
+    """Of the crystal, the table, the beam and the detector."""
+    Path("mirror.mat").write_text("0.02 0 0\n0 0.02 0\n0 0 -0.02\n")
+    write_hkl("half.hkl", np.full((1, 2, 3), 9.0), (1, 1, 1))
+    command = SMALL.replace(CRYSTAL, "").replace("-lambda 1 ", "") + " -mat mirror.mat -hkl half.hkl -lambda 300 -twotheta 100 -N 5"
+    told = run_trace(f"{command} --pixel 3 4").warnings
+    assert [*told, "no pixel has any photons: is the detector where the beam goes, and are all units right?"] == (
+        simulate(f"{command} -nonoise -nopgm").warnings
+    )
+    for words in ("left-handed", "Friedel mate", "not one of X-rays", "faces away"):
+        assert sum(words in line for line in told) == 1
+
+
 def test_a_trace_that_differs_from_the_engine_is_an_error(monkeypatch):
     monkeypatch.setattr(nbkernel.trace, "engine_photons", lambda *arguments: 1.0)
     run = run_trace(f"{SMALL} --pixel 3 4")
