@@ -12,8 +12,9 @@ import numpy as np
 from nbkernel.direct_beam import direct_beam
 from nbkernel.kernels.constants import RTD
 
+from .smv import BYTE_ORDER
+
 BLOCK = 512
-BYTE_ORDER = "little_endian" if np.little_endian else "big_endian"
 HEAD_ON = 1e-6  # cosine between the beam and an axis of the detector
 # dxtbx's FormatSMVADSCDBG swaps the sides of these, the size of a PILATUS 6M
 SWAPPED = (2463, 2527)
