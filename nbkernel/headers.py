@@ -13,10 +13,11 @@ def read_headers(experiment):
     """The mask image (or None), the experiment with what is said by the file of its panels and by the headers of img and mask,
     where it says nothing itself, and lines about what of that may not be meant; img wins. Raises InputError for files that
     cannot be used."""
-    if isinstance(experiment.panels, str):
+    panels_file = experiment.panels if isinstance(experiment.panels, str) else None
+    if panels_file is not None:
         from .io.detector_files import read_detector_file
 
-        experiment = with_panels(experiment, read_detector_file(experiment.panels))
+        experiment = with_panels(experiment, read_detector_file(panels_file))
     mask = None
     fields, headers, origins = {}, {}, {}
     for flag, path, is_mask in (("-mask", experiment.mask, True), ("-img", experiment.img, False)):
@@ -39,7 +40,10 @@ def read_headers(experiment):
         for flag, (path, header) in headers.items()
         for line in stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
     ]
-    return mask, experiment.with_header(fields), lines
+    experiment = experiment.with_header(fields)
+    if panels_file is not None and experiment.wavelength is None and experiment.sourcefile is None:
+        lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is taken")
+    return mask, experiment, lines
 
 
 def with_panels(experiment, stated):

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from foreign_files import CORNER, DETECTOR, MODULE, SHAPE, axis, eiger, field, group
+from running import simulate
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
@@ -142,6 +143,12 @@ PLACES = {
         lambda file: field(file[DETECTOR], "distance", 150.0, "mm"), *HEAD_ON,
         ["detector_distance 100 mm but distance 150 mm"],
     ),
+    "another pixel": (
+        all_of(value(f"{DETECTOR}/x_pixel_size", 0.1, units="mm"), value(f"{DETECTOR}/y_pixel_size", 0.1, units="mm")),
+        *HEAD_ON, ["0.1 mm as x_pixel_size", "pixels of 0.075 mm"],
+    ),
+    "pixels of no unit": (attribute(f"{DETECTOR}/x_pixel_size", units=None), *HEAD_ON, []),
+    "no pixel but the module's": (without(f"{DETECTOR}/x_pixel_size", f"{DETECTOR}/y_pixel_size"), *HEAD_ON, []),
     "further by its chain": (value(TRANSLATION, 0.2), FAR, *HEAD_ON[1:], ["100 mm", "200 mm"]),
 }  # fmt: skip
 
@@ -221,7 +228,7 @@ def test_detectors_without_modules(name, caplog):
 REFUSED = {
     "no distance": (without(f"{DETECTOR}/detector_distance"), "detector_distance"),
     "no centre": (without(f"{DETECTOR}/beam_center_y"), "beam_center_y"),
-    "no pixel": (without(f"{DETECTOR}/x_pixel_size"), "NXdetector_module"),
+    "no pixel": (without(f"{DETECTOR}/x_pixel_size"), "no NXdetector_module and no detector with an x_pixel_size"),
     "no other pixel": (without(f"{DETECTOR}/y_pixel_size"), "y_pixel_size"),
     "pixel of metres": (
         all_of(value(f"{DETECTOR}/x_pixel_size", 75), value(f"{DETECTOR}/y_pixel_size", 75)), "number or unit",
@@ -263,6 +270,9 @@ SIZES = {
         value(f"{MODULE}/data_size", [90, 70]), ["90 x 70", "80 x 60 pixels in the images; the latter counts"],
     ),
     "no origin": (without(f"{MODULE}/data_origin"), []),
+    "beyond the images": (
+        value(f"{MODULE}/data_origin", [10, 0]), ["80 x 60 as data_size and 10 x 0 as data_origin", "80 x 60 pixels in the images"],
+    ),
 }  # fmt: skip
 
 
@@ -404,6 +414,16 @@ WAVELENGTHS = {
     "monochromator": (in_the_monochromator, 1.0, 0),
     "beside the sample": (beside_the_sample, 1.0, 0),
 }  # fmt: skip
+
+
+def test_a_file_without_a_wavelength_is_told_where_none_is_given():
+    written(without(WAVELENGTH))
+    run = "-cell 50 60 70 -default_F 1 -N 2 --panels x_master.h5 -nonoise -nopgm"
+    told = "--panels x_master.h5: has no wavelength, and there is no -lambda; 1 A is taken"
+    assert simulate(run).warnings == [told]
+    assert simulate(f"{run} -lambda 1.5").warnings == []
+    written()
+    assert simulate(run).warnings == []
 
 
 @pytest.mark.parametrize("name", WAVELENGTHS)

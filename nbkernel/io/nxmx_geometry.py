@@ -12,7 +12,7 @@ from .nxmx_sizes import detector_size, module_sizes
 
 MOST_PANELS = 20_000
 DEEPEST = 5  # modules within modules
-NO_MODULE = "has no NXdetector_module, so no panel's place"
+NO_MODULE = "has no NXdetector_module and no detector with an x_pixel_size, so the place of its panels is not known"
 
 
 def detector_fields(entry):

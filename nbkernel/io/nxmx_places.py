@@ -16,6 +16,7 @@ FAST, SLOW = np.array([-1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])  # head on, 
 NOWHERE = 1e-9  # m; a corner this near to the beam's axis has no place across it
 SQUARE = 1e-6
 PIXELS = (1e-7, 0.01)  # m; what a pixel may be
+PIXEL = 1e-3  # relative difference of two sizes of a pixel
 CENTRE = 1.0  # pixels that two beam centres may differ by
 SKEW = 0.05  # degrees; how far fast and slow may be from a right angle without a word
 FACING = 0.99  # cosine; how nearly a plane must stand across the beam
@@ -161,6 +162,7 @@ def settled(place, detector, alone):
     if alone:
         compare_distance(place, detector, distance)
         compare_centre(place, detector, centre)
+        compare_pixel(place, detector)
     return place
 
 
@@ -204,6 +206,21 @@ def compare_distance(place, detector, distance):
             f"says {distance * 1000:g} mm from sample to detector in {detector.name}, "
             f"but {close * 1000:g} mm by the chain of {place.name}; the chain counts"
         )
+
+
+def compare_pixel(place, detector):
+    """A warning where the detector's pixel is not that of the place."""
+    for name in ("x_pixel_size", "y_pixel_size"):
+        field = detector.field(name)
+        if field is None or not field.size or field.dtype.kind not in "iuf" or not field.text("units").strip():
+            continue
+        size = quantity(field, LENGTHS, "m")
+        if not math.isclose(size, place.pixel, rel_tol=PIXEL):
+            detector.source.warn(
+                f"has {size * 1000:g} mm as {name} of {detector.name}, but pixels of {place.pixel * 1000:g} mm in "
+                f"{place.name}; the latter count"
+            )
+            return
 
 
 def compare_centre(place, detector, centre):

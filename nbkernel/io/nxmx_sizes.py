@@ -37,7 +37,12 @@ def module_sizes(entry, detector, modules, alone):
             f"taken as (fast, slow)"
         )
         return turned
-    lead = f"has {in_words(sizes[0])} as data_size of {modules[0].name}, but {in_words(shape)} {what}"
+    # the one that does not fit
+    module, size, origin = next(
+        each for each in zip(modules, sizes, origins, strict=True) if not within([each[2]], [each[1]], shape)
+    )
+    at = f" and {in_words(origin)} as data_origin" if any(origin) else ""
+    lead = f"has {in_words(size)} as data_size{at} of {module.name}, but {in_words(shape)} {what}"
     if len(modules) > 1:
         source.warn(f"{lead}; data_size counts")
         return sizes
