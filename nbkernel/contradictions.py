@@ -12,6 +12,7 @@ from .matrices import matrix_name
 from .space_group import EDGE_TOLERANCE, cell_remark
 
 CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
+WAVELENGTH_DIFFERENCE = 1e-3  # relative; less is worth no word
 SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
 
 
@@ -26,6 +27,13 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc "
             f"{step:g} would be the file's first"
         )
+    theirs = orientation.wavelength
+    if theirs is not None and theirs > 0.0 and experiment.wavelength is None:
+        if abs(wavelength * 1e10 - theirs) > WAVELENGTH_DIFFERENCE * theirs:
+            yield (
+                f"{name}: is of a wavelength of {theirs:g} A, this run of {wavelength * 1e10:g} A; -lambda {theirs:g} would "
+                "be the file's"
+            )
     A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
     try:
         with np.errstate(all="ignore"):

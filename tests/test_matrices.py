@@ -100,7 +100,7 @@ def test_an_xparm_has_its_cell_and_its_place_between_beam_and_spindle(kind, conv
 def test_where_the_axes_of_an_xparm_are_of_another_cell_its_own_is_taken_and_told(kind):
     axes = turned_axes()
     Path("XPARM.XDS").write_text(xparm(kind, axes * [[1.03], [1.0], [0.9]]))
-    found, prepared = rendered_axes(mat="XPARM.XDS", convention="xds")
+    found, prepared = rendered_axes(mat="XPARM.XDS", convention="xds", wavelength=0.97949)
     assert cell_of_axes(found) == pytest.approx(CELL, rel=1e-5)
     assert angle_between(found, axes @ turn_to_ideal(prepared)) < 0.1
     (line,) = prepared.remarks
@@ -316,6 +316,21 @@ def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     for kind in ("old", "new"):
         Path("XPARM.XDS").write_text(xparm(kind, turned_axes()).replace("0.0000    0.1000", "30.000    0.5000"))
         assert remarks_of(simulate(f"{RUN} -lambda 1 -mat XPARM.XDS")) == [f"-mat XPARM.XDS: {told}"]
+
+
+def test_a_files_wavelength_is_told_where_none_is_given():
+    expt([crystal_of(turned_axes(5))], {"rotation_axis": [1, 0, 0]})
+    wavelength = json.loads(Path("refined.expt").read_text())["beam"][0]["wavelength"]
+    for name, theirs in (("refined.expt", wavelength), ("XPARM.XDS", 0.97949)):
+        for kind in ("old", "new") if name == "XPARM.XDS" else ("",):
+            if kind:
+                Path(name).write_text(xparm(kind, turned_axes()))
+            told = f"-mat {name}: is of a wavelength of {theirs:g} A, this run of 1 A; -lambda {theirs:g} would be the file's"
+            assert remarks_of(simulate(f"{RUN} -mat {name}")) == [told]
+            assert remarks_of(simulate(f"{RUN} -mat {name} -lambda {theirs}")) == []
+            assert remarks_of(simulate(f"{RUN} -mat {name} -lambda 1")) == []
+    with_panels = simulate("--panels refined.expt -default_F 1 -N 5 -oversample 1 -nonoise -nopgm")
+    assert with_panels.status == 0 and remarks_of(with_panels) == []
 
 
 # a matrix from Python

@@ -43,8 +43,14 @@ def crystal_orientation(document):
     start = (0.0, 0.0)
     if "scan" in others and others["scan"].has("oscillation"):
         start = others["scan"].at("oscillation").numbers(2)
+    wavelength = None
+    if "beam" in others and others["beam"].has("wavelength"):
+        wavelength = others["beam"].at("wavelength").number()
     rows = tuple(map(tuple, axes.tolist()))
-    return Orientation(None, rows, negative(beam), spindle, in_panels_frame=True, start=start, remarks=tuple(remarks))
+    return Orientation(
+        None, rows, negative(beam), spindle, in_panels_frame=True, start=start, wavelength=wavelength,
+        remarks=tuple(remarks),
+    )  # fmt: skip
 
 
 def inverse(value, matrix):

@@ -23,8 +23,8 @@ class Orientation(NamedTuple):
 
     axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame:
     whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the
-    file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range. remarks:
-    lines about it.
+    file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range.
+    wavelength: the file's (Angstrom), or None. remarks: lines about it.
     """
 
     numbers: tuple | None
@@ -34,6 +34,7 @@ class Orientation(NamedTuple):
     in_panels_frame: bool = False
     cell: tuple | None = None
     start: tuple = (0.0, 0.0)
+    wavelength: float | None = None
     remarks: tuple = ()
 
 

@@ -74,4 +74,6 @@ def read_xparm(path, text):
         )
         axes = turned_as(cell, axes)
     rows = tuple(map(tuple, axes.tolist()))
-    return Orientation(None, rows, beam, spindle, cell=cell, start=tuple(numbers[1:3]), remarks=remarks)
+    return Orientation(
+        None, rows, beam, spindle, cell=cell, start=tuple(numbers[1:3]), wavelength=numbers[6], remarks=remarks
+    )
