@@ -1,10 +1,8 @@
 """What the commands print: lines in which nothing can act on a terminal, whatever names and files hold."""
 
 import contextlib
-import logging
 import sys
 
-from nbkernel.logger import LOG
 from nbkernel.printable import printable, shortened
 
 # characters of a line of standard error; names and words of a command line may be of any length
@@ -36,6 +34,10 @@ def warn(line):
 @contextlib.contextmanager
 def library_heard():
     """Warnings that the library gives to its logger, such as those of HDF5 files of others, appear as lines of ours."""
+    import logging
+
+    from nbkernel.logger import LOG
+
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: warn(record.getMessage())
     LOG.addHandler(handler)
