@@ -227,6 +227,18 @@ def test_too_little_address_space_is_one_line(name, limit, inputs):
     assert not Path("f.bin").exists()
 
 
+@pytest.mark.parametrize("limit", [130, 150, 192, 210, 230])
+def test_too_little_address_space_for_hdf5_is_one_line(limit):
+    """h5py, the filters of hdf5plugin and OpenBLAS would meet the limit in their own ways."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("a.h5", "w") as file:
+        file["x"] = np.ones((8, 8), np.float32)
+    done = in_shell("show a.h5:/x --output a.png", "", f"ulimit -v {limit * 1024};")
+    assert done.stderr.count("\n") <= 1 and done.returncode in (0, 2), done.stderr
+    assert done.returncode == 0 or re.match(r"nbkernel: .*(address space|out of memory|allocate)", done.stderr), done.stderr
+    assert Path("a.png").exists() == (done.returncode == 0)
+
+
 def test_the_compiler_is_not_even_started_with_too_little(monkeypatch):
     """It would end the process."""
     monkeypatch.setattr(ahead.CACHE, "folder", None)

@@ -2,12 +2,19 @@
 
 import functools
 import os
+import sys
+
+from nbkernel.kernels.address_space import MIB, require_address_space
 
 FOLDER = "HDF5_PLUGIN_PATH"
+NEEDED = 64 * MIB  # of address space, for the filters and what arrays take after them
 
 
 def hdf5plugin():
-    """The module, its filters registered, None where it is not installed."""
+    """The module, its filters registered, None where it is not installed. Raises TooLittle where a limit on the address space
+    would end the process on the way."""
+    if "hdf5plugin" not in sys.modules:
+        require_address_space(NEEDED, "reading or writing HDF5")
     try:
         import hdf5plugin
     except ImportError:
