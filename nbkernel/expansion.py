@@ -70,7 +70,9 @@ def expand_to_P1(data, columns, default_F):
         block=data.block,
         group=data.group,
     )  # fmt: skip
-    remarks = [*data.group.remarks, *type_remarks(data.path, data.types, columns), *given.remarks]
+    repeated = [label for label in columns if label in data.repeated]
+    remarks = [f"-hkl {data.path}: has several columns {label}; the first is taken" for label in repeated]
+    remarks += [*data.group.remarks, *type_remarks(data.path, data.types, columns), *given.remarks]
     remarks += value_remarks(f"-hkl {data.path}", merged.F)
     if cell is not None:
         remarks += filter(None, [cell_remark(f"-hkl {data.path}", cell, data.group)])

@@ -204,6 +204,21 @@ def test_weak_values_of_true_absences_are_not_worth_a_line():
     assert table.file.absent == absent.sum() and table.remarks == ()
 
 
+def test_of_columns_of_one_name_the_first_is_taken_and_told():
+    """Two data sets, each with its F."""
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup("P 1")
+    mtz.set_cell_for_all(gemmi.UnitCell(30, 40, 50, 80, 90, 100))
+    for name in ("native", "derivative"):
+        mtz.add_dataset(name)
+        mtz.add_column("F", "F")
+    mtz.set_data(np.array([[1, 2, 3, 5.0, 7.0]], np.float32))
+    mtz.write_to_file("a")
+    table = read_structure_factors("a", 0.0)
+    assert table.remarks == ("-hkl a: has several columns F; the first is taken",)
+    assert values_at(table, np.array([[1, 2, 3]])) == [5.0]
+
+
 def test_F000_counts_where_it_is_listed():
     molecule = Molecule("P 43 21 2", PLAIN)
     write("mtz", molecule, np.array([[0, 0, 0], [1, 2, 3]]), {"F": ("F", [500.0, 8.0])})

@@ -1,6 +1,7 @@
 """MTZ and mmCIF files of reflections, whose symmetry gives the rest of P1."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class SymmetricData:
     cell: Callable
     group: SpaceGroup
     block: str = ""  # of several in an mmCIF file
+    repeated: frozenset = frozenset()  # labels of several columns, of which the first counts
 
 
 def read_mtz(path, content):
@@ -44,7 +46,9 @@ def read_mtz(path, content):
     name, number = mtz.group
     stated = StatedGroup(tuple(mtz.operations), (name,) if name else (), None, number)
     indices = whole_indices(path, mtz.numbers(slice(3)))
-    return SymmetricData(path, types, indices, mtz.values, mtz.cell_of, find_space_group(path, stated, mtz.cell))
+    repeated = frozenset(label for label, count in Counter(mtz.labels()).items() if count > 1)
+    group = find_space_group(path, stated, mtz.cell)
+    return SymmetricData(path, types, indices, mtz.values, mtz.cell_of, group, repeated=repeated)
 
 
 def import_gemmi(path, kind):
