@@ -291,6 +291,16 @@ def test_progress_is_shown_when_asked_for(capfd):
     assert "100 %" in capfd.readouterr().err
 
 
+def test_the_list_of_commands_needs_next_to_nothing():
+    code = (
+        "import sys; from nbkernel.cli.main import main; main(['-h'])\n"
+        "print(*sorted({'numpy', 'logging', 'traceback', 'json', 'nbkernel.logger', 'nbkernel.flags'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.startswith("usage: ") and run.stdout.splitlines()[-1] == "", run.stdout
+    assert run.stderr == ""
+
+
 def test_importing_needs_neither_numba_nor_a_device():
     code = (
         "import sys, nbkernel\n"
