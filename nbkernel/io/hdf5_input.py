@@ -15,10 +15,11 @@ from nbkernel.logger import LOG
 
 from .hdf5_fields import Field, Node
 from .hdf5_filters import hdf5plugin
+from .hdf5_heaps import check_heaps
 from .hdf5_links import MOST_LINKS, Refused, Unusable, file_beside
 from .hdf5_path import HDF5_START
 from .hdf5_storage import in_text
-from .opening import read_bytes
+from .opening import open_input, read_bytes
 
 MOST_MEMBERS = 20_000  # of a group that is looked through
 MOST_NODES = 200_000  # names of a file that are looked up
@@ -59,6 +60,8 @@ class Source:
 
     def root(self, real_path):
         if real_path not in self.roots:
+            with open_input(self.flag, real_path) as file:
+                check_heaps(file)
             file = h5py.File(real_path, "r")
             self.files.append(file)
             root = h5py.h5g.open(file.id, b"/")
