@@ -37,7 +37,8 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
     try:
         with np.errstate(all="ignore"):
-            cell = cell_of_axes(np.linalg.inv(A))
+            axes = np.linalg.inv(A)
+            cell, volume = cell_of_axes(axes), np.linalg.det(axes)
     except np.linalg.LinAlgError:
         return  # an error will say so
     edges = cell[:3]
@@ -46,9 +47,9 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
             "columns, 1/A, times the wavelength), of the wavelength of this run?"
         )
-    if np.linalg.det(A) < 0.0:
+    if volume < 0.0:
         yield (
-            f"{name}: its axes are left-handed, a volume of {1.0 / np.linalg.det(A):.6g} A^3, and so are those of a mirror "
+            f"{name}: its axes are left-handed, a volume of {volume:.6g} A^3, and so are those of a mirror "
             "image of the crystal; are two of them swapped, or is a sign wrong?"
         )
     if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
