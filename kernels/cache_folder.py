@@ -116,7 +116,7 @@ def opened_folder(path):
 
 
 def read_private(path):
-    """The bytes of a file in the folder. Raises Refused for a link, for what is no regular file, and for one that others own
+    """The bytes of a file in the folder. Raises Refused for a link, for what is not a regular file, and for one that others own
     or may write to; OSError where it cannot be read."""
     with opened_folder(path.parent) as folder:
         try:

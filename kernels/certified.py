@@ -19,6 +19,7 @@ from .exponential import EXPONENTIAL_ERROR, exponential
 from .lattice import F_latt_tophat, rad_star_squared, round_radius_squared
 from .pixel import as_vector, subpixel_position, vector_at
 from .polarization import polarization_factor, unpolarized_factor
+from .row_steps import clamped
 from .scattering import beyond_dmin, nearest_index, scattering_vector
 from .sine import SINE_ERROR, sine_and_cosine_up_to_sign, sine_up_to_sign
 from .vectors import dot_product, magnitude, unitize
@@ -102,12 +103,6 @@ def add_spots(I, sx, sy, sz, orientation, slot, mos_tic, recip, Na, Nb, Nc, fudg
         else:
             F_latt = F_latt_tophat(rad_star_sqr, Na, Nb, Nc, fudge)
         I[i] += F_latt * F_latt * weight[i]
-
-
-def clamped(position, top):
-    """`position` within 0 .. top; nan is 0, so that it is never an address."""
-    position = position if position > 0.0 else 0.0
-    return position if position < top else top
 
 
 def table_positions(position, sx, sy, sz, orientation, slot, mos_tic, table):

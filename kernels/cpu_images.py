@@ -108,7 +108,8 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
 def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
-    out (int32): the deviates as `noisy_count` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The generator's state goes on from row to row.
+    out (int32): the deviates as `noisy_count` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The
+    generator's state goes on from row to row.
     """
     for row in range(image.shape[0]):
         for fpixel in range(image.shape[1]):

@@ -145,7 +145,7 @@ def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
     return closer_to_half
 
 
-# what is no whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
+# what is not a whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
 @in_form(row_steps.table_position)
 def form_of_table_position(h0, k0, l0, table):
     whole = libdevice.double2int_rn

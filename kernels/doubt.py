@@ -3,7 +3,7 @@
 * The program rounds N x, x = pi h, to about 1e-16 N x before it takes sin(N x)/sin(x). Next to a whole index, at an offset
   d, the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own operations
   round alike.
-* In float32 a product of three sines is no normal number where offsets are as small as what rounding leaves of 0.
+* In float32 a product of three sines is not a normal number where offsets are as small as what rounding leaves of 0.
 * Half way between two whole indices the last digit decides which structure factor is taken.
 """
 

@@ -29,8 +29,8 @@ WORK = 20
 CANCELLED = 1e-8
 # way through the sensor, over its depth, of which rounding may leave anything
 LONGEST = 1e12
-# polarisation factor of which rounding may leave anything
-VANISHING = 1e-12
+# polarisation factor that rounding, of terms near 1, leaves with fewer digits than a float32 has
+VANISHING = 1e-8
 
 
 class SubpixelRow(NamedTuple):
@@ -223,8 +223,8 @@ def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
 
 
 def not_vanishing(factor):
-    """A polarisation factor; nan where it is only what rounding leaves of 0, which stands for "not yet known" in the
-    program."""
+    """A polarisation factor; nan where rounding leaves too few digits of it, or all of a 0, which stands for "not yet known"
+    in the program."""
     return factor if abs(factor) > VANISHING else math.nan
 
 

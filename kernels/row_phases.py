@@ -1,7 +1,7 @@
 """The innermost loops of parallelepipeds in float32: sines sixteen at a time, their sum added to float64 every FLUSH
 orientations.
 
-The offsets of the indices from whole numbers, and N times the offsets, less whole numbers, come in one of two ways:
+The offsets of the indices from whole numbers, and N times the offsets, modulo 1, come in one of two ways:
 * reduced in float64, then rounded to float32;
 * as phases in fixed point, a third faster. A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32
   bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that overflows
@@ -69,7 +69,8 @@ def phases_of(index):
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             fill_phases_and_positions(place, cell, table, space.phases)
-            add_table_squares_of_phases(space.sums, space.nearest, (space.phases, N), space.phases[POSITION], table.F_squared_single)
+            phases, positions = space.phases, space.phases[POSITION]
+            add_table_squares_of_phases(space.sums, space.nearest, (phases, N), positions, table.F_squared_single)
         else:
             fill_phases(place, cell, space.phases)
             add_squares_of_phases(space.sums, space.nearest, (space.phases, N))
@@ -79,7 +80,7 @@ def phases_of(index):
 
 def offsets_of(index):
     def fill_offsets(place, line, N, offsets, multiples):
-        """Fills the offsets (float32) of one index, and N times them, less whole numbers."""
+        """Fills the offsets (float32) of one index, and N times them, modulo 1."""
         full_vector_width()
         for i in range(offsets.shape[0]):
             h = index(line, place, i)

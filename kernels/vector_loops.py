@@ -16,17 +16,17 @@ def look_up(table, position):
 
 
 def load(array, i):
-    """array[i], for an array that is no table; i from 0 (not checked)."""
+    """array[i], for an array that is not a table; i from 0 (not checked)."""
     return array[i]
 
 
 def store(array, i, value):
-    """array[i] = value, for an array that is no table; i from 0 (not checked)."""
+    """array[i] = value, for an array that is not a table; i from 0 (not checked)."""
     array[i] = value
 
 
 def fill(out, value):
-    """`value` everywhere in `out`, which is no table."""
+    """`value` everywhere in `out`, which is not a table."""
     full_vector_width()
     for i in range(out.shape[0]):
         store(out, i, value)
@@ -43,12 +43,12 @@ def add_four_of_table(sums, weight, table, position):
 
 
 def eight(array, i):
-    """The 8-tuple array[i] .. array[i + 7], for an array that is no table."""
+    """The 8-tuple array[i] .. array[i + 7], for an array that is not a table."""
     return tuple(array[i + m] for m in range(8))
 
 
 def store_eight(array, i, values):
-    """array[i] .. array[i + 7] = the 8-tuple `values`, for an array that is no table."""
+    """array[i] .. array[i + 7] = the 8-tuple `values`, for an array that is not a table."""
     for m in range(8):
         array[i + m] = values[m]
 

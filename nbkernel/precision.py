@@ -8,6 +8,8 @@ from nbkernel.kernels.constants import GAUSS, R_E_SQR, ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.plan import Doubt
 from nbkernel.kernels.row_phases import FLUSH, LARGEST_INDEX
 
+from .still_places import all_dark, beam_in_the_middle
+
 # largest index times cells along an edge for which indices along the row are good enough, in float64
 SHARP = 5e4
 # offset over index from which the program's rounding changes F_latt^2 by less than 2e-8 (a third of a float32's last
@@ -19,16 +21,15 @@ FINE = 2e-5
 DIRECTION_ERROR, POSITION_ERROR = 2e-15, 1e-15
 # share of a panel's reach, within which it touches the sample
 TOUCHING = 1e-3
+# close distance (m), above which no partial product of a solid angle has too few digits
+EDGE_ON = 1e-200
+# fringes from a whole index, up to which an error of 1e-15 of their number is within the promise of `double`: it matters
+# where a step is both less than 6e-8 of its size known and more than 1e-9 of the largest beside it
+MOST_FRINGES = 2e5
 # error of an index from which too many pixels would be in doubt
 COARSE = 1e-9
 # offset from a whole index from which products of three float32 sines are normal numbers
 SMALLEST = 2.0**-60
-# pixels, from a sub-pixel's middle
-MIDDLE = 1e-6
-# pixels that a whole panel has
-FEW = 4
-# turns from a zero of the lattice factor, within which a step is taken to be dark
-DARK = 0.05
 # the last bit of a float32 is 2^-149
 SMALLEST_POWER = -150
 # float32 sums of FLUSH steps stay finite
@@ -62,19 +63,46 @@ def pitch_angle(tile):
 
 
 def nearest_and_reach(plan, tile):
-    """Distance (m) of the flat panel's point nearest to the sample, and a bound on the terms that positions are summed of."""
+    """Distance (m) of the flat panel's point nearest to the sample, and a bound on the terms that positions are summed of.
+    The panel's axes may have any angle between them, none included."""
     size = np.array([tile.fast_stop, tile.slow_stop]) * tile.pixel_size
-    foot = np.clip([-(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)], 0.0, size)
-    nearest = tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet
-    return math.sqrt(float(nearest @ nearest)), math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
+    axes = (tile.fdet, tile.sdet)
+    points = []
+    for along, across, length, width in ((*axes, *size), (*axes[::-1], *size[::-1])):
+        for edge in (0.0, width):
+            corner = tile.pix0 + edge * across
+            points.append(corner + np.clip(-(corner @ along) / (along @ along), 0.0, length) * along)
+    # where a perpendicular meets the panel
+    ff, ss, fs = tile.fdet @ tile.fdet, tile.sdet @ tile.sdet, tile.fdet @ tile.sdet
+    f, s = -(tile.pix0 @ tile.fdet), -(tile.pix0 @ tile.sdet)
+    foot = np.array([f * ss - s * fs, s * ff - f * fs]) / (ff * ss - fs * fs)
+    if (foot >= 0.0).all() and (foot <= size).all():
+        points.append(tile.pix0 + foot[0] * tile.fdet + foot[1] * tile.sdet)
+    nearest = math.sqrt(float(np.min([point @ point for point in points])))
+    return nearest, math.sqrt(float(tile.pix0 @ tile.pix0)) + float(size.sum()) + plan.detector_thick
 
 
 @np.errstate(all="ignore")
+def needs_exact(plan, tile):
+    """Whether the panel, as a whole, is the exact engine's in every precision."""
+    return touches_sample(plan, tile) or is_edge_on(tile) or fringes_are_noise(plan)
+
+
 def touches_sample(plan, tile):
-    """Whether some pixel is so near to the sample that its direction and solid angle are made of rounding errors: then the
-    whole panel is the exact engine's."""
+    """Whether some pixel is so near to the sample that its direction and solid angle are made of rounding errors."""
     nearest, reach = nearest_and_reach(plan, tile)
     return not tile.curved_detector and not nearest > TOUCHING * reach
+
+
+def is_edge_on(tile):
+    """Whether solid angles are nearly 0: they lose digits or not, as their factors are multiplied in this order or that."""
+    return not tile.point_pixel and 0.0 < abs(tile.close_distance) < EDGE_ON
+
+
+def fringes_are_noise(plan):
+    """Whether an ellipsoid's fringes are so many, half way between two whole indices, that rounding moves them."""
+    fringes = 0.5 * math.hypot(plan.Na, plan.Nb, plan.Nc) * math.sqrt(max(plan.fudge, 0.0))
+    return plan.xtal_shape == ROUND and not fringes < MOST_FRINGES
 
 
 def index_error(plan, tile):
@@ -108,73 +136,6 @@ def spots_touch(plan, tile):
     omega = (1.0 if tile.point_pixel else tile.pixel_size**2) / np.float64(nearest) ** 2
     brightest = F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
     return not np.log2(brightest) - times < SMALLEST_POWER
-
-
-def all_dark(plan, tile):
-    """Whether there is a place, on a flat panel, where each pixel is next to a zero of a parallelepiped's lattice factor in
-    all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against. Of very
-    few pixels that is taken for granted.
-
-    Along an axis of an aligned crystal N times the index may change by a whole number from pixel to pixel, and go on to do
-    so where 1/airpath hardly changes: around the direct beam, and the panel's point nearest to the sample. Steps are looked
-    at in the middle and at both ends of phi steps, domains and sources.
-    """
-    cells = np.array([plan.Na, plan.Nb, plan.Nc])
-    if plan.xtal_shape != SQUARE or tile.curved_detector or not (cells > 1.0).any():
-        return False
-    if tile.fast_stop * tile.slow_stop <= FEW:
-        return True
-    cells = np.where(cells > 1.0, cells, math.nan)
-    slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
-    vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
-    dark = True
-    directions = directions_at(plan, tile, still_places(plan, tile))
-    for source in some_of(range(plan.source_lambda.size)):
-        scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
-        turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
-        here = turns[:, 0]
-        steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
-        bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
-        # by place and axis
-        dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
-        if not dark.any():
-            return False
-    return True
-
-
-def some_of(values):
-    """The first, the middle and the last."""
-    return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
-
-
-def still_points(plan, tile):
-    """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
-    slow) in pixels from the panel's corner."""
-    towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
-    points = [tile.odet * nearest]
-    if towards * nearest > 0.0:
-        points.append(plan.source_incident[0] * (nearest / towards))
-    return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
-
-
-def still_places(plan, tile):
-    """(fast, slow) of pixels a little beside these points, or where the panel is nearest to them."""
-    last = [max(tile.fast_stop - 2.0, 0.0), max(tile.slow_stop - 2.0, 0.0)]
-    return np.floor(np.minimum(np.maximum(np.array(still_points(plan, tile)) + 3.0, 0.0), last))
-
-
-def beam_in_the_middle(plan, tile):
-    """Whether the direct beam meets the middle of a sub-pixel."""
-    middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
-    return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
-
-
-def directions_at(plan, tile, places):
-    """(3 n, 3) unit vectors to the first sub-pixels of each of n places and of their next neighbours along fast and slow."""
-    around = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    Fdet, Sdet = ((places[:, None] + around + 0.5 / plan.oversample) * tile.pixel_size).reshape(-1, 2).T
-    positions = tile.pix0 + np.outer(Fdet, tile.fdet) + np.outer(Sdet, tile.sdet)
-    return positions / np.sqrt((positions * positions).sum(axis=1))[:, None]
 
 
 @np.errstate(all="ignore")  # of numbers beyond all range, comparisons are all that is asked

@@ -21,7 +21,7 @@ from nbkernel.kernels.row_phases import OFFSET_WORK, PHASE_WORK
 from .carried import survey
 from .certify import certification
 from .engine import DEFAULT_PRECISION
-from .precision import as_program, doubt, in_float32, touches_sample
+from .precision import as_program, doubt, in_float32, needs_exact
 from .tables import Tables
 from .threads import share_rows, thread_count
 from .tiles import bands, box, default_tile_shape, panel_tile
@@ -59,7 +59,7 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     parts, elsewhere, done = [None] * len(runs), [], 0
     for number, (prepared, own) in enumerate(zip(runs, carried, strict=True)):
         on_panel = on_pixels and adding(on_pixels, done)
-        if precision == "exact" or touches_sample(prepared.plan, panel_tile(prepared.detector)):
+        if precision == "exact" or needs_exact(prepared.plan, panel_tile(prepared.detector)):
             parts[number] = render_exact(prepared, own, tables, threads, tile_shape, on_panel)
         elif devices:
             elsewhere.append(number)

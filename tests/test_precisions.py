@@ -30,10 +30,11 @@ from nbkernel.kernels.sine import (
     scaled_sinpi_over_x,
     sinpi,
 )
-from nbkernel.precision import all_dark, as_program, doubt, in_float32, sharpness
+from nbkernel.precision import as_program, doubt, in_float32, nearest_and_reach, needs_exact, sharpness
 from nbkernel.kernels.vectors import unitize
 from nbkernel.prepare import prepare
 from nbkernel.render import new_space, render
+from nbkernel.still_places import all_dark
 from nbkernel.tables import squared_table
 from nbkernel.tiles import panel_tile
 
@@ -102,6 +103,14 @@ RUNS = {
     "along the sensor": "-cell 1 1 1 90 90 90 -default_F 1 -detpixels 3 -beam_vector 0 0 1 -Ybeam 5 -twotheta 120 -oversample_thick",
     "a pixel at the sample, oblique axes": "-cell 50 10 25 60 60 60 -default_F 1 -detpixels 5 -fdet_vector 0 -1 0 -twotheta 0 "
     "-detector_roty 90 -pixel 0.1 -distance 100 -lambda 1",
+    "a sub-pixel at the sample, parallel axes": "-cell 100 100 100 90 90 90 -lambda 1 -distance 100 -pixel 0.1 -detpixels 1 "
+    "-tophat_spots -default_F 1 -fdet_vector 0 -1 0 -beam_vector 0 0 1 -twotheta 0 -oversample 2 -oversample_omega",
+    "polarisation factors of nearly 0": "-cell 20 100 1 90 90 90 -lambda 1 -default_F 1 -polar -1 -detpixels 2 -pixel 0.1 "
+    "-distance 10000 -dials -twotheta 90 -oversample 1",
+    "ellipsoid of very many fringes": "-cell 100 100 100 90 90 90 -N 30000 -round_xtal -fudge 1e6 -default_F 3 -detpixels 17 "
+    "-lambda 1 -distance 100 -pixel 0.1 -oversample 1",
+    "ellipsoid of many fringes": "-cell 100 100 100 90 90 90 -N 200 -round_xtal -fudge 1e6 -default_F 3 -detpixels 41 "
+    "-lambda 1 -distance 100 -pixel 0.1 -oversample 1",
     "Gaussian, negative fudge, running sum": f"{NEGATIVE} -oversample_omega",
     "ellipsoid, negative fudge, F of 0": f"{NEAR} -N 5 -round_xtal -fudge -1 -hkl low.hkl -default_F 0 -detpixels 12 -twotheta 120",
     "high angle": f"{NEAR} -N 12 -distance 3",
@@ -355,6 +364,31 @@ def test_only_images_of_zeros_are_all_dark():
         assert all_dark(run.plan, panel_tile(run.detector)) == (name in dark), name
 
 
+def test_the_nearest_point_of_a_panel_of_any_axes():
+    """Against the panel's points on a grid: not farther, and not nearer than the grid is wide."""
+    draw = np.random.default_rng(3)
+    run = prepared(f"{NEAR} -N 5")
+    whole = panel_tile(run.detector)
+    steps = np.linspace(0.0, 1.0, 201)
+    for number in range(60):
+        fdet, sdet, pix0 = (unitize(draw.normal(size=3)) for _ in range(3))
+        sdet = (fdet, -np.array(fdet))[number % 2] if number < 6 else sdet
+        tile = whole._replace(fdet=np.array(fdet), sdet=np.array(sdet), pix0=np.array(pix0) * draw.uniform(0.0, 0.1))
+        with np.errstate(all="ignore"):
+            nearest, _ = nearest_and_reach(run.plan, tile)
+        along, across = tile.fast_stop * tile.pixel_size * steps, tile.slow_stop * tile.pixel_size * steps
+        points = tile.pix0 + along[:, None, None] * tile.fdet + across[None, :, None] * tile.sdet
+        found = np.sqrt((points * points).sum(axis=-1).min())
+        assert nearest <= found * (1.0 + 1e-12) and found - nearest < along[1] + across[1], number
+
+
+def test_panels_that_are_the_exact_engines():
+    exact = ("a pixel at the sample", "a sub-pixel at the sample, parallel axes", "ellipsoid of very many fringes")
+    for name in (*exact, "plain", "ellipsoid", "N 100000", "ellipsoid of many fringes", "back scattering", "high angle"):
+        run = prepared(RUNS[name])
+        assert needs_exact(run.plan, panel_tile(run.detector)) == (name in exact), name
+
+
 def index_of(run, spixel, fpixel):
     """The program's h, k, l of a pixel of a run with one sub-pixel, source and orientation."""
     plan, tile = run.plan, panel_tile(run.detector)
@@ -385,7 +419,8 @@ def test_doubt_is_where_a_last_digit_decides():
 
 def test_a_polarisation_factor_of_nothing_is_the_programs():
     for cos2theta, B, kahn_factor, expected in (
-        (0.0, 0.0, 1.0, None), (6e-17, 1e-16, 1.0, None), (0.0, 0.0, -1.0, 1.0), (1e-5, 0.0, 1.0, 5e-11),
+        (0.0, 0.0, 1.0, None), (6e-17, 1e-16, 1.0, None), (1e-5, 0.0, 1.0, None), (0.0, 0.0, -1.0, 1.0),
+        (1e-3, 0.0, 1.0, 5e-7),
     ):  # fmt: skip
         factor = not_vanishing(kahn_polarization(cos2theta, 1.0, B, kahn_factor, True))
         assert np.isnan(factor) if expected is None else factor == pytest.approx(expected)
