@@ -122,7 +122,8 @@ PLACES = (
     "--output",
     "--png",
 )
-INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "-dump", "--config", "--panels")
+# without -dump, which is written where there is -hkl: an output may well be a pipe that somebody reads later
+INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "--config", "--panels")
 
 
 def broken(line, draw):
@@ -148,7 +149,6 @@ def broken(line, draw):
         elif kind == 9:
             line += [draw.choice(PLACES), draw.choice(PATHS)]
         elif kind == 10:
-            # an output may well be a pipe that somebody reads later
             line += [draw.choice(INPUTS), draw.choice(("pipe", *PATHS))]
         elif kind == 11:
             line += [f"{draw.choice(OPTIONS)}={draw.choice(VALUES)}"]
