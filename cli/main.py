@@ -119,6 +119,7 @@ def flushed(status):
     except BrokenPipeError:
         return PIPE_CLOSED
     except OSError as error:
-        note(f"standard output: {error.strerror}")
+        if status != 2:  # else one line has told what is wrong
+            note(f"standard output: {error.strerror}")
         return 2
     return status

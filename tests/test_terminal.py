@@ -180,8 +180,10 @@ def inputs(folder):
     Path("a.trace").write_text("steps 10\n")
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_standard_output_that_takes_nothing_is_one_line(name, inputs):
+def test_standard_output_that_takes_nothing_is_one_line(name, buffered, inputs, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     done = in_shell(COMMANDS[name], ">/dev/full")
     assert (done.returncode, done.stderr) == (2, "nbkernel: standard output: No space left on device\n")
     assert not Path("f.bin").exists()
