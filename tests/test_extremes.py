@@ -34,6 +34,20 @@ def test_zeros_are_positive_on_a_detector_behind_the_sample():
     assert (pixels == 0).any() and not np.signbit(pixels[pixels == 0]).any()
 
 
+def test_directions_of_pixels_at_the_sample_are_the_programs():
+    """They are what rounding leaves of 0, and which reflection that is decides between -inf and 0."""
+    with open("checker.hkl", "w") as file:
+        whole = range(-5, 6)
+        file.writelines(f"{h} {k} {l} {1000 * ((h + k + l) % 2)}\n" for h in whole for k in whole for l in whole)
+    flags = "-cell 20 1 5 60 60 60 -misset 30 60 90 -hkl checker.hkl -nointerpolate -detpixels 5 -ORGY 4 -oversample 2"
+    place = "-sdet_vector 0 0 -1 -odet_vector 0 0 -1"
+    assert simulate(f"{flags} {place} -seed 1 --precision exact").status == 0
+    # as nanoBragg.c has it
+    expected = np.zeros((5, 5), np.float32)
+    expected[[2, 3, 4], [1, 2, 3]] = -np.inf
+    assert (float_image().reshape(5, 5) == expected).all()
+
+
 def test_signs_of_zeros_on_a_detector_behind_the_sample_are_the_programs():
     """Of Gaussian spots so far away that a float32 is 0, a float64 (and then the float32 has its sign), or both."""
     flags = "-N 14 -gauss_xtal -fudge 0.3 -default_F 3 -dmin 1.15 -detpixels 6 -pixel 9 -distance 100 -twotheta 120 -lambda 2"
