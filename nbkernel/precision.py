@@ -88,6 +88,7 @@ def needs_exact(plan, tile):
     return touches_sample(plan, tile) or is_edge_on(tile) or fringes_are_noise(plan)
 
 
+@np.errstate(all="ignore")
 def touches_sample(plan, tile):
     """Whether some pixel is so near to the sample that its direction and solid angle are made of rounding errors."""
     nearest, reach = nearest_and_reach(plan, tile)
