@@ -41,12 +41,19 @@ def test_directions_of_pixels_at_the_sample_are_the_programs():
         file.writelines(f"{h} {k} {l} {1000 * ((h + k + l) % 2)}\n" for h in whole for k in whole for l in whole)
     flags = "-cell 20 1 5 60 60 60 -misset 30 60 90 -hkl checker.hkl -nointerpolate -detpixels 5 -ORGY 4 -oversample 2"
     place = "-sdet_vector 0 0 -1 -odet_vector 0 0 -1"
-    with np.errstate(all="raise"):
-        assert simulate(f"{flags} {place} -seed 1 --precision exact").status == 0
+    assert simulate(f"{flags} {place} -seed 1 --precision exact").status == 0
     # as nanoBragg.c has it
     expected = np.zeros((5, 5), np.float32)
     expected[[2, 3, 4], [1, 2, 3]] = -np.inf
     assert (float_image().reshape(5, 5) == expected).all()
+
+
+@pytest.mark.parametrize("precision", ["exact", "double", "mixed"])
+@pytest.mark.parametrize("place", ["-fdet_vector 0 -1 0", "-close_distance 1 -odet_vector 0 0 -1 -Xbeam 1"])
+def test_parallel_axes_and_places_beyond_range_need_no_words_of_numpy(place, precision):
+    with np.errstate(all="raise"):
+        run = simulate(f"{BASE} -default_F 1 -detpixels 1 {place} --precision {precision}")
+    assert run.status == 0 and "encountered" not in run.err
 
 
 def test_signs_of_zeros_on_a_detector_behind_the_sample_are_the_programs():
