@@ -31,6 +31,11 @@ class Run:
         return [line for line in self.err.splitlines() if not line.startswith(WARNING)]
 
 
+def remarks_of(run):
+    """Warnings but for that of too few sub-pixels, which quick runs have."""
+    return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
+
+
 def simulate(command, *more):
     """Runs `nbkernel simulate` in the current folder. command: arguments in one text; more: single arguments.
 

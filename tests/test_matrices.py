@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, image, simulate, write_hkl
+from running import BASE, CRYSTAL, image, remarks_of, simulate, write_hkl
 
 import nbkernel
 from nbkernel.cell_axes import cell_of_axes, direct_axes
@@ -23,11 +23,6 @@ CELL = (60.0, 70.0, 85.0, 80.0, 95.0, 105.0)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def remarks_of(run):
-    """Warnings but for that of too few sub-pixels, which these quick runs have."""
-    return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
 
 
 def turn(axis, degrees):

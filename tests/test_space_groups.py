@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, image_and_run, simulate
+from running import BASE, CRYSTAL, image_and_run, remarks_of, simulate
 from unique_reflections import CELLS, GROUPS, Molecule, unique_indices, write_cif, write_mtz
 
 from nbkernel.errors import InputError
@@ -24,11 +24,6 @@ RUN = BASE.replace(CRYSTAL, "") + " -N 4 -detpixels 24 -pixel 1.5"
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def remarks_of(run):
-    """Warnings but for that of too few sub-pixels, which these quick runs have."""
-    return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
 
 
 def molecule_and_unique(group, largest=4):
