@@ -8,6 +8,7 @@ from nbkernel.errors import InputError
 
 MOST_DIGITS = 18  # within 64 bits
 
+
 class Option(NamedTuple):
     name: str
     values: tuple  # names of the values, empty for a switch
