@@ -184,6 +184,8 @@ def in_float32(plan, whole, places=None):
         and (plan.Na * plan.Nb * plan.Nc) ** 2 < LARGEST_SQUARE
         and all(float(N).is_integer() for N in (plan.Na, plan.Nb, plan.Nc))
         and bool(np.isfinite(plan.Fhkl if places is None else plan.Fhkl.reshape(-1)[places]).all())
+        # a background below 0 leaves differences, of which float32 has too few digits
+        and not plan.I_bg < 0.0
         and not all_dark(plan, whole)
         and (whole.curved_detector or index_error(plan, whole) < COARSE)
     )

@@ -138,6 +138,8 @@ RUNS = {
     "-lambda 1 -nopolar -detpixels_f 23 -detpixels_s 60 -pixel 1.2 -distance 27.964 -Xbeam 36 -Ybeam 13.2 -twotheta 90 "
     "-oversample 1 -mosaic 5 -mosaic_dom 17",
     "stale phi step": f"{NEAR} -N 5 -osc 3 -phisteps 3 -dmin 3",
+    "water below 0": "-cell 62 62 150 90 90 120 -N 3 -default_F 33 -fluence 1e24 -detpixels 3 -pixel 0.05 -distance 500 "
+    "-detector_thick 1 -water -1",
     "dmin, water, several sources": f"{NEAR} -N 5 -water 10 -dmin 3 -dispersion 4 -dispsteps 3",
     "sensor": f"{NEAR} -N 5 {SENSOR} -polar 0.95",
     "curved": f"{NEAR} -N 5 -curved_det -point_pixel -nopolar",
