@@ -92,7 +92,9 @@ def row(times, steps):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--c-binary", help="nanoBragg.c built for one thread: the reference")
     parser.add_argument("--c-binary-omp", help="nanoBragg.c built with OpenMP")
     parser.add_argument("--data", help="folder of the real case, with A.mat and scaled.hkl")

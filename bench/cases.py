@@ -72,10 +72,14 @@ CASES = {
             "-detpixels 3000 -pixel 0.1",
         ),
         Case(
-            "gauss", "Gaussian spots, 100 domains, one F", f"{NEAR} {DOMAINS} -N 10 -gauss_xtal -default_F 100 -detpixels 512 -pixel 0.4"
+            "gauss",
+            "Gaussian spots, 100 domains, one F",
+            f"{NEAR} {DOMAINS} -N 10 -gauss_xtal -default_F 100 -detpixels 512 -pixel 0.4",
         ),
         Case(
-            "round", "ellipsoid, 100 domains, one F", f"{NEAR} {DOMAINS} -N 10 -round_xtal -default_F 100 -detpixels 512 -pixel 0.4"
+            "round",
+            "ellipsoid, 100 domains, one F",
+            f"{NEAR} {DOMAINS} -N 10 -round_xtal -default_F 100 -detpixels 512 -pixel 0.4",
         ),
         Case(
             "sensor",

@@ -101,7 +101,9 @@ def kernels():
 
 
 def is_plain(key):
-    return not isinstance(key, str) and not (key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell)
+    return not isinstance(key, str) and not (
+        key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell
+    )
 
 
 def signature_of(key):

@@ -48,7 +48,11 @@ def lines(precision, found):
     yield f"{precision}: {len(found)} images, {sum(row['within'] for row in found.values())} within the promise"
     yield f"  identical pixels       {identical} of {pixels} ({100.0 * identical / pixels:.4f} %), {whole} whole images"
     yield f"  beyond 1 ulp           {pixels - one_ulp} pixels"
-    for name, title in (("local", "largest local error"), ("used", "most of its limit"), ("total", "largest error of total")):
+    for name, title in (
+        ("local", "largest local error"),
+        ("used", "most of its limit"),
+        ("total", "largest error of total"),
+    ):
         case = max(found, key=lambda each: found[each][name])
         yield f"  {title:<22} {found[case][name]:.2g} ({case})"
     median = np.median([row["local"] for row in found.values()])

@@ -38,9 +38,7 @@ def processor():
 
 
 def title(about):
-    return (
-        f"{about['date']}, {about['processor']}, {about['cores']} cores, Python {about['python']}, nbkernel {about['nbkernel']}"
-    )
+    return f"{about['date']}, {about['processor']}, {about['cores']} cores, Python {about['python']}, nbkernel {about['nbkernel']}"
 
 
 def table_lines(result):
@@ -62,9 +60,7 @@ def table_lines(result):
         for reference in ("C", "C OpenMP"):
             if reference in result["programs"] and not name.startswith("C"):
                 there = result["programs"][reference]
-                cells.append(
-                    f"{there['compute'] / row['compute']:6.1f}, {there['whole'] / row['whole']:5.1f} x {reference}"
-                )
+                cells.append(f"{there['compute'] / row['compute']:6.1f}, {there['whole'] / row['whole']:5.1f} x {reference}")
         yield "  ".join(cells) + (f"  ({row['parity']['figure']})" if not name.startswith("C") else "")
 
 

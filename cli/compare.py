@@ -9,7 +9,10 @@ from .terminal import say_all
 
 OPTIONS = (
     Option(
-        "--tolerance", ("exact|double|mixed",), double_dash.one_of("exact", "double", "mixed"), "what counts as equal [exact]"
+        "--tolerance",
+        ("exact|double|mixed",),
+        double_dash.one_of("exact", "double", "mixed"),
+        "what counts as equal [exact]",
     ),
     Option("--N", ("N",), double_dash.not_negative, "unit cells along the longest axis, for mixed [36]"),
     Option("--roi", ("F0", "F1", "S0", "S1"), double_dash.whole, "compare these pixels only, ends included"),
@@ -92,17 +95,24 @@ def rows(numbers):
     yield "correlation", f"{numbers['correlation']:.9g}"
     yield "sums", f"A {numbers['sum_a']:.9g}, B {numbers['sum_b']:.9g}, B/A {numbers['sum_ratio']:.9g}"
     yield "RMS difference", f"{numbers['rms']:.4g} ({percent(numbers['rms_relative'])} of A's RMS)"
-    yield "peaks", (
-        f"{peaks['peaks_a']} in A, {peaks['unmatched_a']} without a partner; "
-        f"{peaks['peaks_b']} in B, {peaks['unmatched_b']} without a partner"
+    yield (
+        "peaks",
+        (
+            f"{peaks['peaks_a']} in A, {peaks['unmatched_a']} without a partner; "
+            f"{peaks['peaks_b']} in B, {peaks['unmatched_b']} without a partner"
+        ),
     )
     if peaks["matched"]:
         yield "peak distance", f"median {peaks['distance_median']:.3g}, largest {peaks['distance_largest']:.3g} pixels"
-        yield "peak intensity B/A", (
-            f"median {peaks['ratio_median']:.6g}, 90 % between {peaks['ratio_5']:.6g} and {peaks['ratio_95']:.6g}"
+        yield (
+            "peak intensity B/A",
+            (f"median {peaks['ratio_median']:.6g}, 90 % between {peaks['ratio_5']:.6g} and {peaks['ratio_95']:.6g}"),
         )
     constant = numbers["constant_factor"]
-    yield "constant factor B/A", f"{constant['factor']:.9g} ({percent(constant['share'])} of the pixels)" if constant else "none"
+    yield (
+        "constant factor B/A",
+        f"{constant['factor']:.9g} ({percent(constant['share'])} of the pixels)" if constant else "none",
+    )
 
 
 def at(place):

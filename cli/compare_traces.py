@@ -14,7 +14,9 @@ from .terminal import say_all
 
 DEFAULT_TOLERANCE = 1e-12
 OPTIONS = (
-    Option("--tolerance", ("X",), double_dash.not_negative, f"relative difference that counts as equal [{DEFAULT_TOLERANCE:g}]"),
+    Option(
+        "--tolerance", ("X",), double_dash.not_negative, f"relative difference that counts as equal [{DEFAULT_TOLERANCE:g}]"
+    ),
     Option("--json", (), None, "print JSON"),
     Option("--help", (), None, "this text; also -h"),
 )

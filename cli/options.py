@@ -34,7 +34,11 @@ OPTIONS = (
     Option("--save-config", "FILE.toml", "the experiment as it was run, with what headers and files said"),
     Option("--panels", "FILE", "the detector's panels: dxtbx JSON (.expt) or NXmx HDF5"),
     Option("--hdf5", "FILE.h5", "photons, noisy counts, geometry, beam and how they were made, by NeXus NXmx"),
-    Option("--column", "LABEL[,LABEL]", "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair; BLOCK:LABEL of an mmCIF block [default F-model, FC, F ...]"),
+    Option(
+        "--column",
+        "LABEL[,LABEL]",
+        "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair; BLOCK:LABEL of an mmCIF block [default F-model, FC, F ...]",
+    ),
     Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
     Option("--smv", "|".join(SMV_STYLES), f"header of the SMV images (below) [default {DEFAULT_SMV_STYLE}]"),
     Option("--preview", "FILE.png", "picture of the image"),

@@ -1,6 +1,6 @@
 """Writes docs/api.md from the public names' own signatures, docstrings and comments.
 
-    python docs/make_api.py
+python docs/make_api.py
 """
 
 import inspect

@@ -1,6 +1,6 @@
 """Writes docs/flags.md from the tables that the commands themselves read.
 
-    python docs/make_reference.py
+python docs/make_reference.py
 """
 
 import re

@@ -22,12 +22,14 @@ PROPORTIONS = (0.63, 0.17, 0.20)  # as in proteins, sulphur and hydrogen left ou
 
 # Cromer-Mann coefficients of the neutral atoms, a row per element: International Tables for Crystallography, vol. C,
 # table 6.1.1.4.
-GAUSS_A = np.array([[2.3100, 1.0200, 1.5886, 0.8650],
-                    [12.2126, 3.1322, 2.0125, 1.1663],
-                    [3.0485, 2.2868, 1.5463, 0.8670]])
-GAUSS_B = np.array([[20.8439, 10.2075, 0.5687, 51.6512],  # Angstrom^2
-                    [0.0057, 9.8933, 28.9975, 0.5826],
-                    [13.2771, 5.7011, 0.3239, 32.9089]])
+GAUSS_A = np.array([[2.3100, 1.0200, 1.5886, 0.8650], [12.2126, 3.1322, 2.0125, 1.1663], [3.0485, 2.2868, 1.5463, 0.8670]])
+GAUSS_B = np.array(
+    [
+        [20.8439, 10.2075, 0.5687, 51.6512],  # Angstrom^2
+        [0.0057, 9.8933, 28.9975, 0.5826],
+        [13.2771, 5.7011, 0.3239, 32.9089],
+    ]
+)
 GAUSS_C = np.array([0.2156, -11.529, 0.2508])
 
 BOND = 1.5  # Angstrom
@@ -45,9 +47,13 @@ def cell_axes(a, b, c, alpha, beta, gamma):
     unit_volume2 = 1 - cos_al**2 - cos_be**2 - cos_ga**2 + 2 * cos_al * cos_be * cos_ga
     if not (np.min([a, b, c, alpha, beta, gamma]) > 0 and unit_volume2 > 0):
         raise ValueError("these edges and angles do not form a unit cell")
-    return np.array([[a, 0, 0],
-                     [b * cos_ga, b * sin_ga, 0],
-                     [c * cos_be, c * (cos_al - cos_be * cos_ga) / sin_ga, c * np.sqrt(unit_volume2) / sin_ga]])
+    return np.array(
+        [
+            [a, 0, 0],
+            [b * cos_ga, b * sin_ga, 0],
+            [c * cos_be, c * (cos_al - cos_be * cos_ga) / sin_ga, c * np.sqrt(unit_volume2) / sin_ga],
+        ]
+    )
 
 
 def random_direction(rng):
@@ -82,7 +88,7 @@ def random_chain(axes, atoms, rng):
         else:
             misses += 1
         if misses == 100:  # a dead end: go back a little
-            del chain[max(1, len(chain) - 10):]
+            del chain[max(1, len(chain) - 10) :]
             misses = 0
     raise ValueError(f"no room for a chain of {atoms} atoms in this cell")
 
@@ -94,7 +100,7 @@ def reflections(axes, dmin):
     """
     # h = s . a, so no index exceeds |a| / dmin
     h_max, k_max, l_max = np.floor(np.linalg.norm(axes, axis=1) / dmin).astype(int)
-    hkl = np.mgrid[-h_max:h_max + 1, -k_max:k_max + 1, -l_max:l_max + 1].reshape(3, -1).T
+    hkl = np.mgrid[-h_max : h_max + 1, -k_max : k_max + 1, -l_max : l_max + 1].reshape(3, -1).T
     scattering_vector = hkl @ np.linalg.inv(axes).T
     stol2 = np.sum(scattering_vector**2, axis=1) / 4  # sin(theta) / lambda = 1 / 2d
     inside = stol2 <= 1 / (4 * dmin**2)
@@ -164,11 +170,19 @@ def write_mtz(path, hkl, amplitudes, cell):
 
 def main(arguments=None):
     """Read the command line, write the file, say what is in it."""
-    parser = argparse.ArgumentParser(description="Structure factors of a random chain of C, N and O atoms in P1.",
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description="Structure factors of a random chain of C, N and O atoms in P1.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("out", metavar="OUT", help="the file to write: .mtz, else a text table")
-    parser.add_argument("--cell", type=float, nargs=6, metavar=("A", "B", "C", "AL", "BE", "GA"),
-                        default=(30, 35, 40, 90, 95, 90), help="edges in Angstrom, angles in degrees")
+    parser.add_argument(
+        "--cell",
+        type=float,
+        nargs=6,
+        metavar=("A", "B", "C", "AL", "BE", "GA"),
+        default=(30, 35, 40, 90, 95, 90),
+        help="edges in Angstrom, angles in degrees",
+    )
     parser.add_argument("--atoms", type=int, default=1000, metavar="N", help="atoms in the chain")
     parser.add_argument("--dmin", type=float, default=2.0, metavar="D", help="resolution in Angstrom")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the random numbers")

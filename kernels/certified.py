@@ -233,27 +233,70 @@ def render_piece(plan, tile, table, axis, spixel, first, work, position):
                                     continue
                             if plan.xtal_shape == SQUARE:
                                 add_square(
-                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
-                                    plan.Na, plan.Nb, plan.Nc, term_weight,
+                                    I,
+                                    sx,
+                                    sy,
+                                    sz,
+                                    plan.orientation,
+                                    slot,
+                                    mos_tic,
+                                    plan.Na,
+                                    plan.Nb,
+                                    plan.Nc,
+                                    term_weight,
                                 )
                             elif plan.xtal_shape == ROUND:
                                 add_round(
-                                    I, work[UNCERTAIN], sx, sy, sz, plan.orientation, slot, mos_tic,
-                                    plan.Na, plan.Nb, plan.Nc, plan.fudge, term_weight,
+                                    I,
+                                    work[UNCERTAIN],
+                                    sx,
+                                    sy,
+                                    sz,
+                                    plan.orientation,
+                                    slot,
+                                    mos_tic,
+                                    plan.Na,
+                                    plan.Nb,
+                                    plan.Nc,
+                                    plan.fudge,
+                                    term_weight,
                                 )
                             elif plan.xtal_shape == GAUSS:
                                 add_spots(
-                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
-                                    plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, True, term_weight,
+                                    I,
+                                    sx,
+                                    sy,
+                                    sz,
+                                    plan.orientation,
+                                    slot,
+                                    mos_tic,
+                                    plan.recip,
+                                    plan.Na,
+                                    plan.Nb,
+                                    plan.Nc,
+                                    plan.fudge,
+                                    True,
+                                    term_weight,
                                 )
                             else:
                                 add_spots(
-                                    I, sx, sy, sz, plan.orientation, slot, mos_tic,
-                                    plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, False, term_weight,
+                                    I,
+                                    sx,
+                                    sy,
+                                    sz,
+                                    plan.orientation,
+                                    slot,
+                                    mos_tic,
+                                    plan.recip,
+                                    plan.Na,
+                                    plan.Nb,
+                                    plan.Nc,
+                                    plan.fudge,
+                                    False,
+                                    term_weight,
                                 )
     for i in range(work.shape[1]):
         if work[UNCERTAIN, i] > 0.0:
             work[UNCERTAIN, i] /= work[INTENSITY, i]
         photons = R_E_SQR * plan.fluence * work[INTENSITY, i] / plan.steps
         work[INTENSITY, i] = photons * work[CAPTURE, i] * work[POLAR, i] * work[OMEGA, i]
-

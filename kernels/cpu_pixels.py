@@ -12,8 +12,8 @@ from .carried import (
     polar_calls_in_pixel,
     taken_over,
 )
-from .constants import GAUSS
 from .certified import INTENSITY, OMEGA, UNCERTAIN, render_piece
+from .constants import GAUSS
 from .pixel import render_pixel, vector_at
 from .vectors import unitize
 
@@ -62,9 +62,7 @@ def render_rows_exactly(plan, carried, tile, mask, image, omegas, slow_start, sl
 
 
 @Kernel
-def render_rows_certified(
-    plan, carried, tile, table, error, mask, image, omegas, work, position, slow_start, slow_stop
-):
+def render_rows_certified(plan, carried, tile, table, error, mask, image, omegas, work, position, slow_start, slow_stop):
     """As `render_rows_exactly`, the vectorised way where it is certain of the float32.
 
     table: SquaredTable; error: bound on the relative error, see `certified.relative_error`; work: (certified.WORK, n)

@@ -96,7 +96,9 @@ def rows_of(render_piece, single, as_program):
                 if number == 0:
                     continue
                 # where interpolation ends within the piece, it is rendered with and without
-                ends = min(max(carried.latch_pixel + 1 - spixel * image.shape[1], first), last) if plan.interpolate else first
+                ends = (
+                    min(max(carried.latch_pixel + 1 - spixel * image.shape[1], first), last) if plan.interpolate else first
+                )
                 for part in range(2):
                     start, stop = (ends, last) if part else (first, ends)
                     if start < stop:

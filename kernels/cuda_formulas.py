@@ -94,6 +94,7 @@ def approximate_reciprocal(typing_context, x):
 @in_form(arithmetic.quotient)
 def form_of_quotient(a, b):
     if a == b == types.float32:
+
         def single(a, b):
             inverse = approximate_reciprocal(b)
             q = a * inverse

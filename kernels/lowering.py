@@ -144,7 +144,9 @@ def address_of_lanes(context, builder, array_type, array, position_type, positio
 def add_product(context, builder, sums, weights, factors):
     """A tuple plus the product of two vectors, as a tuple."""
     kind = weights.type
-    vector_fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64")
+    vector_fma = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64"
+    )
     return tuple_of_lanes(
         context, builder, builder.call(vector_fma, [weights, factors, lanes_of_tuple(builder, sums, kind.count)])
     )

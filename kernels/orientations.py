@@ -15,7 +15,11 @@ def from_table(plan, slot, mos_tic):
 
 def from_rotations(plan, slot, mos_tic):
     """The same from rotations, see `turned_vector`."""
-    return turned_vector(plan, slot, mos_tic, 0), turned_vector(plan, slot, mos_tic, 1), turned_vector(plan, slot, mos_tic, 2)
+    return (
+        turned_vector(plan, slot, mos_tic, 0),
+        turned_vector(plan, slot, mos_tic, 1),
+        turned_vector(plan, slot, mos_tic, 2),
+    )
 
 
 def turned_vector(plan, slot, mos_tic, m):

@@ -47,9 +47,7 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
                 F_cell = F_nearest(h0, k0, l0, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min, plan.default_F)
                 if F_cell == 0.0 and skip_zeros:
                     continue
-            F_latt = lattice_factor(
-                h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
-            )
+            F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
             if F_latt == 0.0 and not plan.has_water:
                 continue
             if interpolate:
@@ -102,9 +100,7 @@ def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, ax
                     subpixel += 1
                 if capture_fraction == 0.0 or plan.oversample_thick:
                     parallax = dot_product(diffracted, as_vector(tile.odet))
-                    capture_fraction = absorbed_fraction(
-                        thick_tic, plan.detector_thickstep, plan.detector_mu, parallax
-                    )
+                    capture_fraction = absorbed_fraction(thick_tic, plan.detector_thickstep, plan.detector_mu, parallax)
                 for source in range(plan.source_lambda.shape[0]):
                     incident = vector_at(plan.source_incident, source)
                     scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])

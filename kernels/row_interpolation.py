@@ -140,7 +140,9 @@ def interpolation_of(index):
         for i in range(size):
             l = load(ls, i)
             w = lagrange_weights(l, node_below(l, l_low, l_top))
-            F_cell = (load(lines[0], i) * w[0] + load(lines[1], i) * w[1]) + (load(lines[2], i) * w[2] + load(lines[3], i) * w[3])
+            F_cell = (load(lines[0], i) * w[0] + load(lines[1], i) * w[1]) + (
+                load(lines[2], i) * w[2] + load(lines[3], i) * w[3]
+            )
             store(F_squared, first + i, F_cell * F_cell)
 
     def interpolation_weights(place, first, cell, size, Fhkl, h_min, k_min, l_min, work, corner):

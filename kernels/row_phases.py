@@ -136,7 +136,9 @@ def squares_of(offsets_of_pixel):
         """F_latt^2 of pixel i as a float32 (nan where an offset is 0), the new `nearest`, and the largest squared offset."""
         dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, i)
         hh, kk, ll = dh * dh, dk * dk, dl * dl
-        above = (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
+        above = (
+            (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
+        )
         below = (dh * scaled_sinpi_over_x(hh)) * (dk * scaled_sinpi_over_x(kk)) * (dl * scaled_sinpi_over_x(ll))
         F_latt = quotient(above, below)
         nearest = min(nearest, hh)

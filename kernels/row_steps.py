@@ -109,7 +109,10 @@ def orientation_of(index, square_squared, watched):
     add_table_square = table_steps_of(index, square_squared, watched, watched)
     add_round, add_table_round = steps_of(index, round_squared, False), table_steps_of(index, round_squared, False, watched)
     add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False, False)
-    add_tophat, add_table_tophat = steps_of(index, tophat_squared, False), table_steps_of(index, tophat_squared, False, False)
+    add_tophat, add_table_tophat = (
+        steps_of(index, tophat_squared, False),
+        table_steps_of(index, tophat_squared, False, False),
+    )
 
     def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, place, cell, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""

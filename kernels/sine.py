@@ -57,7 +57,11 @@ B4, B5, B6, B7 = 0.23533058836701548, -0.02580653229173249, 0.001927870971350903
 COSPI_ERROR = 2.5e-15
 # sin(pi x) = x P(x^2) once more, for float32: times SCALE, so that products of three small sines are normal numbers
 SCALE = 2.0**32
-C0, C1, C2 = np.float32(SCALE * 3.1415926368954117), np.float32(SCALE * -5.167709684799477), np.float32(SCALE * 2.5500697263299963)
+C0, C1, C2 = (
+    np.float32(SCALE * 3.1415926368954117),
+    np.float32(SCALE * -5.167709684799477),
+    np.float32(SCALE * 2.5500697263299963),
+)
 C3, C4 = np.float32(SCALE * -0.5982421263420936), np.float32(SCALE * 0.07756038679079723)
 SINPI_SINGLE_ERROR = 4e-7
 

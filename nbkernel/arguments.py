@@ -44,9 +44,7 @@ def parse_flags(argv, fixes=frozenset()):
         found = matched_flags(argument, fixes)
         if not found:
             if position not in claimed and not FLOAT.fullmatch(argument):
-                arguments.warnings.append(
-                    f"unknown flag {argument} is ignored{suggestion(argument, spellings())}"
-                )
+                arguments.warnings.append(f"unknown flag {argument} is ignored{suggestion(argument, spellings())}")
                 claimed.update(following_values(argv, position))
             continue
         meant = best_match(argument, found)
@@ -113,7 +111,9 @@ def number(argument, text):
 def require_count(argument, entry, values):
     if len(values) < entry.count:
         wanted = "a value" if entry.count == 1 else f"{entry.count} values"
-        raise InputError(f"{argument}: needs {wanted}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}")
+        raise InputError(
+            f"{argument}: needs {wanted}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}"
+        )
 
 
 def read_numbers(arguments, entry, argument, values, is_last):

@@ -51,15 +51,9 @@ def standard_orientation(lengths, angles, V_cell, fixed):
     b_len = c * a * math.sin(beta) * V_star
     c_len = a * b * math.sin(gamma) * V_star
     sin_gamma_star = clipped(c * V_star / a_len / b_len)
-    cos_alpha_star = cosine(
-        (math.cos(beta) * math.cos(gamma) - math.cos(alpha)) / (math.sin(beta) * math.sin(gamma))
-    )
-    cos_beta_star = cosine(
-        (math.cos(gamma) * math.cos(alpha) - math.cos(beta)) / (math.sin(gamma) * math.sin(alpha))
-    )
-    cos_gamma_star = cosine(
-        (math.cos(alpha) * math.cos(beta) - math.cos(gamma)) / (math.sin(alpha) * math.sin(beta))
-    )
+    cos_alpha_star = cosine((math.cos(beta) * math.cos(gamma) - math.cos(alpha)) / (math.sin(beta) * math.sin(gamma)))
+    cos_beta_star = cosine((math.cos(gamma) * math.cos(alpha) - math.cos(beta)) / (math.sin(gamma) * math.sin(alpha)))
+    cos_gamma_star = cosine((math.cos(alpha) * math.cos(beta) - math.cos(gamma)) / (math.sin(alpha) * math.sin(beta)))
     return (
         (a_len, 0.0, 0.0),
         (b_len * cos_gamma_star, b_len * sin_gamma_star, 0.0),

@@ -166,9 +166,7 @@ class PixelChain:
         incident = vector_at(plan.source_incident, source)
         scattering = scattering_vector(self.diffracted, incident, plan.source_lambda[source])
         beyond = beyond_dmin(scattering, plan.dmin)
-        yield Source(
-            source, incident, plan.source_lambda[source], plan.source_weight[source], scattering, bool(beyond)
-        )
+        yield Source(source, incident, plan.source_lambda[source], plan.source_weight[source], scattering, bool(beyond))
         if beyond and not plan.keep_water_beyond_dmin:
             return
         if self.polar == 0.0 or plan.oversample_polar:
@@ -204,9 +202,7 @@ class PixelChain:
         plan = self.plan
         h, k, l = hkl = miller_indices(plan.orientation, slot, mos_tic, scattering)
         h0, k0, l0 = hkl0 = nearest_index(h), nearest_index(k), nearest_index(l)
-        F_latt = lattice_factor(
-            h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
-        )
+        F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
         F_cell, interpolated = None, False
         if F_latt != 0.0 or plan.has_water:
             F_cell, interpolated = self.structure_factor(hkl, hkl0)

@@ -192,7 +192,9 @@ def constant_offset(pair):
 
 
 def explained_share(pair, factor, offset):
-    counted = pair.finite & not_saturated(pair) & ((pair.a != background(pair, pair.a)) | (pair.b != background(pair, pair.b)))
+    counted = (
+        pair.finite & not_saturated(pair) & ((pair.a != background(pair, pair.a)) | (pair.b != background(pair, pair.b)))
+    )
     a, b, near = (image[counted].astype(np.float64) for image in (pair.a, pair.b, pair.neighbourhood))
     if a.size == 0:
         return 1.0

@@ -18,7 +18,13 @@ from .panels import Panel
 from .printable import shortened
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
-FIRST_FIELDS = {"wavelength": "beam", "cell": "crystal", "phi": "spindle", "detpixels_f": "detector", "oversample": "sampling"}
+FIRST_FIELDS = {
+    "wavelength": "beam",
+    "cell": "crystal",
+    "phi": "spindle",
+    "detpixels_f": "detector",
+    "oversample": "sampling",
+}
 OWN_PLACES = ("fix", "panels")
 # ways of saying the same: fields of each
 COMPETING = (
@@ -34,7 +40,10 @@ COMPETING = (
     (("phistep",), ("phisteps",)),
     (("hdivstep",), ("hdivsteps",)),
     (("vdivstep",), ("vdivsteps",)),
-    (("sourcefile",), ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps")),
+    (
+        ("sourcefile",),
+        ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps"),
+    ),
 )
 CONFIG = "config"  # the name of the experiment's text in an HDF5 file
 SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")

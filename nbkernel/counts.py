@@ -189,6 +189,8 @@ def region_of(image):
 
 def alike(arrays, images, noise=None, offset_and_gain=None):
     return [
-        PanelImage(array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise, offset_and_gain=offset_and_gain)
+        PanelImage(
+            array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise, offset_and_gain=offset_and_gain
+        )
         for array, image in zip(arrays, images, strict=True)
     ]

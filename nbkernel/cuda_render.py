@@ -179,7 +179,9 @@ def make_job(work, tables, precision, uploads):
         launches.append(launch(False, split, last))
     axis = cuda.to_device(carried.axis[:1].copy())
     doubtful = kernel_for("mark_doubtful") if max(doubts.noise, doubts.half) > 0.0 else None
-    return Job(uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful)
+    return Job(
+        uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful
+    )
 
 
 def kernel_for(key):
@@ -200,7 +202,9 @@ class Uploads:
 
     def of(self, value):
         """A NamedTuple with its arrays in the device's memory."""
-        return type(value)(*(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value)))
+        return type(value)(
+            *(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
+        )
 
     def array(self, array):
         if id(array) not in self.there:

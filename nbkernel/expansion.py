@@ -93,7 +93,9 @@ def given_amplitudes(data, columns):
     if infinite:
         remarks.append(f"-hkl {data.path}: {values_of(infinite, names)} infinite and counts as missing")
     if negative:
-        remarks.append(f"-hkl {data.path}: {values_of(negative, names)} negative, which no amplitude is; the sign is left out")
+        remarks.append(
+            f"-hkl {data.path}: {values_of(negative, names)} negative, which no amplitude is; the sign is left out"
+        )
     return Given(indices[there], np.abs(F[there]), column[there], remarks)
 
 

@@ -146,7 +146,9 @@ class Experiment:
             if getattr(self, name) == "":
                 raise InputError(f"{name}: needs a file name, not an empty text")
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
-            raise InputError(f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}")
+            raise InputError(
+                f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"
+            )
         if isinstance(self.misset, str) and self.misset != "random":
             raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {shortened(repr(self.misset), 80)}")
 
@@ -198,7 +200,11 @@ def check_finite(experiment):
     for field in fields(experiment):
         value = getattr(experiment, field.name)
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, float) and not math.isfinite(number) and (field.name != "detector_abs" or math.isnan(number)):
+            if (
+                isinstance(number, float)
+                and not math.isfinite(number)
+                and (field.name != "detector_abs" or math.isnan(number))
+            ):
                 raise InputError(f"{flag_name(field.name)}: needs a finite number, not {number}")
 
 

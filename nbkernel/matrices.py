@@ -52,6 +52,8 @@ def frame(beam, spindle, flag):
     across = across - beam * (beam @ across)
     length = np.linalg.norm(across)
     if not length > 1e-6:
-        raise InputError(f"{flag}: the spindle is along the beam, so it does not say how the crystal of -mat is turned about it")
+        raise InputError(
+            f"{flag}: the spindle is along the beam, so it does not say how the crystal of -mat is turned about it"
+        )
     across /= length
     return np.array([beam, across, np.cross(beam, across)])

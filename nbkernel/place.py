@@ -41,7 +41,9 @@ def check_panel_settings(experiment):
     if len(experiment.panels) > 1:
         for flag, given in (("-roi", experiment.roi != WHOLE_IMAGE), ("-mask", experiment.mask is not None)):
             if given:
-                raise InputError(f"{flag}: counts the pixels of one panel, the detector has {len(experiment.panels)}; leave it out")
+                raise InputError(
+                    f"{flag}: counts the pixels of one panel, the detector has {len(experiment.panels)}; leave it out"
+                )
 
 
 def sampled_distance(experiment, detector):

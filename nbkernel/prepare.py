@@ -240,9 +240,7 @@ def find_sources(experiment, detector, wavelength):
     if experiment.sourcefile is not None:
         rows = read_columns("-sourcefile", experiment.sourcefile, 5)
         return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
-    return generated_sources(
-        experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector
-    )
+    return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
 
 
 def beam_fluence(experiment):

@@ -101,7 +101,10 @@ class Printout:
         lines = [
             c_format(
                 "%4d %4d : stol = %g or %g",
-                fpixel, spixel, stol, math.sin(twotheta / 2.0) / (self.prepared.wavelength * 1e10),
+                fpixel,
+                spixel,
+                stol,
+                math.sin(twotheta / 2.0) / (self.prepared.wavelength * 1e10),
             ),  # fmt: skip
             c_format("at %g %g %g", x, y, z),
             c_format("hkl= %f %f %f  hkl0= %d %d %d", *hkl, *hkl0),

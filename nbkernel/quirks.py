@@ -106,8 +106,7 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
         "oversample": plan.running_thick
         or ((plan.running_polar or plan.running_omega) and several_terms)
         or (plan.running_polar and experiment.nopolar),
-        "thickness": plan.detector_thick > 0.0
-        and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
+        "thickness": plan.detector_thick > 0.0 and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
         "cell": experiment.cell is not None and experiment.mat is None and is_distorted(experiment.cell),
         "misset": experiment.misset == "random",
         "weights": not (weight == weight[0]).all() or not weight[0] > 0.0,

@@ -75,7 +75,9 @@ def find_geometry(image, experiment, warn):
     if len(panels) > 1:
         raise InputError(f"show: {image.path} has {len(panels)} panels; rings and beam centre need an image of one panel")
     if panels and tells_no_place(experiment):
-        stated = image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
+        stated = (
+            image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
+        )
         experiment = Experiment(**stated)
         return place_panel(panels[0], 0, experiment), checked_wavelength(image, experiment)
     return placed_by_flags(image, experiment, warn)

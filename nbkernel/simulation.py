@@ -90,7 +90,9 @@ def check_single_pixels(outputs, runs):
     if len(runs) > 1:
         for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
             if asked:
-                raise InputError(f"{flag}: the detector has {len(runs)} panels; use nbkernel trace --panel N --pixel FAST SLOW")
+                raise InputError(
+                    f"{flag}: the detector has {len(runs)} panels; use nbkernel trace --panel N --pixel FAST SLOW"
+                )
     elif outputs.trace_pixel is not None:
         check_pixel("-trace_pixel", runs[0], *reversed(outputs.trace_pixel))
 
@@ -185,7 +187,9 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
         files.write_meanwhile(name, *smv_pieces(counts, counts, outputs.smv))
     if max_I * scale + outputs.adc > LARGEST[16]:
         above = scaled_above(LARGEST[16], images, scale, outputs.adc)
-        warn(f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale")
+        warn(
+            f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale"
+        )
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
         say(c_format("pgm_scale = %g", pgmscale))

@@ -94,7 +94,10 @@ def named_groups(gemmi, stated, cell):
             yield "space group name", group
     group = gemmi.find_spacegroup_by_number(stated.number) if stated.number else None
     if group is not None:
-        yield "space group number", gemmi.find_spacegroup_by_name(group.hm, alpha, gamma) if group.ext in ("H", "R") else group
+        yield (
+            "space group number",
+            gemmi.find_spacegroup_by_name(group.hm, alpha, gamma) if group.ext in ("H", "R") else group,
+        )
 
 
 def operations_of(gemmi, texts):
@@ -152,9 +155,7 @@ def nearest_cell(cell, rotations):
     """The cell whose metric tensor is the mean over all symmetry copies of that of `cell`: W^T G W for each W."""
     a, b, c = cell[:3]
     cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
-    metric = np.array(
-        [[a * a, a * b * cos_gamma, a * c * cos_beta], [0.0, b * b, b * c * cos_alpha], [0.0, 0.0, c * c]]
-    )
+    metric = np.array([[a * a, a * b * cos_gamma, a * c * cos_beta], [0.0, b * b, b * c * cos_alpha], [0.0, 0.0, c * c]])
     metric = np.triu(metric) + np.triu(metric, 1).T
     mean = np.mean([rotation.T @ metric @ rotation for rotation in rotations], axis=0)
     edges = np.sqrt(np.diag(mean))

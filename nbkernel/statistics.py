@@ -70,8 +70,14 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
         return subpixel_size * (pixel * plan.oversample + plan.oversample - 1) + subpixel_size / 2.0
 
     return Statistics(
-        max_I, last_subpixel(fpixel), last_subpixel(spixel), mean, rms, rmsd,
-        omega_sum / (plan.detector_thicksteps * plan.oversample * plan.oversample), omega_sum / plan.steps,
+        max_I,
+        last_subpixel(fpixel),
+        last_subpixel(spixel),
+        mean,
+        rms,
+        rmsd,
+        omega_sum / (plan.detector_thicksteps * plan.oversample * plan.oversample),
+        omega_sum / plan.steps,
     )
 
 

@@ -22,7 +22,9 @@ def suspects(pair, numbers, peaks):
         return []
     lines = []
     if numbers["not_finite_differ"]:
-        lines.append(f"{numbers['not_finite_differ']} pixels are nan or infinite in one image only: a division by 0 or overflow")
+        lines.append(
+            f"{numbers['not_finite_differ']} pixels are nan or infinite in one image only: a division by 0 or overflow"
+        )
     for rule in (factor_or_offset, empty_image, few_pixels, repeated_step, moved_peaks, peak_ratios):
         found = rule(pair, numbers, peaks)
         if found:
@@ -171,7 +173,9 @@ def smooth_or_not(pair, places, level, between, middle):
     rest = level - smooth_surface(places, level, pair.a.shape)
     if float(np.percentile(np.abs(rest), 90)) < SMOOTH * between:
         return "B/A changes smoothly over the detector: solid angle (omega, obliquity), polarisation or capture fraction"
-    return "B/A is constant within a peak and changes from peak to peak: structure factors (hkl file, default_F, interpolation)"
+    return (
+        "B/A is constant within a peak and changes from peak to peak: structure factors (hkl file, default_F, interpolation)"
+    )
 
 
 def smooth_surface(places, level, shape):

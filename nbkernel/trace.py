@@ -317,6 +317,4 @@ class Recorder:
 def reciprocal(a, b, c):
     """a_star, b_star, c_star (1/Angstrom) of the cell vectors a, b, c (Angstrom)."""
     volume = dot_product(a, cross_product(b, c))
-    return tuple(
-        vector_scale(cross_product(x, y), 1.0 / volume) for x, y in ((b, c), (c, a), (a, b))
-    )
+    return tuple(vector_scale(cross_product(x, y), 1.0 / volume) for x, y in ((b, c), (c, a), (a, b)))

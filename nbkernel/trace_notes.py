@@ -24,7 +24,9 @@ def explain(first, rows, quantities_a, quantities_b, tolerance):
     if first.name not in INPUTS:
         notes.append("nothing is known of what it is computed from")
     if traced:
-        notes.append(f"computed from {', '.join(traced)}: {'they differ in ' + ', '.join(apart) if apart else 'equal in both'}")
+        notes.append(
+            f"computed from {', '.join(traced)}: {'they differ in ' + ', '.join(apart) if apart else 'equal in both'}"
+        )
     if missing:
         notes.append(f"computed from {', '.join(missing)}: not in both traces")
     if rest:

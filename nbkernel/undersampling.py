@@ -35,9 +35,7 @@ def subpixel_lines(runs):
     if not prepared.experiment.oversample:
         return
     # spots are wavelength x distance / size wide, where they meet the detector at right angles
-    per_pixel = [
-        run.wavelength * sampled_distance(run.experiment, run.detector) / run.detector.pixel_size for run in runs
-    ]
+    per_pixel = [run.wavelength * sampled_distance(run.experiment, run.detector) / run.detector.pixel_size for run in runs]
     narrow = size / min(per_pixel) / given if min(per_pixel) > 0.0 else math.inf
     if not SUBPIXEL_PER_SPOT < narrow < ABSURD:
         return

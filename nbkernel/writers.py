@@ -49,7 +49,9 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
         if image.dtype.kind not in "iu":
             raise InputError(f"write_smv: needs counts, whole numbers, not {image.dtype}; add_noise and to_counts make them")
         if style == "dials" and image.offset_and_gain is None:
-            raise InputError("write_smv: the style dials needs counts as add_noise or to_counts made them, for their offset and gain")
+            raise InputError(
+                "write_smv: the style dials needs counts as add_noise or to_counts made them, for their offset and gain"
+            )
     cut = [plain(image) for image in panels]
     for line in (*cut_off_lines(os.fspath(path), cut), *smv_lines("write_smv", runs, style)):
         LOG.warning("%s", line)
@@ -132,7 +134,9 @@ def write_hdf5(
     known = [(number, image.run) for number, image in enumerate(numbers or ()) if getattr(image, "run", None) is not None]
     if any(run.experiment != first for run in [*runs, *(run for _, run in known)]):
         raise InputError("write_hdf5: needs images and counts of one experiment")
-    if [run.panel for run in runs] != list(range(len(first.panels) or 1)) or any(run.panel != number for number, run in known):
+    if [run.panel for run in runs] != list(range(len(first.panels) or 1)) or any(
+        run.panel != number for number, run in known
+    ):
         raise InputError("write_hdf5: needs all panels of a run, in their order")
     path = os.fspath(path)
     with OutputFiles(protected(runs[0].inputs)) as files:

@@ -102,7 +102,11 @@ def orientations_verdict(case):
     images = [
         render_on_cuda([run], [carried_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
     ]
-    return {"same": images[0].tobytes() == images[1].tobytes(), "lit": int(np.count_nonzero(images[0])), "orientations": len(numbers)}
+    return {
+        "same": images[0].tobytes() == images[1].tobytes(),
+        "lit": int(np.count_nonzero(images[0])),
+        "orientations": len(numbers),
+    }
 
 
 def uploads_verdict(case):
@@ -136,7 +140,8 @@ def api_noise_verdict(case):
     nbkernel.cuda_noise.counted_noise_on_cuda = lambda *arguments: calls.append(1) or drawn(*arguments)
     image = nbkernel.simulate(Experiment.from_command_line(case["flags"]), device="cuda")
     philox, ran1 = (
-        [nbkernel.add_noise(image, 3, rng=rng, adc=5, device=device) for device in ("cpu", "cuda:0")] for rng in ("philox", "ran1")
+        [nbkernel.add_noise(image, 3, rng=rng, adc=5, device=device) for device in ("cpu", "cuda:0")]
+        for rng in ("philox", "ran1")
     )
     options = "--device cuda --noise-rng philox -seed 3 -adc 5 -noisefile noise.img".split()
     with contextlib.redirect_stdout(io.StringIO()):

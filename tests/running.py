@@ -77,7 +77,9 @@ def read_float(floatfile, intfile):
 def smv_bytes(pixels, header=""):
     """An SMV file of a (slow, fast) array, with further header lines."""
     pixels = np.asarray(pixels, np.uint16)
-    text = f"{{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nSIZE1={pixels.shape[1]};\nSIZE2={pixels.shape[0]};\n{header}}}\f"
+    text = (
+        f"{{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nSIZE1={pixels.shape[1]};\nSIZE2={pixels.shape[0]};\n{header}}}\f"
+    )
     return text.encode().ljust(512) + pixels.tobytes()
 
 

@@ -6,11 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from running import BASE
 
 from nbkernel.kernels import ahead, jit
 from nbkernel.kernels.ahead import Kernel
 from nbkernel.kernels.plan import Tile
+
+from running import BASE
 
 OTHER_KEY = "another kernel, machine or version"
 
@@ -149,9 +150,7 @@ def test_arguments_arrive_as_they_are(compilations):
     vector = np.array([1.0, 2.0, 3.0])
     tile = Tile(0, 7, 8, 9, 10, vector, vector, vector, -vector, vector, 0.125, 1.0, 1.0, True, False)
     out = np.zeros(7)
-    Kernel(seen)(
-        tile, np.array([True, False]), np.arange(12.0).reshape(3, 4), np.array([5, -6], np.int32), out
-    )
+    Kernel(seen)(tile, np.array([True, False]), np.arange(12.0).reshape(3, 4), np.array([5, -6], np.int32), out)
     assert out.tolist() == [7010.0, 0.125, 1.0, -3.0, 406.0, -6.0, 1.0]
 
 

@@ -9,19 +9,22 @@ import threading
 
 import numpy as np
 import pytest
-from golden import expected_file, load_cases
-from running import BASE, read_float, simulate, smv_bytes, write_hkl
 
 import nbkernel
 from nbkernel.engine import Engine
 from nbkernel.io.smv import read_smv
 from nbkernel.statistics import Statistics
 
+from golden import expected_file, load_cases
+from running import BASE, read_float, simulate, smv_bytes, write_hkl
+
 CELL = dict(cell=(50, 60, 70, 90, 90, 90), default_F=100.0, Na=3, Nb=3, Nc=3, dump="none.bin")
 SMALL = dict(wavelength=1.0, distance=100.0, pixel=0.1, oversample=1, fluence=1e28, detpixels_f=24, detpixels_s=18)
 CASES = load_cases()[::17]
 TOP = nbkernel.Panel((0.1, 0.0256, -0.0256), (0, 0, 1), (0, -1, 0), 16, 10, name="top")
-TURNED = nbkernel.Panel((0.09, -0.01, 0.03), (0.2, 0, -1), (0, 1, 0), 12, 9, pixel=0.2, detector_thick=300.0, detector_abs=200.0)
+TURNED = nbkernel.Panel(
+    (0.09, -0.01, 0.03), (0.2, 0, -1), (0, 1, 0), 12, 9, pixel=0.2, detector_thick=300.0, detector_abs=200.0
+)
 
 
 def experiment(**more):
@@ -165,7 +168,9 @@ def test_keywords_command_line_and_toml_are_one_experiment(tmp_path):
 
 def test_the_api_gives_the_pixels_of_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run = simulate(f"{BASE} -detpixels 24 --precision mixed -floatfile f.bin -intfile i.img -noisefile n.img --noise-rng philox")
+    run = simulate(
+        f"{BASE} -detpixels 24 --precision mixed -floatfile f.bin -intfile i.img -noisefile n.img --noise-rng philox"
+    )
     assert run.status == 0
     image = nbkernel.simulate(experiment(detpixels_s=24), precision="mixed")
     assert np.array_equal(image, read_float("f.bin", "i.img"))
@@ -197,7 +202,9 @@ def test_wavelengths_of_zero_and_less(shape, dispersion, dispsteps):
     expected = np.array(nbkernel.simulate(one, precision="exact"))
     for precision in ("double", "mixed"):
         found = np.array(nbkernel.simulate(one, precision=precision))
-        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6 * np.nanmax(np.append(expected, 0.0)), equal_nan=True)
+        np.testing.assert_allclose(
+            found, expected, rtol=2e-6, atol=2e-6 * np.nanmax(np.append(expected, 0.0)), equal_nan=True
+        )
 
 
 def test_panels_are_a_list(tmp_path):
@@ -229,7 +236,9 @@ def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ours = experiment_of_panels(TOP, TURNED)
     ours.to_toml("panels.toml")
-    run = simulate("--config panels.toml --precision double -seed 1 -floatfile f.bin -intfile i.img -noisefile n.img -pgmfile p.pgm")
+    run = simulate(
+        "--config panels.toml --precision double -seed 1 -floatfile f.bin -intfile i.img -noisefile n.img -pgmfile p.pgm"
+    )
     assert run.status == 0, run.err
     images = nbkernel.simulate(ours)
     for number, (image, noisy) in enumerate(zip(images, nbkernel.add_noise(images, 1), strict=True)):
@@ -244,7 +253,9 @@ def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
         function(f"api_{name}", made)
         stem, ending = name.split(".")
         for number in range(2):
-            assert (tmp_path / f"{stem}_{number}.{ending}").read_bytes() == (tmp_path / f"api_{stem}_{number}.{ending}").read_bytes()
+            assert (tmp_path / f"{stem}_{number}.{ending}").read_bytes() == (
+                tmp_path / f"api_{stem}_{number}.{ending}"
+            ).read_bytes()
     assert "panel 0 (top)" in run.out and run.out.count("max_I =") == 2
     traced = simulate("--config panels.toml -trace_pixel 1 1")
     assert traced.status == 2 and "nbkernel trace --panel N" in traced.err
@@ -381,5 +392,7 @@ def test_a_mask_counts(tmp_path):
 
 @pytest.mark.parametrize("name", ["hkl", "sourcefile", "mask", "img", "stol", "dump"])
 def test_an_array_where_a_file_is_needed_is_told_how_to_write_one(name):
-    with pytest.raises(nbkernel.InputError, match=f"^{name}: needs the path of a file, not an array of 4 x 5; docs/python.md"):
+    with pytest.raises(
+        nbkernel.InputError, match=f"^{name}: needs the path of a file, not an array of 4 x 5; docs/python.md"
+    ):
         nbkernel.Experiment(**{name: np.ones((4, 5))})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from running import BASE, CRYSTAL, simulate, smv_bytes
 
 GOOD = f"{BASE} -detpixels 16"

@@ -200,7 +200,9 @@ def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
     assert lines == ["compiling, as in every run: /shared/nbkernel belongs to another user (NUMBA_CACHE_DIR names another)"]
 
 
-@pytest.mark.parametrize("refused, level", [(None, logging.INFO), ("/shared/nbkernel belongs to another user", logging.WARNING)])
+@pytest.mark.parametrize(
+    "refused, level", [(None, logging.INFO), ("/shared/nbkernel belongs to another user", logging.WARNING)]
+)
 def test_from_python_the_logger_is_told(refused, level, compilations, monkeypatch, caplog):
     monkeypatch.setattr(ahead.CACHE, "refused", refused)
     monkeypatch.setattr(ahead.CACHE, "say", rendering.log_compiling)

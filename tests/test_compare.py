@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import smv_bytes
 
 from nbkernel.cli.main import main
 from nbkernel.compare import judge, make_pair, measure, ordered_integers
@@ -21,6 +20,8 @@ from nbkernel.errors import InputError
 from nbkernel.factors import name_factor
 from nbkernel.io.image import Image
 from nbkernel.peaks import match_peaks, sliding_maximum
+
+from running import smv_bytes
 
 SLOW, FAST = 120, 150
 
@@ -163,7 +164,9 @@ def test_no_bits_of_a_float_make_numpy_warn(bits, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for names in ("ab", "ba", "bb"):
-            status = main(["compare", *(f"{name}.bin" for name in names), "--shape", str(SLOW), str(FAST), "--tolerance", "mixed"])
+            status = main(
+                ["compare", *(f"{name}.bin" for name in names), "--shape", str(SLOW), str(FAST), "--tolerance", "mixed"]
+            )
             assert status == int(names != "bb")
         assert main(["show", "b.bin", "--shape", str(SLOW), str(FAST)]) == 0
     assert capsys.readouterr().err == ""

@@ -159,7 +159,9 @@ def test_a_c_program_s_log_against_ours():
 
 
 def test_lines_of_name_value_pairs_and_units_are_read():
-    quantities = read_trace("x", "TRACE_C_PHI phi_tic=3 k_frac=-0.6\nTRACE_C: pixel_pos 1.0 2.0 3.0 [m]\nTRACE_C: done here\n")
+    quantities = read_trace(
+        "x", "TRACE_C_PHI phi_tic=3 k_frac=-0.6\nTRACE_C: pixel_pos 1.0 2.0 3.0 [m]\nTRACE_C: done here\n"
+    )
     assert [(q.name, q.values, q.at) for q in quantities] == [
         ("k_frac", (-0.6,), (("phi_tic", 3),)),
         ("pixel_pos_meters", (1.0, 2.0, 3.0), (("phi_tic", 3),)),

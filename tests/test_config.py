@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from golden import load_cases
-from running import BASE, simulate, smv_bytes, write_hkl
 
 from nbkernel.config import FIRST_FIELDS, config_text, tables
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.input_files import FIELDS as PATHS
 from nbkernel.panels import Panel
+
+from golden import load_cases
+from running import BASE, simulate, smv_bytes, write_hkl
 
 PANEL = Panel((0.1, 0.0, -0.02), (0, 0, 1), (0, -1, 0), 30, 20, detector_abs=math.inf, name='left "A" \\ \x7f é')
 
@@ -147,7 +148,9 @@ def test_command_lines_that_cannot_be(command, message, tmp_path, monkeypatch):
 def saved(toml, flags, *names):
     """Fields of the experiment that the flags make of a TOML file."""
     Path("in.toml").write_text(toml)
-    run = simulate(f"-cell 50 60 70 90 90 90 -default_F 100 -N 2 -detpixels 8 -seed 1 --config in.toml {flags} --save-config out.toml")
+    run = simulate(
+        f"-cell 50 60 70 90 90 90 -default_F 100 -N 2 -detpixels 8 -seed 1 --config in.toml {flags} --save-config out.toml"
+    )
     assert run.status == 0, run.err
     experiment = Experiment.from_toml("out.toml")
     return tuple(getattr(experiment, name) for name in names)

@@ -10,13 +10,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from running import simulate, write_hkl
 
 import nbkernel
 from nbkernel.experiment import Experiment
 from nbkernel.fields import field_kinds
 from nbkernel.input_files import FIELDS
 from nbkernel.panels import Panel
+
+from running import simulate, write_hkl
 
 RUN = "-detpixels 8 -N 2 -seed 1 -nopgm -noprogress -nointerpolate -fluence 1e33"
 CELL = "cell = [50, 60, 70, 90, 90, 90]\n"
@@ -40,7 +41,10 @@ def test_what_else_is_text_in_an_experiment_names_no_file():
     """A new field that does must join FIELDS: whether outputs may replace it and where it lies go by that list."""
     texts = {name for name, kind in field_kinds(Experiment).items() if str in (kind, *typing.get_args(kind))}
     assert texts - set(FIELDS) == {"misset", "xtal_shape", "column", "convention", "pivot", "fix"}
-    assert {name for name, kind in field_kinds(Panel).items() if str in (kind, *typing.get_args(kind))} == {"name", "material"}
+    assert {name for name, kind in field_kinds(Panel).items() if str in (kind, *typing.get_args(kind))} == {
+        "name",
+        "material",
+    }
 
 
 def config(kind, dump, more=""):
@@ -163,7 +167,9 @@ def test_from_python_the_logger_is_told(folder, caplog):
     Path("theirs/a.toml").write_text(f'[crystal]\n{CELL}hkl = "../../elsewhere/x.hkl"\n')
     with caplog.at_level(logging.WARNING, "nbkernel"):
         Experiment.from_toml("theirs/a.toml")
-    assert [record.getMessage() for record in caplog.records] == [f"from_toml theirs/a.toml: {OUTSIDE}hkl {folder}/elsewhere/x.hkl"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"from_toml theirs/a.toml: {OUTSIDE}hkl {folder}/elsewhere/x.hkl"
+    ]
 
 
 def test_a_saved_configuration_still_gives_the_same_image(folder):
@@ -188,7 +194,9 @@ def test_a_file_can_say_that_there_is_no_dump(text, folder):
 
 @pytest.mark.parametrize("hkl", [None, "theirs/x.hkl"])
 def test_no_dump_is_written_and_read_back(hkl, folder):
-    experiment = Experiment(cell=(50, 60, 70), default_F=7, hkl=hkl, Na=2, detpixels_f=8, detpixels_s=8, oversample=1, dump=None)
+    experiment = Experiment(
+        cell=(50, 60, 70), default_F=7, hkl=hkl, Na=2, detpixels_f=8, detpixels_s=8, oversample=1, dump=None
+    )
     experiment.to_toml("a.toml")
     read = Experiment.from_toml("a.toml")
     assert read.dump is None and (hkl is not None or read == experiment)

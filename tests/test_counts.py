@@ -3,11 +3,12 @@
 import h5py
 import numpy as np
 import pytest
-from running import BASE, read_float, simulate
 
 import nbkernel
 from nbkernel.io.image import read_image
 from nbkernel.io.smv import read_smv
+
+from running import BASE, read_float, simulate
 
 RUN = f"{BASE} -detpixels_f 24 -detpixels_s 18 -pixel 0.5 -nopgm"
 FILES = "-floatfile f.bin -intfile i.img -noisefile n.img"
@@ -127,7 +128,9 @@ def test_the_integer_image_says_what_its_scale_cuts_off():
     run = simulate(f"{RUN} {FILES} -nonoise -scale 10000")
     expected = int((read_float("f.bin", "i.img").astype(float) * 10000 + 40 > 65535).sum())
     assert expected > 10
-    assert run.warnings == [f"i.img: {expected} pixels are cut off at 65535, the most that 16 bits hold; take a smaller -scale"]
+    assert run.warnings == [
+        f"i.img: {expected} pixels are cut off at 65535, the most that 16 bits hold; take a smaller -scale"
+    ]
 
 
 def test_an_overexposed_image_and_an_unexposed_one_are_told():
@@ -165,7 +168,9 @@ def test_counts_below_0(rng, caplog):
     assert not fixed.warnings
     image = nbkernel.simulate(nbkernel.Experiment.from_command_line(RUN), precision="exact")
     for bits in (16, 32):
-        np.testing.assert_array_equal(nbkernel.add_noise(image, 1, rng=rng, adc=-10, bits=bits), np.maximum(deviates - 10, 0))
+        np.testing.assert_array_equal(
+            nbkernel.add_noise(image, 1, rng=rng, adc=-10, bits=bits), np.maximum(deviates - 10, 0)
+        )
     # nothing below 0, nothing to say
     assert not simulate(f"{RUN} {FILES} -adc -0.5 --noise-rng {rng}").warnings
 
@@ -189,4 +194,6 @@ def test_masked_pixels_of_a_bright_image():
     assert "16 of 16 pixels with photons" in run.err and "(16 overloads)" in run.out
     assert hdf5_counts()[:4, :4].min() > 65535 and hdf5_counts()[4:].max() == 0
     beyond = int((hdf5_counts() == 2**31 - 1).sum())
-    assert beyond and any(f"a.h5: {beyond} of 16 pixels with photons are cut off at 2147483647" in line for line in run.warnings)
+    assert beyond and any(
+        f"a.h5: {beyond} of 16 pixels with photons are cut off at 2147483647" in line for line in run.warnings
+    )

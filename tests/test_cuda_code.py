@@ -25,7 +25,9 @@ MOST_INSTRUCTIONS = {
 }
 MOST_REGISTERS = 128  # so that an SM holds 512 threads
 # kernels of usual runs: nothing weighs the running sum, nothing is interpolated
-USUAL = [name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)]
+USUAL = [
+    name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)
+]
 SPECIAL = [name for name in KERNELS if name not in USUAL and not name.endswith("_noise")]
 NOISE = [name for name in KERNELS if name.endswith("_noise")]
 NEWEST = 90
@@ -82,7 +84,9 @@ def test_assembly_serves_all_devices():
     for first in ((9, 0), (8, 0)):
         ptx = cuda_code.ptx_of(key, cuda_code.assembly_of(key, first), (8, 0))
         code = cuda_code.code_of(ptx, 80)
-        found.append((code[:3], re.findall(r"\.(?:target|maxntid|minnctapersm) .*", ptx), cuda_code.instructions_of(code.cubin)))
+        found.append(
+            (code[:3], re.findall(r"\.(?:target|maxntid|minnctapersm) .*", ptx), cuda_code.instructions_of(code.cubin))
+        )
     assert found[0] == found[1]
     assert found[0][1] == [".target sm_80", ".maxntid 128, 1, 1", ".minnctapersm 3"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from golden import load_cases
 from test_precisions import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
 from bench.cuda_code import kernels
@@ -19,6 +18,8 @@ from nbkernel.precision import as_program, in_float32, needs_exact
 from nbkernel.prepare import prepare
 from nbkernel.tables import squared_table
 from nbkernel.tiles import panel_tile
+
+from golden import load_cases
 
 SIMULATOR = Path(__file__).with_name("cuda_simulator.py")
 # what takes the golden cases' many steps per pixel away: flag, and the value to put there
@@ -123,7 +124,9 @@ WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
 PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
 
 
-@pytest.mark.parametrize("rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)])
+@pytest.mark.parametrize(
+    "rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)]
+)
 def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
     """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
     (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
@@ -146,7 +149,17 @@ def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
     panels = [
         Panel((0.1, 0.001, -0.002), (0, 0, 1), (0, -1, 0), 5, 3),
         Panel((0.1, 0.001, 0.002), (0, 0, 1), (0, -1, 0), 5, 3),
-        Panel((0.08, 0.02, 0.03), (0.3, 0, 1), (0, 1, 0), 2, 6, 0.3, detector_thick=100.0, detector_abs=90.0, detector_thicksteps=3),
+        Panel(
+            (0.08, 0.02, 0.03),
+            (0.3, 0, 1),
+            (0, 1, 0),
+            2,
+            6,
+            0.3,
+            detector_thick=100.0,
+            detector_abs=90.0,
+            detector_thicksteps=3,
+        ),
     ]
     Experiment(cell=(50, 60, 70), default_F=100.0, Na=4, Nb=5, Nc=3, oversample=1, fluence=1e28, panels=panels).to_toml(
         tmp_path / "panels.toml"

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, simulate
 
 import nbkernel
 from nbkernel import devices
 from nbkernel.cli.main import main
 from nbkernel.devices import choose, parse_device
 from nbkernel.errors import DeviceError, InputError
+
+from running import BASE, simulate
 
 
 class Driver:
@@ -72,7 +73,13 @@ def machine(monkeypatch):
 
 @pytest.mark.parametrize(
     "text, expected",
-    [("auto", ("auto", ())), ("cpu", ("cpu", ())), ("cuda", ("cuda", ())), ("cuda:1", ("cuda", (1,))), ("cuda:2,0", ("cuda", (2, 0)))],
+    [
+        ("auto", ("auto", ())),
+        ("cpu", ("cpu", ())),
+        ("cuda", ("cuda", ())),
+        ("cuda:1", ("cuda", (1,))),
+        ("cuda:2,0", ("cuda", (2, 0))),
+    ],
 )
 def test_device_names(text, expected):
     assert parse_device(text) == expected
@@ -87,7 +94,10 @@ def test_other_names_are_refused(text):
 def test_devices_are_described(machine):
     machine(Driver(SMALL, LARGE))
     found = devices.survey()
-    assert [(d.number, d.name, d.memory, d.capability, d.multiprocessors) for d in found.devices] == [(0, *SMALL), (1, *LARGE)]
+    assert [(d.number, d.name, d.memory, d.capability, d.multiprocessors) for d in found.devices] == [
+        (0, *SMALL),
+        (1, *LARGE),
+    ]
     assert found.driver == 12040 and found.missing == ""
     assert found.devices[1].line() == "cuda:1  large, 80 GiB, 132 multiprocessors, compute capability 9.0"
 
@@ -195,14 +205,18 @@ def test_a_device_that_draws_no_noise(device, status, failing_noise, tmp_path, m
     noise = Path("noise.img").read_bytes()
     assert simulate(f"{command} --device cpu").status == 0 and Path("noise.img").read_bytes() == noise
     # nanoBragg.c's random numbers ask for no device
-    assert "out of memory" not in simulate(f"{BASE} -detpixels 8 --precision double -noisefile noise.img --device {device}").err
+    assert (
+        "out of memory" not in simulate(f"{BASE} -detpixels 8 --precision double -noisefile noise.img --device {device}").err
+    )
 
 
 def test_the_api_falls_back_for_noise_as_it_does_for_images(failing_noise, caplog):
     photons = np.full((5, 6), 30.0)
     expected = nbkernel.add_noise(photons, 1, rng="philox")
     assert np.array_equal(nbkernel.add_noise(photons, 1, rng="philox", device="auto"), expected)
-    assert [record.getMessage() for record in caplog.records] == ["--device cuda:0: out of memory; drawing the noise on the CPU"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "--device cuda:0: out of memory; drawing the noise on the CPU"
+    ]
     with pytest.raises(DeviceError, match="out of memory"):
         nbkernel.add_noise(photons, 1, rng="philox", device="cuda")
     with pytest.raises(DeviceError, match="there is no such device"):

@@ -23,7 +23,9 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 README = PAGES["README.md"]
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN, SHOWN = ("sh", "python"), ("output", "text")
@@ -38,7 +40,10 @@ nbkernel() {
 """
 # blocks that are not run, by page: the first line of each
 NOT_RUN = {
-    "README.md": ["make demo     # environment, installation, one example; says where its picture is", "pip install '.[sf,hdf5]'"],
+    "README.md": [
+        "make demo     # environment, installation, one example; says where its picture is",
+        "pip install '.[sf,hdf5]'",
+    ],
     "docs/cuda.md": [
         "pip install 'nbkernel[cu12]'     # NVIDIA driver 525 or later",
         "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, simulate
 
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
@@ -16,6 +15,8 @@ from nbkernel.io.output_files import Gap, OutputFiles
 from nbkernel.io.structure_factors import read_dump, read_structure_factors
 from nbkernel.prepare import prepare
 from nbkernel.tables import squared_table
+
+from running import BASE, simulate
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 

@@ -44,11 +44,13 @@ def test_every_reflection_within_the_resolution_is_there(chain):
     """Spacings from the metric tensor: 1/d^2 = h . G^-1 . h."""
     a, b, c, *angles = CELL
     alpha, beta, gamma = np.cos(np.radians(angles))
-    metric = np.array([
-        [a * a, a * b * gamma, a * c * beta],
-        [a * b * gamma, b * b, b * c * alpha],
-        [a * c * beta, b * c * alpha, c * c],
-    ])
+    metric = np.array(
+        [
+            [a * a, a * b * gamma, a * c * beta],
+            [a * b * gamma, b * b, b * c * alpha],
+            [a * c * beta, b * c * alpha, c * c],
+        ]
+    )
     inverse = np.linalg.inv(metric)
     expected = set()
     for index in np.ndindex(25, 25, 25):

@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 import pytest
-from running import simulate
 
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.io.matrix import read_orientation
 from nbkernel.io.text import c_format
-from nbkernel.rendering import simulate as simulate_experiment
+
+from running import simulate
 
 BASE = "-cell 50 60 70 90 90 90 -detpixels 9 -seed 3 -N 5"
 FEW = {(0, 0, 0): 10, (1, 0, 0): 5, (-1, -1, -1): 7, (1, 1, 1): 3}
@@ -58,7 +58,9 @@ def test_parallel_axes_and_places_beyond_range_need_no_words_of_numpy(place, pre
 
 def test_signs_of_zeros_on_a_detector_behind_the_sample_are_the_programs():
     """Of Gaussian spots so far away that a float32 is 0, a float64 (and then the float32 has its sign), or both."""
-    flags = "-N 14 -gauss_xtal -fudge 0.3 -default_F 3 -dmin 1.15 -detpixels 6 -pixel 9 -distance 100 -twotheta 120 -lambda 2"
+    flags = (
+        "-N 14 -gauss_xtal -fudge 0.3 -default_F 3 -dmin 1.15 -detpixels 6 -pixel 9 -distance 100 -twotheta 120 -lambda 2"
+    )
     assert simulate(f"{BASE} {flags} -oversample 1 -nointerpolate").status == 0
     pixels = float_image().reshape(6, 6)
     assert not pixels.any()
@@ -68,8 +70,14 @@ def test_signs_of_zeros_on_a_detector_behind_the_sample_are_the_programs():
 
 def test_a_centre_of_minus_0_is_0_in_a_noise_image():
     for flags, keyword in (
-        ("-adxv -Xbeam 0 -Ybeam 0.4 -detector_rotx 180 -detector_roty 180 -detector_rotz 90 -distance 10 -pixel 0.1", b"DENZO_Y_BEAM"),
-        ("-denzo -Xbeam 0 -Ybeam 0 -twotheta 180 -detector_rotx 90 -detector_rotz 90 -distance 100 -pixel 1", b"DENZO_X_BEAM"),
+        (
+            "-adxv -Xbeam 0 -Ybeam 0.4 -detector_rotx 180 -detector_roty 180 -detector_rotz 90 -distance 10 -pixel 0.1",
+            b"DENZO_Y_BEAM",
+        ),
+        (
+            "-denzo -Xbeam 0 -Ybeam 0 -twotheta 180 -detector_rotx 90 -detector_rotz 90 -distance 100 -pixel 1",
+            b"DENZO_X_BEAM",
+        ),
     ):
         assert simulate(f"{BASE} -default_F 10 -detpixels 4 -oversample 1 {flags}").status == 0
         for name, center in (("intimage.img", b"-0"), ("noiseimage.img", b"0")):
@@ -120,12 +128,17 @@ def test_structure_factors_too_large_to_square_are_told_in_a_line(precision, far
     run = simulate(f"{BASE} -hkl few.hkl -pixel 3 --precision {precision} -nointerpolate --hdf5 a.h5 --preview a.png")
     assert run.status == 0 and run.errors == []
     assert (
-        "-hkl few.hkl: has structure factors of up to 1e+200 electrons, more than any crystal's; pixels may be infinite" in run.warnings
+        "-hkl few.hkl: has structure factors of up to 1e+200 electrons, more than any crystal's; pixels may be infinite"
+        in run.warnings
     )
     assert np.isinf(float_image()).any()
 
 
-NUMBERS = [field.name for field in dataclasses.fields(Experiment) if "float" in str(field.type) and field.name not in ("panels", "cell", "mat")]
+NUMBERS = [
+    field.name
+    for field in dataclasses.fields(Experiment)
+    if "float" in str(field.type) and field.name not in ("panels", "cell", "mat")
+]
 NUMBERS += ["cell", "beam_vector"]
 
 

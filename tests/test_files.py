@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, image, simulate, smv_bytes, write_hkl
 
 from nbkernel.errors import InputError
 from nbkernel.io.columns import read_columns
@@ -17,6 +16,8 @@ from nbkernel.io.reflections import Reflections
 from nbkernel.io.smv import read_smv, value_of
 from nbkernel.io.structure_factors import read_dump, read_structure_factors
 from nbkernel.writers import open_numbered
+
+from running import BASE, image, simulate, smv_bytes, write_hkl
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 
@@ -183,9 +184,7 @@ def test_columns_have_free_delimiters_and_may_be_missing(text, rows):
 def test_a_source_without_weight_and_wavelength_has_the_runs():
     Path("short.src").write_text("-10 0.01 0.02\n")
     Path("whole.src").write_text("-10 0.01 0.02 1 1e-10\n")
-    np.testing.assert_array_equal(
-        image(f"{RUN} -sourcefile short.src"), image(f"{RUN} -sourcefile whole.src")
-    )
+    np.testing.assert_array_equal(image(f"{RUN} -sourcefile short.src"), image(f"{RUN} -sourcefile whole.src"))
 
 
 # outputs

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, image, image_and_run, simulate, write_hkl
 
 import nbkernel
 from nbkernel.experiment import DEFAULTS, Experiment
@@ -15,6 +14,8 @@ from nbkernel.panels import Panel
 from nbkernel.place import PLACE_FIELDS
 from nbkernel.prepare import prepare
 from nbkernel.quirks import QUIRKS
+
+from running import BASE, CRYSTAL, image, image_and_run, simulate, write_hkl
 
 RUN = f"{BASE} -detpixels 12 -pixel 0.4"
 # float32 pixels: sums of a few of them agree to some last bits
@@ -381,9 +382,7 @@ def test_vectors_fix_puts_the_first_pixels_corner_where_it_is_said(origin):
 
 def test_vectors_fix_normalises_the_normal():
     tilted = f"{RUN} {VECTORS} -pivot sample -close_distance 100 -odet_vector"
-    np.testing.assert_array_equal(
-        image(f"{tilted} 2 0 0", "--fix", "vectors"), image(f"{tilted} 1 0 0", "--fix", "vectors")
-    )
+    np.testing.assert_array_equal(image(f"{tilted} 2 0 0", "--fix", "vectors"), image(f"{tilted} 1 0 0", "--fix", "vectors"))
     # a normal aside of fast x slow: the program drops it, as its length is not 1
     np.testing.assert_array_equal(image(f"{tilted} 1 0.2 0"), image(f"{tilted} 1 0 0"))
     assert not np.array_equal(image(f"{tilted} 1 0.2 0", "--fix", "vectors"), image(f"{tilted} 1 0 0"))
@@ -408,7 +407,11 @@ def test_vectors_fix_keeps_the_angle_apart_from_its_axis():
 QUIRK_RUNS = {
     "phi0": ["-osc 1 -phisteps 2"],
     "oversample": ["-oversample 2 -oversample_omega", "-nopolar -oversample_polar", "-oversample_thick"],
-    "thickness": ["-detector_thick 100", "-detector_thick 100 -oversample_thick -thicksteps 3", "-detector_abs inf -detector_thick 9"],
+    "thickness": [
+        "-detector_thick 100",
+        "-detector_thick 100 -oversample_thick -thicksteps 3",
+        "-detector_abs inf -detector_thick 9",
+    ],
     "interpolation": ["-interpolate -hkl table.hkl -pixel 4"],
     "cell": ["-cell 50 60 70 65 110 100", "-cell 50 60 70 90 95 91"],
     "misset": ["-misset_seed 3 -misset random"],
@@ -434,7 +437,14 @@ UNTOUCHED = {
     "dmin": ["-dmin 40", "-water 5"],
     "mask": ["-mask short.img"],
     "phi_steps": ["-phi 3", "-phi 3 -osc 0 -phisteps 2", "-phi 3 -osc 0 -phistep 1 -phisteps 2"],
-    "divergence": ["-hdivrange 9 -hdivsteps 3", "-hdivstep 3", "-dispersion 1", "-sourcefile equal.src -dispsteps 3", "-divergence 2", "-dispsteps 3"],
+    "divergence": [
+        "-hdivrange 9 -hdivsteps 3",
+        "-hdivstep 3",
+        "-dispersion 1",
+        "-sourcefile equal.src -dispsteps 3",
+        "-divergence 2",
+        "-dispsteps 3",
+    ],
     "behind": ["-twotheta 80", "-xds -twotheta 100", "-twotheta 100 -point_pixel"],
 }
 
@@ -488,7 +498,9 @@ def test_the_cell_has_the_angles_given(cell):
 
 
 def test_fix_all_is_every_fix():
-    run = simulate(f"{RUN} -osc 1 -phisteps 2 -water 5 -detector_thick 100 -oversample 2 -oversample_omega -nonoise", "--fix", "all")
+    run = simulate(
+        f"{RUN} -osc 1 -phisteps 2 -water 5 -detector_thick 100 -oversample 2 -oversample_omega -nonoise", "--fix", "all"
+    )
     assert run.status == 0
     assert not run.warnings
     # that of counts below 0 is in test_counts

@@ -76,7 +76,9 @@ def test_a_spelling_is_found_within_an_argument(argument, sets):
     assert names(argument) == sets
 
 
-@pytest.mark.parametrize("spelling", "-N -MW -phi -phistep -detsize -detpixels -polar -mosaic -hdivstep -vdivstep -stol -4stol -Q".split())
+@pytest.mark.parametrize(
+    "spelling", "-N -MW -phi -phistep -detsize -detpixels -polar -mosaic -hdivstep -vdivstep -stol -4stol -Q".split()
+)
 def test_some_spellings_must_be_the_whole_argument(spelling):
     (flag,) = [flag for flag in FLAGS if spelling in flag.spellings]
     assert flag in matched_flags(spelling)
@@ -159,7 +161,9 @@ def test_absorption_without_end_forgets_an_earlier_thickness():
     assert settings("-detector_abs inf -detector_thick 9")["detector_thick"] == 9.0
 
 
-@pytest.mark.parametrize("typo, meant", [("-distanec", "-distance"), ("-lamda", "-lambda"), ("-mosiac", "-mosaic"), ("-fluxx0", None)])
+@pytest.mark.parametrize(
+    "typo, meant", [("-distanec", "-distance"), ("-lamda", "-lambda"), ("-mosiac", "-mosaic"), ("-fluxx0", None)]
+)
 def test_an_unknown_flag_is_ignored_with_a_warning_that_names_the_nearest(typo, meant):
     parsed = parse_flags([typo, "5", "-N", "3"])
     if meant is None:
@@ -203,7 +207,8 @@ def test_the_help_names_every_spelling(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-h"], ["simulate", "-h"], ["simulate", "-N", "3", "--help"], ["simulate", "-N", "x"], ["simulate", "--fix", "no"]]
+    "arguments",
+    [["-h"], ["simulate", "-h"], ["simulate", "-N", "3", "--help"], ["simulate", "-N", "x"], ["simulate", "--fix", "no"]],
 )
 def test_help_and_argument_errors_import_neither_numba_nor_numpy(arguments):
     code = (

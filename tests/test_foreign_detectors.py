@@ -8,13 +8,14 @@ import os
 import h5py
 import numpy as np
 import pytest
-from foreign_files import CORNER, DETECTOR, MODULE, SHAPE, axis, eiger, field, group
-from running import simulate
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.io.image import read_image
 from nbkernel.io.nxmx_reader import read_nxmx_detector
+
+from foreign_files import CORNER, DETECTOR, MODULE, SHAPE, axis, eiger, field, group
+from running import simulate
 
 HEAD_ON = (CORNER, [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0])
 TRANSLATION = f"{DETECTOR}/transformations/translation"
@@ -318,9 +319,7 @@ def several(file, sizes, origins, shape):
 def test_several_modules(swapped, caplog):
     sizes = [(20, 60)] * 3
     written(
-        lambda file: several(
-            file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE
-        )
+        lambda file: several(file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE)
     )
     panels = read_nxmx_detector("x_master.h5")["panels"]
     assert [(panel.detpixels_s, panel.detpixels_f) for panel in panels] == sizes

@@ -10,13 +10,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from foreign_files import DETECTOR, MODULE, SHAPE, eiger
-from nxmx_files import write
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.io.image import read_image
 from nbkernel.io.nxmx_reader import read_nxmx_detector
+
+from foreign_files import DETECTOR, MODULE, SHAPE, eiger
+from nxmx_files import write
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bench.fuzz import sandbox
 from bench.fuzz.campaign import campaign
 from bench.fuzz.command_inputs import write_inputs
@@ -17,9 +18,7 @@ from bench.fuzz.files import Files
 from bench.fuzz.lines import Lines
 from bench.fuzz.shrink import without_parts
 from bench.fuzz.stored import load, rendered_again
-
 from nbkernel.cli import info
-
 
 linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="runs are watched as Linux can")
 STORED = Path(__file__).parent / "fuzz_cases.json"

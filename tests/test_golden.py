@@ -4,9 +4,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from golden import expected_file, load_cases, statistics_lines
 
 from nbkernel.cli.main import main
+
+from golden import expected_file, load_cases, statistics_lines
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)

@@ -1,9 +1,7 @@
 """Precisions `double` and `mixed` against nanoBragg.c's images, pixel by pixel within what each promises."""
 
-
 import numpy as np
 import pytest
-from golden import expected_file, load_cases
 
 from nbkernel.compare import judge, make_pair
 from nbkernel.experiment import Experiment
@@ -11,6 +9,8 @@ from nbkernel.io.image import Image
 from nbkernel.precision import sharpness
 from nbkernel.prepare import prepare
 from nbkernel.render import render
+
+from golden import expected_file, load_cases
 
 
 def as_image(pixels):

@@ -55,7 +55,9 @@ def test_whole_files_pass(tmp_path):
 FREE = HEADER + sum(16 + -(-len(text) // 8) * 8 for text in TEXTS)
 
 
-@pytest.mark.parametrize("place, size", [(FREE, 4096 - FREE - 512), (FREE, 0), (FREE, 4096), (HEADER, 2**64 - 16), (HEADER, 5000)])
+@pytest.mark.parametrize(
+    "place, size", [(FREE, 4096 - FREE - 512), (FREE, 0), (FREE, 4096), (HEADER, 2**64 - 16), (HEADER, 5000)]
+)
 def test_damaged_ones_do_not(place, size, tmp_path):
     with pytest.raises(Unusable, match="do not add up"):
         checked(damaged(write(tmp_path / "a.h5"), place, size))

@@ -114,7 +114,13 @@ HALF = [index for index in BOX if index >= (0, 0, 0)]
 @pytest.mark.parametrize("far", [0, 3000], ids=["dense", "sparse"])
 @pytest.mark.parametrize(
     "indices, alone",
-    [(BOX, 0), (HALF, len(HALF) - 1), ([i for i in BOX if min(i) >= 0], 59), ([(1, 2, 3)], 1), ([(1, 2, 3), (-1, -2, -3)], 0)],
+    [
+        (BOX, 0),
+        (HALF, len(HALF) - 1),
+        ([i for i in BOX if min(i) >= 0], 59),
+        ([(1, 2, 3)], 1),
+        ([(1, 2, 3), (-1, -2, -3)], 0),
+    ],
 )
 def test_entries_without_their_friedel_mate_are_counted(indices, alone, far):
     if far:
@@ -125,7 +131,9 @@ def test_entries_without_their_friedel_mate_are_counted(indices, alone, far):
         assert table.remarks == ()
     else:
         (line,) = table.remarks
-        assert line.startswith(f"-hkl a: {alone} of {len(indices)} entries have no entry for their Friedel mate -h -k -l, which gets F = 0;")
+        assert line.startswith(
+            f"-hkl a: {alone} of {len(indices)} entries have no entry for their Friedel mate -h -k -l, which gets F = 0;"
+        )
 
 
 def test_few_entries_without_a_mate_are_not_worth_a_line():

@@ -17,9 +17,7 @@ def test_the_limit_is_a_gigabyte_or_sixteen_times_the_file(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1000)
     check_size("-hkl", path, 2**30)
-    with pytest.raises(
-        InputError, match=r"-hkl: .*file: its columns would take 1 GiB unpacked, .*NBKERNEL_INPUT_LIMIT=2G"
-    ):
+    with pytest.raises(InputError, match=r"-hkl: .*file: its columns would take 1 GiB unpacked, .*NBKERNEL_INPUT_LIMIT=2G"):
         check_size("-hkl", path, 2**30 + 1, "its columns")
     assert largest_size(path, 2**28) == 2**32
     assert largest_size(tmp_path / "nowhere") == 2**30

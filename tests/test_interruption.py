@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import BASE, simulate
 
 from nbkernel.errors import InputError
 from nbkernel.io import output_files, temporary_files
 from nbkernel.io.output_files import OutputFiles
+
+from running import BASE, simulate
 
 RUN = f"{BASE} -detpixels 16 --hdf5 a.h5".split()
 OUTPUTS = {"a.h5", "floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img"}
@@ -81,7 +82,9 @@ PLACES = {
 
 
 def run_interrupted(place, name="SIGINT", pause=60, **options):
-    program = PRELUDE.format(name=name, pause=pause) + place + f"\nsys.argv = ['nbkernel', 'simulate', *{RUN!r}]\nconsole()\n"
+    program = (
+        PRELUDE.format(name=name, pause=pause) + place + f"\nsys.argv = ['nbkernel', 'simulate', *{RUN!r}]\nconsole()\n"
+    )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, **options)
 
 

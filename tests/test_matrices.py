@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, image, remarks_of, simulate, write_hkl
 
 import nbkernel
 from nbkernel.cell_axes import cell_of_axes, direct_axes
 from nbkernel.experiment import Experiment
 from nbkernel.prepare import prepare
+
+from running import BASE, CRYSTAL, image, remarks_of, simulate, write_hkl
 
 RUN = BASE.replace(CRYSTAL, "").replace("-lambda 1 ", "") + " -N 5 -default_F 100 -detpixels 16 -pixel 4 -nopgm -nonoise"
 CELL = (60.0, 70.0, 85.0, 80.0, 95.0, 105.0)
@@ -51,7 +52,14 @@ def xparm(kind, axes, cell=CELL, beam=(0.0011, -0.0006, 1.0209), spindle=(0.9999
     crystal = f"    96{''.join(f'{x:11.4f}' for x in cell)}\n" + "".join(number_line(*row) for row in axes)
     detector = "".join(number_line(*row) for row in np.eye(3))
     if kind == "old":
-        return first + second + "  2463      2527    0.172000    0.172000\n" + number_line(200, 1231.5, 1263.5) + detector + crystal
+        return (
+            first
+            + second
+            + "  2463      2527    0.172000    0.172000\n"
+            + number_line(200, 1231.5, 1263.5)
+            + detector
+            + crystal
+        )
     return (
         " XPARM.XDS    VERSION Jan 10, 2014\n" + first + second + crystal
         + "         1      2463      2527    0.172000    0.172000\n" + number_line(1231.5, 1263.5, 200) + detector
@@ -191,7 +199,11 @@ def rendered(**fields):
 
 def goniometers():
     setting, fixed = turn((1, 1, 0), 30), turn((0, 1, 2), -50)
-    single = {"rotation_axis": [1, 0.02, -0.01], "fixed_rotation": fixed.ravel().tolist(), "setting_rotation": setting.ravel().tolist()}
+    single = {
+        "rotation_axis": [1, 0.02, -0.01],
+        "fixed_rotation": fixed.ravel().tolist(),
+        "setting_rotation": setting.ravel().tolist(),
+    }
     yield "none", None, lambda phi: turn((1, 0, 0), phi)
     yield "single", single, lambda phi: setting @ turn(single["rotation_axis"], phi) @ fixed
     for scan_axis in range(3):
@@ -281,7 +293,10 @@ def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start
         ([], "has no crystal; need a DIALS experiment with one"),
         ([{"real_space_a": [1, 0, 0], "real_space_b": [0, 1, 0]}], "has no crystal[0].real_space_c"),
         ([crystal_of(np.ones((3, 3)))], "crystal[0]: its axes a, b, c span no cell"),
-        ([crystal_of(np.eye(3), A_at_scan_points=[[1, 2]])], "crystal[0].A_at_scan_points[0] is [1, 2]; need a list of 9 numbers"),
+        (
+            [crystal_of(np.eye(3), A_at_scan_points=[[1, 2]])],
+            "crystal[0].A_at_scan_points[0] is [1, 2]; need a list of 9 numbers",
+        ),
     ],
 )
 def test_a_crystal_that_cannot_be_is_named(crystals, words):
@@ -301,7 +316,11 @@ def test_the_image_of_an_experiment_comes_again_from_its_record():
 
 def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     command = "-default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise"
-    expt([crystal_of(turned_axes(5))], {"rotation_axis": [1, 0, 0]}, scan=[{"image_range": [1, 2], "oscillation": [30.0, 0.5]}])
+    expt(
+        [crystal_of(turned_axes(5))],
+        {"rotation_axis": [1, 0, 0]},
+        scan=[{"image_range": [1, 2], "oscillation": [30.0, 0.5]}],
+    )
     content = json.loads(Path("refined.expt").read_text())
     content["experiment"][0]["scan"] = 0
     Path("refined.expt").write_text(json.dumps(content))
@@ -320,7 +339,9 @@ def test_a_files_wavelength_is_told_where_none_is_given():
         for kind in ("old", "new") if name == "XPARM.XDS" else ("",):
             if kind:
                 Path(name).write_text(xparm(kind, turned_axes()))
-            told = f"-mat {name}: is of a wavelength of {theirs:g} A, this run of 1 A; -lambda {theirs:g} would be the file's"
+            told = (
+                f"-mat {name}: is of a wavelength of {theirs:g} A, this run of 1 A; -lambda {theirs:g} would be the file's"
+            )
             assert remarks_of(simulate(f"{RUN} -mat {name}")) == [told]
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda {theirs}")) == []
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda 1")) == []
@@ -334,7 +355,9 @@ def test_a_files_wavelength_is_told_where_none_is_given():
 def test_a_matrix_of_numbers_is_that_of_a_file():
     matrix = np.linalg.inv(turned_axes(8)) * 1.1
     Path("a.mat").write_text("\n".join(" ".join(map(repr, row)) for row in matrix.tolist()))
-    common = dict(default_F=100, Na=5, Nb=5, Nc=5, wavelength=1.1, detpixels_f=20, detpixels_s=20, pixel=4, oversample=1, dump=None)
+    common = dict(
+        default_F=100, Na=5, Nb=5, Nc=5, wavelength=1.1, detpixels_f=20, detpixels_s=20, pixel=4, oversample=1, dump=None
+    )
     of_file = nbkernel.simulate(Experiment(mat="a.mat", **common))
     of_array = nbkernel.simulate(Experiment(mat=matrix, **common))
     assert of_file.max() > 0 and of_file.tobytes() == of_array.tobytes()
@@ -370,18 +393,30 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
     matrix_file(axes, 1.2, more=f" 0.000 0.000 0.000\n{unit} {' '.join(map(str, CELL))}\n 0.0 0.0 0.0\n")
     assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1.2")) == []
     (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
-    assert line.startswith("-mat a.mat: makes a cell of 50 58.333 70.833 A, 80 95 105 deg at 1 A, but its own is 60 70 85 A, 80 95 105 deg")
+    assert line.startswith(
+        "-mat a.mat: makes a cell of 50 58.333 70.833 A, 80 95 105 deg at 1 A, but its own is 60 70 85 A, 80 95 105 deg"
+    )
     assert line.endswith("which would be 1.2 A")
 
 
-@pytest.mark.parametrize("axes, warned", [(np.diag([1.9, 30, 40]), True), (np.diag([2.1, 30, 40]), False), (np.diag([3, 30, 1000]), True), (np.diag([2e5, 1e4, 1e4]), True)])
+@pytest.mark.parametrize(
+    "axes, warned",
+    [
+        (np.diag([1.9, 30, 40]), True),
+        (np.diag([2.1, 30, 40]), False),
+        (np.diag([3, 30, 1000]), True),
+        (np.diag([2e5, 1e4, 1e4]), True),
+    ],
+)
 def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
     matrix_file(axes.astype(float), 1.0)
     lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
     assert [("which no crystal has" in line) for line in lines] == [True] * warned
 
 
-@pytest.mark.parametrize("mirror", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], -np.eye(3)], ids=["sign", "swapped", "inverted"])
+@pytest.mark.parametrize(
+    "mirror", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], -np.eye(3)], ids=["sign", "swapped", "inverted"]
+)
 def test_a_left_handed_matrix_is_told(mirror):
     axes = direct_axes((50, 60, 70, 90, 90, 90))
     matrix_file(mirror @ axes, 1.0)
@@ -391,7 +426,10 @@ def test_a_left_handed_matrix_is_told(mirror):
     assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1")) == []
 
 
-@pytest.mark.parametrize("cell, warned", [("61 70 85 80 95 105", 0), ("61.3 70 85 80 95 105", 1), ("60 70 85 82 95 105", 1), ("70 60 85 95 80 105", 1)])
+@pytest.mark.parametrize(
+    "cell, warned",
+    [("61 70 85 80 95 105", 0), ("61.3 70 85 80 95 105", 1), ("60 70 85 82 95 105", 1), ("70 60 85 95 80 105", 1)],
+)
 def test_a_cell_beside_a_matrix_of_another(cell, warned):
     matrix_file(turned_axes(), 1.0)
     lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1 -cell {cell}"))
@@ -413,7 +451,10 @@ def test_structure_factors_of_another_setting(by):
         return remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz {given}"))
 
     (line,) = lines((50, 30, 40))
-    assert line.startswith(f"{by}") and "makes a cell of 50 30 40 A, 90 90 90 deg, but -hkl a.mtz is of one of 30 40 50 A, 90 90 90 deg" in line
+    assert (
+        line.startswith(f"{by}")
+        and "makes a cell of 50 30 40 A, 90 90 90 deg, but -hkl a.mtz is of one of 30 40 50 A, 90 90 90 deg" in line
+    )
     assert lines((30.5, 40, 49.5)) == []
 
 

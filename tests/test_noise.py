@@ -10,14 +10,15 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from golden import statistics_lines
-from running import BASE, simulate
 from test_vector_code import HASWELL, in_another_process, x86_64
 
 import nbkernel.kernels.jit  # noqa: F401  lets compiled code call the formulas
 from nbkernel.kernels import logarithm, philox, poisson
 from nbkernel.kernels.arithmetic import floor
 from nbkernel.noise import PIECE, counted_poisson_image
+
+from golden import statistics_lines
+from running import BASE, simulate
 
 KEY = (20, 7)
 WORD = 2**32 - 1
@@ -334,7 +335,9 @@ def noise_digest():
 
 @x86_64
 def test_the_noise_is_the_same_with_avx2():
-    assert in_another_process("import json, test_noise as t; print(json.dumps(t.noise_digest()))", **HASWELL) == noise_digest()
+    assert (
+        in_another_process("import json, test_noise as t; print(json.dumps(t.noise_digest()))", **HASWELL) == noise_digest()
+    )
 
 
 # files

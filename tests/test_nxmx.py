@@ -13,21 +13,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from nxmx_files import FLAT, PANELS, RUN, corners, mcstas, write
-from running import BASE, simulate
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.experiment import Experiment
 from nbkernel.input_files import input_digests, input_files
-from nbkernel.io import nxmx_writer
-from nbkernel.io import hdf5_input, nxmx_chains
+from nbkernel.io import hdf5_input, nxmx_chains, nxmx_writer
 from nbkernel.io.image import read_image
 from nbkernel.io.mcstas import laboratory_to_mcstas
 from nbkernel.io.nxmx_reader import read_nxmx_detector
 from nbkernel.io.nxmx_writer import write_nxmx
 from nbkernel.io.output_files import OutputFiles
 from nbkernel.prepare import prepare_panels
+
+from nxmx_files import FLAT, PANELS, RUN, corners, mcstas, write
+from running import BASE, simulate
 
 DETECTOR = "/entry/instrument/detector"
 GEOMETRIES = {
@@ -58,7 +58,10 @@ def command(*arguments):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("flags", ["-polar 1e300 --precision double", "-pixel 1e305", "-Ybeam 1.7e308", "-lambda 1e308 -dispersion 1 -dispsteps 3"])
+@pytest.mark.parametrize(
+    "flags",
+    ["-polar 1e300 --precision double", "-pixel 1e305", "-Ybeam 1.7e308", "-lambda 1e308 -dispersion 1 -dispsteps 3"],
+)
 def test_absurd_numbers_are_written_without_a_word_of_numpy(flags):
     run = simulate(f"{BASE} -detpixels 16 -nopgm --hdf5 a.h5 {flags}")
     assert run.status == 0 and not run.errors

@@ -11,12 +11,13 @@ import sys
 
 import numpy as np
 import pytest
-from running import simulate
 
 from nbkernel.errors import InputError
 from nbkernel.io import opening
 from nbkernel.io.input_limit import VARIABLE
 from nbkernel.io.opening import open_input, read_bytes
+
+from running import simulate
 
 CONTENT = bytes(range(256)) * 40
 
@@ -45,7 +46,11 @@ def read(name):
     {
         "plain": CONTENT,
         "gzip": gzip.compress(CONTENT),
-        "with a name": gzip.compress(CONTENT)[:3] + b"\x08" + gzip.compress(CONTENT)[4:10] + b"a.img\0" + gzip.compress(CONTENT)[10:],
+        "with a name": gzip.compress(CONTENT)[:3]
+        + b"\x08"
+        + gzip.compress(CONTENT)[4:10]
+        + b"a.img\0"
+        + gzip.compress(CONTENT)[10:],
         "joined": gzip.compress(CONTENT[:700]) + gzip.compress(b"") + gzip.compress(CONTENT[700:]),
         "padded": gzip.compress(CONTENT) + bytes(512),
     }.items(),
@@ -96,7 +101,12 @@ def test_a_bomb_is_refused_before_it_takes_memory(monkeypatch):
     bomb = gzip.compress(bytes(30 << 20))
     monkeypatch.setenv(VARIABLE, "1M")
     # the size at the end of the file tells, and so does the content where it lies
-    for stored in (bomb, bomb[:-4] + struct.pack("<I", 1), gzip.compress(bytes(10)) * 2 + bomb[:-4] + bytes(4), bomb + bytes(8)):
+    for stored in (
+        bomb,
+        bomb[:-4] + struct.pack("<I", 1),
+        gzip.compress(bytes(10)) * 2 + bomb[:-4] + bytes(4),
+        bomb + bytes(8),
+    ):
         tracemalloc.start()
         with pytest.raises(InputError, match=r"-x: file: its content.* more than the 1 MiB .*NBKERNEL_INPUT_LIMIT="):
             read_bytes("-x", write(stored))
@@ -127,7 +137,9 @@ def test_a_pipe_that_takes_the_place_of_a_file_is_found_out(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("path, words", (("nowhere", "there is no file nowhere"), ("a\0b", "cannot read"), ("file/x", "cannot read")))
+@pytest.mark.parametrize(
+    "path, words", (("nowhere", "there is no file nowhere"), ("a\0b", "cannot read"), ("file/x", "cannot read"))
+)
 def test_what_is_not_there_is_named(path, words):
     write(b"x")
     with pytest.raises(InputError, match="^-x: ") as caught:
@@ -138,7 +150,15 @@ def test_what_is_not_there_is_named(path, words):
 @pytest.mark.parametrize("flag", ("-hkl", "-mat", "-mask", "-img", "-sourcefile", "--panels", "-dump"))
 def test_no_flag_waits_for_a_pipe(flag):
     os.mkfifo("pipe")
-    words = [sys.executable, "-m", "nbkernel", "simulate", *"-cell 50 -N 2 -detpixels 8 -floatfile f.bin".split(), flag, "pipe"]
+    words = [
+        sys.executable,
+        "-m",
+        "nbkernel",
+        "simulate",
+        *"-cell 50 -N 2 -detpixels 8 -floatfile f.bin".split(),
+        flag,
+        "pipe",
+    ]
     words += ["-default_F", "1"] if flag != "-hkl" else []
     run = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and "pipe is a pipe, not a file" in run.stderr
@@ -146,7 +166,13 @@ def test_no_flag_waits_for_a_pipe(flag):
 
 
 def test_no_dump_can_be_said_by_the_null_device():
-    words = [sys.executable, "-m", "nbkernel", "simulate", *"-cell 50 -N 2 -detpixels 8 -default_F 1 -dump /dev/null -seed 1".split()]
+    words = [
+        sys.executable,
+        "-m",
+        "nbkernel",
+        "simulate",
+        *"-cell 50 -N 2 -detpixels 8 -default_F 1 -dump /dev/null -seed 1".split(),
+    ]
     run = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
 
@@ -168,7 +194,9 @@ def test_compressed_tables_and_texts_are_those_of_the_file_itself(flag):
     images = []
     for name in ("a", "b.gz"):
         size = "" if flag == "--panels" else "-detpixels 9"
-        run = simulate(f"-cell 50 60 70 90 90 90 -default_F 10 -N 3 -lambda 1 {size} -nopgm -nonoise -noprogress {flag} {name} -floatfile f.bin")
+        run = simulate(
+            f"-cell 50 60 70 90 90 90 -default_F 10 -N 3 -lambda 1 {size} -nopgm -nonoise -noprogress {flag} {name} -floatfile f.bin"
+        )
         assert run.status == 0, run.err
         images.append(read("f.bin"))
     assert images[0] == images[1] and any(images[0])

@@ -97,8 +97,13 @@ def test_a_plain_detector_is_the_one_of_the_dials_convention():
     placed = place_panel(found, 0, frame)
     plain = place_detector(
         Experiment(
-            convention="dials", detpixels_f=40, detpixels_s=32, pixel=0.075, distance=265.0,
-            ORGX=15.5 / 0.075 + 0.5, ORGY=16.25 / 0.075 + 0.5,
+            convention="dials",
+            detpixels_f=40,
+            detpixels_s=32,
+            pixel=0.075,
+            distance=265.0,
+            ORGX=15.5 / 0.075 + 0.5,
+            ORGY=16.25 / 0.075 + 0.5,
         )  # fmt: skip
     )
     half_turn = np.diag((1.0, -1.0, -1.0))

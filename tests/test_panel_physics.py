@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from running import write_hkl
 
 from nbkernel.detector import place_detector
 from nbkernel.errors import InputError
@@ -15,6 +14,8 @@ from nbkernel.panels import Panel, place_panel
 from nbkernel.place import PLACE_FIELDS
 from nbkernel.prepare import prepare, prepare_panels
 from nbkernel.render import render
+
+from running import write_hkl
 
 FAST, SLOW = 48, 36
 # a pixel of 2^-11 m, so that corners of parts are exact
@@ -50,8 +51,13 @@ def cut(detector, pixel, rows, columns, **sensor):
             )
             parts.append(
                 Panel(
-                    tuple(corner.tolist()), detector.fdet_vector, detector.sdet_vector, fast_stop - fast, slow_stop - slow,
-                    pixel, **sensor,
+                    tuple(corner.tolist()),
+                    detector.fdet_vector,
+                    detector.sdet_vector,
+                    fast_stop - fast,
+                    slow_stop - slow,
+                    pixel,
+                    **sensor,
                 )  # fmt: skip
             )
     return tuple(parts)

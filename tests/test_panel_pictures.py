@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from png import decode_png
 
 from nbkernel.detector import place_detector
 from nbkernel.direct_beam import direct_beam
@@ -18,6 +17,8 @@ from nbkernel.picture.resolution import cos_scattering_angle
 from nbkernel.picture.rings import ring_pixels
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.picture.view import make_view
+
+from png import decode_png
 
 # imgCIF's frame, as dxtbx has it
 BEAM = np.array((0.0, 0.0, -1.0))

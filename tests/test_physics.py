@@ -363,7 +363,9 @@ def test_park_and_millers_check_value():
 def poisson_deviates(mean, count, seed):
     state, shuffle = np.array([-seed]), np.zeros(33, np.int64)
     spare, memo = np.zeros(2, np.float32), np.array([-1, 0, 0, 0], np.float32)
-    return np.array([np.float64(random_deviates.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(count)])
+    return np.array(
+        [np.float64(random_deviates.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(count)]
+    )
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.3, 5.0, 11.9, 12.0, 100.0, 30000.0, 2e6])

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from png import coloured, decode_png
-from running import BASE, image, simulate
 
 from nbkernel.detector import place_detector
 from nbkernel.direct_beam import direct_beam
@@ -23,6 +21,9 @@ from nbkernel.picture.resolution import cos_scattering_angle
 from nbkernel.picture.rings import ring_pixels
 from nbkernel.picture.settings import PictureSettings
 from nbkernel.picture.view import make_view
+
+from png import coloured, decode_png
+from running import BASE, image, simulate
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
 WHOLE = dict(percentiles=(0.0, 100.0))

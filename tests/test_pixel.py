@@ -93,9 +93,11 @@ def oracle(run, spixel, fpixel):
         layer_capture = None
         for sub_slow in range(n):
             for sub_fast in range(n):
-                position = pix0 + d.pixel_size * (
-                    (fpixel + (sub_fast + 0.5) / n) * fdet + (spixel + (sub_slow + 0.5) / n) * sdet
-                ) + layer * plan.detector_thickstep * odet
+                position = (
+                    pix0
+                    + d.pixel_size * ((fpixel + (sub_fast + 0.5) / n) * fdet + (spixel + (sub_slow + 0.5) / n) * sdet)
+                    + layer * plan.detector_thickstep * odet
+                )
                 airpath = np.linalg.norm(position)
                 diffracted = position / airpath
                 if pixel_omega is None:
@@ -126,9 +128,7 @@ def oracle(run, spixel, fpixel):
 def rendered(run, function, spixel, fpixel):
     axis = np.array([run.detector.polar_vector])
     omega = np.empty(1)
-    return function(
-        run.plan, panel_tile(run.detector), spixel, fpixel, False, False, axis, np.zeros(1, np.int64), 0, omega
-    )
+    return function(run.plan, panel_tile(run.detector), spixel, fpixel, False, False, axis, np.zeros(1, np.int64), 0, omega)
 
 
 PIXELS = [(s, f) for s in range(4) for f in range(5)]

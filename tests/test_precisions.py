@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from running import smv_bytes, write_hkl
 
 from nbkernel.compare import judge, make_pair
 from nbkernel.experiment import Experiment
@@ -30,13 +29,15 @@ from nbkernel.kernels.sine import (
     scaled_sinpi_over_x,
     sinpi,
 )
-from nbkernel.precision import as_program, doubt, in_float32, nearest_and_reach, needs_exact, sharpness
 from nbkernel.kernels.vectors import unitize
+from nbkernel.precision import as_program, doubt, in_float32, nearest_and_reach, needs_exact, sharpness
 from nbkernel.prepare import prepare
 from nbkernel.render import new_space, render
 from nbkernel.still_places import all_dark
 from nbkernel.tables import squared_table
 from nbkernel.tiles import panel_tile
+
+from running import smv_bytes, write_hkl
 
 CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -fluence 1e24 -default_F 100 -nointerpolate"
 NEAR = f"{CELL} -lambda 1 -distance 80 -detpixels_f 70 -detpixels_s 45 -pixel 1.2 -oversample 1"
@@ -49,13 +50,19 @@ SENSOR = "-detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversamp
 OVERSAMPLED = f"{NEAR} -N 3 {SENSOR} -dispersion 2 -dispsteps 3 -polar 0.9"
 
 # where an index is half way between two whole ones, to the last bit, along rows or columns
-HALVES = "-cell 20 10 50 90 90 120 -misset 90 0 0 -phi 90 -lambda 1 -detpixels 41 -pixel 2 -distance 200 -adxv -Xbeam 3 -Ybeam 1 "
+HALVES = (
+    "-cell 20 10 50 90 90 120 -misset 90 0 0 -phi 90 -lambda 1 -detpixels 41 -pixel 2 -distance 200 -adxv -Xbeam 3 -Ybeam 1 "
+)
 HALVES += "-twotheta 30 -oversample 1 -hkl steep.hkl -default_F 3 -nointerpolate"
 # the direct beam, index 0 0 0, in the middle of a pixel
 NODE = "-distance 100 -pixel 1 -oversample 1 -detpixels 9"
 # a pixel at the sample
-EDGE_ON = "-cell 2 2 2 90 90 90 -misset -90 30 90 -lambda 1 -N 3 -detpixels 31 -pixel 1 -distance 12 -Xbeam 15.5 -Ybeam 15.5 "
-EDGE_ON += "-detector_rotx 90 -detector_roty 90 -default_F 1 -nointerpolate -oversample 1 -nopolar -osc 180 -phisteps 1 -adxv"
+EDGE_ON = (
+    "-cell 2 2 2 90 90 90 -misset -90 30 90 -lambda 1 -N 3 -detpixels 31 -pixel 1 -distance 12 -Xbeam 15.5 -Ybeam 15.5 "
+)
+EDGE_ON += (
+    "-detector_rotx 90 -detector_roty 90 -default_F 1 -nointerpolate -oversample 1 -nopolar -osc 180 -phisteps 1 -adxv"
+)
 NEGATIVE = f"{NEAR} -N 5 -gauss_xtal -fudge -0.001 -detpixels 12"
 
 # what each run is about: flags
@@ -341,7 +348,9 @@ def test_pieces_within_the_table_have_no_pixel_outside():
                 leaves = piece_may_leave_table(run.plan, tile, spixel, first, last)
                 answers.append(leaves)
                 if not leaves:
-                    assert not any(pixel_leaves_table(run.plan, tile, spixel, fpixel, False) for fpixel in range(first, last))
+                    assert not any(
+                        pixel_leaves_table(run.plan, tile, spixel, fpixel, False) for fpixel in range(first, last)
+                    )
     assert 20 < sum(answers) < len(answers) - 20
 
 
@@ -360,7 +369,14 @@ def test_spots_that_touch_and_those_that_do_not():
 
 def test_only_images_of_zeros_are_all_dark():
     dark = [name for name in RUNS if name.startswith("every")]
-    usual = ["plain", "N 1000", "zeros of the lattice factor", "whole indices", "direct beam in the middle of a pixel", "ellipsoid"]
+    usual = [
+        "plain",
+        "N 1000",
+        "zeros of the lattice factor",
+        "whole indices",
+        "direct beam in the middle of a pixel",
+        "ellipsoid",
+    ]
     for name in (*dark, *usual, "table", "sensor", "high angle", "stale phi step"):
         run = prepared(RUNS[name])
         assert all_dark(run.plan, panel_tile(run.detector)) == (name in dark), name
@@ -443,7 +459,9 @@ def test_sine_and_cosine_of_half_turns():
     assert (np.abs(found - sine)[there] / np.abs(sine)[there]).max() < SINPI_ERROR
     assert np.abs(np.array([cospi(value) for value in x]) - cosine).max() < COSPI_ERROR
     single = np.array([np.float64(scaled_sinpi_over_x(np.float32(value * value)) / SCALE) for value in x[:40001]])
-    assert (np.abs(single * x[:40001] - sine[:40001])[there[:40001]] / np.abs(sine[:40001])[there[:40001]]).max() < SINPI_SINGLE_ERROR
+    assert (
+        np.abs(single * x[:40001] - sine[:40001])[there[:40001]] / np.abs(sine[:40001])[there[:40001]]
+    ).max() < SINPI_SINGLE_ERROR
 
 
 def test_powers_of_one_half():

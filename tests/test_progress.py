@@ -9,8 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, simulate
-from terminal import on_terminal, screen
 
 from nbkernel import progress_bar
 from nbkernel.engine import PRECISIONS, Engine
@@ -19,6 +17,9 @@ from nbkernel.interruptible import interruptible
 from nbkernel.outputs import Outputs
 from nbkernel.progress_bar import ProgressBar, bar_line, terminal_width
 from nbkernel.simulation import simulate_to_files
+
+from running import BASE, CRYSTAL, simulate
+from terminal import on_terminal, screen
 
 RUN = BASE.replace("-noprogress", "-progress") + " -detpixels 200"
 LONG = f"{CRYSTAL} -lambda 1 -distance 100 -detpixels 4000 -oversample 20 --threads 2"

@@ -12,12 +12,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from running import BASE, read_float, simulate, write_hkl
 from test_api import TOP, TURNED, experiment, experiment_of_panels
 
 import nbkernel
 from nbkernel.cli.main import main
 from nbkernel.io.smv import read_smv
+
+from running import BASE, read_float, simulate, write_hkl
 
 ROOT = Path(__file__).parents[1]
 RUN = f"{BASE} -detpixels_f 24 -detpixels_s 18 -misset random -phi 3 -osc 1 -phisteps 2 --precision double"
@@ -82,7 +83,12 @@ def test_the_record_tells_how_an_image_was_made():
     found = recorded("a.h5")
     assert found["command"] == f"nbkernel simulate {text}"
     assert (found["noise_rng"], found["noise_seed"], found["noise_adc"]) == ("philox", 1, 3.0)
-    assert (found["precision"], found["device"], found["fix"], found["nbkernel"]) == ("double", "cpu", "phi0", nbkernel.__version__)
+    assert (found["precision"], found["device"], found["fix"], found["nbkernel"]) == (
+        "double",
+        "cpu",
+        "phi0",
+        nbkernel.__version__,
+    )
     digest = hashlib.sha256(Path("table.hkl").read_bytes()).hexdigest()
     assert json.loads(found["inputs"])["hkl"] == {"path": str(Path("table.hkl").absolute()), "sha256": digest}
     assert found["numba"] and found["numpy"] == np.__version__
@@ -119,13 +125,24 @@ def test_panels_are_read_back_in_their_own_frame():
     status, out, err = command("trace --config p.h5 --panel 1 --pixel 3 4")
     assert status == 0 and f"the image has {images[1][4, 3]:.9g} photons there" in err[-1]
     assert float(out[-1].split()[-1]) == pytest.approx(float(images[1][4, 3]), rel=1e-6)
-    assert command("trace --config p.h5 --panel 2 --pixel 3 4")[::2] == (2, ["nbkernel: --panel: there is no panel 2; need 0 to 1"])
+    assert command("trace --config p.h5 --panel 2 --pixel 3 4")[::2] == (
+        2,
+        ["nbkernel: --panel: there is no panel 2; need 0 to 1"],
+    )
 
 
 def experiment_of_panels_of(path):
     panels = experiment_of_panels()
     return nbkernel.Experiment(
-        cell=panels.cell, default_F=panels.default_F, Na=3, Nb=3, Nc=3, oversample=1, fluence=1e28, dump="none.bin", panels=path
+        cell=panels.cell,
+        default_F=panels.default_F,
+        Na=3,
+        Nb=3,
+        Nc=3,
+        oversample=1,
+        fluence=1e28,
+        dump="none.bin",
+        panels=path,
     )
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from running import BASE, simulate
 
 import nbkernel
 from nbkernel import seeds as seeds_module
 from nbkernel.seeds import LARGEST_SEED, fresh_seed
+
+from running import BASE, simulate
 
 # BASE has a seed of its own
 RUN = f"{BASE.replace('-seed 1', '')} -detpixels 16 -pixel 0.8 -fluence 1e29 -nopgm -floatfile f.bin -intfile i.img -noisefile n.img"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from png import coloured, decode_png
-from running import BASE, simulate, smv_bytes
 
 from nbkernel.cli.main import main
+
+from png import coloured, decode_png
+from running import BASE, simulate, smv_bytes
 
 RUN = f"{BASE} -detpixels_f 120 -detpixels_s 90 -pixel 0.4"
 PIXELS = np.random.default_rng(1).integers(0, 60000, (9, 14)).astype(np.uint16)

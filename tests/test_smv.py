@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, image, image_and_run, simulate, smv_bytes
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.io.image import read_image
 from nbkernel.io.smv import read_smv
 from nbkernel.io.smv_header import TYPES, keywords_of
+
+from running import BASE, image, image_and_run, simulate, smv_bytes
 
 SHAPE = (6, 10)  # slow, fast
 RUN = f"{BASE} -pixel 0.4 -Xbeam 2 -Ybeam 2"
@@ -71,7 +72,9 @@ def test_types_and_byte_orders(line, order):
     assert np.array_equal(all_readers(smv(pixels, [ordered, line])), pixels)
 
 
-@pytest.mark.parametrize("order", ("BYTE_ORDER= big_endian ;", "BYTE_ORDER =big_endian;", "BYTE_ORDER\t=\tBIG_ENDIAN;", "byte_order=big_endian;"))
+@pytest.mark.parametrize(
+    "order", ("BYTE_ORDER= big_endian ;", "BYTE_ORDER =big_endian;", "BYTE_ORDER\t=\tBIG_ENDIAN;", "byte_order=big_endian;")
+)
 def test_blanks_and_capitals_in_the_byte_order(order):
     pixels = numbers(">u2")
     assert np.array_equal(all_readers(smv(pixels, [order])), pixels)
@@ -119,7 +122,12 @@ def test_headers_are_read_as_a_whole(name, end):
 
 def test_rigakus_hypix():
     """5632 bytes of header with a value in braces, as fabio's issue 299 describes."""
-    lines = ["BYTE_ORDER= little_endian;", "SAMPLE_HOLDER_NAMES= { Z X Y };", "Data_type= long int;", "PXD_DETECTOR_DIMENSIONS= 10 6;"]
+    lines = [
+        "BYTE_ORDER= little_endian;",
+        "SAMPLE_HOLDER_NAMES= { Z X Y };",
+        "Data_type= long int;",
+        "PXD_DETECTOR_DIMENSIONS= 10 6;",
+    ]
     pixels = numbers("<i4")
     read = all_readers(smv(pixels, lines, 5632))
     assert np.unravel_index(read.argmax(), SHAPE) == (4, 7) and read.max() == 2**31 - 1
@@ -211,7 +219,9 @@ def test_what_is_wrong_is_said_alike_by_every_reader(name, capsys):
 def test_a_mask_of_any_type_darkens_its_own_zeros():
     dark = np.zeros(SHAPE, bool)
     dark[2] = True
-    for line, order in itertools.product(("Data_type=long int;", "Data_type=float IEEE;", "Data_type=unsigned char;", "TYPE=mad;"), "<>"):
+    for line, order in itertools.product(
+        ("Data_type=long int;", "Data_type=float IEEE;", "Data_type=unsigned char;", "TYPE=mad;"), "<>"
+    ):
         pixels = np.where(dark, 0, 1).astype(order + KINDS[line][1:])
         lines = [line, f"BYTE_ORDER={'little' if order == '<' else 'big'}_endian;", "PIXEL_SIZE=0.4;"]
         Path("mask.img").write_bytes(smv(pixels, lines))
@@ -225,12 +235,18 @@ def test_a_compressed_mask_and_header_are_those_of_the_file_itself():
     Path("a.img").write_bytes(content)
     Path("a.img.gz").write_bytes(gzip.compress(content))
     for flag in ("-mask", "-img"):
-        assert np.array_equal(image(f"{BASE} -Xbeam 1 -Ybeam 1 {flag} a.img"), image(f"{BASE} -Xbeam 1 -Ybeam 1 {flag} a.img.gz")), flag
+        assert np.array_equal(
+            image(f"{BASE} -Xbeam 1 -Ybeam 1 {flag} a.img"), image(f"{BASE} -Xbeam 1 -Ybeam 1 {flag} a.img.gz")
+        ), flag
 
 
 def test_compressed_images_are_compared_and_drawn(capsys):
     pixels = np.random.default_rng(1).normal(5, 1, SHAPE).astype(np.float32)
-    for name, content in {"a.bin": pixels.tobytes(), "a.img": smv_bytes(np.ones(SHAPE)), "a.pgm": b"P5\n10 6\n255\n" + bytes(range(60))}.items():
+    for name, content in {
+        "a.bin": pixels.tobytes(),
+        "a.img": smv_bytes(np.ones(SHAPE)),
+        "a.pgm": b"P5\n10 6\n255\n" + bytes(range(60)),
+    }.items():
         Path(f"{name}.gz").write_bytes(gzip.compress(content))
     Path("b.bin").write_bytes(pixels.tobytes())
     # the shape is that of the compressed image beside
@@ -255,7 +271,25 @@ def test_the_mask_that_the_program_misreads_is_corrected_by_fix():
 
 def test_headers_take_time_in_proportion_to_their_length():
     length = 1 << 18
-    for piece in ("A=", " ", "\n", "{", "}", "={", "= ", "a}", "a\n", "A=b\n", "=\n", "};\n", "x", ";", "A={;", "\n}x", "A=1;\n  "):
+    for piece in (
+        "A=",
+        " ",
+        "\n",
+        "{",
+        "}",
+        "={",
+        "= ",
+        "a}",
+        "a\n",
+        "A=b\n",
+        "=\n",
+        "};\n",
+        "x",
+        ";",
+        "A={;",
+        "\n}x",
+        "A=1;\n  ",
+    ):
         for before in ("{\nHEADER_BYTES=512;\n", "{\nHEADER_BYTES=512;\nQ={"):
             started = time.process_time()
             keywords_of(before + piece * (length // len(piece)))
@@ -299,7 +333,9 @@ def test_what_the_program_finds_within_other_keywords_is_said(lines, words, flag
     run = simulate(f"{crystal} {flag} a.img")
     said = [line for line in run.warnings if line.startswith(f"{flag} a.img: ")]
     assert run.status == 0 and len(said) == (words is not None) and (words is None or words in said[0])
-    assert not [line for line in simulate(f"{crystal} -lambda 1 -distance 100 {flag} a.img").warnings if "is taken as" in line]
+    assert not [
+        line for line in simulate(f"{crystal} -lambda 1 -distance 100 {flag} a.img").warnings if "is taken as" in line
+    ]
 
 
 def test_r_axis_ratios_that_do_not_fit_are_refused():

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import simulate
 
 import nbkernel
 from nbkernel.errors import InputError
 from nbkernel.io.image import read_image
+
+from running import simulate
 
 WANTED = "BEAM_CENTER_X BEAM_CENTER_Y DISTANCE WAVELENGTH PIXEL_SIZE OSC_START OSC_RANGE SIZE1 SIZE2 BYTE_ORDER".split()
 RUN = (
@@ -46,7 +47,11 @@ def dxtbx_class(header):
     """Which of dxtbx's classes of ADSC images and their relatives takes a file."""
     if header.get("BEAMLINE") == "fake":
         return "JHSim"
-    if any(name not in header for name in WANTED) or "DTREK_DATE_TIME" in header or header["BEAMLINE"].upper() == "TIMEPIX_SU":
+    if (
+        any(name not in header for name in WANTED)
+        or "DTREK_DATE_TIME" in header
+        or header["BEAMLINE"].upper() == "TIMEPIX_SU"
+    ):
         return None
     if (int(header["SIZE1"]), int(header["SIZE2"])) == (2463, 2527):
         return "ADSCDBG"
@@ -131,13 +136,23 @@ def test_a_spindle_that_turns_back_is_turned_about_the_reverse_axis():
     assert simulate(f"{RUN} -phi 5 -phistep -0.25 -phisteps 2 --smv dials").status == 0
     _, header = dxtbx_header("noise_1.img")
     model = dxtbx_model("noise_1.img")
-    assert (model["axis"] < 0) == (float(header["OSC_RANGE"]) < 0) and model["oscillation"][1] == abs(float(header["OSC_RANGE"]))
+    assert (model["axis"] < 0) == (float(header["OSC_RANGE"]) < 0) and model["oscillation"][1] == abs(
+        float(header["OSC_RANGE"])
+    )
 
 
 @pytest.mark.parametrize("length", (512, 1024))
 def test_long_headers_state_their_length(length):
-    flags = "-phi 1.23456789012e-15 -osc 1.98765432101e-15 -twotheta 1.12345678912e-15 -adc 1.23456789012e-15" if length > 512 else ""
-    more = "-denzo -Xbeam 1.23456789012e-15 -Ybeam 1.10987654321e-15 -distance 100.123456789 -lambda 1.23456789012e-05" if length > 512 else ""
+    flags = (
+        "-phi 1.23456789012e-15 -osc 1.98765432101e-15 -twotheta 1.12345678912e-15 -adc 1.23456789012e-15"
+        if length > 512
+        else ""
+    )
+    more = (
+        "-denzo -Xbeam 1.23456789012e-15 -Ybeam 1.10987654321e-15 -distance 100.123456789 -lambda 1.23456789012e-05"
+        if length > 512
+        else ""
+    )
     assert simulate(f"{RUN} {flags} {more} --smv dials").status == 0
     size, _ = dxtbx_header("noise_1.img")
     assert size == length and Path("noise_1.img").stat().st_size == size + 1200
@@ -185,7 +200,10 @@ def test_from_python(caplog):
     np.testing.assert_allclose(model["center"], (2.1, 1.1), rtol=1e-12)
     nbkernel.write_smv("int_1.img", nbkernel.to_counts(image, 2.5, adc=3), style="dials")
     assert dxtbx_model("int_1.img")["gain"] == 2.5 and dxtbx_model("int_1.img")["pedestal"] == 3
-    for other, words in ((counts + np.uint16(1), "needs counts as add_noise or to_counts made them"), (counts.T, "whole image of a panel")):
+    for other, words in (
+        (counts + np.uint16(1), "needs counts as add_noise or to_counts made them"),
+        (counts.T, "whole image of a panel"),
+    ):
         with pytest.raises(InputError, match=words):
             nbkernel.write_smv("x.img", other, style="dials")
     with pytest.raises(InputError, match="style: 'adsc' is not there; need nanobragg or dials"):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, image_and_run, remarks_of, simulate
-from unique_reflections import CELLS, GROUPS, Molecule, unique_indices, write_cif, write_mtz
 
 from nbkernel.errors import InputError
 from nbkernel.io.mtz import parse_mtz
 from nbkernel.io.structure_factors import read_structure_factors
 from nbkernel.space_group import nearest_cell
+
+from running import BASE, CRYSTAL, image_and_run, remarks_of, simulate
+from unique_reflections import CELLS, GROUPS, Molecule, unique_indices, write_cif, write_mtz
 
 gemmi = pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
 
@@ -216,10 +217,15 @@ def block(name, item, values, cell=True):
     if cell:
         text += "".join(
             f"_cell.{key} {value}\n"
-            for key, value in zip(("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"), (25, 31, 36, 90, 90, 90))
+            for key, value in zip(
+                ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"), (25, 31, 36, 90, 90, 90)
+            )
         )
         text += "_symmetry.space_group_name_H-M 'P 21 21 21'\n"
-    return text + f"loop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.{item}\n1 2 3 {values[0]}\n1 2 4 {values[1]}\n"
+    return (
+        text
+        + f"loop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.{item}\n1 2 3 {values[0]}\n1 2 4 {values[1]}\n"
+    )
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -234,7 +240,9 @@ def test_amplitudes_in_another_block_with_the_cell_and_group_of_the_other(order)
 
 
 def test_a_block_can_be_chosen():
-    Path("a").write_text(block("one", "F_meas_au", (5, 6)) + block("two", "F_meas_au", (7, 8)) + block("three", "F_calc", (9, 10)))
+    Path("a").write_text(
+        block("one", "F_meas_au", (5, 6)) + block("two", "F_meas_au", (7, 8)) + block("three", "F_calc", (9, 10))
+    )
     for column, values in {None: {5, 6}, "two:F_meas_au": {7, 8}, "three:_refln.F_calc": {9, 10}, "F_calc": {9, 10}}.items():
         assert set(read_structure_factors("a", 0.0, column).F.ravel()) == {0.0, *values}
     with pytest.raises(InputError, match="has no column F_calc_au.*blocks with reflections: one, two, three"):
@@ -310,7 +318,15 @@ def test_the_header_is_held_against_the_files_length_before_anything_is_read():
     behind = content[:4] + struct.pack("<i", 2**31 - 1) + content[8:]
     text = b"MTZ " + b"lorem ipsum dolor sit amet 1 2 3\n" * 150
     columns = content.replace(count[0][:12], b"NCOL   99999")
-    for broken in (many, behind, text, columns, content[:100], content.replace(b"END ", b"EN  "), content.replace(b"VALM NAN", b"VALM xyz")):
+    for broken in (
+        many,
+        behind,
+        text,
+        columns,
+        content[:100],
+        content.replace(b"END ", b"EN  "),
+        content.replace(b"VALM NAN", b"VALM xyz"),
+    ):
         Path("b").write_bytes(broken)
         tracemalloc.start()
         with pytest.raises(InputError, match="^-hkl b: is not a complete MTZ file: "):
@@ -324,7 +340,14 @@ def test_big_endian_files_and_those_with_a_64_bit_header_place_are_the_same():
     content = Path("a").read_bytes()
     (place,) = struct.unpack_from("<i", content, 4)
     data = np.frombuffer(content[80 : 4 * (place - 1)], "<f4")
-    Path("b").write_bytes(b"MTZ " + struct.pack(">i", place) + b"\x11\x11\0\0" + bytes(68) + data.astype(">f4").tobytes() + content[4 * (place - 1) :])
+    Path("b").write_bytes(
+        b"MTZ "
+        + struct.pack(">i", place)
+        + b"\x11\x11\0\0"
+        + bytes(68)
+        + data.astype(">f4").tobytes()
+        + content[4 * (place - 1) :]
+    )
     Path("c").write_bytes(content[:4] + struct.pack("<i", -1) + content[8:12] + struct.pack("<q", place) + content[20:])
     for other in ("b", "c"):
         assert read_structure_factors(other, 0.0).F.tobytes() == table.F.tobytes()

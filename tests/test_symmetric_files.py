@@ -6,6 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from nbkernel.cli.main import main
+from nbkernel.errors import InputError
+from nbkernel.io.amplitude_columns import choose_columns
+from nbkernel.io.structure_factors import read_structure_factors
+
 from running import BASE, CRYSTAL, image, image_and_run, simulate
 from unique_reflections import (
     GROUPS,
@@ -18,11 +24,6 @@ from unique_reflections import (
     write_mtz,
     write_table,
 )
-
-from nbkernel.cli.main import main
-from nbkernel.errors import InputError
-from nbkernel.io.amplitude_columns import choose_columns
-from nbkernel.io.structure_factors import read_structure_factors
 
 gemmi = pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
 
@@ -450,7 +451,9 @@ def mtz_bytes(**columns):
 def cif_text(values=("5", "6"), item="F_meas_au", group="P 21 21 21", first="1 2 3"):
     cell = "".join(
         f"_cell.{name} {value}\n"
-        for name, value in zip(("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"), (25, 31, 36, 90, 90, 90))
+        for name, value in zip(
+            ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"), (25, 31, 36, 90, 90, 90)
+        )
     )
     return (
         f"data_x\n{cell}_symmetry.space_group_name_H-M '{group}'\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n"
@@ -524,5 +527,7 @@ def test_a_file_whose_cell_cannot_be_is_good_enough_with_cell():
 def test_a_column_of_another_kind_among_the_reflections_is_named():
     names = "_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n_re2\n"
     Path("a").write_text(f"data_x\n_cell.length_a 20\n_cell.length_b 20\n_cell.length_c 20\nloop_\n{names}1 0 0 5 1\n")
-    with pytest.raises(InputError, match="-hkl a: the loop of reflections has a column whose name does not begin with _refln"):
+    with pytest.raises(
+        InputError, match="-hkl a: the loop of reflections has a column whose name does not begin with _refln"
+    ):
         read_structure_factors("a", 0.0)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, simulate, smv_bytes
 
 import nbkernel
 from nbkernel.cli.main import main
@@ -18,6 +17,8 @@ from nbkernel.errors import LONGEST, InputError
 from nbkernel.kernels import ahead
 from nbkernel.kernels.address_space import TooLittle
 from nbkernel.printable import printable, shortened
+
+from running import BASE, simulate, smv_bytes
 
 # colours, a title, a line of its own, a C1 control, a mark of direction, a line separator, a byte that is not text
 EVIL = "x\x1b[31m\x1b]0;owned\x07\n\x9b1m\u202e\u2028\udce9"
@@ -79,7 +80,9 @@ def printed_by(command, capsys):
     return captured.out + captured.err
 
 
-@pytest.mark.parametrize("content", [None, b"words\n", b"1 2 3 x\n", b"\x1b[31m \x9b1m\n", b'{"\\u001b[31m": 1}', b"1 0 0 \x1b[31mfour\n"])
+@pytest.mark.parametrize(
+    "content", [None, b"words\n", b"1 2 3 x\n", b"\x1b[31m \x9b1m\n", b'{"\\u001b[31m": 1}', b"1 0 0 \x1b[31mfour\n"]
+)
 def test_names_cannot_act_on_a_terminal(content, capsys):
     if content is not None:
         Path(EVIL).write_bytes(content)
@@ -224,7 +227,8 @@ def test_a_folder_that_is_gone_is_one_line(folder):
 def test_too_little_address_space_is_one_line(name, limit, inputs):
     done = in_shell(COMMANDS[name], "", f"ulimit -v {limit * 1024};")
     assert done.returncode == 2 and re.fullmatch(
-        rf"nbkernel: nbkernel {name} needs \d+ MiB of address space, its limit leaves \d+ \(ulimit -v raises it\)\n", done.stderr
+        rf"nbkernel: nbkernel {name} needs \d+ MiB of address space, its limit leaves \d+ \(ulimit -v raises it\)\n",
+        done.stderr,
     )
     assert not Path("f.bin").exists()
 
@@ -249,7 +253,9 @@ def test_the_compiler_is_not_even_started_with_too_little(monkeypatch):
         ahead.Kernel(lambda a: 1)(np.zeros(1))
 
 
-@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError(), OSError(12, "Cannot allocate memory")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("can't start new thread"), MemoryError(), OSError(12, "Cannot allocate memory")]
+)
 def test_out_of_memory_is_one_line(error, monkeypatch, capsys):
     def run(argv):
         raise error
@@ -259,7 +265,9 @@ def test_out_of_memory_is_one_line(error, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("nbkernel: out of memory")
 
 
-@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "{a=" * 100_000, "[crystal]\ncell = " + "[" * 900 + "]" * 900])
+@pytest.mark.parametrize(
+    "text", ["x = " + "[" * 100_000, "x = " + "{a=" * 100_000, "[crystal]\ncell = " + "[" * 900 + "]" * 900]
+)
 def test_nesting_without_end_is_one_line(text, capsys):
     Path("deep.toml").write_text(text)
     assert main(["simulate", "--config", "deep.toml"]) == 2
@@ -293,7 +301,10 @@ def test_an_arithmetic_error_is_one_line(monkeypatch, capsys):
 
     monkeypatch.setattr("nbkernel.cli.info.run", run)
     assert main(["info"]) == 2
-    assert capsys.readouterr().err == "nbkernel: a value is far too large or too small to compute with (float division by zero)\n"
+    assert (
+        capsys.readouterr().err
+        == "nbkernel: a value is far too large or too small to compute with (float division by zero)\n"
+    )
 
 
 @pytest.mark.parametrize("value", [3e38, -3e38, np.inf, np.nan, 1e-45, 0.0])
@@ -303,7 +314,12 @@ def test_images_of_numbers_beyond_all_range_are_compared_and_shown_in_words_of_o
     odd[::2] = value
     plain.tofile("plain.bin")
     odd.tofile("odd.bin")
-    for command in ("compare plain.bin odd.bin", "compare odd.bin plain.bin", "show odd.bin", "show odd.bin --preview-scale linear"):
+    for command in (
+        "compare plain.bin odd.bin",
+        "compare odd.bin plain.bin",
+        "show odd.bin",
+        "show odd.bin --preview-scale linear",
+    ):
         assert main([*command.split(), "--shape", "24", "24"]) in (0, 1)
     assert capsys.readouterr().err == ""
     assert [str(warning.message) for warning in recwarn if issubclass(warning.category, RuntimeWarning)] == []

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from golden import statistics_lines
-from running import BASE, image, image_and_run, simulate, smv_bytes, write_hkl
 
 from nbkernel.kernels.polarization import polarization_factor
 from nbkernel.kernels.vectors import unitize
+
+from golden import statistics_lines
+from running import BASE, image, image_and_run, simulate, smv_bytes, write_hkl
 
 SLOW, FAST = 30, 44
 SIZE = f"-detpixels_f {FAST} -detpixels_s {SLOW}"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 
 import nbkernel.trace
 from nbkernel.cli.main import main
+
+from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 
 SLOW, FAST = 12, 17
 SMALL = f"{BASE} -detpixels_f {FAST} -detpixels_s {SLOW}"
@@ -312,7 +313,10 @@ def test_a_trace_tells_what_simulate_tells_of_its_inputs():
     """Of the crystal, the table, the beam and the detector."""
     Path("mirror.mat").write_text("0.02 0 0\n0 0.02 0\n0 0 -0.02\n")
     write_hkl("half.hkl", np.full((1, 2, 3), 9.0), (1, 1, 1))
-    command = SMALL.replace(CRYSTAL, "").replace("-lambda 1 ", "") + " -mat mirror.mat -hkl half.hkl -lambda 300 -twotheta 100 -N 5"
+    command = (
+        SMALL.replace(CRYSTAL, "").replace("-lambda 1 ", "")
+        + " -mat mirror.mat -hkl half.hkl -lambda 300 -twotheta 100 -N 5"
+    )
     told = run_trace(f"{command} --pixel 3 4").warnings
     assert [*told, "no pixel has any photons: is the detector where the beam goes, and are all units right?"] == (
         simulate(f"{command} -nonoise -nopgm").warnings

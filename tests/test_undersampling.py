@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from running import image, simulate
 
 # 79 A x 40 cells at 180 mm: spots of 1 A x 180 mm / 3160 A = 57 um
@@ -68,7 +69,16 @@ def test_phi_steps_wider_than_rocking_curves(more, needed):
 
 
 @pytest.mark.parametrize(
-    "more", ["-lambda 1e-290", "-lambda 1e290", "-distance 1e-300", "-distance 1e300", "-pixel 1e-290", "-pixel 1e250", "-N 2000000000"]
+    "more",
+    [
+        "-lambda 1e-290",
+        "-lambda 1e290",
+        "-distance 1e-300",
+        "-distance 1e300",
+        "-pixel 1e-290",
+        "-pixel 1e250",
+        "-N 2000000000",
+    ],
 )
 def test_absurd_numbers_do_no_harm(more):
     assert simulate(f"{RUN} -detpixels 2 -oversample 1 -phi 1 -osc 300 -phisteps 1 {more}").status in (0, 2)

@@ -50,7 +50,9 @@ def row():
 
 
 def table():
-    return SquaredTable(np.ones(27), -1.0, -1.0, -1.0, 2.0, 2.0, 2.0, 9.0, 3.0, np.inf, np.ones(27, np.float32), 1.0, np.ones(1))
+    return SquaredTable(
+        np.ones(27), -1.0, -1.0, -1.0, 2.0, 2.0, 2.0, 9.0, 3.0, np.inf, np.ones(27, np.float32), 1.0, np.ones(1)
+    )
 
 
 def along_row(add, crystal):
@@ -76,7 +78,9 @@ def with_table(add, crystal):
 
 def part(function, name):
     """The function of this name that `function` was built from."""
-    return {cell.cell_contents.__name__: cell.cell_contents for cell in function.__closure__ if callable(cell.cell_contents)}[name]
+    return {
+        cell.cell_contents.__name__: cell.cell_contents for cell in function.__closure__ if callable(cell.cell_contents)
+    }[name]
 
 
 def phases():

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from .campaign import campaign
 from .command_inputs import write_inputs
+from .commands import GENERATORS, SHRINK_SECONDS, Commands
 from .files import READERS, Files
 from .lines import Lines
 from .stored import store
-from .commands import GENERATORS, SHRINK_SECONDS, Commands
 
 STORED = 30
 

@@ -67,9 +67,7 @@ def write_tables(folder, draw):
 
     cube = ((-6, 6),) * 3
     write("dense.hkl", cube, lambda *hkl: draw.uniform(50, 150))
-    write(
-        "sparse.hkl", ((-9, 8), (-7, 9), (-8, 8)), lambda *hkl: draw.uniform(50, 300) if draw.random() < 0.3 else None
-    )
+    write("sparse.hkl", ((-9, 8), (-7, 9), (-8, 8)), lambda *hkl: draw.uniform(50, 300) if draw.random() < 0.3 else None)
     write("wild.hkl", cube, lambda *hkl: 10 ** draw.uniform(-3, 6))
     write("checker.hkl", ((-5, 5),) * 3, lambda h, k, l: 1000.0 * ((h + k + l) % 2))
     write("layer.hkl", ((-12, 12), (-12, 12), (0, 0)), lambda *hkl: draw.uniform(-100, 100))

@@ -29,9 +29,7 @@ class Commands:
     """Draws, examines and shrinks command lines. kinds: names of GENERATORS; checks: precisions to look at; seconds:
     for shrinking one fault, 0 to leave it as it is."""
 
-    def __init__(
-        self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS
-    ):
+    def __init__(self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS):
         self.folder, self.kinds, self.seconds = folder, kinds, seconds
         self.differential = Differential(Reference(binary) if binary else None, checks)
 

@@ -211,7 +211,9 @@ def byte_finding(name, theirs, ours, shape):
     with np.errstate(all="ignore"):
         apart = np.where(differ, np.abs(a.astype(np.float64) - b) / np.abs(a), -1.0)
     slow, fast = np.unravel_index(np.argmax(np.where(np.isnan(apart), np.inf, apart)), shape)
-    numbers = f"{int(differ.sum())} of {a.size} pixels differ; fast {fast} slow {slow}: {b[slow, fast]!s} for {a[slow, fast]!s}"
+    numbers = (
+        f"{int(differ.sum())} of {a.size} pixels differ; fast {fast} slow {slow}: {b[slow, fast]!s} for {a[slow, fast]!s}"
+    )
     return Finding(name, numbers, (int(fast), int(slow)))
 
 

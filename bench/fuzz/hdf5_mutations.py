@@ -69,9 +69,7 @@ def other_attribute(file, draw):
     holder = file[draw.choice(["/", *objects(file)])]
     names = [*holder.attrs] or ["NX_class"]
     holder.attrs[
-        draw.pick(
-            draw.choice(names), "units", "NX_class", "vector", "depends_on", "offset", "transformation_type", "signal"
-        )
+        draw.pick(draw.choice(names), "units", "NX_class", "vector", "depends_on", "offset", "transformation_type", "signal")
     ] = draw.choice(VALUES)
 
 
@@ -86,9 +84,7 @@ def delete_attribute(file, draw):
 def other_text(file, draw):
     """The name of an axis, a class or a unit of another object."""
     texts = [
-        file[name][()]
-        for name in objects(file)
-        if isinstance(file[name], h5py.Dataset) and file[name].dtype.kind == "O"
+        file[name][()] for name in objects(file) if isinstance(file[name], h5py.Dataset) and file[name].dtype.kind == "O"
     ]
     texts += [value for name in objects(file) for value in file[name].attrs.values() if isinstance(value, str)]
     holder = file[draw.choice([name for name in objects(file) if len(file[name].attrs)])]
@@ -101,11 +97,7 @@ def scaled_dataset(file, draw):
     datasets = {name: file[name] for name in objects(file) if isinstance(file[name], h5py.Dataset)}
     # not those that an earlier mutation made huge
     name = draw.choice(
-        [
-            name
-            for name, dataset in datasets.items()
-            if dataset.dtype.kind in "iuf" and (dataset.size or 0) < MOST_NUMBERS
-        ]
+        [name for name, dataset in datasets.items() if dataset.dtype.kind in "iuf" and (dataset.size or 0) < MOST_NUMBERS]
     )
     values, attributes = np.asarray(file[name][()]), dict(file[name].attrs)
     del file[name]

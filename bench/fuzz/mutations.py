@@ -203,9 +203,7 @@ def places_in(document, depth=0):
     """(container, key) of every value below."""
     if depth > 50:
         return
-    for key in list(
-        document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
-    ):
+    for key in list(document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()):
         yield document, key
         yield from places_in(document[key], depth + 1)
 

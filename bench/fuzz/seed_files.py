@@ -210,9 +210,7 @@ def write_tables_of_groups():
         "SIGF(-)": "pdbx_F_minus_sigma",
     }
     for name, kinds in columns.items():
-        values = np.array(
-            [[10.0 + h + 2 * k + 3 * l + n for n in range(len(kinds))] for h, k, l in indices], np.float32
-        )
+        values = np.array([[10.0 + h + 2 * k + 3 * l + n for n in range(len(kinds))] for h, k, l in indices], np.float32)
         mtz = gemmi.Mtz(with_base=True)
         mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
         mtz.set_cell_for_all(gemmi.UnitCell(25, 31, 36, 90, 90, 90))
@@ -278,9 +276,7 @@ def write_eiger():
         for name, vector in (("fast_pixel_direction", [-1.0, 0, 0]), ("slow_pixel_direction", [0, -1.0, 0])):
             module[name] = 8e-4
             attributes = {"units": "m", "transformation_type": "translation", "vector": vector, "offset": [0.0, 0, 0]}
-            module[name].attrs.update(
-                attributes | {"depends_on": "/entry/instrument/detector/transformations/translation"}
-            )
+            module[name].attrs.update(attributes | {"depends_on": "/entry/instrument/detector/transformations/translation"})
         transformations = group("entry/instrument/detector/transformations", "NXtransformations")
         transformations["translation"] = 0.1
         attributes = {"units": "m", "transformation_type": "translation", "vector": [0.0, 0, 1.0], "depends_on": "."}

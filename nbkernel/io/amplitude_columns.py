@@ -54,7 +54,9 @@ def choose_columns(path, types, wanted):
     intensities = [label for label, kind in types.items() if kind in INTENSITIES]
     if intensities and not choices:
         raise InputError(f"-hkl {path}: has intensities ({', '.join(intensities)}) and no amplitudes; {ADVICE}")
-    raise InputError(f"-hkl {path}: has no column of amplitudes{' but for maps' if choices else ''}; {listing(types, choices)}")
+    raise InputError(
+        f"-hkl {path}: has no column of amplitudes{' but for maps' if choices else ''}; {listing(types, choices)}"
+    )
 
 
 def wanted_columns(path, types, wanted, choices):

@@ -48,9 +48,7 @@ def check_values(field, shape, start=None):
     packer = check_filters(properties, name)
     size = math.prod(chunk) * itemsize
     check_size(flag, path, size, f"a chunk of {name}")
-    firsts = [
-        range(at // step, -(-(at + extent) // step)) for at, extent, step in zip(start, shape, chunk, strict=True)
-    ]
+    firsts = [range(at // step, -(-(at + extent) // step)) for at, extent, step in zip(start, shape, chunk, strict=True)]
     count = math.prod(map(len, firsts))
     if count > MOST_CHUNKS:
         raise Unusable(f"has {count} chunks in one image of {name}; up to {MOST_CHUNKS} are read")
@@ -66,9 +64,7 @@ def check_filters(properties, name):
     """The code of the filter that packs a dataset, None where none does. Raises Unusable where it cannot be undone."""
     filters = [properties.get_filter(number) for number in range(properties.get_nfilters())]
     codes = [code for code, *_ in filters]
-    packers = [
-        code for code, _, values, _ in filters if code not in PLAIN and not (code == BITSHUFFLE and unpacked(values))
-    ]
+    packers = [code for code, _, values, _ in filters if code not in PLAIN and not (code == BITSHUFFLE and unpacked(values))]
     if not packers:
         return None
     if len(packers) > 1 or codes.index(packers[0]) < len(codes) - 1 - (codes[-1] == 3):
@@ -76,8 +72,7 @@ def check_filters(properties, name):
     (code,) = packers
     if code not in (DEFLATE, SZIP, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD):
         raise Unusable(
-            f"has {name} packed by {filter_name(code)}, which is not read here; "
-            "repack it: h5repack -f SHUF -f GZIP=1 IN OUT"
+            f"has {name} packed by {filter_name(code)}, which is not read here; repack it: h5repack -f SHUF -f GZIP=1 IN OUT"
         )
     if not h5py.h5z.filter_avail(code):
         raise Unusable(f"has {name} packed by {filter_name(code)}; {remedy(code)}")

@@ -32,9 +32,7 @@ class Chains:
             return np.eye(3), np.zeros(3)
         if axis not in self.found:
             if above >= LONGEST_CHAIN:
-                raise Unusable(
-                    f"has a chain of more than {LONGEST_CHAIN} axes to {axis.name}; depends_on must end at '.'"
-                )
+                raise Unusable(f"has a chain of more than {LONGEST_CHAIN} axes to {axis.name}; depends_on must end at '.'")
             turn, shift = self.composed(next_axis(axis), above + 1)
             R, T = step(axis)
             self.found[axis] = turn @ R, turn @ T + shift
@@ -48,9 +46,7 @@ def chain(axis):
     while axis is not None:
         links.append(axis)
         if len(links) > LONGEST_CHAIN:
-            raise Unusable(
-                f"has a chain of more than {LONGEST_CHAIN} axes from {links[0].name}; depends_on must end at '.'"
-            )
+            raise Unusable(f"has a chain of more than {LONGEST_CHAIN} axes from {links[0].name}; depends_on must end at '.'")
         axis = next_axis(axis)
     return links
 
@@ -72,9 +68,7 @@ def step(axis):
                 return np.eye(3), offset(axis)
             raise Unusable(f"turns about a vector without a direction in {axis.name}")
         return np.reshape(axis_angle_umat(*(direction / length), angle), (3, 3)), offset(axis)
-    raise Unusable(
-        f"has a transformation_type {shortened(repr(kind), 40)} in {axis.name}; need translation or rotation"
-    )
+    raise Unusable(f"has a transformation_type {shortened(repr(kind), 40)} in {axis.name}; need translation or rotation")
 
 
 def next_axis(axis):

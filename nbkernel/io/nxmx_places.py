@@ -64,9 +64,7 @@ def module_place(detector, module, chains):
         turn, shift = chains.composed(stand)
         place = Place(turn @ place.corner + shift, turn @ place.fast, turn @ place.slow, place.pixel, place.name)
         if not place.through_sample:
-            detector.source.warn(
-                f"ends the chain of {module.name} within it; it goes on with {detector.name}/depends_on"
-            )
+            detector.source.warn(f"ends the chain of {module.name} within it; it goes on with {detector.name}/depends_on")
     return place
 
 
@@ -91,9 +89,7 @@ def stand_of(detector):
 def detector_place(detector, chains):
     """The Place of an NXdetector without modules, across the beam unless the file says otherwise, by NeXus' rule for
     files without a chain; as of EIGER files before 2018. Raises Unusable where that is too little."""
-    sizes = [
-        quantity(needed(detector, f"{axis}_pixel_size", "and no NXdetector_module"), LENGTHS, "m") for axis in "xy"
-    ]
+    sizes = [quantity(needed(detector, f"{axis}_pixel_size", "and no NXdetector_module"), LENGTHS, "m") for axis in "xy"]
     fast, slow = FAST, SLOW
     orientation, moved = detector.field("geometry/orientation/value"), detector.field("geometry/translation/distances")
     if orientation is not None:

@@ -42,9 +42,7 @@ def panels_apart(pixels, panels):
     shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
     if not shapes or pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
         return None
-    return [
-        pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)
-    ]
+    return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
 
 
 def read_provenance(path, flag, names):

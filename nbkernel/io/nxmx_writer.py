@@ -101,7 +101,9 @@ def add_mask(detector, wanted):
     if len(wanted) == 1 and mask.size <= PLAIN_MASK:
         return add_field(detector, "pixel_mask", mask)
     rows = min(len(mask), 1 + MASK_CHUNK // mask.shape[1])
-    return detector.create_dataset("pixel_mask", data=mask, chunks=(rows, mask.shape[1]), compression="gzip", compression_opts=1)
+    return detector.create_dataset(
+        "pixel_mask", data=mask, chunks=(rows, mask.shape[1]), compression="gzip", compression_opts=1
+    )
 
 
 def add_count_range(detector, dtype):

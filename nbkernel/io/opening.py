@@ -85,7 +85,9 @@ def read_bytes(flag, path, most=-1):
 def refuse_other_compression(flag, path, start):
     for magic, program in OTHER_COMPRESSION:
         if magic.match(start):
-            raise InputError(f"{flag}: {os.fspath(path)} is compressed by {program}; unpack it first (gzip is read as it is)")
+            raise InputError(
+                f"{flag}: {os.fspath(path)} is compressed by {program}; unpack it first (gzip is read as it is)"
+            )
 
 
 def unpacked(flag, path, file, start, most):

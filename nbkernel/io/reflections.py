@@ -82,7 +82,9 @@ def empty_grid(path, lowest, highest, F, given):
         # memory is taken where something else is written
         return np.zeros(shape)
     if entries > FULL * given:
-        check_size("-hkl", path, BYTES_PER_ENTRY * entries, f"the table of its {given} entries, indices {lowest} to {highest},")
+        check_size(
+            "-hkl", path, BYTES_PER_ENTRY * entries, f"the table of its {given} entries, indices {lowest} to {highest},"
+        )
     return np.full(shape, F)
 
 

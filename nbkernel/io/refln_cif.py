@@ -155,4 +155,6 @@ def whole_file(path):
         yield
     except (RuntimeError, ValueError, IndexError, OverflowError) as error:
         first_line = (str(error).splitlines() or ["damaged"])[0]
-        raise InputError(f"-hkl {os.fspath(path)}: is not a complete mmCIF file: {first_line.removesuffix(f': {path}')}") from None
+        raise InputError(
+            f"-hkl {os.fspath(path)}: is not a complete mmCIF file: {first_line.removesuffix(f': {path}')}"
+        ) from None

@@ -50,7 +50,8 @@ def beam_center(detector):
 def unsaid_lines(detector, osc):
     """Lines about what such a header cannot say of a Detector and a range of the spindle (radians)."""
     fdet, sdet, beam, spindle = (
-        np.array(vector, np.float64) for vector in (detector.fdet_vector, detector.sdet_vector, detector.beam_vector, detector.spindle_vector)
+        np.array(vector, np.float64)
+        for vector in (detector.fdet_vector, detector.sdet_vector, detector.beam_vector, detector.spindle_vector)
     )
     beam, spindle = (vector / (np.linalg.norm(vector) or 1.0) for vector in (beam, spindle))
     if max(abs(fdet @ beam), abs(sdet @ beam)) > HEAD_ON:

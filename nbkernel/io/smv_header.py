@@ -85,7 +85,9 @@ def parse_header(flag, path, content):
             f"{lead} has 4 bytes for each of its {width} x {height} pixels, but its header says 16 bits; need Data_type=long int "
             "or float IEEE there"
         )
-    return SMVHeader(header_text(content[:stated]), keywords, width, height, stated, start, kind, raxis_ratio(lead, keywords))
+    return SMVHeader(
+        header_text(content[:stated]), keywords, width, height, stated, start, kind, raxis_ratio(lead, keywords)
+    )
 
 
 def first_pixel(content, stated, end, needed):
@@ -102,7 +104,9 @@ def header_bytes(lead, content):
     match = NUMBER.match(text)
     value = float(match.group()) if match else math.nan
     if not math.isfinite(value) or value != int(value) or value < 1:
-        raise InputError(f"{lead}: HEADER_BYTES must be a whole number of bytes greater than 0, not {shown(text.partition(';')[0])}")
+        raise InputError(
+            f"{lead}: HEADER_BYTES must be a whole number of bytes greater than 0, not {shown(text.partition(';')[0])}"
+        )
     if value > LARGEST_HEADER:
         raise InputError(f"{lead}: HEADER_BYTES={value:.12g} is too large; need at most {LARGEST_HEADER}")
     if value > len(content):

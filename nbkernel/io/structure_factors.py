@@ -12,8 +12,8 @@ from .fdump import dump_bytes, dump_reflections
 from .hkl_text import table_reflections
 from .kept_files import KeptFiles
 from .opening import read_bytes
-from .refln_cif import read_cif
 from .reflections import NO_REFLECTIONS
+from .refln_cif import read_cif
 from .symmetric_files import read_mtz
 
 MTZ = re.compile(rb"MTZ ")
@@ -57,7 +57,9 @@ def read_structure_factors(path, default_F, column=None):
 def read_dump(path):
     """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length
     disagree."""
-    return KEPT.get(path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of)
+    return KEPT.get(
+        path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of
+    )
 
 
 def reflections_of(content, path, default_F, column):
@@ -68,7 +70,9 @@ def reflections_of(content, path, default_F, column):
     if CIF.match(content):
         return expand_to_P1(*read_cif(path, content, column), default_F)
     if column is not None:
-        raise InputError(f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from")
+        raise InputError(
+            f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from"
+        )
     return table_reflections(content, path, default_F)
 
 

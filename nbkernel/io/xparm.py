@@ -48,7 +48,9 @@ def read_xparm(path, text):
     else:
         numbers, cell_at, axes_at, needed = leading_numbers(text, OLD_NUMBERS), 27, 33, OLD_NUMBERS
     if len(numbers) < needed or not all(map(math.isfinite, numbers)):
-        raise InputError(f"{where}: is not a complete XPARM.XDS: it has {len(numbers)} of {needed} numbers up to the cell's axes")
+        raise InputError(
+            f"{where}: is not a complete XPARM.XDS: it has {len(numbers)} of {needed} numbers up to the cell's axes"
+        )
     spindle, beam = tuple(numbers[3:6]), tuple(numbers[7:10])
     cell = tuple(numbers[cell_at : cell_at + 6])
     axes = np.array(numbers[axes_at : axes_at + 9]).reshape(3, 3)

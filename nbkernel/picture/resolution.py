@@ -34,9 +34,7 @@ def cos_on_sphere(distance, fdet, sdet, beam, y, z):
     products = first @ second.T
     a, b = y / distance, z / distance
     functions_a, functions_b = ((np.cos(angle), np.sin(angle), 1.0 - np.cos(angle)) for angle in (a, b))
-    return sum(
-        products[i, j] * functions_a[i] * functions_b[j] for i in range(3) for j in range(3) if products[i, j] != 0.0
-    )
+    return sum(products[i, j] * functions_a[i] * functions_b[j] for i in range(3) for j in range(3) if products[i, j] != 0.0)
 
 
 def turned(axis, vector):
