@@ -13,9 +13,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from nbkernel.devices import survey
-from nbkernel.engine import PRECISIONS
-from nbkernel.threads import thread_count
+from nbkernel.engine.devices import survey
+from nbkernel.engine.options import PRECISIONS
+from nbkernel.engine.threads import thread_count
 
 from .cases import CASES, make_inputs
 from .parity import parity, step_count

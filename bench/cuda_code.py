@@ -77,9 +77,9 @@ def disassembler():
 
 def kinds():
     """Kinds of kernels that runs may ask for."""
-    from nbkernel.kernels.constants import SQUARE, TOPHAT
-    from nbkernel.kernels.cuda_rows import SHAPES, Kind
-    from nbkernel.kernels.rows import StepKind
+    from nbkernel.kernels.cuda.rows import SHAPES, Kind
+    from nbkernel.kernels.fast.build import StepKind
+    from nbkernel.kernels.physics.constants import SQUARE, TOPHAT
 
     lookups = ((False, False), (True, False), (False, True))  # has_table, interpolate
     for running, as_program, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
@@ -95,7 +95,7 @@ def kinds():
 
 def kernels():
     """{name: Kind, or of other kernels the name}."""
-    from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS
+    from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS
 
     return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_doubtful", *NOISE_FUNCTIONS)}
 
@@ -111,12 +111,12 @@ def signature_of(key):
     from numba.cuda import types
     from numba.cuda.typing.typeof import Purpose, typeof
 
-    from nbkernel.cuda_render import in_device_types
+    from nbkernel.engine.cuda import in_device_types
+    from nbkernel.engine.precision import doubt
+    from nbkernel.engine.squared_table import squared_table
+    from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.counts import NOISE_SUMS
-    from nbkernel.kernels.cuda_rows import Share
-    from nbkernel.precision import doubt
-    from nbkernel.tables import squared_table
-    from nbkernel.tiles import panel_tile
+    from nbkernel.kernels.cuda.rows import Share
 
     from .parity import prepared_run
 
@@ -163,9 +163,9 @@ def assembly_of(key, cc):
     from numba import cuda
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda_formulas import named_operations_only
-    from nbkernel.kernels.cuda_noise import NOISE_FUNCTIONS, compiled_noise_kernel
-    from nbkernel.kernels.cuda_rows import compiled_kernel
+    from nbkernel.kernels.cuda.forms import named_operations_only
+    from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS, compiled_noise_kernel
+    from nbkernel.kernels.cuda.rows import compiled_kernel
 
     kernel = compiled_noise_kernel(key) if key in NOISE_FUNCTIONS else compiled_kernel(key, cc)
     options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
@@ -188,7 +188,7 @@ def ptx_of(key, assembly, cc):
     """PTX of a kernel for a compute capability."""
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda_rows import Kind, blocks_of
+    from nbkernel.kernels.cuda.rows import Kind, blocks_of
 
     parts, options = assembly
     if isinstance(key, Kind) or key == "mark_doubtful":
@@ -324,7 +324,7 @@ def results_of_kernel(key, archs):
 
 
 def row_of(key, code, arch):
-    from nbkernel.kernels.cuda_rows import THREADS
+    from nbkernel.kernels.cuda.rows import THREADS
 
     row = {"registers": code.registers, "stack": code.stack, "spills": code.spills}
     row["threads"] = threads_per_sm(code.registers, THREADS)

@@ -1,6 +1,6 @@
 """python -m bench.golden FOLDER: how near each precision comes to nanoBragg.c's own float images.
 
-FOLDER holds cases.json, golden.h5 and inputs/ (see tests/golden.py, which reads the same). Prints, for each precision and over
+FOLDER holds cases.json, golden.h5 and inputs/ (see tests/helpers/golden.py, which reads the same). Prints, for each precision and over
 all cases: pixels with the program's bits, images identical as a whole, pixels farther than one ulp of float32, the largest
 local error of these (relative to the largest of the 5 x 5 neighbours), its largest part of what is promised, and the largest
 error of a total.
@@ -13,11 +13,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from nbkernel.compare import identical_bits, judge, local_error, make_pair, ulp_distance
-from nbkernel.engine import PRECISIONS
-from nbkernel.io.image import Image
-from nbkernel.precision import sharpness
-from nbkernel.render import render
+from nbkernel.diagnose.images.compare import identical_bits, judge, local_error, make_pair, ulp_distance
+from nbkernel.engine.options import PRECISIONS
+from nbkernel.engine.precision import sharpness
+from nbkernel.engine.render import render
+from nbkernel.io.images.image import Image
 
 from .parity import prepared_run
 

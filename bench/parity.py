@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nbkernel.compare import judge, local_error, make_pair, ulp_distance
-from nbkernel.experiment import Experiment
-from nbkernel.io.image import Image
-from nbkernel.precision import sharpness
-from nbkernel.prepare import prepare
+from nbkernel.diagnose.images.compare import judge, local_error, make_pair, ulp_distance
+from nbkernel.engine.precision import sharpness
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.io.images.image import Image
+from nbkernel.setup.prepare import prepare
 
 FLOAT, SMV = "floatimage.bin", "intimage.img"
 

@@ -7,8 +7,8 @@ import statistics
 import sys
 import time
 
-from nbkernel.devices import choose, parse_device
-from nbkernel.render import render
+from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.render import render
 
 from .parity import prepared_run
 

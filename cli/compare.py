@@ -45,9 +45,9 @@ def run(argv):
         return 0
     paths, chosen = double_dash.parse("compare", OPTIONS, argv, ("A", "B"))
 
-    from nbkernel.compare import DEFAULT_N, judge, make_pair, measure
-    from nbkernel.io.image import read_image
-    from nbkernel.suspects import suspects
+    from nbkernel.diagnose.images.causes import suspects
+    from nbkernel.diagnose.images.compare import DEFAULT_N, judge, make_pair, measure
+    from nbkernel.io.images.image import read_image
 
     images = [read_image("compare", path, chosen.get("--shape")) for path in paths]
     pair = make_pair(*images, chosen.get("--roi"))
@@ -55,7 +55,7 @@ def run(argv):
     numbers["suspects"] = suspects(pair, numbers, peaks)
     numbers["verdict"] = judge(pair, chosen.get("--tolerance", "exact"), chosen.get("--N", DEFAULT_N))
     if "--png" in chosen:
-        from nbkernel.compare_plot import write_plot
+        from nbkernel.diagnose.images.plot import write_plot
 
         write_plot(chosen["--png"], pair, numbers, images)
     if "--json" in chosen:

@@ -4,9 +4,9 @@ import contextlib
 import gc
 import json
 
-from nbkernel.compare_traces import compare_traces
-from nbkernel.io.text import read_text
-from nbkernel.trace_log import read_trace
+from nbkernel.diagnose.traces.compare_traces import compare_traces
+from nbkernel.diagnose.traces.log import read_trace
+from nbkernel.io.files.text import read_text
 
 from . import double_dash
 from .double_dash import Option

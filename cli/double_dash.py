@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
-from nbkernel.arguments import suggestion
 from nbkernel.errors import InputError
+from nbkernel.experiment.arguments import suggestion
 
 MOST_DIGITS = 18  # within 64 bits
 

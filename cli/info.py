@@ -5,7 +5,7 @@ import platform
 from importlib.util import find_spec
 
 from nbkernel import __version__
-from nbkernel.provenance import installed_version
+from nbkernel.run.provenance import installed_version
 
 from .double_dash import parse
 from .terminal import say
@@ -52,7 +52,7 @@ def lines():
 def filter_lines():
     if installed_version("h5py") is None or installed_version("hdf5plugin") is None:
         return
-    from nbkernel.io.hdf5_filters import folder_line
+    from nbkernel.io.hdf5.filters import folder_line
 
     line = folder_line()
     if line is not None:
@@ -60,8 +60,8 @@ def filter_lines():
 
 
 def device_lines():
-    from nbkernel.devices import cuda_version, survey
-    from nbkernel.threads import thread_count
+    from nbkernel.engine.devices import cuda_version, survey
+    from nbkernel.engine.threads import thread_count
 
     yield f"cpu     {thread_count(None)} threads"
     found = survey()
@@ -75,7 +75,7 @@ def device_lines():
 def cache_lines():
     if find_spec("llvmlite") is None:
         return
-    from nbkernel.kernels.ahead import CACHE
+    from nbkernel.kernels.compile.kernel import CACHE
 
     if CACHE.folder is None:
         yield f"compiled kernels are not kept: {CACHE.refused or 'no folder can be written'} (NUMBA_CACHE_DIR names another)"

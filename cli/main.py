@@ -80,7 +80,7 @@ def dispatch(argv):
         raise InputError(f"{argv[0]}: there is no such command; there are {', '.join(COMMANDS)}")
     import importlib
 
-    from nbkernel.kernels.address_space import MIB, require_address_space
+    from nbkernel.kernels.compile.address_space import MIB, require_address_space
 
     if not {"-h", "-help", "--help"}.intersection(argv):
         require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
@@ -95,7 +95,7 @@ def console():
     """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
     # kept until somebody listens; `start` has done so before all imports
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    from nbkernel.interruption import end_on_signals, leave
+    from nbkernel.support.interruption import end_on_signals, leave
 
     from .streams import open_streams
 

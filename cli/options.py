@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from nbkernel.arguments import suggestion
-from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS
+from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
 from nbkernel.errors import InputError
-from nbkernel.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES
+from nbkernel.experiment.arguments import suggestion
+from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES
 
 
 class Option(NamedTuple):

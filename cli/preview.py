@@ -2,9 +2,9 @@
 
 import re
 
-from nbkernel.arguments import number
 from nbkernel.errors import InputError
-from nbkernel.picture.settings import SCALES, PictureSettings
+from nbkernel.experiment.arguments import number
+from nbkernel.io.picture.settings import SCALES, PictureSettings
 
 from .double_dash import one_of, whole
 

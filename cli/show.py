@@ -1,12 +1,12 @@
 """`nbkernel show`: a picture of an image file."""
 
-from nbkernel import flags
-from nbkernel.arguments import parse_flags
-from nbkernel.command_line import apart
 from nbkernel.errors import InputError
-from nbkernel.experiment import Experiment
-from nbkernel.io.hdf5_path import split_dataset
-from nbkernel.quirks import parse_fixes
+from nbkernel.experiment import flags
+from nbkernel.experiment.arguments import parse_flags
+from nbkernel.experiment.command_line import apart
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.quirks import parse_fixes
+from nbkernel.io.hdf5.path import split_dataset
 
 from .double_dash import positive_whole
 from .options import PREVIEW_OPTIONS, SHOW_OPTIONS, split_options
@@ -45,7 +45,7 @@ def run(argv):
     settings = picture_settings(chosen)
 
     # numpy is imported only now that the arguments are known to be good
-    from nbkernel.show import show_to_file
+    from nbkernel.diagnose.images.show import show_to_file
 
     for line in report(output, *show_to_file(path, output, settings, experiment, shape, warn)):
         say(line)

@@ -4,23 +4,17 @@ import re
 import shlex
 import sys
 
-from nbkernel import flags
-from nbkernel.arguments import parse_flags
-from nbkernel.command_line import apart
-from nbkernel.config import changed_inputs, outside_inputs, overridden, read_config
-from nbkernel.devices import choose, parse_device
-from nbkernel.engine import DEFAULT_PRECISION, PRECISIONS, Engine
+from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.errors import InputError
-from nbkernel.experiment import Experiment
-from nbkernel.outputs import (
-    DEFAULT_NOISE_RNG,
-    DEFAULT_SMV_STYLE,
-    NOISE_RNGS,
-    SMV_STYLES,
-    Outputs,
-)
-from nbkernel.place import PLACE_FIELDS
-from nbkernel.quirks import QUIRKS, fix_names, parse_fixes
+from nbkernel.experiment import flags
+from nbkernel.experiment.arguments import parse_flags
+from nbkernel.experiment.command_line import apart
+from nbkernel.experiment.config import changed_inputs, outside_inputs, overridden, read_config
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES, Outputs
+from nbkernel.experiment.quirks import QUIRKS, fix_names, parse_fixes
+from nbkernel.setup.place import PLACE_FIELDS
 
 from . import options
 from .double_dash import positive_whole
@@ -60,9 +54,9 @@ def run(argv):
         note(choice.line())
 
     # numpy and the compiler are imported only now that the arguments are known to be good
-    from nbkernel.progress import progress_lines
-    from nbkernel.progress_bar import ProgressBar
-    from nbkernel.simulation import simulate_to_files
+    from nbkernel.run.progress import progress_lines
+    from nbkernel.run.progress_bar import ProgressBar
+    from nbkernel.run.to_files import simulate_to_files
 
     engine = Engine(precision, threads, tile_shape, choice.devices, choice.falls_back)
     command = shlex.join(["nbkernel", "simulate", *argv])

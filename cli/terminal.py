@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from nbkernel.printable import printable, shortened
+from nbkernel.support.printable import printable, shortened
 
 # characters of a line of standard error; names and words of a command line may be of any length
 LONGEST = 1000
@@ -36,7 +36,7 @@ def library_heard():
     """Warnings that the library gives to its logger, such as those of HDF5 files of others, appear as lines of ours."""
     import logging
 
-    from nbkernel.logger import LOG
+    from nbkernel.support.logger import LOG
 
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: warn(record.getMessage())

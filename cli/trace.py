@@ -4,7 +4,7 @@ import re
 import sys
 
 from nbkernel.errors import InputError
-from nbkernel.io.hdf5_path import is_hdf5
+from nbkernel.io.hdf5.path import is_hdf5
 
 from .double_dash import whole
 from .options import OPTIONS, TRACE_OPTIONS
@@ -37,7 +37,7 @@ def run(argv):
     panel = whole("--panel", chosen.get("--panel", "0"))
 
     # numba is imported only now that the arguments are known to be good
-    from nbkernel.trace import trace_experiment
+    from nbkernel.diagnose.traces.trace import trace_experiment
 
     trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen, panel)
     if is_hdf5(chosen.get("--config")):
@@ -56,7 +56,7 @@ def run(argv):
 
 def image_lines(path, panel, fpixel, spixel):
     """What the image in an HDF5 file has at a pixel, if it has such a one."""
-    from nbkernel.io.nxmx_reader import panels_apart, read_hdf5_image
+    from nbkernel.io.nexus.reader import panels_apart, read_hdf5_image
 
     image = read_hdf5_image("--config", path, path)
     parts = panels_apart(image.pixels, image.experiment.get("panels", ())) or []

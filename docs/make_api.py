@@ -9,9 +9,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import nbkernel
-from nbkernel.config import OWN_PLACES, UNITS, tables
-from nbkernel.experiment import CHOICES
-from nbkernel.flags import FLAGS
+from nbkernel.experiment.config import OWN_PLACES, UNITS, tables
+from nbkernel.experiment.experiment import CHOICES
+from nbkernel.experiment.flags import FLAGS
 
 PAGE = Path(__file__).with_name("api.md")
 HEAD = """\
@@ -36,7 +36,7 @@ def signature(function):
     shown = inspect.signature(function)
     text = f"{function.__name__}{shown.replace(return_annotation=inspect.Signature.empty)}"
     text = text.replace("(self, ", "(")
-    text = re.sub(r"\b(?:os|collections\.abc|numpy|nbkernel\.\w+)\.(?=[A-Z]|ndarray)", "", text)
+    text = re.sub(r"\b(?:os|collections\.abc|numpy|nbkernel(?:\.\w+)+)\.(?=[A-Z]|ndarray)", "", text)
     if len(text) < 100:
         return text
     name, arguments = text.split("(", 1)
@@ -88,7 +88,7 @@ def field_rows(cls, names):
 
 def type_text(kind):
     text = kind.__name__ if isinstance(kind, type) else str(kind)
-    text = text.replace("nbkernel.panels.", "").replace(" | None", "")
+    text = re.sub(r"nbkernel\.[a-z_.]*", "", text).replace(" | None", "")
     return text.replace("tuple[float, float, float]", "(x, y, z)")
 
 

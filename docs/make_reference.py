@@ -8,18 +8,18 @@ from dataclasses import fields
 from pathlib import Path
 
 from nbkernel.cli import compare, compare_traces, options, trace
-from nbkernel.engine import PRECISIONS
-from nbkernel.experiment import Experiment
-from nbkernel.flags import FLAGS, GROUPS
-from nbkernel.outputs import NOISE_RNGS, SMV_STYLES, Outputs
-from nbkernel.quirks import QUIRKS
+from nbkernel.engine.options import PRECISIONS
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.flags import FLAGS, GROUPS
+from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
+from nbkernel.experiment.quirks import QUIRKS
 
 PAGE = Path(__file__).with_name("flags.md")
 
 HEAD = """\
 # Flags and options
 
-Written by `python docs/make_reference.py` from the tables that the commands read (`nbkernel/flags.py`, `cli/options.py`
+Written by `python docs/make_reference.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/options.py`
 and others): change those, not this page. `nbkernel simulate -h` prints the same in short.
 
 * [nanoBragg.c's flags](#nanobraggcs-flags): one dash, of `simulate`, `trace` and (for the geometry) `show`
@@ -29,7 +29,7 @@ and others): change those, not this page. `nbkernel simulate -h` prints the same
 FLAGS_HEAD = """\
 ## nanoBragg.c's flags
 
-As in the program an argument that begins with a dash is searched for each flag's name, in the order of `nbkernel/flags.py`:
+As in the program an argument that begins with a dash is searched for each flag's name, in the order of `nbkernel/experiment/flags.py`:
 
 * **whole**: the argument must be the name and nothing else, as `-phi`.
 * **part**: the name may stand anywhere in the argument. So `-matrix` is `-mat`, `-wavelength` is `-wave`, and one argument
@@ -51,7 +51,7 @@ OPTIONS_HEAD = """\
 `--option value` and `--option=value` are the same. An option may stand anywhere among the flags.
 """
 
-# what the readers of nbkernel.arguments do besides, by kind
+# what the readers of nbkernel.experiment.arguments do besides, by kind
 READERS_DO = {
     "cell": "angles (and what an earlier `-cell` gave) may be left out",
     "misset": "`-misset random` draws an orientation, see [quirks](quirks.md#misset)",

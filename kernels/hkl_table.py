@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .ahead import Kernel
-from .decimals import DOUBTFUL, MINUS, NO_NUMBER, PLUS, read_number
+from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.numerics.decimals import DOUBTFUL, MINUS, NO_NUMBER, PLUS, read_number
 
 TAB, NEWLINE, VERTICAL_TAB, FORM_FEED, RETURN, BLANK = b"\t\n\v\f\r "
 ROWS, DOUBTS = range(2)  # elements of `counts`

@@ -13,39 +13,40 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer than all else here
 if TYPE_CHECKING:
-    from .counts import add_noise as add_noise
-    from .counts import to_counts as to_counts
+    from nbkernel.experiment.experiment import Experiment as Experiment
+    from nbkernel.geometry.panels import Panel as Panel
+    from nbkernel.image.counts import add_noise as add_noise
+    from nbkernel.image.counts import to_counts as to_counts
+    from nbkernel.image.panel_image import PanelImage as PanelImage
+    from nbkernel.image.statistics import Statistics as Statistics
+    from nbkernel.io.picture.settings import PictureSettings as PictureSettings
+    from nbkernel.run.simulate import simulate as simulate
+    from nbkernel.run.writers import write_float as write_float
+    from nbkernel.run.writers import write_hdf5 as write_hdf5
+    from nbkernel.run.writers import write_pgm as write_pgm
+    from nbkernel.run.writers import write_preview as write_preview
+    from nbkernel.run.writers import write_smv as write_smv
+
     from .errors import DeviceError as DeviceError
     from .errors import InputError as InputError
-    from .experiment import Experiment as Experiment
-    from .panel_image import PanelImage as PanelImage
-    from .panels import Panel as Panel
-    from .picture.settings import PictureSettings as PictureSettings
-    from .rendering import simulate as simulate
-    from .statistics import Statistics as Statistics
-    from .writers import write_float as write_float
-    from .writers import write_hdf5 as write_hdf5
-    from .writers import write_pgm as write_pgm
-    from .writers import write_preview as write_preview
-    from .writers import write_smv as write_smv
 
 # name: the module that has it; imported when first asked for, so that the command line starts without numpy
 PUBLIC = {
     "DeviceError": "errors",
-    "Experiment": "experiment",
+    "Experiment": "experiment.experiment",
     "InputError": "errors",
-    "Panel": "panels",
-    "PanelImage": "panel_image",
-    "PictureSettings": "picture.settings",
-    "Statistics": "statistics",
-    "add_noise": "counts",
-    "simulate": "rendering",
-    "to_counts": "counts",
-    "write_float": "writers",
-    "write_hdf5": "writers",
-    "write_pgm": "writers",
-    "write_preview": "writers",
-    "write_smv": "writers",
+    "Panel": "geometry.panels",
+    "PanelImage": "image.panel_image",
+    "PictureSettings": "io.picture.settings",
+    "Statistics": "image.statistics",
+    "add_noise": "image.counts",
+    "simulate": "run.simulate",
+    "to_counts": "image.counts",
+    "write_float": "run.writers",
+    "write_hdf5": "run.writers",
+    "write_pgm": "run.writers",
+    "write_preview": "run.writers",
+    "write_smv": "run.writers",
 }
 __all__ = [*PUBLIC]
 

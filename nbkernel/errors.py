@@ -1,6 +1,6 @@
 """Errors whose message is meant for the user as it stands."""
 
-from .printable import printable, shortened
+from nbkernel.support.printable import printable, shortened
 
 LONGEST = 2000  # letters; whole paths need some
 

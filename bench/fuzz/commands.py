@@ -3,7 +3,7 @@
 import shlex
 import time
 
-from nbkernel.quirks import QUIRKS
+from nbkernel.experiment.quirks import QUIRKS
 
 from .aligned import aligned_line
 from .campaign import Report

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from nbkernel.cli.main import main
-from nbkernel.compare import judge, local_error, make_pair, ulp_distance
+from nbkernel.diagnose.images.compare import judge, local_error, make_pair, ulp_distance
+from nbkernel.engine.precision import sharpness
+from nbkernel.engine.render import render
 from nbkernel.errors import InputError
-from nbkernel.experiment import Experiment
-from nbkernel.io.image import Image
-from nbkernel.precision import sharpness
-from nbkernel.prepare import prepare
-from nbkernel.render import render
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.io.images.image import Image
+from nbkernel.setup.prepare import prepare
 
 FILES = ("float.bin", "int.img", "image.pgm", "noise.img")
 OUTPUT_FLAGS = "-floatfile float.bin -intfile int.img -pgmfile image.pgm -noisefile noise.img -noprogress".split()

@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from nbkernel import flags
 from nbkernel.cli import compare, compare_traces, main, options
+from nbkernel.experiment import flags
 
 from . import sandbox
 from .campaign import Report

@@ -3,11 +3,10 @@
 import os
 
 from nbkernel.errors import InputError
-
-from .dxtbx_json import read_dxtbx_detector
-from .hdf5_path import HDF5_START
-from .json_values import JSON, JSON_START
-from .opening import read_bytes
+from nbkernel.io.dxtbx.detector import read_dxtbx_detector
+from nbkernel.io.files.json_values import JSON, JSON_START
+from nbkernel.io.files.opening import read_bytes
+from nbkernel.io.hdf5.path import HDF5_START
 
 
 def read_detector_file(path):
@@ -15,7 +14,7 @@ def read_detector_file(path):
     of another kind, or that cannot be used."""
     start = read_bytes("--panels", path, most=JSON_START)
     if start.startswith(HDF5_START):
-        from .nxmx_reader import read_nxmx_detector
+        from nbkernel.io.nexus.reader import read_nxmx_detector
 
         return read_nxmx_detector(path, "--panels")
     if JSON.match(start):

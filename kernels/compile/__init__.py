@@ -1,0 +1,1 @@
+"""From plain functions to machine code, and the folder that keeps it."""

@@ -1,0 +1,52 @@
+"""Noise from counted random numbers under CUDA: the counts, photons and overloads of `cpu_images.counted_noise_rows`.
+
+A thread draws a pixel's deviate. Then a thread adds up a row's, one after another as the CPU does.
+"""
+
+import numpy as np
+from numba import cuda
+
+from nbkernel.kernels.counts import NOISE_SUMS, noisy_count
+from nbkernel.kernels.numerics.poisson import poisson
+
+from .rows import SIMULATED, THREADS
+
+
+def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, deviates, counts):
+    """Fills `deviates` (float64) and `counts` (int32), both (slow, fast) as `means` (float32): one pixel per thread, a row
+    per blockIdx.y.
+
+    width: pixels of a row that are to be drawn; first_pixel: number of the first one, fpixels: between rows.
+    """
+    row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if column < width:
+        number = np.int64(first_pixel) + np.int64(row) * fpixels + column
+        photons = poisson(np.float64(means[row, column]), number, frame, key)
+        deviates[row, column] = photons
+        counts[row, column] = noisy_count(photons, adc_offset, cuda.local.array(NOISE_SUMS, np.float64))
+
+
+def sum_noise(deviates, rows, width, adc_offset, sums):
+    """Fills sums[row] with what `noisy_count` adds up of that row's deviates: one row per thread."""
+    row = cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if row < rows:
+        own = cuda.local.array(NOISE_SUMS, np.float64)
+        for i in range(NOISE_SUMS):
+            own[i] = 0.0
+        for column in range(width):
+            noisy_count(deviates[row, column], adc_offset, own)
+        for i in range(NOISE_SUMS):
+            sums[row, i] = own[i]
+
+
+NOISE_FUNCTIONS = {function.__name__: function for function in (draw_noise, sum_noise)}
+KERNELS = {}
+
+
+def compiled_noise_kernel(name):
+    """The numba.cuda kernel of that name; made on the first call."""
+    if name not in KERNELS:
+        if not SIMULATED:
+            from . import forms as cuda_formulas  # noqa: F401  makes the formulas known
+        KERNELS[name] = cuda.jit(NOISE_FUNCTIONS[name])
+    return KERNELS[name]

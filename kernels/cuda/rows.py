@@ -1,0 +1,247 @@
+"""Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per piece of a row.
+
+A thread does what the CPU does for a piece of one pixel, in the same functions and order (`rows`); its work array lives in
+registers. The threads of a block work out together what the next orientations need of their row, and share it. A kernel
+is made for one kind of run each: what it is made for are constants, and the branches on them are gone.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import config, cuda
+
+from nbkernel.kernels.fast.build import ALONG_ROW, AS_PROGRAM, STEPS, StepKind, orientation_steps_of, piece_of, step_kind
+from nbkernel.kernels.fast.geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
+from nbkernel.kernels.fast.interpolation import INTERPOLATION_WORK
+from nbkernel.kernels.fast.lattice_factor import crystals_of
+from nbkernel.kernels.fast.phases import FLUSH, OFFSET_WORK, PHASE_WORK
+from nbkernel.kernels.fast.photons import IMAGE_OF, INFINITY, single_of
+from nbkernel.kernels.fast.rounding import doubtful_of
+from nbkernel.kernels.fast.weights import finish
+from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE, TOPHAT
+from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
+from nbkernel.kernels.physics.pixel import vector_at
+
+SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
+THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
+SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
+VECTORS, LINE = 3, 3  # cell vectors, numbers per vector
+LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
+ALIGNMENT = 16
+NAN = np.float32(np.nan)
+SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
+FLAGS = {
+    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "in_offsets": "offsets",
+}  # fmt: skip
+
+
+class CudaSpace(NamedTuple):
+    """What a thread works in: `plan.Space` for one pixel, and the block's shared orientations."""
+
+    work: np.ndarray
+    phases: np.ndarray
+    offsets: np.ndarray
+    sums: np.ndarray
+    nearest: np.ndarray
+    interpolation: np.ndarray
+    corner: np.ndarray
+    lines: np.ndarray  # LINES float64
+
+
+class Share(NamedTuple):
+    """The pixels of a launch, by their number in the panel's file, and those left to the program's own operations."""
+
+    first: int
+    stop: int
+    fpixels: int
+    first_pixel: int  # see plan.Carried
+    latch_pixel: int
+
+
+class Kind(NamedTuple):
+    """What a kernel is made for."""
+
+    single: bool  # parallelepipeds in float32
+    as_program: bool  # indices by the program's own operations
+    steps: StepKind
+
+    @property
+    def name(self):
+        words = ["mixed" if self.single else "double", SHAPES[self.steps.xtal_shape]]
+        words += [FLAGS[name] for name in FLAGS if getattr(self.steps, name)]
+        return "_".join(words + ["program"] * self.as_program)
+
+
+def kind_of(plan, table, single, as_program, interpolate):
+    """The Kind of a run."""
+    steps = step_kind(plan, table, interpolate)
+    steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
+    # what makes no difference is one kind
+    single = single and not steps.one_cell
+    return Kind(single, as_program, steps._replace(in_offsets=steps.in_offsets and single))
+
+
+def shared_orientations_of(kind):
+    """`rows.orientations_of` with what a row needs of the orientations shared by the block's threads."""
+    way = AS_PROGRAM if kind.as_program else ALONG_ROW
+    scatterings = way.scatterings
+    add_orientation_steps, flush_rest = orientation_steps_of(way.index, STEPS[kind.single, kind.as_program])
+    index_line = way.index_line
+    now = kind.steps
+
+    def share_lines(plan, source, origin, fdet, start, size, lines):
+        """Fills `lines` with what `index` needs of the orientations from number `start` on."""
+        domains = np.uint32(plan.mosaic_umats.shape[0])
+        incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
+        # a thread takes one vector after another: more at a time would have the step's registers
+        n, vectors = np.uint32(cuda.threadIdx.x), np.uint32(VECTORS * size)
+        while n < vectors:
+            place, m = n // np.uint32(VECTORS), n % np.uint32(VECTORS)
+            number = np.uint32(start + place)
+            vector = turned_vector(plan, plan.phi_slot[number // domains], number % domains, m)
+            line = index_line(vector, incident, wavelength, origin, fdet)
+            for i in range(LINE):
+                lines[place, LINE * m + i] = line[i]
+            n = np.uint32(n + THREADS)
+
+    def add_orientations(plan, table, interpolate, source, origin, fdet, space):
+        place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
+        # 32 bits are enough: a pixel with more steps would take seconds
+        total = np.uint32(plan.phi_slot.shape[0] * plan.mosaic_umats.shape[0])
+        start = np.uint32(0)
+        while start < total:
+            size = np.uint32(min(SHARED_LINES, np.uint32(total - start)))
+            cuda.syncthreads()
+            share_lines(plan, source, origin, fdet, start, size, lines)
+            cuda.syncthreads()
+            n = np.uint32(0)
+            while n < size:
+                # the loop of a step neither counts nor flushes
+                stop, unflushed = min(size, np.uint32(n + FLUSH)), 0
+                while n < stop:
+                    cell = (
+                        (lines[n, 0], lines[n, 1], lines[n, 2]),
+                        (lines[n, 3], lines[n, 4], lines[n, 5]),
+                        (lines[n, 6], lines[n, 7], lines[n, 8]),
+                    )
+                    unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, 0, space)
+                    n = np.uint32(n + 1)
+                flush_rest(unflushed, space)
+            start = np.uint32(start + SHARED_LINES)
+
+    return piece_of(way, add_orientations, kind.single, now.has_table), (share_lines, add_orientations)
+
+
+def sum_of_block(value, shared, parts, row):
+    """Adds the sum over the block's threads of `value` to the block's own element of parts[row], in a fixed order."""
+    me = cuda.threadIdx.x
+    cuda.syncthreads()
+    shared[me] = value
+    cuda.syncthreads()
+    width = THREADS // 2
+    while width > 0:
+        if me < width:
+            shared[me] += shared[me + width]
+        cuda.syncthreads()
+        width //= 2
+    if me == 0:
+        parts[row, cuda.blockIdx.x] += shared[0]
+
+
+def tile_kernel(kind):
+    """The kernel of a kind, and the functions that it was built from here."""
+    render_piece, parts = shared_orientations_of(kind)
+    _, _, comes_near = IMAGE_OF[kind.single]
+
+    def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
+        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `left`), or
+        where `doubtful` (then `mark_doubtful` is to be called): one pixel per thread, a row per blockIdx.y.
+
+        wanted, image, doubtful: (slow, fast) from the tile's first pixel on, bool, float32, uint8; left: (slow,) int32;
+        omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
+        """
+        work = cuda.local.array((WORK, 1), np.float64)
+        if SIMULATED:
+            lines = cuda.shared.array(LINES, np.float64)
+        else:
+            lines = cuda.shared.array(LINES, np.float64, alignment=ALIGNMENT)
+        space = CudaSpace(
+            work,
+            cuda.local.array((PHASE_WORK, 1), np.int32),
+            cuda.local.array((OFFSET_WORK, 1), np.float32),
+            cuda.local.array(1, np.float32),
+            cuda.local.array(1, np.float32),
+            cuda.local.array((INTERPOLATION_WORK, 1), np.float64),
+            cuda.local.array(1, np.int32),
+            lines,
+        )
+        shared = cuda.shared.array(THREADS, np.float64)
+        row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+        number = (tile.slow_start + row) * share.fpixels + tile.fast_start + column
+        spixel, fpixel = np.int32(tile.slow_start + row), np.int32(tile.fast_start + column)
+        width = tile.fast_stop - tile.fast_start
+        within = column < width
+        mine = within and wanted[row, min(column, width - 1)]
+        if within and not mine:
+            image[row, column], doubtful[row, column] = np.float32(0.0), 0
+        mine = mine and share.first <= number < share.stop
+        if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
+            return
+        work[KEPT, 0] = work[CAPTURE, 0] = 1.0
+        space.sums[0] = np.float32(0.0)
+        begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
+        end = min(np.int32(begin + THREADS), tile.fast_stop)
+        render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, space)
+        finish(plan, work)
+        omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
+        sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
+        if mine:
+            photons = single_of(work[INTENSITY, 0])
+            apart = number == share.first_pixel or (plan.interpolate and number == share.latch_pixel)
+            if apart or not abs(photons) < INFINITY:
+                photons = NAN
+                cuda.atomic.add(left, row, 1)
+            doubtful[row, column] = 1 if comes_near(space, 0, doubt) else 0
+            image[row, column] = photons
+
+    return render_tile, (render_piece, comes_near, *parts)
+
+
+is_doubtful = doubtful_of(from_rotations)
+
+
+def mark_doubtful(plan, tile, doubt, image, doubtful, left):
+    """Makes nan of those doubtful pixels that only the program's own operations tell."""
+    row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if column < tile.fast_stop - tile.fast_start and doubtful[row, column] != 0:
+        photons = image[row, column]
+        if photons == photons and is_doubtful(plan, tile, tile.slow_start + row, tile.fast_start + column, doubt):
+            image[row, column] = NAN
+            cuda.atomic.add(left, row, 1)
+
+
+def blocks_of(key, compute_capability):
+    """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
+    would spill it gets more."""
+    if key != "mark_doubtful" and (key.steps.interpolate or key.steps.running):
+        return 2
+    return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
+
+
+KERNELS = {}
+
+
+def compiled_kernel(key, compute_capability):
+    """The numba.cuda kernel of a Kind, or of "mark_doubtful"; made on the first call."""
+    blocks = blocks_of(key, compute_capability)
+    if (key, blocks) not in KERNELS:
+        function, parts = (mark_doubtful, (is_doubtful,)) if key == "mark_doubtful" else tile_kernel(key)
+        options = {}
+        if not SIMULATED:
+            from .forms import register
+
+            for part in (*parts, sum_of_block):
+                register(part)
+            options = {"launch_bounds": (THREADS, blocks)}
+        KERNELS[key, blocks] = cuda.jit(function, **options)
+    return KERNELS[key, blocks]

@@ -1,0 +1,176 @@
+"""The innermost loops of parallelepipeds in float32: sines sixteen at a time, their sum added to float64 every FLUSH
+orientations.
+
+The offsets of the indices from whole numbers, and N times the offsets, modulo 1, come in one of two ways:
+* reduced in float64, then rounded to float32;
+* as phases in fixed point, a third faster. A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32
+  bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that overflows
+  as it likes. What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice
+  factor, and then only where that holds for every step of a pixel and of its neighbours. So this is for runs with many
+  orientations and sources, which have their steps all over the fringes. Needs |h| < LARGEST_INDEX.
+"""
+
+import numpy as np
+
+from nbkernel.kernels.numerics.arithmetic import bits_of, fma, quotient, rint
+from nbkernel.kernels.numerics.sine import scaled_sinpi_over_x
+from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store
+from nbkernel.kernels.physics.scattering import nearest_index
+
+from .lattice_factor import less_whole
+from .steps import table_position
+
+PHASE_SHIFT = 1.5 * 2.0**20
+LARGEST_INDEX = 2.0**19
+FLUSH = 16
+TURN, QUARTER = np.float32(2.0**-32), np.float32(0.25)
+# orientations and sources from which phases are good enough
+MANY = 64
+# rows of the int32 and of the float32 work array
+DH, DK, DL, POSITION = range(4)
+PHASE_WORK = 4
+NH, NK, NL = 3, 4, 5
+OFFSET_WORK = 6
+
+
+def needs_offsets(plan):
+    """Whether the run has too few steps for phases."""
+    return plan.source_lambda.shape[0] * plan.phi_slot.shape[0] * plan.orientation.shape[1] < MANY
+
+
+def phase_of(shifted):
+    """Offset from the nearest whole number in units of 2^-32, as an int32, of an index plus PHASE_SHIFT."""
+    return np.int32(bits_of(shifted))
+
+
+def phases_of(index):
+    def fill_phases(place, cell, phases):
+        """Fills the phases (rows of int32) of h, k and l."""
+        full_vector_width()
+        dh, dk, dl = phases[DH], phases[DK], phases[DL]
+        for i in range(dh.shape[0]):
+            store(dh, i, phase_of(index(cell[0], place, i) + PHASE_SHIFT))
+            store(dk, i, phase_of(index(cell[1], place, i) + PHASE_SHIFT))
+            store(dl, i, phase_of(index(cell[2], place, i) + PHASE_SHIFT))
+
+    def fill_phases_and_positions(place, cell, table, phases):
+        """The same, and where the nearest whole indices are in the table: decided in float64."""
+        full_vector_width()
+        dh, dk, dl, positions = phases[DH], phases[DK], phases[DL], phases[POSITION]
+        for i in range(dh.shape[0]):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            store(dh, i, phase_of(h + PHASE_SHIFT))
+            store(dk, i, phase_of(k + PHASE_SHIFT))
+            store(dl, i, phase_of(l + PHASE_SHIFT))
+            store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
+
+    def add_phases(plan, has_table, place, cell, table, space):
+        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps in space.nearest the
+        squared offset that comes nearest to a whole index (where there is a table, what `closer_to_half` says too)."""
+        N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
+        if has_table:
+            fill_phases_and_positions(place, cell, table, space.phases)
+            phases, positions = space.phases, space.phases[POSITION]
+            add_table_squares_of_phases(space.sums, space.nearest, (phases, N), positions, table.F_squared_single)
+        else:
+            fill_phases(place, cell, space.phases)
+            add_squares_of_phases(space.sums, space.nearest, (space.phases, N))
+
+    return add_phases
+
+
+def offsets_of(index):
+    def fill_offsets(place, line, N, offsets, multiples):
+        """Fills the offsets (float32) of one index, and N times them, modulo 1."""
+        full_vector_width()
+        for i in range(offsets.shape[0]):
+            h = index(line, place, i)
+            offset = h - rint(h)
+            store(offsets, i, np.float32(offset))
+            store(multiples, i, np.float32(less_whole(N, offset)))
+
+    def fill_positions(place, cell, table, positions):
+        """Fills where in the table the nearest whole indices are."""
+        full_vector_width()
+        for i in range(positions.shape[0]):
+            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
+
+    def add_offsets(plan, has_table, place, cell, table, space):
+        """As `add_phases`."""
+        offsets = space.offsets
+        fill_offsets(place, cell[0], plan.Na, offsets[DH], offsets[NH])
+        fill_offsets(place, cell[1], plan.Nb, offsets[DK], offsets[NK])
+        fill_offsets(place, cell[2], plan.Nc, offsets[DL], offsets[NL])
+        if has_table:
+            fill_positions(place, cell, table, space.phases[POSITION])
+            add_table_squares_of_offsets(space.sums, space.nearest, offsets, space.phases[POSITION], table.F_squared_single)
+        else:
+            add_squares_of_offsets(space.sums, space.nearest, offsets)
+
+    return add_offsets
+
+
+def phases_at(phases_and_N, i):
+    """Offsets and N times the offsets (turns), of pixel i."""
+    phases, N = phases_and_N
+    dh, dk, dl = load(phases[DH], i), load(phases[DK], i), load(phases[DL], i)
+    return turns(dh), turns(dk), turns(dl), turns(dh * N[0]), turns(dk * N[1]), turns(dl * N[2])
+
+
+def offsets_at(offsets, i):
+    """The same."""
+    return (
+        load(offsets[DH], i), load(offsets[DK], i), load(offsets[DL], i),
+        load(offsets[NH], i), load(offsets[NK], i), load(offsets[NL], i),
+    )  # fmt: skip
+
+
+def turns(phase):
+    return np.float32(np.int32(phase)) * TURN
+
+
+def squares_of(offsets_of_pixel):
+    """(loop, loop with a table), for offsets in one of the two ways."""
+
+    def square(nearest, offsets, i):
+        """F_latt^2 of pixel i as a float32 (nan where an offset is 0), the new `nearest`, and the largest squared offset."""
+        dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, i)
+        hh, kk, ll = dh * dh, dk * dk, dl * dl
+        above = (
+            (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
+        )
+        below = (dh * scaled_sinpi_over_x(hh)) * (dk * scaled_sinpi_over_x(kk)) * (dl * scaled_sinpi_over_x(ll))
+        F_latt = quotient(above, below)
+        nearest = min(nearest, hh)
+        nearest = min(nearest, kk)
+        return F_latt * F_latt, min(nearest, ll), max(max(hh, kk), ll)
+
+    def add_squares(sums, nearest, offsets):
+        full_vector_width()
+        for i in range(sums.shape[0]):
+            F_latt_squared, closest, _ = square(load(nearest, i), offsets, i)
+            store(nearest, i, closest)
+            store(sums, i, load(sums, i) + F_latt_squared)
+
+    def add_table_squares(sums, nearest, offsets, positions, F_squared):
+        full_vector_width()
+        for i in range(sums.shape[0]):
+            F_latt_squared, closest, farthest = square(load(nearest, i), offsets, i)
+            # see `row_steps.closer_to_half`; in float32 a half is 1/2 to the last bit
+            store(nearest, i, min(closest, QUARTER - farthest))
+            store(sums, i, fma(F_latt_squared, look_up(F_squared, load(positions, i)), load(sums, i)))
+
+    return add_squares, add_table_squares
+
+
+add_squares_of_phases, add_table_squares_of_phases = squares_of(phases_at)
+add_squares_of_offsets, add_table_squares_of_offsets = squares_of(offsets_at)
+
+
+def flush(I, weight, sums):
+    """Adds the float32 sums times weight to I, and clears them."""
+    full_vector_width()
+    for i in range(I.shape[0]):
+        store(I, i, fma(np.float64(load(sums, i)), load(weight, i), load(I, i)))
+        store(sums, i, np.float32(0.0))

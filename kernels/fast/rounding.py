@@ -1,0 +1,49 @@
+"""Pixels that only the program's own operations tell.
+
+* The program rounds N x, x = pi h, to about 1e-16 N x before it takes sin(N x)/sin(x). Next to a whole index, at an offset
+  d, the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own operations
+  round alike.
+* In float32 a product of three sines is not a normal number where offsets are as small as what rounding leaves of 0.
+* Half way between two whole indices the last digit decides which structure factor is taken.
+"""
+
+from nbkernel.kernels.physics.orientations import from_table
+from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
+from nbkernel.kernels.physics.scattering import nearest_index, scattering_vector
+from nbkernel.kernels.physics.vectors import dot_product, unitize
+
+
+def in_doubt(h, N, doubt):
+    offset = abs(h - nearest_index(h))
+    near_whole = offset < doubt.smallest or (N > 1.0 and offset < doubt.noise * abs(h))
+    return near_whole or 0.5 - offset < doubt.half
+
+
+def doubtful_of(vectors):
+    """vectors: of `orientations`."""
+
+    def is_doubtful(plan, tile, spixel, fpixel, doubt):
+        """True where a step of the pixel has an index of which `doubt` says so. doubt: a plan.Doubt."""
+        for thick_tic in range(plan.detector_thicksteps):
+            Odet = thick_tic * plan.detector_thickstep
+            for subS in range(plan.oversample):
+                for subF in range(plan.oversample):
+                    diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, subS, subF, Odet))
+                    for source in range(plan.source_lambda.shape[0]):
+                        incident = vector_at(plan.source_incident, source)
+                        scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
+                        for phi_tic in range(plan.phi_slot.shape[0]):
+                            for mos_tic in range(plan.mosaic_umats.shape[0]):
+                                a, b, c = vectors(plan, plan.phi_slot[phi_tic], mos_tic)
+                                if (
+                                    in_doubt(dot_product(a, scattering), plan.Na, doubt)
+                                    or in_doubt(dot_product(b, scattering), plan.Nb, doubt)
+                                    or in_doubt(dot_product(c, scattering), plan.Nc, doubt)
+                                ):
+                                    return True
+        return False
+
+    return is_doubtful
+
+
+is_doubtful = doubtful_of(from_table)

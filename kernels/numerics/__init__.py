@@ -1,0 +1,1 @@
+"""Arithmetic, functions and random numbers whose bits are the same on every processor."""

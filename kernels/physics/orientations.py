@@ -1,0 +1,35 @@
+"""The cell vectors of one orientation: from the table of all, or from the rotations that the table is made of.
+
+The table has a row for each phi step and mosaic domain together, the rotations one for each by itself: a device's threads
+share what they work out, and need no table.
+"""
+
+from nbkernel.kernels.exact.bounded import cell_vectors
+
+from .vectors import rotate_umat
+
+
+def from_table(plan, slot, mos_tic):
+    """a, b, c (m), three tuples."""
+    return cell_vectors(plan.orientation, slot, mos_tic)
+
+
+def from_rotations(plan, slot, mos_tic):
+    """The same from rotations, see `turned_vector`."""
+    return (
+        turned_vector(plan, slot, mos_tic, 0),
+        turned_vector(plan, slot, mos_tic, 1),
+        turned_vector(plan, slot, mos_tic, 2),
+    )
+
+
+def turned_vector(plan, slot, mos_tic, m):
+    """Number m of a, b, c by the table's own operations. Bits are the table's, too, but for the sign of a zero where nothing
+    is spread."""
+    vectors, umats, first = plan.phi_vectors, plan.mosaic_umats, 3 * m
+    umat = (
+        umats[mos_tic, 0], umats[mos_tic, 1], umats[mos_tic, 2],
+        umats[mos_tic, 3], umats[mos_tic, 4], umats[mos_tic, 5],
+        umats[mos_tic, 6], umats[mos_tic, 7], umats[mos_tic, 8],
+    )  # fmt: skip
+    return rotate_umat((vectors[slot, first], vectors[slot, first + 1], vectors[slot, first + 2]), umat)

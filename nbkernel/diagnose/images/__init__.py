@@ -1,0 +1,1 @@
+"""Two images compared, and one shown."""

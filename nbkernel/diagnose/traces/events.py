@@ -1,0 +1,235 @@
+"""One pixel's chain of numbers, event by event, for whoever wants to see how its value comes about.
+
+The loop nest of `kernels.pixel.render_pixel` with the same functions, as bare Python; `engine_photons` is that
+function itself, for the comparison of the two.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nbkernel.kernels.exact.history import taken_over
+from nbkernel.kernels.physics.constants import R_E_SQR
+from nbkernel.kernels.physics.lattice_factor import lattice_factor
+from nbkernel.kernels.physics.pixel import as_vector, render_pixel, subpixel_position, vector_at
+from nbkernel.kernels.physics.pixel_geometry import absorbed_fraction, solid_angle
+from nbkernel.kernels.physics.polarization import polarization_factor
+from nbkernel.kernels.physics.scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
+from nbkernel.kernels.physics.structure_factor import F_nearest, F_tricubic, interpolation_out_of_range
+from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
+
+
+class Start(NamedTuple):
+    """What a pixel takes over from those before it, in the words of `render_pixel`."""
+
+    interpolate: bool
+    first_of_run: bool
+    axis: np.ndarray
+    axis_next: np.ndarray
+    axis_state: int
+
+
+class Subpixel(NamedTuple):
+    thick_tic: int
+    subS: int
+    subF: int
+    pixel_pos: tuple  # m
+    airpath: float  # m
+    diffracted: tuple
+
+
+class SolidAngle(NamedTuple):
+    omega_pixel: float  # sr
+
+
+class Absorption(NamedTuple):
+    parallax: float
+    capture_fraction: float
+
+
+class Source(NamedTuple):
+    source: int
+    incident: tuple
+    wavelength: float  # m
+    weight: float
+    scattering: tuple  # 1/m
+    beyond_dmin: bool
+
+
+class Polarization(NamedTuple):
+    incident: tuple
+    diffracted: tuple
+    axis: tuple
+    polar: float
+
+
+class Step(NamedTuple):
+    """One phi step and mosaic domain; F_cell is None where F_latt = 0 ends the step before the look-up."""
+
+    phi_tic: int
+    mos_tic: int
+    slot: int
+    vectors: np.ndarray  # a, b, c: nine numbers, m
+    hkl: tuple
+    hkl0: tuple
+    F_latt: float
+    F_cell: float | None
+    interpolated: bool
+    I: float  # the sum after this step
+
+
+class Total(NamedTuple):
+    I: float
+    capture_fraction: float
+    polar: float
+    omega_pixel: float  # sr
+    photons: float
+
+
+def start_of_pixel(plan, carried, spixel, fpixel, fpixels):
+    """The Start of a pixel of a panel `fpixels` wide, from the run's Carried."""
+    interpolate, first_of_run, axis_state = taken_over(plan, carried, spixel, fpixel, fpixels)
+    return Start(interpolate, first_of_run, carried.axis, carried.axis_next, int(axis_state))
+
+
+def engine_photons(plan, tile, spixel, fpixel, start):
+    """The engine's own value of the pixel: `render_pixel` as bare Python.
+
+    Raises ArithmeticError or ValueError where compiled code would go on with an infinity or a nan.
+    """
+    renewed = plan.detector_thicksteps * plan.oversample * plan.oversample
+    omega = np.empty(renewed if plan.oversample_omega else 1)
+    with np.errstate(all="ignore"):
+        return float(render_pixel(plan, tile, spixel, fpixel, *start, omega))
+
+
+class PixelChain:
+    """The events of one pixel, see `events`. plan, tile: RenderPlan and Tile; start: Start."""
+
+    def __init__(self, plan, tile, spixel, fpixel, start):
+        self.plan, self.tile, self.spixel, self.fpixel = plan, tile, spixel, fpixel
+        self.interpolate, self.axis, self.axis_next, self.axis_state = (
+            start.interpolate, start.axis, start.axis_next, start.axis_state,
+        )  # fmt: skip
+        self.slots = plan.phi_slot_first if start.first_of_run else plan.phi_slot
+        self.own = plan.own_thick or plan.own_polar or plan.own_omega
+        self.I = 0.0 if self.own else plan.I_bg
+        self.own_weights = 0.0
+        self.polar = 1.0 if plan.nopolar else 0.0
+        self.omega_pixel = 0.0
+        self.capture_fraction = 1.0
+
+    def events(self):
+        """Yields the events in the order of the computation, a Total at the end.
+
+        Raises ArithmeticError or ValueError where compiled code would go on with an infinity or a nan.
+        """
+        plan = self.plan
+        with np.errstate(all="ignore"):
+            for thick_tic in range(plan.detector_thicksteps):
+                self.capture_fraction = 1.0 if plan.detector_thick == 0.0 else 0.0
+                for subS in range(plan.oversample):
+                    for subF in range(plan.oversample):
+                        yield from self.subpixel(thick_tic, subS, subF)
+            yield self.total()
+
+    def subpixel(self, thick_tic, subS, subF):
+        plan, tile = self.plan, self.tile
+        Odet = thick_tic * plan.detector_thickstep
+        pixel_pos = subpixel_position(tile, plan.oversample, self.spixel, self.fpixel, subS, subF, Odet)
+        airpath = magnitude(pixel_pos)
+        self.diffracted = unitize(pixel_pos)
+        yield Subpixel(thick_tic, subS, subF, pixel_pos, airpath, self.diffracted)
+        if self.omega_pixel == 0.0 or plan.oversample_omega:
+            self.omega_pixel = solid_angle(tile.pixel_size, airpath, tile.close_distance, tile.point_pixel)
+            yield SolidAngle(self.omega_pixel)
+        if self.capture_fraction == 0.0 or plan.oversample_thick:
+            parallax = dot_product(self.diffracted, as_vector(tile.odet))
+            self.capture_fraction = absorbed_fraction(thick_tic, plan.detector_thickstep, plan.detector_mu, parallax)
+            yield Absorption(parallax, self.capture_fraction)
+        for source in range(plan.source_lambda.shape[0]):
+            yield from self.source(source)
+        if self.own:
+            self.own_weights += self.own_weight(1.0)
+
+    def source(self, source):
+        plan = self.plan
+        incident = vector_at(plan.source_incident, source)
+        scattering = scattering_vector(self.diffracted, incident, plan.source_lambda[source])
+        beyond = beyond_dmin(scattering, plan.dmin)
+        yield Source(source, incident, plan.source_lambda[source], plan.source_weight[source], scattering, bool(beyond))
+        if beyond and not plan.keep_water_beyond_dmin:
+            return
+        if self.polar == 0.0 or plan.oversample_polar:
+            yield self.polarization(unitize(incident))
+        if beyond:
+            return
+        yield from self.orientations(scattering, self.own_weight(plan.source_weight[source]))
+        self.slots = plan.phi_slot
+
+    def polarization(self, incident):
+        self.diffracted = unitize(self.diffracted)
+        axis = vector_at(self.axis, self.axis_state)
+        self.polar = polarization_factor(self.plan.polarization, incident, self.diffracted, axis)
+        self.axis_state = self.axis_next[self.axis_state]
+        return Polarization(incident, self.diffracted, axis, self.polar)
+
+    def own_weight(self, weight):
+        plan = self.plan
+        if plan.own_thick:
+            weight *= self.capture_fraction
+        if plan.own_polar:
+            weight *= self.polar
+        if plan.own_omega:
+            weight *= self.omega_pixel
+        return weight
+
+    def orientations(self, scattering, weight):
+        for phi_tic, slot in enumerate(self.slots):
+            for mos_tic in range(self.plan.orientation.shape[1]):
+                yield self.step(phi_tic, mos_tic, slot, scattering, weight)
+
+    def step(self, phi_tic, mos_tic, slot, scattering, weight):
+        plan = self.plan
+        h, k, l = hkl = miller_indices(plan.orientation, slot, mos_tic, scattering)
+        h0, k0, l0 = hkl0 = nearest_index(h), nearest_index(k), nearest_index(l)
+        F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
+        F_cell, interpolated = None, False
+        if F_latt != 0.0 or plan.has_water:
+            F_cell, interpolated = self.structure_factor(hkl, hkl0)
+            self.add(F_cell, F_latt, weight)
+        vectors = plan.orientation[slot, mos_tic]
+        return Step(phi_tic, mos_tic, int(slot), vectors, hkl, hkl0, F_latt, F_cell, interpolated, self.I)
+
+    def structure_factor(self, hkl, hkl0):
+        """F_cell, and whether it is interpolated; the first index out of range can end interpolation."""
+        table = (self.plan.Fhkl, self.plan.h_min, self.plan.k_min, self.plan.l_min)
+        if self.interpolate:
+            if not interpolation_out_of_range(*hkl, *table):
+                return F_tricubic(*hkl, *table), True
+            self.interpolate = not self.plan.interpolation_latch
+        return F_nearest(*hkl0, *table, self.plan.default_F), False
+
+    def add(self, F_cell, F_latt, weight):
+        plan = self.plan
+        self.I += F_cell * F_cell * F_latt * F_latt * weight
+        if plan.running_thick:
+            self.I *= self.capture_fraction
+        if plan.running_polar:
+            self.I *= self.polar
+        if plan.running_omega:
+            self.I *= self.omega_pixel
+
+    def total(self):
+        plan = self.plan
+        if self.own:
+            layers = 1 if plan.own_thick else plan.detector_thicksteps
+            self.I += plan.I_bg * self.own_weights / (layers * plan.oversample * plan.oversample)
+        photons = R_E_SQR * plan.fluence * self.I / plan.steps
+        if not (plan.running_thick or plan.own_thick):
+            photons *= self.capture_fraction
+        if not (plan.running_polar or plan.own_polar):
+            photons *= self.polar
+        if not (plan.running_omega or plan.own_omega):
+            photons *= self.omega_pixel
+        return Total(self.I, self.capture_fraction, self.polar, self.omega_pixel, float(photons))

@@ -1,0 +1,1 @@
+"""From a RenderPlan to pixels, on threads or CUDA devices."""

@@ -1,0 +1,40 @@
+"""Whether a run may take the exact engine's vectorised way (kernels.certified), and what it needs for that."""
+
+import math
+
+from llvmlite import binding
+
+from nbkernel.kernels.exact.bounded import relative_error
+from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT
+from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
+
+from .precision import largest_index
+from .squared_table import LARGEST_TABLE
+
+
+def certification(plan, carried, tables):
+    """(SquaredTable, relative error) for a run that qualifies, else None. tables: the run's Tables."""
+    if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
+        return None
+    if plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
+        return None
+    if plan.oversample_thick or plan.oversample_polar or plan.oversample_omega or plan.own_thick:
+        return None
+    if not binding.get_host_cpu_features().get("fma", False):
+        return None
+    if plan.source_lambda.min() <= 0.0:
+        return None
+    # far beyond both limits for any real wavelength; sines' products must neither lose their reduction nor underflow
+    if plan.xtal_shape in (SQUARE, ROUND) and not 1e-60 < largest_sine_argument(plan) < LARGEST_ARGUMENT / 2:
+        return None
+    if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
+        return None  # terms that cancel have no bound
+    terms = plan.steps * plan.detector_thicksteps
+    return tables.of(plan), relative_error(terms)
+
+
+def largest_sine_argument(plan):
+    if plan.xtal_shape == ROUND:
+        # at most half a cell from a whole index along each axis
+        return PI * math.hypot(plan.Na, plan.Nb, plan.Nc) * math.sqrt(plan.fudge)
+    return PI * largest_index(plan) * max(plan.Na, plan.Nb, plan.Nc)

@@ -1,0 +1,106 @@
+"""Work on CUDA devices, tile by tile: devices share the tiles, and each has several in flight on streams."""
+
+import contextlib
+import threading
+import warnings
+
+from numba import cuda
+
+from nbkernel.errors import DeviceError
+from nbkernel.kernels.cuda.rows import SIMULATED
+
+# tiles that a device works on at a time: one is computed while another is copied
+IN_FLIGHT = 3
+MOST_ROWS = 65535  # of a CUDA grid
+
+# a small image cannot fill a device, which is no reason for numba to say so
+warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
+
+
+def share_tiles(tiles, devices, serve):
+    """serve(next_tile) on each device, by its number, in a thread of its own; next_tile() gives a tile, None after the last.
+
+    Raises what the first failing device raised, as a DeviceError where it is CUDA's.
+    """
+    tiles, lock, errors = iter(tiles), threading.Lock(), []
+
+    def next_tile():
+        with lock:
+            return None if errors else next(tiles, None)
+
+    def work(number):
+        try:
+            with device_errors(number), cuda.gpus[number]:
+                serve(next_tile)
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work, args=(number,), daemon=True) for number in devices[1:]]
+    for helper in helpers:
+        helper.start()
+    work(devices[0])
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+
+
+def keep_in_flight(next_tile, new_slot, finish):
+    """Takes tiles through slots on the current device until there are none: slot.send(tile) begins one, slot.receive()
+    waits for it and returns it, finish(tile) is called while the next is under way."""
+    slots = []  # each with a tile in flight, the oldest first
+    while (tile := next_tile()) is not None:
+        if len(slots) < IN_FLIGHT:
+            slot, arrived = new_slot(), None
+        else:
+            slot = slots.pop(0)
+            arrived = slot.receive()
+        slot.send(tile)
+        slots.append(slot)
+        if arrived is not None:
+            finish(arrived)
+    for slot in slots:
+        finish(slot.receive())
+
+
+def pinned_arrays(types):
+    """Arrays on the host that copies overlap with. types: {name: (shape, dtype)}."""
+    return {name: cuda.pinned_array(shape, dtype) for name, (shape, dtype) in types.items()}
+
+
+def device_arrays(types):
+    return {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in types.items()}
+
+
+class CompiledInOneWay:
+    """A kernel whose first launch compiles it without operations that the source does not name."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __getitem__(self, configuration):
+        launcher = self.kernel[configuration]
+
+        def launch(*arguments):
+            if SIMULATED:
+                return launcher(*arguments)
+            from nbkernel.kernels.cuda.forms import named_operations_only
+
+            with named_operations_only():
+                return launcher(*arguments)
+
+        return launch
+
+
+@contextlib.contextmanager
+def device_errors(number):
+    """Makes a DeviceError of what CUDA raises."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("numba", "cuda"):
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        if "OUT_OF_MEMORY" in text:
+            text = "out of memory; try a smaller --tile"
+        raise DeviceError(f"--device cuda:{number}: {text}") from error

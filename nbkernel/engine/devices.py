@@ -1,0 +1,188 @@
+"""Which device renders: what `--device` asks for, what the machine has, and what is missing.
+
+The CUDA driver is asked directly, so that a machine without one need not import numba.cuda to learn that.
+"""
+
+import ctypes
+import os
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+
+from nbkernel.errors import DeviceError, InputError
+
+DRIVERS = ("libcuda.so.1", "libcuda.so")
+# attributes of cuDeviceGetAttribute
+MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
+# by major version of the CUDA packages: the extra that brings them, the driver's own version (cuDriverGetVersion) and its
+# release from which they work, and the least compute capability
+PACKAGES = {12: ("cu12", 12000, "525", (5, 0)), 13: ("cu13", 13000, "580", (7, 5))}
+SIMULATOR = "NUMBA_ENABLE_CUDASIM"
+
+
+@dataclass(frozen=True)
+class CudaDevice:
+    """number: as CUDA counts; memory in bytes; capability: (major, minor)."""
+
+    number: int
+    name: str
+    memory: int
+    capability: tuple
+    multiprocessors: int
+
+    def line(self):
+        major, minor = self.capability
+        return (
+            f"cuda:{self.number}  {self.name}, {self.memory / 2**30:.0f} GiB, {self.multiprocessors} multiprocessors, "
+            f"compute capability {major}.{minor}"
+        )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """devices: of CudaDevice; driver: version as the driver gives it (12040 is 12.4), None without one; packages: major
+    version of the installed CUDA packages, None without numba-cuda; missing: what keeps CUDA from being used, empty if
+    nothing does."""
+
+    devices: tuple
+    driver: int | None
+    packages: int | None
+    missing: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """devices: numbers of CUDA devices, none for the CPU; reason: in a few words; falls_back: to the CPU if they fail."""
+
+    devices: tuple
+    reason: str
+    falls_back: bool = False
+
+    def line(self):
+        where = f"cuda:{','.join(map(str, self.devices))}" if self.devices else "the CPU"
+        return f"rendering on {where}: {self.reason}"
+
+
+def parse_device(text):
+    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError for anything else."""
+    if not isinstance(text, str):
+        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {text!r}")
+    match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d{1,9}(?:,\d{1,9})*))?", text, re.ASCII)
+    if not match or (match[2] is not None and match[1] != "cuda"):
+        raise InputError(f"--device: needs auto, cpu, cuda or cuda:NUMBER[,NUMBER...], not {text!r}")
+    numbers = tuple(int(number) for number in match[2].split(",")) if match[2] else ()
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"--device: names a device twice in {text!r}")
+    return match[1], numbers
+
+
+def choose(name, numbers, precision):
+    """The Choice of a run. Raises DeviceError where `cuda` is asked for and cannot be had."""
+    if name == "cpu":
+        return Choice((), "asked for")
+    if precision == "exact":
+        if name == "cuda":
+            raise DeviceError("--device cuda: has no --precision exact; give double or mixed, or --device cpu")
+        return Choice((), "--precision exact is there only")
+    found = survey()
+    if name == "auto":
+        if found.missing:
+            return Choice((), found.missing)
+        best = max(found.devices, key=lambda device: (device.multiprocessors, -device.number))
+        return Choice((best.number,), best.name, falls_back=True)
+    if found.missing:
+        raise DeviceError(f"--device cuda: {found.missing}")
+    there = {device.number: device for device in found.devices}
+    for number in numbers:
+        if number not in there:
+            raise DeviceError(f"--device cuda:{number}: there is no such device; there are {', '.join(map(str, there))}")
+    numbers = numbers or (found.devices[0].number,)
+    return Choice(numbers, ", ".join(there[number].name for number in numbers))
+
+
+def survey():
+    """The Survey of this machine."""
+    if os.environ.get(SIMULATOR, "0") not in ("", "0"):
+        return Survey((CudaDevice(0, f"numba's simulator ({SIMULATOR})", 0, (0, 0), 1),), None, None, "")
+    driver = load_driver()
+    packages = cuda_packages()
+    if driver is None:
+        return Survey((), None, packages, "no CUDA driver is installed (libcuda.so.1)")
+    status = driver.cuInit(0)
+    if status != 0:
+        return Survey((), None, packages, f"the CUDA driver finds no usable device (cuInit: error {status})")
+    version = driver_version(driver)
+    devices = tuple(describe(driver, number) for number in range(count_devices(driver)))
+    return Survey(devices, version, packages, missing(devices, version, packages))
+
+
+def missing(devices, version, packages):
+    """What keeps CUDA from being used, with the command or driver that would mend it; empty if nothing does."""
+    if not devices:
+        return "the CUDA driver finds no device"
+    if packages is None:
+        extra = "cu13" if version >= PACKAGES[13][1] else "cu12"
+        return f"numba-cuda is not installed: pip install 'nbkernel[{extra}]'"
+    extra, needed, release, least = PACKAGES[packages]
+    if version < needed:
+        older = "; or pip install 'nbkernel[cu12]'" if packages == 13 and version >= PACKAGES[12][1] else ""
+        return (
+            f"the CUDA driver is too old for the installed packages ({extra}): it has CUDA {cuda_version(version)}, needs "
+            f"{cuda_version(needed)} (driver {release} or later){older}"
+        )
+    if all(device.capability < least for device in devices):
+        return f"no device has compute capability {least[0]}.{least[1]} or higher, which {extra} needs"
+    return ""
+
+
+def cuda_version(number):
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def load_driver():
+    """The CUDA driver's library, None where there is none."""
+    for name in DRIVERS:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+def driver_version(driver):
+    version = ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    return version.value
+
+
+def count_devices(driver):
+    count = ctypes.c_int()
+    return count.value if driver.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
+
+
+def describe(driver, number):
+    device, memory, name = ctypes.c_int(), ctypes.c_size_t(), ctypes.create_string_buffer(256)
+    driver.cuDeviceGet(ctypes.byref(device), number)
+    driver.cuDeviceGetName(name, len(name), device)
+    driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+
+    def attribute(which):
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), which, device)
+        return value.value
+
+    capability = (attribute(CAPABILITY_MAJOR), attribute(CAPABILITY_MINOR))
+    return CudaDevice(number, name.value.decode(errors="replace"), memory.value, capability, attribute(MULTIPROCESSORS))
+
+
+def cuda_packages():
+    """Major version of the CUDA packages that numba-cuda was installed with; None where numba-cuda is not there, or has
+    none."""
+    if find_spec("numba_cuda") is None:
+        return None
+    try:
+        major = int(metadata.version("cuda-bindings").split(".")[0])
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+    return major if major in PACKAGES else None

@@ -1,0 +1,80 @@
+"""What the program carries from pixel to pixel, found out before rendering (see kernels.plan.Carried)."""
+
+import numpy as np
+
+from nbkernel.kernels.exact.rows import (
+    axis_starts,
+    axis_states,
+    count_polar_calls,
+    first_evaluated_pixel,
+    rows_outside_table,
+)
+from nbkernel.kernels.physics.plan import Carried
+
+from .threads import share_rows
+from .tiles import bands
+
+SURVEY_ROWS = 512
+USUAL_STATES = 4096
+
+
+def survey(plan, whole, wanted, polar_vector, threads, every_axis):
+    """The Carried of a run: plan, the whole panel's Tile, the wanted pixels, the polarisation axis (unit vector).
+
+    every_axis: with all states of the polarisation axis, which show in last bits only; else with the first one.
+    """
+    first_pixel = -1
+    if not np.array_equal(plan.phi_slot, plan.phi_slot_first):
+        first_pixel = first_found(whole, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
+    latch_pixel = wanted.size
+    if plan.interpolate and plan.interpolation_latch:
+        found = first_found(whole, wanted, lambda tile: first_outside_table(plan, tile, wanted, first_pixel, threads))
+        latch_pixel = found if found >= 0 else wanted.size
+    axis, axis_next, axis_start = polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis)
+    return Carried(first_pixel, latch_pixel, axis, axis_next, axis_start)
+
+
+def first_outside_table(plan, tile, wanted, first_pixel, threads):
+    """Number of the first wanted pixel of the tile that leaves the table of structure factors; -1 if none does."""
+    found = np.full(wanted.shape[0], -1, np.int64)
+    share_rows(
+        lambda: rows_outside_table.over_rows(plan, tile, wanted, first_pixel, found),
+        tile.slow_start, tile.slow_stop, threads,
+    )  # fmt: skip
+    leaving = found[found >= 0]
+    return int(leaving[0]) if leaving.size else -1
+
+
+def first_found(whole, wanted, question):
+    for band in bands(whole, (SURVEY_ROWS, wanted.shape[1]), wanted):
+        found = question(band[0])
+        if found >= 0:
+            return found
+    return -1
+
+
+def polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis):
+    """States of the axis that each call normalises again, each one's follower, and each pixel's first state.
+
+    Normalising changes nothing from the second time on, as a rule; else it ends in a fixed point or a short cycle, or
+    drifts by a last bit for very long.
+    """
+    axis, axis_next = normalised_again(polar_vector, USUAL_STATES)
+    unused = plan.polarization == 0.0 or (plan.nopolar and not plan.oversample_polar)
+    if unused or not every_axis or len(axis) == 1:
+        return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
+    calls = np.zeros(wanted.shape, np.int32)
+    share_rows(lambda: count_polar_calls.over_rows(plan, whole, wanted, calls), 0, wanted.shape[0], threads)
+    if len(axis) == USUAL_STATES:
+        axis, axis_next = normalised_again(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
+    axis_starts(calls, axis_next)
+    return axis, axis_next, calls
+
+
+def normalised_again(polar_vector, most):
+    states = np.empty((most, 3))
+    followers = np.empty(most, np.int64)
+    # as bare Python unless there may be very many
+    find = axis_states.function if most == USUAL_STATES else axis_states
+    count = find(np.array(polar_vector, np.float64), states, followers)
+    return states[:count].copy(), followers[:count].copy()

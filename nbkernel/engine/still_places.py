@@ -1,0 +1,81 @@
+"""Where on a flat panel indices hardly change their way from pixel to pixel, and whether nothing but zeros is there."""
+
+import math
+
+import numpy as np
+
+from nbkernel.kernels.physics.constants import SQUARE
+
+# pixels, from a sub-pixel's middle
+MIDDLE = 1e-6
+# pixels that a whole panel has
+FEW = 4
+# turns from a zero of the lattice factor, within which a step is taken to be dark
+DARK = 0.05
+
+
+def all_dark(plan, tile):
+    """Whether there is a place, on a flat panel, where each pixel is next to a zero of a parallelepiped's lattice factor in
+    all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against. Of very
+    few pixels that is taken for granted.
+
+    Along an axis of an aligned crystal N times the index may change by a whole number from pixel to pixel, and go on to do
+    so where 1/airpath hardly changes: around the direct beam, and the panel's point nearest to the sample. Steps are looked
+    at in the middle and at both ends of phi steps, domains and sources.
+    """
+    cells = np.array([plan.Na, plan.Nb, plan.Nc])
+    if plan.xtal_shape != SQUARE or tile.curved_detector or not (cells > 1.0).any():
+        return False
+    if tile.fast_stop * tile.slow_stop <= FEW:
+        return True
+    cells = np.where(cells > 1.0, cells, math.nan)
+    slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
+    vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
+    dark = True
+    directions = directions_at(plan, tile, still_places(plan, tile))
+    for source in some_of(range(plan.source_lambda.size)):
+        scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
+        turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
+        here = turns[:, 0]
+        steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
+        bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
+        # by place and axis
+        dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
+        if not dark.any():
+            return False
+    return True
+
+
+def some_of(values):
+    """The first, the middle and the last."""
+    return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
+
+
+def still_points(plan, tile):
+    """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
+    slow) in pixels from the panel's corner."""
+    towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
+    points = [tile.odet * nearest]
+    if towards * nearest > 0.0:
+        points.append(plan.source_incident[0] * (nearest / towards))
+    return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
+
+
+def still_places(plan, tile):
+    """(fast, slow) of pixels a little beside these points, or where the panel is nearest to them."""
+    last = [max(tile.fast_stop - 2.0, 0.0), max(tile.slow_stop - 2.0, 0.0)]
+    return np.floor(np.minimum(np.maximum(np.array(still_points(plan, tile)) + 3.0, 0.0), last))
+
+
+def beam_in_the_middle(plan, tile):
+    """Whether the direct beam meets the middle of a sub-pixel."""
+    middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
+    return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
+
+
+def directions_at(plan, tile, places):
+    """(3 n, 3) unit vectors to the first sub-pixels of each of n places and of their next neighbours along fast and slow."""
+    around = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    Fdet, Sdet = ((places[:, None] + around + 0.5 / plan.oversample) * tile.pixel_size).reshape(-1, 2).T
+    positions = tile.pix0 + np.outer(Fdet, tile.fdet) + np.outer(Sdet, tile.sdet)
+    return positions / np.sqrt((positions * positions).sum(axis=1))[:, None]

@@ -1,0 +1,1 @@
+"""What the user asks for: experiments, and the command lines and files that state them."""

@@ -1,0 +1,225 @@
+"""From an argument list to settings, by nanoBragg.c's rules for its flags.
+
+Where the program would go on with a missing or non-numeric value, this stops; what a flag reaches only by an accidental
+substring match (-misset_seed is also -misset) is read as the program reads it and never an error.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from nbkernel.errors import InputError
+
+from .flags import FLAGS, best_match, matched_flags
+
+FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+INTEGER = re.compile(r"\s*[-+]?\d+")
+
+
+@dataclass
+class Arguments:
+    """settings: values by the names in the flag table; warnings: lines to show."""
+
+    settings: dict = field(default_factory=dict)
+    warnings: list = field(default_factory=list)
+
+
+def suggestion(name, candidates):
+    import difflib
+
+    near = [other for other in candidates if len(name) > 3 and other.startswith(name)][:1]
+    near = near or difflib.get_close_matches(name, list(candidates), 1, 0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def parse_flags(argv, fixes=frozenset()):
+    """Arguments of nanoBragg.c's flags in `argv`. Raises InputError for a missing or unusable value."""
+    arguments = Arguments()
+    # positions taken as values by what the user meant, or lying behind an unknown flag
+    claimed = set()
+    for position, argument in enumerate(argv):
+        if not argument.startswith("-"):
+            if position not in claimed:
+                arguments.warnings.append(f"ignored: {argument} (it follows no flag that takes it)")
+            continue
+        found = matched_flags(argument, fixes)
+        if not found:
+            if position not in claimed and not FLOAT.fullmatch(argument):
+                arguments.warnings.append(f"unknown flag {argument} is ignored{suggestion(argument, spellings())}")
+                claimed.update(following_values(argv, position))
+            continue
+        meant = best_match(argument, found)
+        for entry in found:
+            values = argv[position + 1 : position + 1 + entry.count]
+            reader = READERS.get(entry.kind, read_numbers)
+            try:
+                used = reader(arguments, entry, argument, values, is_last=position == len(argv) - 1)
+            except InputError:
+                if entry is meant:
+                    raise
+                used = accidental(arguments, entry, values)
+            if entry is meant:
+                claimed.update(range(position + 1, position + 1 + used))
+    return arguments
+
+
+def spellings():
+    return [spelling for entry in FLAGS for spelling in entry.spellings]
+
+
+def following_values(argv, position):
+    taken = []
+    for after in range(position + 1, len(argv)):
+        if argv[after].startswith("-") and not FLOAT.fullmatch(argv[after]):
+            break
+        taken.append(after)
+    return taken
+
+
+def apply(arguments, entry, value):
+    for name in entry.sets:
+        arguments.settings[name] = value
+    arguments.settings.update(entry.also)
+
+
+def accidental(arguments, entry, values):
+    """A match by accident: read as C's atof and atoi read, or not at all where values are missing."""
+    if len(values) < entry.count or entry.kind not in ("float", "int", "misset"):
+        return 0
+    convert = c_atoi if entry.kind == "int" else c_atof
+    numbers = tuple(convert(value) for value in values)
+    apply(arguments, entry, numbers if entry.count > 1 else numbers[0])
+    return 0
+
+
+def c_atof(text):
+    match = re.match(rf"{FLOAT.pattern}|[-+]?(inf|nan)", text.lstrip(), re.IGNORECASE)
+    return float(match.group()) if match else 0.0
+
+
+def c_atoi(text):
+    match = INTEGER.match(text)
+    return int(match.group()) if match else 0
+
+
+def number(argument, text):
+    """A finite number. Raises InputError, naming the flag, for anything else."""
+    if FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    raise InputError(f"{argument}: needs a number, not {text!r}")
+
+
+def require_count(argument, entry, values):
+    if len(values) < entry.count:
+        wanted = "a value" if entry.count == 1 else f"{entry.count} values"
+        raise InputError(
+            f"{argument}: needs {wanted}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}"
+        )
+
+
+def read_numbers(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    numbers = tuple(number(argument, value) for value in values)
+    if entry.kind == "int":
+        whole = tuple(c_atoi(value) for value in values)
+        for value, exact, text in zip(whole, numbers, values, strict=True):
+            if abs(exact) > 2147483647:
+                raise InputError(f"{argument}: {text} is too large for a whole number")
+            if value != exact:
+                arguments.warnings.append(f"{argument} {text} is read as {value}, as nanoBragg.c reads whole numbers")
+        numbers = whole
+    apply(arguments, entry, numbers if entry.count > 1 else numbers[0])
+    return entry.count
+
+
+def read_text(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    if not values[0] or values[0].startswith("-"):
+        raise InputError(f"{argument}: needs a file name, got {values[0]!r}")
+    apply(arguments, entry, values[0])
+    return 1
+
+
+def read_nothing(arguments, entry, argument, values, is_last):
+    apply(arguments, entry, None)
+    return 0
+
+
+def read_curved(arguments, entry, argument, values, is_last):
+    if is_last:
+        arguments.warnings.append("-curved_det is ignored as the last argument, as nanoBragg.c ignores it; put it earlier")
+        return 0
+    return read_nothing(arguments, entry, argument, values, is_last)
+
+
+def read_cell(arguments, entry, argument, values, is_last):
+    given = []
+    for value in values:
+        if value.startswith("-"):
+            break
+        given.append(number(argument, value))
+    if not given:
+        shown = f", not {values[0]!r}" if values else ""
+        raise InputError(f"{argument}: needs a b c (Angstrom) and alpha beta gamma (degrees){shown}")
+    # what an earlier -cell gave and this one leaves out stays
+    apply(arguments, entry, tuple(given) + arguments.settings.get("cell", ())[len(given) :])
+    return len(given)
+
+
+def read_misset(arguments, entry, argument, values, is_last):
+    if values and "rand" in values[0]:
+        apply(arguments, entry, "random")
+        return 1
+    if not values:
+        raise InputError(f"{argument}: needs three angles (deg) or the word random")
+    return read_numbers(arguments, entry, argument, values, is_last)
+
+
+def read_pivot(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    for word in ("beam", "sample"):
+        if word in values[0]:
+            apply(arguments, entry, word)
+            return 1
+    raise InputError(f"{argument}: needs sample or beam, not {values[0]!r}")
+
+
+def read_energy(arguments, entry, argument, values, is_last):
+    from nbkernel.kernels.physics.constants import HC_EV_ANGSTROM
+
+    require_count(argument, entry, values)
+    energy = number(argument, values[0])
+    if energy <= 0.0:
+        raise InputError(f"{argument}: {values[0]} eV is not a photon energy; it must be greater than 0")
+    apply(arguments, entry, HC_EV_ANGSTROM / energy)
+    return 1
+
+
+def read_absorption(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    depth = math.inf if "inf" in values[0] else number(argument, values[0])
+    apply(arguments, entry, depth)
+    if depth == 0.0 or depth == math.inf:
+        # only a thickness given after this counts
+        arguments.settings["detector_thick"] = 0.0
+    return 1
+
+
+def read_pix0(arguments, entry, argument, values, is_last):
+    used = read_numbers(arguments, entry, argument, values, is_last)
+    if "_mm" in argument:
+        arguments.settings["pix0_vector"] = tuple(x / 1000.0 for x in arguments.settings["pix0_vector"])
+    return used
+
+
+READERS = {
+    "none": read_nothing,
+    "text": read_text,
+    "curved": read_curved,
+    "cell": read_cell,
+    "misset": read_misset,
+    "pivot": read_pivot,
+    "energy": read_energy,
+    "absorption": read_absorption,
+    "pix0": read_pix0,
+}

@@ -1,0 +1,116 @@
+"""Noise from counted random numbers on CUDA devices, strip by strip of rows: memory by strips and not by the panel."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import cuda
+
+from nbkernel.engine.cuda_streams import (
+    MOST_ROWS,
+    CompiledInOneWay,
+    device_arrays,
+    keep_in_flight,
+    pinned_arrays,
+    share_tiles,
+)
+from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.counts import NOISE_SUMS
+from nbkernel.kernels.cuda.noise import compiled_noise_kernel
+from nbkernel.kernels.cuda.rows import THREADS
+
+STRIP_PIXELS = 2**20
+
+
+class Panel(NamedTuple):
+    """An image with its noise to be: arrays in the host's memory."""
+
+    image: np.ndarray  # (slow, fast) float32 photons
+    roi: tuple  # fast first, fast last, slow first, slow last
+    first_pixel: int  # number of the image's first pixel
+    counts: np.ndarray  # (slow, fast) int32
+    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noisy_count`, of each row
+
+    @property
+    def width(self):
+        return self.roi[1] - self.roi[0] + 1
+
+
+class Strip(NamedTuple):
+    """Rows slow_start .. slow_stop of a panel's region of interest."""
+
+    panel: Panel
+    slow_start: int
+    slow_stop: int
+
+    @property
+    def pixels(self):
+        return slice(self.slow_start, self.slow_stop), slice(self.panel.roi[0], self.panel.roi[1] + 1)
+
+
+class Slot:
+    """A stream with the memory for one strip, on the device and (pinned, so that copies overlap) on the host."""
+
+    def __init__(self, shape, adc_offset, frame, key):
+        copied = {"means": (shape, np.float32), "counts": (shape, np.int32), "sums": ((shape[0], NOISE_SUMS), np.float64)}
+        self.draws = adc_offset, frame, key
+        self.stream, self.host = cuda.stream(), pinned_arrays(copied)
+        self.device = device_arrays(copied | {"deviates": (shape, np.float64)})
+        self.draw, self.sum = (CompiledInOneWay(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
+
+    def send(self, strip):
+        """Begins to draw a strip."""
+        self.strip = strip
+        panel, rows, width = strip.panel, strip.slow_stop - strip.slow_start, strip.panel.width
+        fpixels = panel.image.shape[1]
+        number = panel.first_pixel + strip.slow_start * fpixels + panel.roi[0]
+        host, device, (adc_offset, frame, key) = self.host, self.device, self.draws
+        host["means"][:rows, :width] = panel.image[strip.pixels]
+        device["means"].copy_to_device(host["means"], stream=self.stream)
+        self.draw[(-(-width // THREADS), rows), THREADS, self.stream](
+            device["means"], width, adc_offset, number, fpixels, frame, key, device["deviates"], device["counts"]
+        )
+        self.sum[-(-rows // THREADS), THREADS, self.stream](device["deviates"], rows, width, adc_offset, device["sums"])
+        for name in ("counts", "sums"):
+            device[name].copy_to_host(host[name], stream=self.stream)
+
+    def receive(self):
+        """Waits for the strip in flight, puts its counts in its panel's and returns it."""
+        strip = self.strip
+        self.stream.synchronize()
+        panel, rows = strip.panel, strip.slow_stop - strip.slow_start
+        panel.counts[strip.pixels] = self.host["counts"][:rows, : panel.width]
+        panel.sums[strip.slow_start : strip.slow_stop] = self.host["sums"][:rows]
+        return strip
+
+
+def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, devices, strip_pixels=STRIP_PIXELS):
+    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of each image (float32 photons): what
+    `cpu_images.counted_noise_rows` fills in.
+
+    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: worked on
+    at a time, which changes nothing. Raises DeviceError where a device fails.
+    """
+    panels = [
+        Panel(image, roi, first_pixel, np.zeros(image.shape, np.int32), np.zeros((image.shape[0], NOISE_SUMS)))
+        for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True)
+    ]
+    shapes = [strip_shape(panel, strip_pixels) for panel in panels]
+    largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+    strips = (
+        Strip(panel, start, min(start + rows, panel.roi[3] + 1))
+        for panel, (rows, _) in zip(panels, shapes, strict=True)
+        for start in range(panel.roi[2], panel.roi[3] + 1, rows)
+    )
+
+    def serve(next_strip):
+        CACHE.announce_once()
+        keep_in_flight(next_strip, lambda: Slot(largest, adc_offset, frame, key), lambda strip: None)
+
+    share_tiles(strips, devices, serve)
+    return [(panel.counts, panel.sums) for panel in panels]
+
+
+def strip_shape(panel, strip_pixels):
+    """(slow, fast) size of a strip within the region of interest."""
+    height = panel.roi[3] - panel.roi[2] + 1
+    return max(1, min(strip_pixels // panel.width, height, MOST_ROWS)), panel.width

@@ -1,0 +1,141 @@
+"""PanelImage: an array that knows the panel it is an image of."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+
+from nbkernel.engine.threads import thread_count
+from nbkernel.errors import InputError
+
+from .statistics import Statistics, image_statistics
+
+if typing.TYPE_CHECKING:
+    from nbkernel.engine.options import Engine
+    from nbkernel.geometry.detector import Detector
+    from nbkernel.setup.prepare import Prepared
+
+
+class PanelImage(np.ndarray):
+    """Image of one panel, (slow, fast): photons as float32, or counts as int32 or uint16.
+
+    run: the Prepared panel, with `detector` (geometry, m) and `experiment` (headers' values filled in); None for an array
+    that `simulate` has no part in. engine: the Engine that rendered it. noise: of noisy counts, {"rng", "seed", "adc",
+    "photons", "overloads"}, the last two of all panels; else None. Arithmetic keeps run and engine; parts and views of
+    another order are plain arrays; a pickled image keeps the pixels only. offset_and_gain: of counts as they were made, adc and
+    counts per photon; else None.
+    """
+
+    run: Prepared | None
+    engine: Engine | None
+    omega_sum: float | None
+    noise: dict | None
+    offset_and_gain: tuple | None
+
+    def __new__(cls, pixels, run=None, engine=None, omega_sum=None, noise=None, offset_and_gain=None):
+        image = np.asarray(pixels).view(cls)
+        image.run, image.engine, image.omega_sum, image.noise = run, engine, omega_sum, noise
+        image.offset_and_gain = offset_and_gain
+        return image
+
+    def __array_finalize__(self, parent):
+        if getattr(parent, "run", None) is None or not is_whole(self, parent):
+            parent = None
+        self.run, self.engine = getattr(parent, "run", None), getattr(parent, "engine", None)
+        self.omega_sum, self.noise, self.offset_and_gain = getattr(parent, "omega_sum", None), None, None
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        if array.ndim == 0:
+            return array[()] if return_scalar else array
+        return super().__array_wrap__(array, context, return_scalar)
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __getitem__(self, key):
+        return self.view(np.ndarray)[key]
+
+    def transpose(self, *axes):
+        return self.view(np.ndarray).transpose(*axes)
+
+    def swapaxes(self, first, second):
+        return self.view(np.ndarray).swapaxes(first, second)
+
+    T = property(transpose)
+
+    @property
+    def detector(self) -> Detector | None:
+        """Directions, corner, pixel size and distances in metres."""
+        return None if self.run is None else self.run.detector
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """Of the photons as they are now; None for counts, and for what is not a whole panel."""
+        if self.run is None or self.omega_sum is None or self.dtype != np.float32 or self.shape != self.run.wanted.shape:
+            return None
+        run, engine = self.run, self.engine
+        # exact sums as the program does, pixel after pixel
+        threads = None if engine.precision == "exact" else thread_count(engine.threads)
+        return image_statistics(
+            plain(self), run.wanted, run.roi, run.plan, run.detector.pixel_size, self.omega_sum, threads
+        )  # fmt: skip
+
+
+def is_whole(image, parent):
+    """Whether each pixel of an array is in the place of that pixel of its parent: of new memory this is believed, of a view
+    it is seen."""
+    if image.shape != parent.shape:
+        return False
+    return not np.may_share_memory(image, parent) or (
+        image.strides == parent.strides and image.ctypes.data == parent.ctypes.data
+    )
+
+
+def checked_panels(function, images):
+    """(list of (slow, fast) arrays of numbers, whether one was given by itself). Raises InputError, naming the function, for
+    anything else."""
+    single = not isinstance(images, (list, tuple))
+    panels = [images] if single else list(images)
+    for number, image in enumerate(panels):
+        if not isinstance(image, np.ndarray):
+            panels[number] = image = array_of(image)
+        if image is None or image.ndim != 2 or image.size == 0 or image.dtype.kind not in "fiu":
+            what = "no array" if image is None else f"{image.dtype} of shape {image.shape}"
+            raise InputError(f"{function}: needs a (slow, fast) array of numbers, or a list of them, not {what}")
+    if not panels:
+        raise InputError(f"{function}: needs an image, not an empty list")
+    return panels, single
+
+
+def array_of(value):
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "fiu" and array.ndim else None
+
+
+def runs_of(function, panels):
+    """The Prepared panels of images. Raises InputError, naming the function, unless each is that of a whole panel."""
+    for image in panels:
+        run = getattr(image, "run", None)
+        if run is None or run.wanted.shape != image.shape:
+            raise InputError(
+                f"{function}: needs the whole image of a panel as simulate, add_noise or to_counts returns it, for its geometry "
+                "(which a pickled one has lost)"
+            )
+    return [image.run for image in panels]
+
+
+def plain(image):
+    """The image's pixels as kernels take them."""
+    return np.ascontiguousarray(image.view(np.ndarray))
+
+
+def as_photons(image):
+    """The same as float32."""
+    return np.ascontiguousarray(image.view(np.ndarray), np.float32)

@@ -1,0 +1,99 @@
+"""Statistics of an image, and the lines that scripts read."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbkernel.engine.threads import share_rows
+from nbkernel.io.files.text import c_format
+from nbkernel.kernels.images import (
+    COUNT,
+    LARGEST,
+    LARGEST_FAST,
+    LARGEST_SLOW,
+    NO_SUMS,
+    SQUARES,
+    TOTAL,
+    image_sums,
+    squared_deviations,
+)
+from nbkernel.kernels.physics.constants import PI
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """max_I at max_I_x, max_I_y (m along fast and slow, the pixel's last sub-pixel); mean, rms over the rendered
+    pixels; rmsd over the region of interest, masked pixels included; solid_angle (sr) that the rendered pixels cover;
+    solid_angle_per_step: what the program prints for it, the sum over layers and sub-pixels by the number of all steps."""
+
+    max_I: float
+    max_I_x: float
+    max_I_y: float
+    mean: float
+    rms: float
+    rmsd: float
+    solid_angle: float
+    solid_angle_per_step: float
+
+    def solid_angle_line(self):
+        return c_format(
+            "solid angle subtended by detector = %g steradian ( %g%% sphere)",
+            self.solid_angle_per_step, 100 * self.solid_angle_per_step / 4 / PI,
+        )  # fmt: skip
+
+    def max_line(self):
+        return c_format("max_I = %g  at %g %g", self.max_I, self.max_I_x, self.max_I_y)
+
+    def mean_line(self):
+        return c_format("mean= %g rms= %g rmsd= %g", self.mean, self.rms, self.rmsd)
+
+
+def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=None):
+    """Statistics of a float32 image (slow, fast); omega_sum: all sub-pixels' solid angles (sr).
+
+    threads: None sums pixel after pixel as the program does; a number sums rows side by side, then the rows.
+    """
+    total, squares, count, max_I, spixel, fpixel = sums_of_image(image, wanted, threads)
+    mean = total / max(count, 1)
+    # a single pixel counts as two, so that there is something to divide by
+    rms = math.sqrt(squares / (max(count, 2) - 1))
+    deviations = sum_of_deviations(image, roi, mean, threads)
+    count = (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
+    rmsd = math.sqrt(deviations / (max(count, 2) - 1))
+    subpixel_size = pixel_size / plan.oversample
+
+    def last_subpixel(pixel):
+        if pixel < 0:
+            return 0.0
+        return subpixel_size * (pixel * plan.oversample + plan.oversample - 1) + subpixel_size / 2.0
+
+    return Statistics(
+        max_I,
+        last_subpixel(fpixel),
+        last_subpixel(spixel),
+        mean,
+        rms,
+        rmsd,
+        omega_sum / (plan.detector_thicksteps * plan.oversample * plan.oversample),
+        omega_sum / plan.steps,
+    )
+
+
+def sums_of_image(image, wanted, threads):
+    """Sum, sum of squares, number of wanted pixels, the largest value, its slow and fast position."""
+    rows = image.shape[0]
+    sums = np.array([NO_SUMS] * (rows if threads else 1))
+    share_rows(lambda: image_sums.over_rows(image, wanted, sums), 0, rows, threads or 1)
+    best = sums[sums[:, LARGEST].argmax()]
+    # pixels of inf of both signs have no sum
+    with np.errstate(invalid="ignore", over="ignore"):
+        total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
+    return total, squares, int(count), float(best[LARGEST]), int(best[LARGEST_SLOW]), int(best[LARGEST_FAST])
+
+
+def sum_of_deviations(image, roi, mean, threads):
+    sums = np.zeros(image.shape[0] if threads else 1)
+    share_rows(lambda: squared_deviations.over_rows(image, roi, mean, sums), 0, image.shape[0], threads or 1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(sums.sum())

@@ -1,0 +1,84 @@
+"""The crystal of a DIALS experiment (.expt), in the frame of its beam and detector."""
+
+import math
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.geometry.cell_axes import check_axes, unit_vector
+from nbkernel.geometry.detector import negative
+from nbkernel.io.tables.matrix import Orientation
+from nbkernel.kernels.physics.rotations import axis_angle_umat
+
+from .detector import SPINDLE, TO_SOURCE, crystal_uses, model, spindle_axis
+
+AXES = ("real_space_a", "real_space_b", "real_space_c")
+
+
+def crystal_orientation(document):
+    """The Orientation of the first crystal of a file's Value, at spindle angle 0. Raises InputError where there is
+    none."""
+    uses = list(crystal_uses(document))
+    if not uses:
+        raise InputError(f"{document.where}: has no crystal; need a DIALS experiment with one, such as refined.expt")
+    container, use = uses[0]
+    crystal = model(container, use.at("crystal"), "crystal")
+    others = {kind: model(container, use.at(kind), kind) for kind in ("beam", "goniometer", "scan") if use.has(kind)}
+    remarks = []
+    count = len({model(container, use.at("crystal"), "crystal").key for container, use in uses})
+    if count > 1:
+        remarks.append(f"{document.where}: has {count} crystals; the first is rendered")
+    axes = np.array([crystal.at(key).numbers(3) for key in AXES])
+    if crystal.has("A_at_scan_points") and crystal.at("A_at_scan_points").value:
+        first = crystal.at("A_at_scan_points").items()[0]
+        axes = inverse(first, np.array(first.numbers(9)).reshape(3, 3))
+        remarks.append(f"{document.where}: its crystal varies along the scan; it is rendered as at the start")
+    check_axes(f"{document.where}: {crystal.key}", axes)
+    goniometer = others.get("goniometer")
+    beam = others["beam"].at("direction").numbers(3) if "beam" in others else TO_SOURCE
+    spindle = SPINDLE if goniometer is None else spindle_axis(goniometer)
+    if goniometer is not None:
+        # rows are turned by the transpose
+        axes = axes @ carried(goniometer).T
+    start = (0.0, 0.0)
+    if "scan" in others and others["scan"].has("oscillation"):
+        start = others["scan"].at("oscillation").numbers(2)
+    wavelength = None
+    if "beam" in others and others["beam"].has("wavelength"):
+        wavelength = others["beam"].at("wavelength").number()
+    rows = tuple(map(tuple, axes.tolist()))
+    return Orientation(
+        None, rows, negative(beam), spindle, in_panels_frame=True, start=start, wavelength=wavelength,
+        remarks=tuple(remarks),
+    )  # fmt: skip
+
+
+def inverse(value, matrix):
+    """Of a (3, 3) array; the error names the Value where it has none."""
+    with np.errstate(all="ignore"):
+        try:
+            found = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            found = np.full((3, 3), np.nan)
+    if not np.isfinite(found).all():
+        raise value.error("three vectors that span a cell")
+    return found
+
+
+def carried(goniometer):
+    """(3, 3) rotation of the crystal by what stands between it and the spindle and by what carries the spindle: setting
+    times fixed rotation."""
+    if goniometer.has("axes"):
+        axes = [axis.numbers(3) for axis in goniometer.at("axes").items()]
+        angles = list(goniometer.at("angles").numbers(len(axes)))
+        angles[goniometer.at("scan_axis").number_below(len(axes))] = 0.0
+        turn = np.eye(3)
+        for axis, angle in zip(axes, angles, strict=True):
+            if any(axis):
+                turn = np.reshape(axis_angle_umat(*unit_vector(axis), math.radians(angle)), (3, 3)) @ turn
+        return turn
+    turn = np.eye(3)
+    for key in ("fixed_rotation", "setting_rotation"):
+        if goniometer.has(key):
+            turn = np.array(goniometer.at(key).numbers(9)).reshape(3, 3) @ turn
+    return turn

@@ -1,0 +1,1 @@
+"""Opening, limiting, writing and replacing files of any format."""

@@ -1,0 +1,133 @@
+"""Opening the user's files: only regular ones, since a pipe may wait for ever and a device has no end. What gzip has compressed
+is read as its content, up to the limit of `input_limit`."""
+
+import contextlib
+import os
+import re
+import stat
+import zlib
+
+from nbkernel.errors import InputError
+from nbkernel.io.hdf5.path import HDF5_START
+
+from .input_limit import check_size, largest_size
+
+GZIP = re.compile(rb"\x1f\x8b\x08(?:[\x00-\x1f]|$)", re.DOTALL)
+# by first bytes that no image or table begins with
+OTHER_COMPRESSION = (
+    (re.compile(rb"\xfd7zXZ\0"), "xz"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "bzip2"),
+    (re.compile(rb"PK\x03\x04"), "zip"),
+)
+START = 10
+LARGEST_RATIO = 1032  # of what deflate can do
+PIECE = 1 << 20
+# how much the machine has is asked each time
+BETWEEN_CHECKS = 64 * PIECE
+KINDS = (
+    (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def open_input(flag, path):
+    """The regular file `path`, open to read bytes. Raises InputError, led by `flag`, where there is none or where it cannot be
+    opened or read; nothing else is ever opened."""
+    try:
+        # a FIFO is not even opened, and does not make us wait if it takes the file's place meanwhile
+        require_regular(flag, path, os.stat(path))
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    except FileNotFoundError:
+        raise InputError(f"{flag}: there is no file {os.fspath(path)}") from None
+    except (OSError, ValueError) as error:
+        raise cannot_read(flag, path, error) from None
+    with file:
+        require_regular(flag, path, os.fstat(file.fileno()))
+        try:
+            yield file
+        except OSError as error:
+            raise cannot_read(flag, path, error) from None
+
+
+def cannot_read(flag, path, error):
+    return InputError(f"{flag}: cannot read {os.fspath(path)}: {getattr(error, 'strerror', None) or error}")
+
+
+def require_regular(flag, path, found):
+    for is_kind, kind in KINDS:
+        if is_kind(found.st_mode):
+            remedy = "" if kind == "a directory" else "; write what comes from it into a file first"
+            raise InputError(f"{flag}: {os.fspath(path)} is {kind}, not a file{remedy}")
+
+
+def read_bytes(flag, path, most=-1):
+    """Contents of a file that must be there and not be empty, or its first bytes; -1: all. gzip is unpacked.
+
+    Raises InputError, naming the flag, where the file cannot be read, or would be too large unpacked.
+    """
+    with open_input(flag, path) as file:
+        start = file.read(START)
+        if GZIP.match(start):
+            content, how = b"".join(unpacked(flag, path, file, start, most)), ", unpacked"
+            if content.startswith(HDF5_START):
+                raise InputError(f"{flag}: {os.fspath(path)} is an HDF5 file compressed by gzip; gunzip it first")
+        else:
+            refuse_other_compression(flag, path, start)
+            file.seek(0)
+            content, how = file.read(most), ""
+    if not content:
+        raise InputError(f"{flag}: {os.fspath(path)} is empty{how}")
+    return content
+
+
+def refuse_other_compression(flag, path, start):
+    for magic, program in OTHER_COMPRESSION:
+        if magic.match(start):
+            raise InputError(
+                f"{flag}: {os.fspath(path)} is compressed by {program}; unpack it first (gzip is read as it is)"
+            )
+
+
+def unpacked(flag, path, file, start, most):
+    """Pieces of what gzip compressed to `start` and the rest of the open file, at most `most` bytes in all (-1: no such end).
+
+    Raises InputError where it is damaged, cut short, or more than may be unpacked.
+    """
+    length = os.fstat(file.fileno()).st_size
+    largest = largest_size(path, length)
+    stated = stated_size(file)
+    if most < 0 and stated <= LARGEST_RATIO * length:
+        check_size(flag, path, stated, length=length)
+    size, checked, rest = 0, 0, start
+    member, ended = zlib.decompressobj(31), False
+    while most < 0 or size < most:
+        rest = rest or file.read(PIECE)
+        if not rest:
+            if not ended:
+                raise InputError(f"{flag}: {os.fspath(path)} is cut short: its gzip data do not end")
+            return
+        if ended:
+            # gzip files may be joined, and padded by zeros
+            rest = rest.lstrip(b"\0")
+            if not rest:
+                continue
+            member, ended = zlib.decompressobj(31), False
+        try:
+            piece = member.decompress(rest, PIECE if most < 0 else min(PIECE, most - size))
+        except zlib.error:
+            raise InputError(f"{flag}: {os.fspath(path)} is damaged: its gzip data cannot be unpacked") from None
+        rest, ended = (member.unused_data, True) if member.eof else (member.unconsumed_tail, False)
+        size += len(piece)
+        if size > checked:
+            # the size that the file states may be wrong
+            check_size(flag, path, size, "its content, so far,", length)
+            checked = min(size + BETWEEN_CHECKS, max(size, largest))
+        if piece:
+            yield piece
+
+
+def stated_size(file):
+    """Bytes that the last four of a gzip file say there are, modulo 4 GiB; the place in the file stays."""
+    return int.from_bytes(os.pread(file.fileno(), 4, max(os.fstat(file.fileno()).st_size - 4, 0)), "little")

@@ -1,0 +1,1 @@
+"""HDF5 files of others, read with care, and groups and fields of our own."""

@@ -1,0 +1,78 @@
+"""Writing NeXus groups, fields and attributes so that readers in C find what they expect."""
+
+import h5py
+import numpy as np
+
+from nbkernel.support.interruption import LOCK
+
+from .filters import hdf5plugin
+
+
+def text(value):
+    """A str of fixed length with a closing null byte: h5py's own of variable length are unreadable for some."""
+    return texts([value])[0:1].reshape(())
+
+
+def texts(values):
+    """ASCII, which all readers know, or UTF-8 where there is more."""
+    raw = [str(value).encode("utf-8", "backslashreplace") for value in values]
+    length = max((len(each) for each in raw), default=0) + 1
+    if all(each.isascii() for each in raw):
+        return np.array(raw, f"S{length}")
+    return np.array(raw, h5py.string_dtype("utf-8", length))
+
+
+def as_stored(value):
+    """A text, a list of texts, a number or a list of them as an array of what HDF5 readers know."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, (list, tuple)) and (not value or isinstance(value[0], str)):
+        return texts(value)
+    array = np.asarray(value)
+    return array.astype(np.int8) if array.dtype == bool else array
+
+
+def set_attributes(node, **attributes):
+    for name, value in attributes.items():
+        node.attrs[name] = as_stored(value)
+
+
+def add_group(parent, name, nx_class, **attributes):
+    group = parent.create_group(name)
+    set_attributes(group, NX_class=nx_class, **attributes)
+    return group
+
+
+def add_field(group, name, value, units=None, **attributes):
+    """A dataset of a text, a number or an array, with its units and further attributes."""
+    field = group.create_dataset(name, data=as_stored(value))
+    if units is not None:
+        attributes["units"] = units
+    set_attributes(field, **attributes)
+    return field
+
+
+def add_axis(group, name, value, units, kind, vector, depends_on):
+    """An axis of a transformation chain (NXtransformations). kind: translation or rotation; vector: a unit vector."""
+    return add_field(
+        group, name, value, units,
+        transformation_type=kind, vector=np.array(vector, np.float64), offset=np.zeros(3), offset_units="m",
+        depends_on=depends_on,
+    )  # fmt: skip
+
+
+def add_images(group, name, image):
+    """A dataset of one frame, a chunk for each, of a (slow, fast) array."""
+    return group.create_dataset(name, data=image[np.newaxis], chunks=(1, *image.shape), **compression())
+
+
+def compression():
+    """Bitshuffle and LZ4, which every reader of the field has, where hdf5plugin is there; else nothing."""
+    filters = hdf5plugin()
+    return {} if filters is None else dict(filters.Bitshuffle(cname="lz4"))
+
+
+def create_file(path):
+    # the file format of HDF5 1.8: readers of their own know no later one
+    with LOCK:
+        return h5py.File(path, "w", libver=("earliest", "v108"))

@@ -1,0 +1,1 @@
+"""Image formats: SMV, PGM, PNG, float."""

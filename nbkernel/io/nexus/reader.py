@@ -1,0 +1,161 @@
+"""Images and detectors of HDF5 files: our own and any others by the NeXus application definition NXmx."""
+
+import math
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.direct_beam import direct_beam
+from nbkernel.geometry.panels import place_panel
+from nbkernel.io.files.input_limit import check_size
+from nbkernel.io.hdf5.fields import Field
+from nbkernel.io.hdf5.input import opened
+from nbkernel.io.hdf5.links import Unusable
+from nbkernel.io.images.image import Image
+
+from .beam import NotNXmx, find_entry, image_of, instrument_groups
+from .geometry import detector_fields
+from .instrument import panel_origins
+
+OWN_PHOTONS = "photons/data"
+OWN_PROVENANCE = "entry/simulation/provenance"
+NORMAL_MASK_BITS = 0xFFFF  # the upper ones are properties of good pixels
+PERPENDICULAR = 1e-12
+
+
+def read_nxmx_detector(path, flag="panels"):
+    """What an NXmx file says of the detector, as Experiment's fields: panels (a tuple of Panel), convention ("custom"),
+    beam_vector, polar_vector, spindle_axis and, where it is known, wavelength (Angstrom).
+
+    Our own files give the laboratory frame and the sensors of the run that they are from; others McStas' frame (beam
+    along z), panels without depth, a spindle along -x where the file has none. Raises InputError, led by `flag`, for a
+    file that cannot be used.
+    """
+    with opened(flag, path) as root:
+        return detector_fields(find_entry(root))
+
+
+def panels_apart(pixels, panels):
+    """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such
+    one."""
+    shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
+    if not shapes or pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
+        return None
+    return [pixels[start : start + slow, :fast] for start, (slow, fast) in zip(panel_origins(shapes), shapes, strict=True)]
+
+
+def read_provenance(path, flag, names):
+    """{name: text} of those names of the record of how a file of ours was made that are there; empty for other files.
+    Raises InputError, led by `flag`, for a file that cannot be read, and where one is not one text."""
+    with opened(flag, path) as root:
+        group, found = root.group(OWN_PROVENANCE), {}
+        for name in names if group is not None else ():
+            node = group.get(name)
+            if node is None:
+                continue
+            values = node.values() if isinstance(node, Field) else None
+            if values is None or values.dtype != object or values.size != 1:
+                raise Unusable(f"has no text in {node.name}; its record is broken")
+            found[name] = values.item()
+        return found
+
+
+def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):
+    """Image of the first frame of an HDF5 file: of `dataset`, else the photons without noise of our files, else the
+    data of an NXmx file. Panels are stacked as they are stored.
+
+    path: as the user gave it; masked_as_nan: pixels that the file's mask excludes are nan. Raises InputError, led by
+    `command`, for a file that cannot be read.
+    """
+    with opened(command, file_path, quiet=not masked_as_nan) as root:
+        source = chosen_dataset(root, dataset)
+        whole = source.dtype.kind in "iu"
+        saturated = float(np.iinfo(source.dtype).max) if whole else np.inf
+        pixels = first_frame(source)
+        try:
+            entry = find_entry(root)
+        except Unusable:
+            return Image(path, "HDF5", pixels, whole, None, None, saturated=saturated)
+        if masked_as_nan:
+            pixels[excluded(entry, pixels.shape)] = np.nan
+        try:
+            fields = detector_fields(entry)
+        except (Unusable, InputError):
+            # a picture does not need it, and rings will be refused
+            fields = {}
+    center, fields = placed(fields, pixels.shape)
+    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated)
+
+
+def chosen_dataset(root, name):
+    """The Field of that name, or the one that the file means. Raises Unusable where there is none."""
+    if name is not None:
+        found = root.field(name)
+        if found is None:
+            raise Unusable(f"has no dataset {name}")
+        return found
+    try:
+        entry = find_entry(root)
+    except NotNXmx:
+        raise NotNXmx("is HDF5 but not NXmx; name the dataset: FILE:/path/in/file") from None
+    own = entry.field(OWN_PHOTONS)
+    if own is not None and entry.group("nbkernel") is not None:
+        return own
+    found = image_of(entry)
+    if found is None:
+        raise Unusable("has no image in its NXdata group; its files of data may be missing")
+    return found
+
+
+def first_frame(field):
+    """(slow, fast) float32. Raises Unusable for what is not an image."""
+    if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
+        raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
+    shape = field.shape if len(field.shape) == 2 else (1, *field.shape[1:])
+    # small integers take four times as much as pixels
+    check_size(field.source.flag, field.file_path, math.prod(shape) * (field.dtype.itemsize + 4), field.name)
+    frame = first_of(field, 2)
+    # where modules have a dimension of their own, they are stacked along slow
+    with np.errstate(over="ignore"):
+        return frame.reshape(-1, frame.shape[-1]).astype(np.float32)
+
+
+def first_of(field, dimensions):
+    """What a field with one image for each first index, or one image alone, has for the first."""
+    if len(field.shape) == dimensions:
+        return field.part((), field.shape)
+    return field.part(0, (1, *field.shape[1:]))
+
+
+def excluded(entry, shape):
+    """bool of the pixels that the mask excludes; none where the mask has another shape."""
+    for detector in instrument_groups(entry, "NXdetector"):
+        for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
+            mask = detector.field(name)
+            if mask is not None and 2 <= len(mask.shape) <= 3 and mask.shape[-2:] == shape and mask.dtype.kind in "iu":
+                mask = first_of(mask, 2)
+                return mask & mask.dtype.type(min(NORMAL_MASK_BITS, np.iinfo(mask.dtype).max)) != 0
+    return np.zeros(shape, np.bool_)
+
+
+def placed(fields, shape):
+    """Beam centre (fast, slow, pixels), and the Experiment's fields with pixel size and distance of a detector of one
+    panel that is the image; no fields where the panel is another, or nowhere."""
+    panels = fields.get("panels", ())
+    if len(panels) > 1:
+        return None, fields
+    if not panels or shape != (panels[0].detpixels_s, panels[0].detpixels_f):
+        return None, {}
+    try:
+        detector = place_panel(panels[0], 0, Experiment(**fields))
+    except InputError:
+        return None, {}
+    return direct_beam(detector), {**fields, "pixel": panels[0].pixel, **plain_distance(detector)}
+
+
+def plain_distance(detector):
+    """The distance (mm) of a detector across the beam; of others it would tell too little."""
+    if abs(detector.distance - detector.close_distance) > PERPENDICULAR * abs(detector.close_distance):
+        return {}
+    return {"distance": detector.distance * 1000.0}

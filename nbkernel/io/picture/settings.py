@@ -1,0 +1,32 @@
+"""What a picture shows, as the user asks for it."""
+
+from dataclasses import dataclass
+
+from nbkernel.errors import InputError
+from nbkernel.support.fields import convert_fields
+
+SCALES = ("log", "linear", "sqrt")
+# the lower one is high: what lies between the spots is of no interest to the eye
+PERCENTILES = (80.0, 99.95)
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """scale: of SCALES; percentiles: of the positive values shown, white and black; roi: fast first, fast last, slow
+    first, slow last, ends included, None for all; zoom: (picture pixels, detector pixels) along an edge, one of them 1,
+    None to fit; rings: spacings (Angstrom), "auto" or (); beam: whether to mark the direct beam."""
+
+    scale: str = SCALES[0]
+    percentiles: tuple[float, float] = PERCENTILES
+    roi: tuple[int, int, int, int] | None = None
+    zoom: tuple[int, int] | None = None
+    rings: tuple[float, ...] | str = ()
+    beam: bool = False
+
+    def __post_init__(self):
+        convert_fields(self)
+        if self.scale not in SCALES:
+            raise InputError(f"scale: needs {' or '.join(SCALES)}, not {self.scale!r}")
+
+    def needs_geometry(self):
+        return bool(self.rings) or self.beam

@@ -1,0 +1,60 @@
+"""Which part of a detector image a picture shows, and how large."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.geometry.region import region
+
+# a beam centre is often just between two pixels: the last digits are not to choose (pixels)
+BETWEEN = 1e-3
+# edges in picture pixels: reduced to the first, regions enlarged up to the second, nothing drawn beyond the third
+REDUCED, ENLARGED, LARGEST = 2048, 1024, 8192
+
+
+class View(NamedTuple):
+    """A region's slices (slow, fast); `up` picture pixels stand for `down` detector pixels along each edge."""
+
+    slow: slice
+    fast: slice
+    up: int
+    down: int
+
+    def edges(self, axis):
+        """Where the picture's pixels along an axis ("slow" or "fast") begin and end, in detector pixels, float64."""
+        part = getattr(self, axis)
+        count = part.stop - part.start
+        steps = np.arange(-(-count // self.down) * self.up + 1)
+        # the last of reduced pixels may be narrower
+        return part.start + np.minimum(steps * self.down / self.up, count)
+
+    def place(self, fast, slow):
+        """(row, column) of the picture's pixel that shows a point of the detector (pixels); None outside."""
+        places = []
+        for position, part in ((slow + BETWEEN, self.slow), (fast + BETWEEN, self.fast)):
+            if not part.start <= position < part.stop:
+                return None
+            places.append(int((position - part.start) * self.up / self.down))
+        return tuple(places)
+
+
+def make_view(shape, roi, zoom):
+    """The View of an image of `shape` (slow, fast) by PictureSettings' roi and zoom. Raises InputError where the region
+    is not in the image, or the picture would be too large."""
+    slow, fast = region("--preview-roi", shape, roi)
+    edge = max(slow.stop - slow.start, fast.stop - fast.start)
+    up, down = fitting(edge, roi is not None) if zoom is None else zoom
+    longest = -(-edge // down) * up
+    if longest > LARGEST:
+        raise InputError(
+            f"--preview-zoom: a picture with an edge of {longest} pixels is too large; need at most {LARGEST}, "
+            "choose a region with --preview-roi F0 F1 S0 S1"
+        )
+    return View(slow, fast, up, down)
+
+
+def fitting(edge, is_region):
+    if edge > REDUCED:
+        return 1, -(-edge // REDUCED)
+    return (max(1, ENLARGED // edge), 1) if is_region else (1, 1)

@@ -1,0 +1,160 @@
+"""mmCIF files of reflections, of one block or several; read by gemmi."""
+
+import contextlib
+import os
+import re
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.io.files.text import decoded_text
+from nbkernel.support.memory import require_memory
+from nbkernel.support.printable import shortened
+
+from .amplitude_columns import choose_columns
+from .space_group import StatedGroup, find_space_group
+from .symmetric_files import SymmetricData, import_gemmi, whole_indices
+
+# types, as an MTZ file has them, of mmCIF's items in _refln, by the first of these that is in the name
+CIF_TYPES = (
+    ("sigma", "Q"), ("phase", "P"), ("fom", "W"), ("anom_diff", "D"), ("squared", "J"), ("intensity", "J"),
+    ("pdbx_I_", "K"), ("pdbx_F_plus", "G"), ("pdbx_F_minus", "G"), ("F_", "F"), ("FWT", "F"), ("index_", "H"),
+)  # fmt: skip
+CELL_ITEMS = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+OPERATION_ITEMS = (
+    "_symmetry_equiv.pos_as_xyz", "_symmetry_equiv_pos_as_xyz",
+    "_space_group_symop.operation_xyz", "_space_group_symop_operation_xyz",
+)  # fmt: skip
+SYMBOL_ITEMS = (
+    "_symmetry.space_group_name_H-M", "_symmetry_space_group_name_H-M",
+    "_space_group.name_H-M_alt", "_space_group_name_H-M_alt", "_space_group.name_H-M_full",
+)  # fmt: skip
+HALL_ITEMS = (
+    "_symmetry.space_group_name_Hall", "_symmetry_space_group_name_Hall",
+    "_space_group.name_Hall", "_space_group_name_Hall",
+)  # fmt: skip
+NUMBER_ITEMS = (
+    "_symmetry.Int_Tables_number", "_symmetry_Int_Tables_number", "_space_group.IT_number", "_space_group_IT_number",
+)  # fmt: skip
+MEMORY_PER_BYTE = 32  # of what gemmi makes of many short values
+
+
+def read_cif(path, content, wanted):
+    """SymmetricData of an mmCIF file's bytes, and the labels of the amplitudes: of the first block that has them among
+    merged reflections. Cell and space group that it lacks are those of a block before it, else of the next that has
+    them.
+
+    wanted: as for `choose_columns`, or with the block's name and a colon before it. Raises InputError for a file
+    without.
+    """
+    gemmi = import_gemmi(path, "an mmCIF")
+    decoded_text("-hkl", path, content)
+    require_memory(MEMORY_PER_BYTE * len(content), f"-hkl {os.fspath(path)}", "its content")
+    with whole_file(path):
+        document = gemmi.cif.read_string(content)
+        # the next call empties them
+        stated = [(block.name, stated_cell(block), stated_group(gemmi, block)) for block in document]
+        blocks = [block for block in gemmi.as_refln_blocks(document) if block]
+    merged = [block for block in blocks if block.is_merged()]
+    if not merged:
+        lacking = "only unmerged reflections" if blocks else "no reflections"
+        raise InputError(f"-hkl {os.fspath(path)}: has {lacking}; need a loop of _refln. items")
+    name, label = wanted_block(merged, wanted)
+    if name is not None:
+        merged = [block for block in merged if block.block.name == name]
+    block, columns = first_with_amplitudes(path, merged, label)
+    with whole_file(path):
+        indices = whole_indices(path, block.make_miller_array())
+    place = [name for name, _, _ in stated].index(block.block.name)
+    # those before it, from the nearest on, then those behind
+    _, cells, groups = zip(stated[place], *reversed(stated[:place]), *stated[place + 1 :], strict=True)
+    cell, group = next(filter(None, cells), None), next(filter(any, groups), StatedGroup())
+
+    def values(label):
+        found = np.array(block.make_float_array(label))
+        texts = block.block.find_values(f"_refln.{label}")
+        for row in np.flatnonzero(np.isnan(found)):
+            if not gemmi.cif.is_null(texts[row]) and texts[row].lower() != "nan":
+                value = f"_refln.{label} of reflection {row + 1}"
+                raise InputError(f"-hkl {os.fspath(path)}: {value} is not a number: {shortened(texts[row], 30)}")
+        return found
+
+    data = SymmetricData(
+        path, types_of(path, block), indices, values, lambda label: cell, find_space_group(path, group, cell),
+        block.block.name if len(blocks) > 1 else "",
+    )  # fmt: skip
+    return data, columns
+
+
+def wanted_block(blocks, wanted):
+    """Name of a block and label of a column in BLOCK:LABEL; None for a name that no block has."""
+    if wanted is not None and ":" in wanted:
+        name, _, label = wanted.partition(":")
+        if any(block.block.name == name.strip() for block in blocks):
+            return name.strip(), label
+    return None, wanted
+
+
+def first_with_amplitudes(path, blocks, wanted):
+    """The first block that has the columns wanted (or the usual ones), and their labels. Raises InputError, about the
+    first block, where none has."""
+    first_error = None
+    for block in blocks:
+        try:
+            return block, choose_columns(path, types_of(path, block), wanted)
+        except InputError as error:
+            first_error = first_error or error
+    if len(blocks) > 1:
+        names = ", ".join(block.block.name for block in blocks[:10])
+        raise InputError(f"{first_error} (blocks with reflections: {names})")
+    raise first_error
+
+
+def types_of(path, block):
+    try:
+        return {label: cif_type(label) for label in block.column_labels()}
+    except IndexError:
+        raise InputError(
+            f"-hkl {os.fspath(path)}: the loop of reflections has a column whose name does not begin with _refln"
+        ) from None
+
+
+def cif_type(label):
+    return next((kind for part, kind in CIF_TYPES if part in label), "")
+
+
+def stated_cell(block):
+    """A cell of numbers, None where a block has none."""
+    texts = [block.find_value(f"_cell.{item}") or block.find_value(f"_cell_{item}") for item in CELL_ITEMS]
+    try:
+        # a standard uncertainty may follow in brackets
+        return tuple(float(text.strip("'\"").partition("(")[0]) for text in texts)
+    except (AttributeError, ValueError):
+        return None
+
+
+def stated_group(gemmi, block):
+    """The StatedGroup of a block."""
+
+    def texts(items):
+        found = (list(block.find_values(item)) for item in items)
+        return [gemmi.cif.as_string(text) for texts in found for text in texts if not gemmi.cif.is_null(text)]
+
+    operations = next(filter(None, ([*texts([item])] for item in OPERATION_ITEMS)), [])
+    hall, number = texts(HALL_ITEMS), texts(NUMBER_ITEMS)
+    return StatedGroup(
+        tuple(operations), tuple(dict.fromkeys(texts(SYMBOL_ITEMS))), hall[0] if hall else None,
+        int(number[0]) if number and re.fullmatch(r"\d{1,5}", number[0], re.ASCII) else None,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Makes an InputError of what gemmi raises for a damaged file."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError, OverflowError) as error:
+        first_line = (str(error).splitlines() or ["damaged"])[0]
+        raise InputError(
+            f"-hkl {os.fspath(path)}: is not a complete mmCIF file: {first_line.removesuffix(f': {path}')}"
+        ) from None

@@ -1,0 +1,83 @@
+"""Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
+
+import os
+import re
+
+from nbkernel.errors import InputError
+from nbkernel.experiment.input_files import dump_is_there
+from nbkernel.io.files.kept_files import KeptFiles
+from nbkernel.io.files.opening import read_bytes
+
+from .amplitude_columns import choose_columns
+from .expansion import expand_to_P1
+from .fdump import dump_bytes, dump_reflections
+from .hkl_text import table_reflections
+from .reflections import NO_REFLECTIONS
+from .refln_cif import read_cif
+from .symmetric_files import read_mtz
+
+MTZ = re.compile(rb"MTZ ")
+CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
+
+PAGE = 4096  # bytes of memory that one entry takes where all around it are empty
+
+KEPT = KeptFiles()
+
+
+def find_reflections(experiment):
+    """Reflections of an Experiment: its hkl file, else a dump file that is there, else none where default_F is set.
+
+    Raises InputError where there is nothing to take structure factors from.
+    """
+    if experiment.hkl is not None:
+        return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
+    if experiment.column is not None:
+        raise InputError("--column: chooses from an MTZ or mmCIF file; give one with -hkl FILE")
+    if dump_is_there(experiment.dump):
+        return read_dump(experiment.dump)
+    if experiment.default_F == 0.0:
+        dump = "" if experiment.dump is None else f", or a dump file {experiment.dump}"
+        raise InputError(f"no structure factors: give -hkl FILE or -default_F{dump}")
+    return NO_REFLECTIONS
+
+
+def read_structure_factors(path, default_F, column=None):
+    """Reflections of a text table (h k l F, all of P1), an MTZ or an mmCIF file; absent ones are default_F.
+
+    column: label of the amplitudes in an MTZ or mmCIF file, two with a comma for F(+) and F(-); None for the usual one.
+    An unchanged file is read once. Raises InputError for whatever cannot be used.
+    """
+
+    def make(content):
+        return reflections_of(content, path, default_F, column)
+
+    return KEPT.get(path, (os.fspath(path), default_F, column), lambda: read_bytes("-hkl", path), make, bytes_of)
+
+
+def read_dump(path):
+    """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length
+    disagree."""
+    return KEPT.get(
+        path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of
+    )
+
+
+def reflections_of(content, path, default_F, column):
+    """The same of a file's bytes."""
+    if MTZ.match(content):
+        data = read_mtz(path, content)
+        return expand_to_P1(data, choose_columns(path, data.types, column), default_F)
+    if CIF.match(content):
+        return expand_to_P1(*read_cif(path, content, column), default_F)
+    if column is not None:
+        raise InputError(
+            f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from"
+        )
+    return table_reflections(content, path, default_F)
+
+
+def bytes_of(reflections):
+    """Memory that Reflections take at most."""
+    if reflections.places is None:
+        return reflections.F.nbytes
+    return reflections.places.nbytes + min(reflections.F.nbytes, PAGE * reflections.places.size)

@@ -1,0 +1,1 @@
+"""Small text files: source tables and orientation matrices."""

@@ -1,0 +1,138 @@
+"""A progress bar on a terminal: percentage, time elapsed, time left."""
+
+import contextlib
+import os
+import threading
+import time
+
+from nbkernel.support.interruption import LAST_WORDS
+
+from .progress import wanted_count
+
+SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: at least, and where nothing is reported
+LONGEST_BAR, SHORTEST_BAR = 40, 8
+
+
+class ProgressBar:
+    """One line of the terminal `stream`, kept up to date during `rendering`."""
+
+    def __init__(self, stream, clock=time.monotonic):
+        self.stream, self.clock = stream, clock
+        self.lock = threading.RLock()
+        self.total = 0  # pixels; 0: no rendering is under way
+        self.shown = 0  # letters on the line
+        self.started = self.updated = 0.0
+        # time and pixels done of two reports; kernels may have been compiled before the first
+        self.first = self.last = None
+
+    @contextlib.contextmanager
+    def rendering(self, runs):
+        """For the time of rendering Prepared panels: a function to be called with the number of pixels done, from any
+        thread. The line is ended however the rendering ends."""
+        self.total = wanted_count(runs)
+        self.started = self.updated = self.clock()
+        self.first = self.last = None
+        ended = threading.Event()
+        LAST_WORDS.append(self.end)
+        threading.Thread(target=self.tick, args=(ended,), daemon=True).start()
+        try:
+            yield self.report
+            with self.lock:
+                if self.total and self.last is not None:
+                    self.last = self.clock(), self.total
+                    self.draw()
+        finally:
+            ended.set()
+            LAST_WORDS.remove(self.end)
+            self.end()
+
+    def end(self, patience=-1):
+        """Ends the line, if the lock is free within that many seconds."""
+        if self.lock.acquire(timeout=patience):
+            self.total = 0
+            if self.shown:
+                self.write("\n", 0)
+            self.lock.release()
+
+    def tick(self, ended):
+        """Lets the time go on where a report takes long."""
+        while not ended.wait(TICK):
+            self.update(TICK)
+
+    def report(self, done):
+        with self.lock:
+            self.last = self.clock(), done
+            if self.first is None:
+                self.first = self.last
+            self.update(SHORTEST_PAUSE if self.shown else 0.0)
+
+    def update(self, pause):
+        """Draws the line unless it was drawn less than `pause` seconds ago."""
+        with self.lock:
+            # work that was interrupted may still report
+            if self.total and self.clock() - self.updated >= pause:
+                self.draw()
+
+    def draw(self):
+        self.updated = now = self.clock()
+        done = 0 if self.last is None else self.last[1]
+        line = bar_line(done / self.total, now - self.started, self.time_left(now), terminal_width(self.stream) - 1)
+        if line or self.shown:
+            self.write("\r" + line.ljust(self.shown), len(line))
+
+    def time_left(self, now):
+        """Seconds by the speed between the two reports, None if unknown or nothing is left."""
+        if self.last is None or not self.first[1] < self.last[1] < self.total:
+            return None
+        seconds_per_pixel = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
+        return max(0.0, seconds_per_pixel * (self.total - self.last[1]) - (now - self.last[0]))
+
+    def write(self, text, shown):
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):
+            shown = self.total = 0  # the terminal is gone, or the stream closed
+        self.shown = shown
+
+    def above(self, say):
+        """`say` as a function that first clears the bar's line; the next update shows it again."""
+
+        def say_above(line):
+            with self.lock:
+                if self.shown:
+                    self.write(f"\r{' ' * self.shown}\r", 0)
+                say(line)
+
+        return say_above
+
+
+def terminal_width(stream):
+    """Columns of the terminal, by the environment variable COLUMNS if it is set; 80 where nobody knows."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def bar_line(fraction, elapsed, left, width):
+    """The line for a fraction done, seconds elapsed and seconds left (None if unknown), of at most `width` letters: in a
+    narrow terminal without the bar, then without the time elapsed, then the percentage alone, then nothing."""
+    percent = f"{int(100.0 * fraction):3d} %"
+    remaining = "" if left is None else f", {duration(left)} left"
+    times = f"{duration(elapsed)} elapsed{remaining}"
+    length = min(LONGEST_BAR, width - len(f"{percent} [] {times}"))
+    if length >= SHORTEST_BAR:
+        filled = int(fraction * length)
+        return f"{percent} [{'#' * filled}{'-' * (length - filled)}] {times}"
+    lines = f"{percent} {times}", f"{percent}{remaining}", percent
+    return next((line for line in lines if len(line) <= width), "")
+
+
+def duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,196 @@
+"""Experiments rendered from Python: `nbkernel.simulate`."""
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
+from nbkernel.engine.render import render_panels
+from nbkernel.errors import DeviceError, InputError
+from nbkernel.experiment.experiment import DEFAULTS, Experiment
+from nbkernel.experiment.quirks import warning
+from nbkernel.geometry.panels import ROUNDING
+from nbkernel.image.panel_image import PanelImage, plain
+from nbkernel.image.seeds import fresh_seed, seed_line
+from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.setup.prepare import prepare_panels
+from nbkernel.setup.undersampling import undersampling_lines
+from nbkernel.support.interruptible import interruptible
+from nbkernel.support.logger import LOG
+from nbkernel.support.values import check_threads, whole_number
+
+from .progress import wanted_count
+from .progress_bar import ProgressBar
+
+MANY_SUBPIXELS = 50  # along an edge
+VECTORS = (
+    "fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector",
+)  # fmt: skip
+
+
+def simulate(
+    experiment: Experiment,
+    *,
+    device: str = "auto",
+    precision: str = DEFAULT_PRECISION,
+    fix: str | Iterable[str] | None = None,
+    threads: int | None = None,
+    tile: tuple[int, int] | None = None,
+    progress: bool | Callable[[int, int], None] | None = None,
+) -> PanelImage | list[PanelImage]:
+    """Renders an Experiment.
+
+    device: "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:0", "cuda:0,1". precision: "double", "mixed" or
+    "exact" (see docs/precisions.md). fix: names of the quirks of nanoBragg.c to correct, or "all"; None takes the
+    experiment's. threads: at most and by default all cores. tile: (slow, fast) pixels rendered at a time; never changes the
+    image. progress: called with the pixels done and their number, from any thread; True shows a bar on standard error.
+
+    Returns the PanelImage: photons, (slow, fast) float32, with `statistics` and `detector`; where the experiment has panels,
+    a list of one for each. Reads the files that the experiment names. What is worth knowing goes to the logger "nbkernel".
+    Raises InputError (a message for the user) for unusable input, DeviceError, which is one, for a device that cannot be
+    used or fails.
+    """
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
+    engine = make_engine(device, precision, threads, tile)
+    CACHE.say = CACHE.say or log_compiling
+    if fix is not None:
+        experiment = replace(experiment, fix=fix)
+    runs = prepare_panels(experiment, fresh_seed())
+    seeds = seed_line(runs[0])
+    if seeds is not None:
+        LOG.info("%s", seeds)
+    for line in (*quirk_warnings(runs), *notes(runs)):
+        LOG.warning("%s", line)
+    with pixel_reports(progress, runs) as on_pixels:
+        renderings, engine = render_on(engine, runs, on_pixels, LOG.warning)
+    if interpolation_ended(renderings):
+        LOG.warning("%s", warning("interpolation"))
+    images = panel_images(renderings, runs, engine)
+    for line in dark_lines(images):
+        LOG.warning("%s", line)
+    return images if runs[0].experiment.panels else images[0]
+
+
+def log_compiling(line):
+    """A folder that is not used costs each run its time; the first compilation is as it should be."""
+    LOG.log(logging.INFO if CACHE.refused is None else logging.WARNING, "%s", line)
+
+
+def make_engine(device, precision, threads, tile):
+    """Engine of the arguments of `simulate`. Raises InputError for one that cannot be."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: {precision!r} is not there; need {', '.join(PRECISIONS)}")
+    check_threads(threads)
+    if tile is not None:
+        sizes = [whole_number("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
+        if len(sizes) != 2 or min(sizes) < 1:
+            raise InputError(f"tile: needs 2 whole numbers of at least 1, slow and fast, not {tile!r}")
+        tile = tuple(sizes)
+    choice = choose(*parse_device(device), precision)
+    LOG.info("%s", choice.line())
+    return Engine(precision, threads, tile, choice.devices, choice.falls_back)
+
+
+def notes(runs):
+    """Lines about what the user may not have meant."""
+    experiment, plan = runs[0].experiment, runs[0].plan
+    given = [name for name in VECTORS if getattr(experiment, name) != DEFAULTS[name]]
+    if given and experiment.convention != "custom":
+        yield f"no effect in the {experiment.convention} convention: {', '.join(given)}; they need the convention custom"
+    yield from detector_notes(runs[0].detector)
+    yield from undersampling_lines(runs)
+    if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
+        yield (
+            f"{plan.oversample} x {plan.oversample} sub-pixels resolve the spots of so large a crystal on so large a pixel; "
+            "-oversample N takes fewer"
+        )
+    if experiment.hkl is None and runs[0].reflections.count:
+        yield f"structure factors come from the dump file {experiment.dump}, as there is no -hkl"
+    yield from runs[0].remarks
+
+
+def detector_notes(detector):
+    """A line where the sample does not see the detector's face."""
+    how = ""
+    if detector.pivot == "beam" and detector.twotheta != 0.0:
+        how = (
+            f": -twotheta {detector.twotheta * RTD:g} turns it about the beam spot on it; -xds, -dials, or -pivot sample with "
+            "vectors of your own, turn it about the sample"
+        )
+    if abs(detector.close_distance) <= ROUNDING * magnitude(detector.pix0_vector):
+        yield f"the sample sees the detector edge-on, its plane goes through the sample{how}"
+    elif detector.seen_from_behind:
+        yield f"the detector faces away from the sample{how}"
+
+
+def dark_lines(images):
+    """A line where no pixel has any photons."""
+    if not any(row.any() for image in images for row in plain(image)):
+        yield "no pixel has any photons: is the detector where the beam goes, and are all units right?"
+
+
+def quirk_warnings(runs):
+    """A line for each quirk of nanoBragg.c that changes a panel."""
+    names = dict.fromkeys(name for prepared in runs for name in prepared.quirks)
+    return [warning(name) for name in names]
+
+
+@contextlib.contextmanager
+def pixel_reports(progress, runs):
+    """For the time of rendering: the function to be called with the number of pixels done, None where nobody asked."""
+    if progress is None or progress is False:
+        yield None
+    elif progress is not True and not callable(progress):
+        raise InputError(f"progress: needs True or a function of two numbers, not {progress!r}")
+    elif progress is True:
+        with ProgressBar(sys.stderr).rendering(runs) as report:
+            yield report
+    else:
+        total = wanted_count(runs)
+        yield lambda done: progress(done, total)
+
+
+def render_on(engine, runs, on_pixels, note):
+    """Renderings of Prepared panels by an Engine, and the Engine that made them: without its devices where they fail and it
+    may fall back. note: called with a line where that happens. An interruption of the calling thread ends the work after
+    the band of tiles under way."""
+    interrupted = threading.Event()
+
+    def report(done):
+        if interrupted.is_set():
+            raise InterruptedError
+        if on_pixels is not None:
+            on_pixels(done)
+
+    arguments = (runs, engine.precision, engine.threads, engine.tile_shape, report)
+    try:
+        try:
+            return interruptible(render_panels, *arguments, engine.devices), engine
+        except DeviceError as error:
+            if not engine.falls_back:
+                raise
+            note(f"{error}; rendering on the CPU")
+            return interruptible(render_panels, *arguments), replace(engine, devices=())
+    except BaseException:
+        interrupted.set()
+        raise
+
+
+def interpolation_ended(renderings):
+    """Whether the first index outside the table has switched interpolation off in a panel."""
+    return any(rendering.carried.latch_pixel < rendering.image.size for rendering in renderings)
+
+
+def panel_images(renderings, runs, engine):
+    """The PanelImages of Renderings."""
+    return [
+        PanelImage(rendering.image, prepared, engine, rendering.omega_sum)
+        for rendering, prepared in zip(renderings, runs, strict=True)
+    ]

@@ -1,0 +1,77 @@
+"""What a run is about, in a few lines, before it starts."""
+
+from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.vectors import magnitude
+
+
+def summary_lines(runs):
+    """Lines that describe the Prepared panels of a run."""
+    prepared = runs[0]
+    crystal, plan, experiment = prepared.crystal, prepared.plan, prepared.experiment
+    a, b, c = (magnitude(vector) * 1e10 for vector in (crystal.a, crystal.b, crystal.c))
+    lines = [
+        f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources, "
+        f"{'no polarisation factor' if plan.nopolar else f'Kahn factor {plan.polarization:g}'}",
+        f"crystal: {experiment.xtal_shape}, {crystal.Na:.0f} x {crystal.Nb:.0f} x {crystal.Nc:.0f} cells of "
+        f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3",
+        f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
+        f"{plan.orientation.shape[1]} mosaic domains",
+        *file_lines(prepared.reflections, experiment),
+        f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} elsewhere, "
+        f"{'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}",
+        *(panel_lines(runs) if experiment.panels else [detector_line(prepared.detector)]),
+        f"sampling: {plan.oversample} x {plan.oversample} sub-pixels, {plan.detector_thicksteps} sensor layers, "
+        f"{plan.steps * plan.detector_thicksteps:.0f} steps per pixel",
+    ]
+    if crystal.misset is not None:
+        lines.insert(2, "misset: {:f} {:f} {:f} deg".format(*crystal.misset))
+    return lines
+
+
+def detector_line(d):
+    return (
+        f"detector: {d.fpixels} x {d.spixels} pixels of {d.pixel_size * 1e3:g} mm at {d.distance * 1e3:g} mm, "
+        f"{d.convention} convention, pivot {d.pivot}, beam at {d.Fbeam * 1e3:g} {d.Sbeam * 1e3:g} mm (fast slow)"
+    )
+
+
+def panel_lines(runs):
+    """How many panels of each kind, and how near they come."""
+    kinds = {}
+    for prepared in runs:
+        d = prepared.detector
+        kinds.setdefault((d.fpixels, d.spixels, d.pixel_size), []).append(d.close_distance)
+    for (fpixels, spixels, pixel_size), distances in kinds.items():
+        yield (
+            f"detector: {len(distances)} panel{'s' if len(distances) > 1 else ''} of {fpixels} x {spixels} pixels of {pixel_size * 1e3:g} mm, planes "
+            f"{min(distances) * 1e3:g} to {max(distances) * 1e3:g} mm from the sample"
+        )
+
+
+def file_lines(reflections, experiment):
+    """What was taken from an MTZ or mmCIF file; nothing for a table."""
+    file = reflections.file
+    if file is None:
+        return []
+    numbers = [f"{file.unique} unique in {file.space_group}", f"{reflections.count} in P1"]
+    if file.resolution is not None:
+        numbers.append("{:.4g} to {:.4g} A".format(*file.resolution))
+    if file.absent:
+        numbers.append(f"{file.absent} systematic absences set to 0")
+    if file.further:
+        numbers.append(f"{file.further} further values of these averaged")
+    if file.unpaired:
+        numbers.append(f"{file.unpaired} with one Friedel mate's value for both")
+    block = f" (block {file.block})" if file.block else ""
+    lines = [f"reflections: {','.join(file.columns)} of {file.path}{block}, {', '.join(numbers)}"]
+    if file.cell is not None:
+        unused = "-mat" if experiment.mat is not None else "-cell" if tuple(experiment.cell) != file.cell else ""
+        shown = "{:g} {:g} {:g} A, {:g} {:g} {:g} deg".format(*file.cell)
+        lines.append(f"cell of {file.path}: {shown}" + (f", not used: there is {unused}" if unused else ""))
+    return lines
+
+
+def from_dump(prepared):
+    """Names the dump file that the table was read from: it may be another run's."""
+    experiment = prepared.experiment
+    return f" of {experiment.dump}" if experiment.hkl is None and prepared.reflections.count else ""

@@ -1,0 +1,214 @@
+"""One run from Experiment to files, as `nbkernel simulate` does it: the functions of the Python API, with all files opened
+before the work begins and put in place together."""
+
+import contextlib
+from dataclasses import replace
+
+from nbkernel.diagnose.traces.printout import Printout
+from nbkernel.diagnose.traces.trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
+from nbkernel.errors import InputError
+from nbkernel.experiment.config import config_text, resolved
+from nbkernel.experiment.input_files import protected
+from nbkernel.experiment.quirks import warning
+from nbkernel.geometry.panels import panel_name
+from nbkernel.image.bits import LARGEST
+from nbkernel.image.counts import count_scale, draw_noise, grey_scale, scaled_above, to_counts
+from nbkernel.image.panel_image import plain
+from nbkernel.image.seeds import fresh_seed, seed_line
+from nbkernel.io.files.output_files import OutputFiles
+from nbkernel.io.files.text import c_format
+from nbkernel.io.picture.run_view import RunView
+from nbkernel.io.reflections.fdump import dump_pieces
+from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.setup.prepare import prepare_panels
+
+from .record import check_record, write_record
+from .simulate import dark_lines, interpolation_ended, notes, panel_images, quirk_warnings, render_on
+from .summary import summary_lines
+from .writers import open_numbered, pgm_pieces, smv_lines, smv_pieces
+
+
+def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
+    """Renders an Experiment by an Engine and writes its files, all or none; of several panels, one of each kind for each.
+
+    say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
+    Prepared panels; returns a context manager for the time of rendering, whose value is called with the number of pixels
+    done. command: the command line, for the record. Raises InputError for unusable input.
+    """
+    CACHE.say = note
+    runs = prepare_panels(experiment, fresh_seed())
+    if outputs.seed is None:
+        outputs = replace(outputs, seed=fresh_seed())
+    check_single_pixels(outputs, runs)
+    view = None if outputs.preview is None else RunView(outputs.picture, runs)
+    config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
+    if outputs.hdf5 is not None:
+        check_record(runs)
+    for line in (*quirk_warnings(runs), *notes(runs)):
+        warn(line)
+    with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
+        names = open_outputs(files, outputs, len(runs))
+        makes_dump = open_dump(files, experiment, outputs.dump, warn)
+        for line in filter(None, [*summary_lines(runs), seed_line(runs[0], outputs.noisefile and outputs.seed)]):
+            say(line)
+        with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
+            renderings, engine = render_on(engine, runs, on_pixels, note)
+        if interpolation_ended(renderings):
+            warn(warning("interpolation"))
+        if len(runs) == 1:
+            show_pixels(runs[0], renderings[0], outputs, say, warn, engine.precision)
+        images = panel_images(renderings, runs, engine)
+        for line in dark_lines(images):
+            warn(line)
+        for name, image in zip(names["-floatfile"], images, strict=True):
+            files.write_meanwhile(name, plain(image))
+        for line in smv_lines("--smv dials", runs, outputs.smv):
+            warn(line)
+        statistics = [image.statistics for image in images]
+        say_statistics(images, statistics, say)
+        noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
+        if outputs.hdf5 is not None:
+            write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
+        if view is not None:
+            write_preview(files, view, images, warn)
+        if makes_dump:
+            files.write("-dump", *dump_pieces(runs[0].reflections))
+        if outputs.config is not None:
+            files.write("--save-config", config.encode())
+        files.commit()
+
+
+def check_single_pixels(outputs, runs):
+    """Raises InputError where a pixel is asked for that is not there, or that could be any panel's."""
+    if len(runs) > 1:
+        for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
+            if asked:
+                raise InputError(
+                    f"{flag}: the detector has {len(runs)} panels; use nbkernel trace --panel N --pixel FAST SLOW"
+                )
+    elif outputs.trace_pixel is not None:
+        check_pixel("-trace_pixel", runs[0], *reversed(outputs.trace_pixel))
+
+
+def open_outputs(files, outputs, panels):
+    """Opens all files but the dump; returns the names that those of single panels have in `files`, {flag: names}."""
+    paths = {
+        "-floatfile": outputs.floatfile,
+        "-intfile": outputs.intfile,
+        "-pgmfile": outputs.pgmfile,
+        "-noisefile": outputs.noisefile,
+    }
+    names = {flag: open_numbered(files, flag, path, panels) for flag, path in paths.items() if path is not None}
+    if outputs.hdf5 is not None:
+        files.open("--hdf5", outputs.hdf5, by_name=True)
+    for option, path in (("--preview", outputs.preview), ("--save-config", outputs.config)):
+        if path is not None:
+            files.open(option, path)
+    return names
+
+
+def open_dump(files, experiment, path, warn):
+    """Whether this run makes a dump file; like the program, it goes on where none can be written."""
+    if experiment.hkl is None or experiment.dump is None:
+        return False
+    if path is None:
+        warn(f"{experiment.dump}: no dump is written there: only the command line names files to write, by -dump")
+        return False
+    try:
+        files.open("-dump", path)
+    except InputError as error:
+        warn(f"{error}; going on without a dump file")
+        return False
+    return True
+
+
+def show_pixels(prepared, rendering, outputs, say, warn, precision):
+    """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
+    differ."""
+    image, _, carried = rendering
+    if outputs.printout:
+        for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
+            for line in text.split("\n"):
+                say(line)
+    if outputs.trace_pixel is not None:
+        spixel, fpixel = outputs.trace_pixel
+        trace = trace_pixel(prepared, carried, fpixel, spixel)
+        for line in trace.lines():
+            say(line)
+        if trace.stopped:
+            warn(trace.stopped)
+        else:
+            # the trace has the program's own operations
+            exact = image if precision == "exact" else render_one_pixel(prepared, carried, fpixel, spixel)
+            require_in_image(trace, exact)
+
+
+def printouts(printout, pixel, warn):
+    """Texts of -printout for one pixel (fast, slow), or for all."""
+    if pixel is None or pixel[0] < 0:
+        return printout.texts(warn)
+    try:
+        check_pixel("-printout_pixel", printout.prepared, *pixel)
+    except InputError as error:
+        warn(f"{error}; nothing is printed")
+        return []
+    return filter(None, [printout.one_text(*pixel, warn)])
+
+
+def say_statistics(images, statistics, say):
+    """The lines that scripts read; of several panels, one line for each."""
+    say("")
+    if len(images) > 1:
+        for image, own in zip(images, statistics, strict=True):
+            panel = image.run.panel
+            say(f"{panel_name(panel, image.run.experiment.panels[panel])}: {own.max_line()}, {own.mean_line()}")
+        return
+    say(statistics[0].solid_angle_line())
+    say(statistics[0].max_line())
+    say(statistics[0].mean_line())
+
+
+def write_images(files, names, outputs, images, statistics, say, warn, note):
+    """Fills the opened files from the float images; says the scales and the photons, warns of pixels that 16 bits cannot
+    hold. Returns the noisy counts of 32 bits, if there are any and the HDF5 file needs them."""
+    engine = images[0].engine
+    threads = engine.threads
+    max_I = max(own.max_I for own in statistics)
+    scale = outputs.scale if outputs.scale > 0.0 else count_scale(max_I)
+    say(c_format("intfile_scale = %g", scale))
+    for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
+        files.write_meanwhile(name, *smv_pieces(counts, counts, outputs.smv))
+    if max_I * scale + outputs.adc > LARGEST[16]:
+        above = scaled_above(LARGEST[16], images, scale, outputs.adc)
+        warn(
+            f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale"
+        )
+    if outputs.pgmfile is not None:
+        pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
+        say(c_format("pgm_scale = %g", pgmscale))
+        for name, image in zip(names["-pgmfile"], images, strict=True):
+            files.write(name, *pgm_pieces(image, pgmscale, threads))
+    if outputs.noisefile is None:
+        return None
+    noise = draw_noise(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
+    say(c_format("%.0f photons on noise image (%d overloads)", noise.told["photons"], noise.overloads[16]))
+    for line in noise.lines(outputs.noisefile, 16):
+        warn(line)
+    wraps = "adc" not in images[0].run.experiment.fix and noise.has_negative()
+    if wraps:
+        warn(warning("adc"))
+    for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
+        files.write(name, *smv_pieces(counts, counts, outputs.smv))
+    if outputs.hdf5 is None:
+        return None
+    if noise.overloads[32]:
+        for line in noise.lines(outputs.hdf5, 32):
+            warn(line)
+    return noise.images(32)
+
+
+def write_preview(files, view, images, warn):
+    png, missing = view.draw([plain(image) for image in images])
+    files.write("--preview", png)
+    for line in missing:
+        warn(line)

@@ -1,0 +1,133 @@
+"""Inputs that contradict each other, or cannot be what they are taken for: lines that name both numbers."""
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.geometry.cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
+from nbkernel.geometry.unit_cell import cell_parameters
+from nbkernel.io.files.opening import read_bytes
+from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
+from nbkernel.io.tables.matrix import read_orientation
+from nbkernel.kernels.physics.constants import RTD
+
+from .matrices import matrix_name
+
+CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
+WAVELENGTH_DIFFERENCE = 1e-3  # relative; less is worth no word
+SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
+
+
+def matrix_lines(experiment, orientation, matrix, wavelength):
+    """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with
+    it or by -cell."""
+    yield from orientation.remarks
+    name = matrix_name(experiment)
+    angle, step = orientation.start
+    if angle != 0.0 and experiment.phi is None:
+        yield (
+            f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc "
+            f"{step:g} would be the file's first"
+        )
+    theirs = orientation.wavelength
+    if theirs is not None and theirs > 0.0 and experiment.wavelength is None:
+        if abs(wavelength * 1e10 - theirs) > WAVELENGTH_DIFFERENCE * theirs:
+            yield (
+                f"{name}: is of a wavelength of {theirs:g} A, this run of {wavelength * 1e10:g} A; -lambda {theirs:g} would "
+                "be the file's"
+            )
+    A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
+    try:
+        with np.errstate(all="ignore"):
+            axes = np.linalg.inv(A)
+            cell, volume = cell_of_axes(axes), np.linalg.det(axes)
+    except np.linalg.LinAlgError:
+        return  # an error will say so
+    edges = cell[:3]
+    if min(edges) < CRYSTAL_EDGES[0] or max(edges) > min(CRYSTAL_EDGES[1], LARGEST_RATIO * min(edges)):
+        yield (
+            f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
+            "columns, 1/A, times the wavelength), of the wavelength of this run?"
+        )
+    if volume < 0.0:
+        yield (
+            f"{name}: its axes are left-handed, a volume of {volume:.6g} A^3, and so are those of a mirror "
+            "image of the crystal; are two of them swapped, or is a sign wrong?"
+        )
+    if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
+        ratio = np.cbrt(np.prod(edges) / np.prod(orientation.cell[:3]))
+        scaled = (*(edge / ratio for edge in edges), *cell[3:])
+        why = "the matrix is times the wavelength it was made with"
+        if cell_difference(scaled, orientation.cell) < EDGE_TOLERANCE:
+            why += f", which would be {wavelength * 1e10 / ratio:.6g} A"
+        yield (
+            f"{name}: makes a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but its own is "
+            f"{cell_text(orientation.cell)}: {why}"
+        )
+    if experiment.cell is not None:
+        given = whole_cell(experiment.cell)
+        if cell_difference(cell, given) > CELL_DIFFERENCE:
+            yield (
+                f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and "
+                "volume are those of -cell, directions those of the matrix"
+            )
+
+
+def unused_crystal_lines(experiment):
+    """A line where the file of an Experiment's panels has a crystal of another cell than -cell, which is taken."""
+    if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
+        return
+    from nbkernel.io.files.json_values import JSON, JSON_START
+
+    if not JSON.match(read_bytes("--panels", experiment.panels, most=JSON_START)):
+        return
+    try:
+        axes = read_orientation(experiment.panels).axes
+    except InputError:
+        return  # no crystal, or none that is asked for
+    theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
+    if cell_difference(theirs, given) > CELL_DIFFERENCE:
+        yield (
+            f"-cell {cell_text(given)}: is taken, in its standard orientation; the crystal of --panels "
+            f"{experiment.panels}, of {cell_text(theirs)}, is left out"
+        )
+
+
+def whole_cell(cell):
+    """Six numbers of a cell cut short, as they are rendered."""
+    lengths, angles = cell_parameters(cell)
+    return (*lengths, *(angle * RTD for angle in angles))
+
+
+def cell_lines(experiment, crystal, file):
+    """Lines where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None), or has not
+    its symmetry."""
+    if file is None or (experiment.mat is None and experiment.cell == file.cell):
+        return
+    by = "-cell" if experiment.mat is None else matrix_name(experiment)
+    rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
+    if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
+        yield (
+            f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of "
+            f"{cell_text(whole_cell(file.cell))}; are both indexed alike? Each spot gets the F of its h k l"
+        )
+    else:
+        yield from filter(None, [cell_remark(by, rendered, file.group)])
+
+
+def wavelength_lines(experiment, wavelengths, wavelength):
+    """A line for wavelengths (m) of which the unit must be another; wavelength: that of the run."""
+    odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
+    if not odd.size:
+        return
+    value = float(wavelengths[odd[0]])
+    if experiment.sourcefile is not None and value != wavelength:
+        yield (
+            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is "
+            f"{value * 1e10:g} A and not of X-rays; the fifth column is in metres (1e-10 is 1 A), {odd.size} of "
+            f"{wavelengths.size} sources are like that"
+        )
+    elif not SHORTEST <= wavelength <= LONGEST:
+        yield (
+            f"-lambda, -energy: a wavelength of {wavelength * 1e10:g} A is not one of X-rays; -lambda is in Angstrom, "
+            "-energy in electron volts"
+        )

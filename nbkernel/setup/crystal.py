@@ -1,0 +1,133 @@
+"""The crystal: unit cell, orientation matrix, missetting, size. Direct vectors in metres, reciprocal in 1/Angstrom."""
+
+import math
+from dataclasses import dataclass
+
+from nbkernel.errors import InputError
+from nbkernel.geometry.unit_cell import cell_parameters, cell_volume, standard_orientation
+from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.rotations import mosaic_rotation_umat, uniform_rotation_umat
+from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, vector_rescale, vector_scale
+
+from .matrices import matrix_name
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """Cell vectors a, b, c (m), reciprocal ones (1/Angstrom), volume (Angstrom^3), cells along each edge."""
+
+    a: tuple
+    b: tuple
+    c: tuple
+    a_star: tuple
+    b_star: tuple
+    c_star: tuple
+    V_cell: float
+    Na: float
+    Nb: float
+    Nc: float
+    misset: tuple | None  # degrees, where one was applied
+
+    @property
+    def cell_lengths(self):
+        """Edges in metres."""
+        return magnitude(self.a), magnitude(self.b), magnitude(self.c)
+
+    @property
+    def size(self):
+        """Edges of the whole crystal in metres."""
+        a, b, c = self.cell_lengths
+        return a * self.Na, b * self.Nb, c * self.Nc
+
+
+def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
+    """The Crystal of an Experiment.
+
+    wavelength: m; matrix: nine numbers of a MOSFLM matrix (rows x, y, z of a_star, b_star, c_star, scaled by the
+    wavelength) or None; misset_seed, shuffle: state of the random generator. Raises InputError for an impossible cell.
+    """
+    lengths, V_cell, star = None, None, None
+    if experiment.cell is not None:
+        lengths, angles = cell_parameters(experiment.cell)
+        V_cell = cell_volume(lengths, angles)
+        star = standard_orientation(lengths, angles, V_cell, "cell" in experiment.fix)
+    if matrix is not None:
+        scale = 1e-10 / wavelength
+        star = tuple(vector_scale((matrix[i], matrix[3 + i], matrix[6 + i]), scale) for i in range(3))
+
+    misset = misset_angles(experiment, misset_seed, shuffle)
+    if misset is not None:
+        star = tuple(rotate(vector, *misset) for vector in star)
+
+    a_star, b_star, c_star = star
+    axb, bxc, cxa = cross_product(a_star, b_star), cross_product(b_star, c_star), cross_product(c_star, a_star)
+    V_star = dot_product(a_star, bxc)
+    if not 0.0 < abs(V_star) < math.inf:
+        raise InputError(f"{matrix_name(experiment)}: its vectors span no volume; need three reciprocal cell vectors")
+    if lengths is not None:
+        # a cell beside a matrix: the directions are the matrix's, lengths and volume the cell's
+        bxc = vector_rescale(bxc, lengths[0] / V_cell)
+        cxa = vector_rescale(cxa, lengths[1] / V_cell)
+        axb = vector_rescale(axb, lengths[2] / V_cell)
+        V_star = 1.0 / V_cell
+    V_cell = 1.0 / V_star
+    a, b, c = vector_scale(bxc, V_cell), vector_scale(cxa, V_cell), vector_scale(axb, V_cell)
+    a_star = vector_scale(cross_product(b, c), V_star)
+    b_star = vector_scale(cross_product(c, a), V_star)
+    c_star = vector_scale(cross_product(a, b), V_star)
+
+    a, b, c = (vector_scale(vector, 1e-10) for vector in (a, b, c))
+    Na, Nb, Nc = cells_along_edges(experiment, magnitude(a), magnitude(b), magnitude(c))
+    degrees = None if misset is None else tuple(angle * RTD for angle in misset)
+    return Crystal(a, b, c, a_star, b_star, c_star, V_cell, Na, Nb, Nc, degrees)
+
+
+def misset_angles(experiment, seed, shuffle):
+    """Missetting angles about x, y, z (radians), drawn where asked for; None where there are none."""
+    if experiment.misset is None:
+        return None
+    if experiment.misset == "random":
+        if "misset" in experiment.fix:
+            return umat2misset(uniform_rotation_umat(seed, shuffle))
+        # a cap of 90 radians: the program's units
+        return umat2misset(mosaic_rotation_umat(90.0, seed, shuffle))
+    return tuple(angle / RTD for angle in experiment.misset)
+
+
+def umat2misset(umat):
+    """Angles about x, y, z (radians) whose rotations, in this order, make the rotation matrix `umat`.
+
+    The rows are normalised twice, as the program does: a first time can leave a last bit to the second.
+    """
+    rows = [umat[0:3], umat[3:6], umat[6:9]]
+    for _ in range(2):
+        rows = [unit_row(row) for row in rows]
+    (_, uxy, _), (uyx, uyy, _), (uzx, uzy, uzz) = rows
+    if uzx * uzx < 1.0:
+        return (
+            math.atan2(uzy, uzz),
+            math.atan2(-uzx, math.sqrt(uzy * uzy + uzz * uzz)),
+            math.atan2(uyx, rows[0][0]),
+        )
+    return (math.atan2(1, 1) * 4, math.atan2(1, 1) * 2, math.atan2(uxy, -uyy))
+
+
+def unit_row(row):
+    length = magnitude(row)
+    return tuple(x / length for x in row) if length > 0 else row
+
+
+def cells_along_edges(experiment, a, b, c):
+    """Na, Nb, Nc: as many cells (edges a, b, c in m) as the sample needs, at least one.
+
+    A beam smaller than the sample cuts its width and height.
+    """
+    beamsize = experiment.beamsize / 1000
+    sample = [experiment.sample_x / 1000, experiment.sample_y / 1000, experiment.sample_z / 1000]
+    if beamsize >= 0:
+        sample[1:] = [min(edge, beamsize) for edge in sample[1:]]
+    counts = [float(experiment.Na), float(experiment.Nb), float(experiment.Nc)]
+    for i, (edge, cell) in enumerate(zip(sample, (a, b, c), strict=True)):
+        if edge > 0:
+            counts[i] = float(math.ceil(edge / cell))
+    return tuple(max(count, 1.0) for count in counts)

@@ -1,0 +1,62 @@
+"""What files say of the detector and the beam: headers of SMV images, and files of panels."""
+
+from dataclasses import replace
+
+from nbkernel.experiment.experiment import DEFAULTS
+from nbkernel.io.images.smv import read_smv, stray_lines
+
+# what a header may tell where the panels have their own place
+BESIDE_PANELS = ("wavelength", "phi", "osc")
+
+
+def read_headers(experiment):
+    """The mask image (or None), the experiment with what is said by the file of its panels and by the headers of img and mask,
+    where it says nothing itself, and lines about what of that may not be meant; img wins. Raises InputError for files that
+    cannot be used."""
+    panels_file = experiment.panels if isinstance(experiment.panels, str) else None
+    if panels_file is not None:
+        from nbkernel.io.detector_files import read_detector_file
+
+        experiment = with_panels(experiment, read_detector_file(panels_file))
+    mask = None
+    fields, headers, origins = {}, {}, {}
+    for flag, path, is_mask in (("-mask", experiment.mask, True), ("-img", experiment.img, False)):
+        if path is None:
+            continue
+        image = read_smv(flag, path)
+        said = image.experiment_fields(is_mask)
+        if is_mask:
+            mask = image
+        elif "Ybeam" in said:
+            fields.pop("Ybeam_from_far_edge", None)
+        fields.update(said)
+        headers[flag] = (path, image.header)
+        origins.update(dict.fromkeys((*said, "Ybeam"), flag))
+    if experiment.panels:
+        fields = {name: fields[name] for name in BESIDE_PANELS if name in fields}
+    missing = {name for name in origins if getattr(experiment, name) is None}
+    lines = [
+        line
+        for flag, (path, header) in headers.items()
+        for line in stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
+    ]
+    experiment = experiment.with_header(fields)
+    if panels_file is not None and experiment.wavelength is None and experiment.sourcefile is None:
+        lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is taken")
+    return mask, experiment, lines
+
+
+def with_panels(experiment, stated):
+    """The experiment with the panels that a file states, and with its wavelength, directions and crystal but for those that
+    the experiment has itself. A convention other than the default one fixes them all."""
+    replaced = {"panels": stated["panels"]}
+    if experiment.convention in ("mosflm", "custom"):
+        replaced["convention"] = "custom"
+        for name in ("beam_vector", "polar_vector", "spindle_axis"):
+            if getattr(experiment, name) == DEFAULTS[name]:
+                replaced[name] = stated[name]
+    if experiment.wavelength is None and stated.get("wavelength") is not None:
+        replaced["wavelength"] = stated["wavelength"]
+    if experiment.mat is None and experiment.cell is None and "mat" in stated:
+        replaced["mat"] = stated["mat"]
+    return replace(experiment, **replaced)

@@ -1,0 +1,59 @@
+"""The crystal's orientation in the run's frame, from what a file or the user says of it in another."""
+
+import math
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.geometry.cell_axes import unit_vector
+from nbkernel.io.tables.matrix import Orientation, read_orientation
+
+SAME_BEAM = math.cos(math.radians(5.0))
+
+
+def find_orientation(experiment):
+    """The Orientation that an Experiment's mat is, None where there is none."""
+    if experiment.mat is None:
+        return None
+    if isinstance(experiment.mat, str):
+        return read_orientation(experiment.mat)
+    numbers = tuple(number for row in experiment.mat for number in row)
+    if not all(map(math.isfinite, numbers)):
+        raise InputError("-mat: needs nine finite numbers, three reciprocal cell vectors")
+    return Orientation(numbers)
+
+
+def matrix_name(experiment):
+    """How messages call an Experiment's mat: flag and file, or the argument."""
+    return f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
+
+
+def matrix_of(orientation, experiment, wavelength, detector):
+    """Nine numbers, rows x, y, z of a_star, b_star, c_star in the run's frame, times the wavelength (m) in Angstrom.
+
+    What is in another program's frame is turned so that its beam becomes the run's and its spindle, as far as it is at
+    a right angle to the beam, the run's; a crystal of a DIALS experiment beside panels is in their frame already, if
+    the beam is the same but for a few degrees.
+    """
+    if orientation.numbers is not None:
+        return orientation.numbers
+    axes = np.array(orientation.axes)
+    beam = unit_vector(orientation.beam)
+    if not (experiment.panels and orientation.in_panels_frame and beam @ detector.beam_vector > SAME_BEAM):
+        theirs = frame(beam, orientation.spindle, "-mat")
+        ours = frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis")
+        axes = axes @ theirs.T @ ours
+    return tuple((wavelength * 1e10 * np.linalg.inv(axes)).reshape(-1).tolist())
+
+
+def frame(beam, spindle, flag):
+    """(3, 3) rows: the beam's direction, the spindle's across it, and what is at a right angle to both."""
+    beam, across = unit_vector(beam), unit_vector(spindle)
+    across = across - beam * (beam @ across)
+    length = np.linalg.norm(across)
+    if not length > 1e-6:
+        raise InputError(
+            f"{flag}: the spindle is along the beam, so it does not say how the crystal of -mat is turned about it"
+        )
+    across /= length
+    return np.array([beam, across, np.cross(beam, across)])

@@ -1,0 +1,155 @@
+"""How many steps of each kind: nanoBragg.c's automatic choices from which of count, range and step were given.
+
+Each function returns counts and step sizes in SI units; unknown inputs are None.
+"""
+
+import math
+from dataclasses import dataclass
+
+from nbkernel.kernels.physics.constants import RTD
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`steps` values, `step` apart, over `span` (radians, or a fraction for the wavelength)."""
+
+    steps: int
+    step: float
+    span: float
+
+
+ONE_POINT = Sweep(1, 0.0, 0.0)
+
+
+def c_ceil(value):
+    """`value` rounded up to a C int; what does not fit is the most negative one, as on x86-64."""
+    return math.ceil(value) if abs(value) < 2147483647.0 else -2147483648
+
+
+def source_sweep(steps, span, step):
+    """Sweep over divergence or dispersion. A count alone spans 1 (radian!); a step alone is taken twice."""
+    steps = 0 if steps is None else steps
+    span = -1.0 if span is None else span
+    step = -1.0 if step is None else step
+    if span < 0.0:
+        if step > 0.0:
+            steps, span = 2, step
+        elif steps > 0:
+            span = 1.0
+            step = span / steps
+    elif steps <= 0:
+        if step <= 0.0:
+            steps, step = 2, span
+        else:
+            steps = c_ceil(span / step)
+    elif step <= 0.0:
+        steps = max(steps, 2)
+        step = span / (steps - 1)
+    if span <= 0.0 or step <= 0.0 or steps <= 0:
+        return ONE_POINT
+    return Sweep(steps, step, span)
+
+
+def phi_sweep(phisteps, osc, phistep):
+    """Sweep of the spindle (radians). A count alone spans 1 degree; a range alone is taken in two steps."""
+    phistep = -1.0 if phistep is None else phistep
+    osc = -1.0 if osc is None else osc
+    if phisteps is None or phisteps < 0:
+        if osc < 0.0:
+            if phistep <= 0.0:
+                return ONE_POINT
+            return Sweep(2, phistep, phistep)
+        if phistep <= 0.0:
+            return Sweep(2, osc / 2.0, osc)
+        return Sweep(c_ceil(osc / phistep), phistep, osc)
+    phisteps = max(phisteps, 1)
+    if osc < 0.0:
+        if phistep <= 0.0:
+            osc = 1.0 / RTD
+            return Sweep(phisteps, osc / phisteps, osc)
+        return Sweep(2, phistep, phistep)
+    if phistep < 0.0:
+        phistep = osc / phisteps
+    return Sweep(phisteps, phistep, osc)
+
+
+def phi_angles(phi0, sweep, fixed):
+    """Angle (radians) of each step of the spindle from phi0 on. The program's stand at the beginning of their intervals, and
+    are one given step apart; corrected, they stand in the middle of equal parts of the whole range."""
+    if fixed and sweep.span > 0.0:
+        return [phi0 + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
+    return [phi0 + sweep.step * tic for tic in range(sweep.steps)]
+
+
+def divergence_sweeps(experiment):
+    """Sweeps of an Experiment's horizontal and vertical divergence."""
+    return (
+        source_sweep(experiment.hdivsteps, milliradians(experiment.hdivrange), milliradians(experiment.hdivstep)),
+        source_sweep(experiment.vdivsteps, milliradians(experiment.vdivrange), milliradians(experiment.vdivstep)),
+    )
+
+
+def milliradians(value):
+    return None if value is None else value / 1000.0
+
+
+def is_centred(sweep):
+    """Whether the points of a source_sweep, which begins at half its span below the middle, lie about the middle."""
+    return abs(sweep.step * (sweep.steps - 1) - sweep.span) <= 1e-9 * sweep.span
+
+
+def first_point(sweep, fixed):
+    """Where a sweep of divergence begins, from the beam (radians). The program's begin at half the span below it; corrected,
+    their points lie about it, the same step apart."""
+    return -sweep.step * (sweep.steps - 1) / 2.0 if fixed and not is_centred(sweep) else -sweep.span / 2.0
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Layers of the detector's sensor: number, depth of one (m), depth of all (m), attenuation (1/m)."""
+
+    layers: int
+    thickstep: float
+    thick: float
+    mu: float
+
+
+def sensor_layers(thick, layers, mu, fix_thickness):
+    """Layers for a thickness (m), a wanted count and an attenuation (1/m; None: one depth, 0: none)."""
+    layers = 0 if layers is None else layers
+    mu = -1.0 if mu is None else mu
+    if fix_thickness:
+        if thick <= 0.0 or mu == 0.0:
+            return Sensor(1, 0.0, 0.0, mu)
+        layers = layers if layers > 0 else 2
+        thickstep = thick / layers
+    elif thick < 0.0 and layers > 0:
+        thick = 0.5e-6
+        thickstep = thick / layers
+    elif layers <= 0:
+        layers = 2
+        thickstep = thick / layers
+    else:
+        layers = max(layers, 2)
+        thickstep = thick / (layers - 1)
+    if thick > 0.0 and mu < 0.0:
+        mu = 1.0 / thick
+    if thick <= 0.0 or thickstep <= 0.0:
+        return Sensor(1, 0.0, 0.0, mu)
+    return Sensor(layers, thickstep, thick, mu)
+
+
+def mosaic_sampling(domains, spread):
+    """Number of mosaic domains and spread (radians). A spread without a count makes 10 domains."""
+    if spread is None or spread <= 0.0:
+        return 1, 0.0
+    if domains is None or domains <= 0:
+        return 10, spread
+    return domains, spread
+
+
+def recommended_oversample(xtalsize_max, reciprocal_pixel_size):
+    """Sub-pixels per pixel edge that resolve a crystal of this size (both m)."""
+    if reciprocal_pixel_size == 0.0:
+        return 1
+    return max(c_ceil(3.0 * xtalsize_max / reciprocal_pixel_size), 1)

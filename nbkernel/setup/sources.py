@@ -1,0 +1,105 @@
+"""X-ray sources: directions, wavelengths and weights, from a file or from divergence and dispersion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbkernel.errors import InputError
+from nbkernel.kernels.physics.vectors import magnitude, rotate_axis, unitize, vector_scale
+from nbkernel.support.memory import require_memory
+
+from .sampling import divergence_sweeps, first_point, source_sweep
+
+SOURCE_DISTANCE = 10.0  # m; only directions matter
+BYTES_PER_SOURCE = 300
+
+
+@dataclass(frozen=True)
+class Sources:
+    """incident: (n, 3) unit vectors towards the sample; wavelength: (n,) m; weight: (n,)."""
+
+    incident: np.ndarray
+    wavelength: np.ndarray
+    weight: np.ndarray
+
+
+def sources_from_rows(rows, wavelength, beam_vector, filename):
+    """Sources of a source file's rows (x, y, z, weight, wavelength in m), with None for what a row leaves out.
+
+    Raises InputError for a row that is not a source.
+    """
+    to_source = vector_scale(beam_vector, -SOURCE_DISTANCE)
+    directions, wavelengths, weights = [], [], []
+    for number, row in enumerate(rows, 1):
+        x, y, z = (default if value is None else value for value, default in zip(row[:3], to_source, strict=True))
+        if magnitude((x, y, z)) == 0.0:
+            raise InputError(f"-sourcefile {filename}: source {number} lies at 0 0 0; need a direction x y z")
+        if row[4] is not None and not row[4] > 0.0:
+            raise InputError(
+                f"-sourcefile {filename}: source {number} has wavelength {row[4]:g} m; it must be greater than 0 "
+                "(a last line without a newline reads as 0 what it leaves out)"
+            )
+        directions.append(unitize((x, y, z)))
+        wavelengths.append(wavelength if row[4] is None else row[4])
+        weights.append(1.0 if row[3] is None else row[3])
+    return assemble(directions, wavelengths, weights)
+
+
+def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector):
+    """Sources of a divergent, polychromatic beam; an elliptical cut unless `round_div` is off."""
+    hdiv, vdiv = divergence_sweeps(experiment)
+    first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
+    disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
+    count = hdiv.steps * vdiv.steps * disp.steps
+    require_memory(count * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
+    directions, wavelengths = [], []
+    for hdiv_tic in range(hdiv.steps):
+        for vdiv_tic in range(vdiv.steps):
+            h = hdiv.step * hdiv_tic + first_h
+            v = vdiv.step * vdiv_tic + first_v
+            if experiment.round_div and outside_ellipse(h, hdiv, v, vdiv):
+                continue
+            vector = vector_scale(beam_vector, -SOURCE_DISTANCE)
+            # "horizontal" is the direction of the beam's electric field
+            vector = rotate_axis(rotate_axis(vector, polar_vector, v), vert_vector, h)
+            for disp_tic in range(disp.steps):
+                directions.append(unitize(vector))
+                wavelengths.append(wavelength * (1.0 + disp.step * disp_tic - disp.span / 2.0))
+    if not directions:
+        raise InputError("-hdivsteps, -vdivsteps: the elliptical cut leaves no source; try -square_div")
+    return assemble(directions, wavelengths, [1.0] * len(directions))
+
+
+def counted_sources(sources, filename):
+    """The Sources that count by their weights, their weights adding up to their number. Raises InputError for weights that
+    cannot be."""
+    weight = sources.weight
+    if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
+        raise InputError(
+            f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one above "
+            "(or leave out --fix weights)"
+        )
+    kept = weight > 0.0
+    # by a power of two, which changes no digit: sums stay finite
+    weight = np.ldexp(weight[kept], -np.frexp(weight.max())[1])
+    equal = (weight == weight[0]).all()
+    return Sources(
+        sources.incident[kept],
+        sources.wavelength[kept],
+        np.ones_like(weight) if equal else weight * len(weight) / weight.sum(),
+    )
+
+
+def outside_ellipse(h, hdiv, v, vdiv):
+    """True outside the ellipse of the divergence; even counts have no point at the centre, so their grid is given
+    half a step of grace. A divergence in one direction only is never cut."""
+    if hdiv.span == 0.0 or vdiv.span == 0.0:
+        return False
+    test = (h * h - hdiv.step * hdiv.step / 4.0 * (1 - hdiv.steps % 2)) / hdiv.span / hdiv.span
+    test += (v * v - vdiv.step * vdiv.step / 4.0 * (1 - vdiv.steps % 2)) / vdiv.span / vdiv.span
+    return test * 4.0 > 1.1
+
+
+def assemble(directions, wavelengths, weights):
+    incident = -np.array(directions, dtype=np.float64).reshape(-1, 3)
+    return Sources(incident, np.array(wavelengths, dtype=np.float64), np.array(weights, dtype=np.float64))

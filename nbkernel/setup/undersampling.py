@@ -1,0 +1,93 @@
+"""Sub-pixels and phi steps that are far too few for the spots of a crystal, so that intensities become chance.
+
+The limits were measured, see docs/precisions.md: intensities are off by some per cent where sub-pixels are 2/3 as wide as spots,
+by a third at 1.3 times, by factors beyond; and alike for phi steps and rocking curves, at 1.2 and 2.4 times. Phi steps do not
+help sub-pixels, since they move all spots one way; mosaic domains and sources do where many of them fall on a spot.
+"""
+
+import math
+
+import numpy as np
+
+from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.vectors import magnitude, unitize, vector_scale
+
+from .place import sampled_distance
+from .sampling import recommended_oversample
+
+SUBPIXEL_PER_SPOT = 1.5
+STEP_PER_ROCKING_WIDTH = 2.0
+# of the samples that all mosaic domains and sources take, those within one spot from which on chance averages out
+ENOUGH_HITS = 10.0
+# of lengths in spot widths: whoever gives such numbers is not helped by another one
+ABSURD = 1e9
+
+
+def undersampling_lines(runs):
+    """Lines about sub-pixels and phi steps of Prepared panels that are far too few."""
+    yield from subpixel_lines(runs)
+    yield from phi_step_lines(runs)
+
+
+def subpixel_lines(runs):
+    prepared = runs[0]
+    size, given = max(prepared.crystal.size), prepared.plan.oversample
+    if not prepared.experiment.oversample:
+        return
+    # spots are wavelength x distance / size wide, where they meet the detector at right angles
+    per_pixel = [run.wavelength * sampled_distance(run.experiment, run.detector) / run.detector.pixel_size for run in runs]
+    narrow = size / min(per_pixel) / given if min(per_pixel) > 0.0 else math.inf
+    if not SUBPIXEL_PER_SPOT < narrow < ABSURD:
+        return
+    domains, sources = prepared.plan.orientation.shape[1], len(prepared.plan.source_lambda)
+    # how many spot widths apart the domains are spread
+    apart = max(1.0, size * spread(prepared) * middle_of(runs))
+    hits = domains * sources / (narrow * narrow * apart)
+    if hits < ENOUGH_HITS:
+        yield (
+            f"-oversample {given}: spots of so large a crystal are {narrow:.2g} times narrower than a sub-pixel, which makes "
+            f"their intensities chance; the automatic choice is {max(recommended_oversample(size, each) for each in per_pixel)}"
+        )
+
+
+def phi_step_lines(runs):
+    prepared = runs[0]
+    steps, osc = len(prepared.plan.phi_slot), prepared.osc
+    shape = max(prepared.crystal.size) * middle_of(runs)
+    if osc <= 0.0 or not 0.0 < shape < ABSURD:
+        return
+    others = spread(prepared) + source_spread(prepared)
+    if osc / steps > STEP_PER_ROCKING_WIDTH * (1.0 / shape + others):
+        narrowest = 0.5 / shape + others
+        yield (
+            f"-phisteps: {steps} in {osc * RTD:g} degrees pass over the rocking curves, which are down to {narrowest * RTD:.2g} "
+            f"degrees wide, and make intensities chance; {math.ceil(osc / narrowest)} steps would follow them"
+        )
+
+
+def spread(prepared):
+    """Of the mosaic domains, radians."""
+    return (prepared.experiment.mosaic_spread or 0.0) / RTD if prepared.plan.orientation.shape[1] > 1 else 0.0
+
+
+def source_spread(prepared):
+    """Radians between the first source and the one farthest from it."""
+    incident = prepared.plan.source_incident
+    return float(np.linalg.norm(incident - incident[0], axis=1).max())
+
+
+def middle_of(runs):
+    """Length of the scattering vector (1/m) half way to the finest resolution that a corner of the detector sees; 0 where none
+    sees any, inf for a wavelength of 0."""
+    seen = (math.dist(unitize(corner), run.detector.beam_vector) for run in runs for corner in corners(run.detector))
+    return max(seen, default=0.0) / (2.0 * runs[0].wavelength) if runs[0].wavelength != 0.0 else math.inf
+
+
+def corners(detector):
+    """Positions (m) of a panel's four corners, but for one at the sample."""
+    edges = (vector_scale(detector.fdet_vector, detector.detsize_f), vector_scale(detector.sdet_vector, detector.detsize_s))
+    for f in (0, 1):
+        for s in (0, 1):
+            corner = tuple(p + f * a + s * b for p, a, b in zip(detector.pix0_vector, *edges, strict=True))
+            if magnitude(corner) > 0.0:
+                yield corner

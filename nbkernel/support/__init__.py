@@ -1,0 +1,1 @@
+"""What every other part needs: checked values, memory, signals, the log."""

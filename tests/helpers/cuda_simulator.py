@@ -1,0 +1,220 @@
+"""Renders pixels of command lines by the CUDA path in numba's simulator, and compares them with the exact engine.
+
+A process of its own, because the simulator must be chosen before numba is imported: standard input is a JSON list of
+{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or with "about": one of `ASKED` and what that needs;
+standard output one JSON verdict per line.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
+
+import numpy as np
+
+import nbkernel
+import nbkernel.kernels.numerics.arithmetic
+
+
+def fma(a, b, c):
+    """With a single rounding, as compiled code has it."""
+    if isinstance(a, np.float32):
+        return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
+    if not (np.isfinite(a) and np.isfinite(b) and np.isfinite(c)):
+        return np.float64(a) * b + c
+    try:
+        return np.float64(float(Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))))
+    except OverflowError:
+        return np.float64(a) * b + c
+
+
+# before the files that import it
+nbkernel.kernels.numerics.arithmetic.fma = fma
+
+from nbkernel.cli.main import main  # noqa: E402
+from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
+from nbkernel.engine.cuda import Uploads, Work, make_job, render_on_cuda  # noqa: E402
+from nbkernel.engine.history import survey  # noqa: E402
+from nbkernel.engine.options import Engine  # noqa: E402
+from nbkernel.engine.precision import sharpness  # noqa: E402
+from nbkernel.engine.render import render  # noqa: E402
+from nbkernel.engine.squared_table import Tables  # noqa: E402
+from nbkernel.engine.tiles import panel_tile  # noqa: E402
+from nbkernel.experiment.experiment import Experiment  # noqa: E402
+from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
+from nbkernel.image.noise import FRAME, key_of, noisy_panels, totals  # noqa: E402
+from nbkernel.io.images.image import Image  # noqa: E402
+from nbkernel.io.images.smv import read_smv  # noqa: E402
+from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
+from nbkernel.setup.prepare import prepare  # noqa: E402
+
+REACH = 2  # pixels: neighbours that a promise looks at
+
+
+def verdict(case):
+    """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
+    fixes = frozenset(case.get("fix", ()))
+    prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
+    carried = carried_of(prepared)
+    pixels = chosen_pixels(prepared, case["pixels"])
+    around = np.zeros_like(prepared.wanted)
+    for spixel, fpixel in pixels:
+        around[max(spixel - REACH, 0) : spixel + REACH + 1, max(fpixel - REACH, 0) : fpixel + REACH + 1] = True
+    expected = exact_pixels(prepared, carried, around & prepared.wanted)
+    only = np.zeros_like(prepared.wanted)
+    only[tuple(np.transpose(pixels))] = True
+    ((image, _),) = render_on_cuda(
+        [replace(prepared, wanted=only)], [carried], Tables(), case["precision"], (0,), 1, case.get("tile"), None
+    )
+    assert not image[~only].any()
+    found = np.where(only, image, expected)
+    result = judge(make_pair(as_image(expected), as_image(found)), case["precision"], sharpness(prepared.plan))
+    return {
+        "within": bool(result["pixels_beyond"] == 0),
+        "pixels": len(pixels),
+        "lit": int(np.count_nonzero(expected[only])),
+        "same": int(np.count_nonzero(expected[only] == image[only])),
+        "worst": float(np.abs(expected[only].astype(float) - image[only]).max()),
+    }
+
+
+def carried_of(prepared):
+    whole = panel_tile(prepared.detector)
+    return survey(prepared.plan, whole, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
+
+
+def orientations_verdict(case):
+    """Whether the image is that of the same orientations as phi steps of an unspread crystal: vectors without a rotation."""
+    prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
+    plan = prepared.plan
+    domains = plan.orientation.shape[1]
+    numbers = (plan.phi_slot[:, np.newaxis] * domains + np.arange(domains)).ravel()
+    listed = plan._replace(
+        phi_vectors=plan.orientation.reshape(-1, 9), mosaic_umats=np.eye(3).reshape(1, 9), phi_slot=numbers,
+        orientation=plan.orientation.reshape(-1, 1, 9),
+    )  # fmt: skip
+    runs = [prepared, replace(prepared, plan=listed)]
+    images = [
+        render_on_cuda([run], [carried_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
+    ]
+    return {
+        "same": images[0].tobytes() == images[1].tobytes(),
+        "lit": int(np.count_nonzero(images[0])),
+        "orientations": len(numbers),
+    }
+
+
+def uploads_verdict(case):
+    """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
+    prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
+    uploads = Uploads()
+    make_job(Work(prepared, carried_of(prepared)), Tables(), case["precision"], uploads)
+    return {"bytes": sum(array.nbytes for array, _ in uploads.there.values()), "table": prepared.plan.orientation.nbytes}
+
+
+def noise_verdict(case):
+    """Counted noise of several panels: whether a device draws what the CPU draws, by `strips` of that many pixels."""
+    images, rois, seed, adc = noise_panels(), [tuple(roi) for roi in case["rois"]], case["seed"], case["adc"]
+    cpu = noisy_panels(images, rois, adc, seed, "philox", None, Engine(threads=2), None)
+    device = noisy_panels(images, rois, adc, seed, "philox", None, Engine(devices=(0,)), None)
+    first_pixels = [0, images[0].size, images[0].size + images[1].size]
+    strips = counted_noise_on_cuda(images, rois, first_pixels, adc, FRAME, key_of(seed), (0,), case["strips"])
+    return {
+        "same": [a.tobytes() == b.tobytes() == c.tobytes() for a, b, (c, _) in zip(cpu[0], device[0], strips, strict=True)],
+        "photons": [repr(found) for found in (cpu[1], device[1], sum((totals(sums)[0] for _, sums in strips), 0.0))],
+        "overloads": [
+            [cpu[2][bits], device[2][bits], sum(totals(sums)[1][bits] for _, sums in strips)] for bits in (16, 32)
+        ],
+        "counts": [int(out.max()) for out in cpu[0]],
+    }
+
+
+def api_noise_verdict(case):
+    """Noise by the Python API and by the command line; how often a device drew it."""
+    calls, drawn = [], nbkernel.image.cuda_noise.counted_noise_on_cuda
+    nbkernel.image.cuda_noise.counted_noise_on_cuda = lambda *arguments: calls.append(1) or drawn(*arguments)
+    image = nbkernel.simulate(Experiment.from_command_line(case["flags"]), device="cuda")
+    philox, ran1 = (
+        [nbkernel.add_noise(image, 3, rng=rng, adc=5, device=device) for device in ("cpu", "cuda:0")]
+        for rng in ("philox", "ran1")
+    )
+    options = "--device cuda --noise-rng philox -seed 3 -adc 5 -noisefile noise.img".split()
+    with contextlib.redirect_stdout(io.StringIO()):
+        status = main(["simulate", *case["flags"], *options])
+    return {
+        "philox": philox[0].tobytes() == philox[1].tobytes(),
+        "ran1": ran1[0].tobytes() == ran1[1].tobytes(),
+        "file": status == 0 and bool(np.array_equal(read_smv("-img", "noise.img").pixels, philox[0].ravel())),
+        "calls": len(calls),
+        "lit": bool((philox[0] > 5).any()),
+    }
+
+
+def noise_panels():
+    """Means of every regime: by inversion, by rejection, far above the largest count, masked and impossible ones."""
+    draw = np.random.default_rng(1)
+    low = np.exp(draw.uniform(np.log(1e-3), np.log(30), (9, 13)))
+    low[draw.random(low.shape) < 0.2] = 0.0
+    low[4, :7] = [np.nan, np.inf, -np.inf, -1.0, 23.999999, 24.0, 1e-30]
+    middle = np.exp(draw.uniform(np.log(20), np.log(7e4), (5, 21)))
+    high = np.exp(draw.uniform(np.log(6e4), np.log(1e35), (7, 4)))
+    return [image.astype(np.float32) for image in (low, middle, high)]
+
+
+def chosen_pixels(prepared, count):
+    """The brightest of the wanted pixels, and others next to it."""
+    image, _, _ = render(prepared, "double", 1)
+    image = np.where(prepared.wanted & np.isfinite(image), image, -1.0)
+    spixel, fpixel = np.unravel_index(np.argmax(image), image.shape)
+    near = np.argwhere(prepared.wanted)
+    far = np.abs(near - (spixel, fpixel)).max(axis=1)
+    return [tuple(int(i) for i in pixel) for pixel in near[np.argsort(far, kind="stable")[:count]]]
+
+
+def exact_pixels(prepared, carried, wanted):
+    """Pixels of the exact engine, in an image of zeros."""
+    image = np.where(wanted, np.float32(np.nan), np.float32(0.0))
+    left = np.isnan(image).sum(axis=1)
+    plan = prepared.plan
+    omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
+    tile = panel_tile(prepared.detector)
+    render_nan_rows(plan, carried, tile, wanted, image, left, omega, 0, image.shape[0])
+    return image
+
+
+def panels_verdict(case):
+    """All panels at once, in small tiles, by the Python API."""
+    experiment = Experiment.from_toml(case["config"])
+    found = nbkernel.simulate(experiment, device="cuda", precision=case["precision"], tile=(2, 3))
+    expected = nbkernel.simulate(experiment, device="cpu", precision="exact")
+    pairs = [make_pair(as_image(np.array(a)), as_image(np.array(b))) for a, b in zip(expected, found, strict=True)]
+    return {
+        "within": [judge(pair, case["precision"], 5.0)["within"] for pair in pairs],
+        "lit": [int(np.count_nonzero(image)) for image in found],
+        "solid_angles": [[a.statistics.solid_angle, b.statistics.solid_angle] for a, b in zip(expected, found, strict=True)],
+    }
+
+
+def as_image(pixels):
+    return Image("", "float", pixels, False, None, None)
+
+
+ASKED = {
+    "noise": noise_verdict,
+    "noise by the API": api_noise_verdict,
+    "orientations": orientations_verdict,
+    "panels": panels_verdict,
+    "pixels": verdict,
+    "uploads": uploads_verdict,
+}
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")  # nan and inf are C's
+    for one in json.load(sys.stdin):
+        print(json.dumps(ASKED[one.get("about", "pixels")](one)), flush=True)

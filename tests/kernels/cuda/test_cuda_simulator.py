@@ -1,0 +1,170 @@
+"""The CUDA path in numba's simulator: pixels of every kind of run, and of every golden case, against the exact engine."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.cuda_code import kernels
+from nbkernel.engine.precision import as_program, in_float32, needs_exact
+from nbkernel.engine.squared_table import squared_table
+from nbkernel.engine.tiles import panel_tile
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.panels import Panel
+from nbkernel.kernels.cuda.rows import kind_of
+from nbkernel.setup.prepare import prepare
+
+from golden import load_cases
+from kinds_of_runs import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
+
+SIMULATOR = Path(__file__).parents[2] / "helpers" / "cuda_simulator.py"
+# what takes the golden cases' many steps per pixel away: flag, and the value to put there
+FEWER = {"-mosaic_dom": 3, "-mosaic_domains": 3, "-phisteps": 3, "-dispsteps": 2, "-detector_thicksteps": 2}
+
+
+def verdicts(cases):
+    environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1")
+    run = subprocess.run(
+        [sys.executable, str(SIMULATOR)], input=json.dumps(cases), capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def comes_to_device(flags):
+    prepared = prepare(Experiment.from_command_line(flags), 1)
+    return not needs_exact(prepared.plan, panel_tile(prepared.detector))
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_every_kind_of_run(precision, inputs):  # noqa: F811
+    names = [name for name in (*RUNS, *FIXES) if comes_to_device(RUNS[FIXES.get(name, name)])]
+    cases = [
+        {"flags": RUNS[FIXES.get(name, name)].split(), "fix": name.split(",") if name in FIXES else [],
+         "precision": precision, "pixels": 3}
+        for name in names
+    ]  # fmt: skip
+    found = dict(zip(names, verdicts(cases), strict=True))
+    bad = {name: result for name, result in found.items() if not result["within"]}
+    assert not bad
+    assert sum(result["lit"] for result in found.values()) > len(names)
+
+
+def shrunk(arguments):
+    """A golden case's arguments with fewer steps per pixel."""
+    arguments = list(arguments)
+    for i, argument in enumerate(arguments[:-1]):
+        most = FEWER.get(argument)
+        if most is not None and arguments[i + 1].isdigit():
+            arguments[i + 1] = str(min(int(arguments[i + 1]), most))
+        if argument == "-oversample" and arguments[i + 1].isdigit():
+            arguments[i + 1] = str(min(int(arguments[i + 1]), 2))
+    return arguments if "-oversample" in arguments else [*arguments, "-oversample", "1"]
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_golden_cases(precision, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    golden = load_cases()
+    cases = [{"flags": shrunk(case.command()), "precision": precision, "pixels": 2} for case in golden]
+    found = {case.id: result for case, result in zip(golden, verdicts(cases), strict=True)}
+    assert not {name: result for name, result in found.items() if not result["within"]}
+    assert sum(result["lit"] for result in found.values()) > len(golden)
+
+
+def test_tiles_and_blocks_do_not_show(inputs):  # noqa: F811
+    """More pixels than a block has threads, in several tiles on several streams."""
+    flags = RUNS["table"].split() + ["-roi", "3", "11", "5", "8"]
+    cases = [{"flags": flags, "precision": "double", "pixels": 30, "tile": tile} for tile in (None, (2, 3), (1, 70))]
+    found = verdicts(cases)
+    assert all(result["within"] for result in found)
+    assert [result["same"] for result in found] == [found[0]["same"]] * 3
+    assert np.isfinite(found[0]["worst"])
+
+
+ORIENTED = f"{CELL} -N 5 -lambda 1 -distance 80 -detpixels_f 5 -detpixels_s 2 -pixel 6 -oversample 1"
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_orientations_need_no_table(precision):
+    """Of phi steps and domains together there are more than a block works out at a time."""
+    flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 33 -phi -1 -osc 2 -phisteps 4"
+    (found,) = verdicts([{"about": "orientations", "flags": flags.split(), "precision": precision}])
+    assert found == {"same": True, "lit": 10, "orientations": 132}
+
+
+def test_orientations_take_little_memory_on_a_device():
+    flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 1000 -osc 10 -phisteps 99"
+    (found,) = verdicts([{"about": "uploads", "flags": flags.split(), "precision": "double"}])
+    assert found["table"] == 100 * 1000 * 72
+    # the rotations, and what else a run needs
+    assert (100 + 1000) * 72 < found["bytes"] < (100 + 1000) * 72 + 4000
+
+
+def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noqa: F811
+    """By `bench.cuda_code`, which `test_cuda_code` has compile all that it knows."""
+    runs = [(flags, ()) for flags in RUNS.values()] + [(RUNS[name], fixes.split(",")) for fixes, name in FIXES.items()]
+    experiments = [Experiment.from_command_line(flags.split(), frozenset(fixes)) for flags, fixes in runs]
+    experiments += [Experiment.from_command_line(case.command()) for case in load_cases()]
+    asked = set()
+    for prepared in (prepare(experiment, 1) for experiment in experiments):
+        for single in (False, in_float32(prepared.plan, panel_tile(prepared.detector))):
+            own_operations = as_program(prepared.plan, single, panel_tile(prepared.detector))
+            table = squared_table(prepared.plan, single)
+            for interpolate in {False, prepared.plan.interpolate}:
+                asked.add(kind_of(prepared.plan, table, single, own_operations, interpolate).name)
+    assert asked <= set(kernels()) and len(asked) > 30
+
+
+WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
+PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
+
+
+@pytest.mark.parametrize(
+    "rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)]
+)
+def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
+    """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
+    (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
+    assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] > 65535
+    assert len(set(found["photons"])) == 1
+    assert all(len(set(overloads)) == 1 for overloads in found["overloads"]) and found["overloads"][0][0] > 0
+
+
+def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
+    """And leaves nanoBragg.c's random numbers to the CPU."""
+    monkeypatch.chdir(tmp_path)
+    flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
+    (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
+    assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True}
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
+    """Panels of different sizes, pixels and sensors, beside one that differs only in its place."""
+    panels = [
+        Panel((0.1, 0.001, -0.002), (0, 0, 1), (0, -1, 0), 5, 3),
+        Panel((0.1, 0.001, 0.002), (0, 0, 1), (0, -1, 0), 5, 3),
+        Panel(
+            (0.08, 0.02, 0.03),
+            (0.3, 0, 1),
+            (0, 1, 0),
+            2,
+            6,
+            0.3,
+            detector_thick=100.0,
+            detector_abs=90.0,
+            detector_thicksteps=3,
+        ),
+    ]
+    Experiment(cell=(50, 60, 70), default_F=100.0, Na=4, Nb=5, Nc=3, oversample=1, fluence=1e28, panels=panels).to_toml(
+        tmp_path / "panels.toml"
+    )
+    (found,) = verdicts([{"about": "panels", "config": str(tmp_path / "panels.toml"), "precision": precision}])
+    assert found["within"] == [True] * 3 and found["lit"] == [15, 15, 12]
+    for expected, angle in found["solid_angles"]:
+        assert angle == pytest.approx(expected, rel=1e-12) and angle > 0.0

@@ -1,0 +1,144 @@
+"""The exact engine's vectorised way: the error it claims, and that it never changes an image."""
+
+import numba
+import numpy as np
+import pytest
+
+import nbkernel.engine.bounded
+import nbkernel.engine.render
+from nbkernel.engine.bounded import certification
+from nbkernel.engine.render import render
+from nbkernel.kernels.compile import jit  # noqa: F401  (registers the formulas)
+from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
+from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT, SINE_ERROR, sine_up_to_sign
+from nbkernel.kernels.physics.constants import PI
+
+from kinds_of_runs import prepared
+
+CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixels 48 -pixel 1.2 -fluence 1e24"
+
+
+@numba.njit
+def sines(x):
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = sine_up_to_sign(x[i])
+    return out
+
+
+def difficult_arguments():
+    """Everywhere up to the largest argument, and next to multiples of pi as whole indices and cell counts make them."""
+    rng = np.random.default_rng(5)
+    h = rng.integers(-300, 300, 20000) + rng.choice([0, 1e-15, 1e-12, 1e-9, 1e-5, 0.1], 20000) * rng.normal(size=20000)
+    near = PI * h * rng.choice([1, 2, 5, 36, 1000, 10000], 20000)
+    return np.concatenate(
+        [rng.uniform(-10, 10, 20000), rng.uniform(-1, 1, 20000) * LARGEST_ARGUMENT, near, 10.0 ** rng.uniform(-300, 0, 2000)]
+    )
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
+def test_sine_is_as_good_as_it_claims():
+    x = difficult_arguments()
+    # reduced with 64 bits of each of three parts of pi, exact enough for the closest multiples in a double
+    expected = np.abs(long_sine(x))
+    nonzero = expected != 0
+    error = np.abs(np.abs(sines(x).astype(np.longdouble)) - expected)[nonzero] / expected[nonzero]
+    assert error.max() < SINE_ERROR
+
+
+@numba.njit
+def exponentials(x):
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = exponential(x[i])
+    return out
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
+def test_exponential_is_as_good_as_it_claims():
+    rng = np.random.default_rng(6)
+    x = np.concatenate([rng.uniform(LOWEST_ARGUMENT, 0, 50000), -(10.0 ** rng.uniform(-20, 2.8, 50000)), [0.0, -708.0]])
+    expected = np.exp(x.astype(np.longdouble))
+    assert (np.abs(exponentials(x) - expected) / expected).max() < EXPONENTIAL_ERROR
+
+
+def long_sine(x):
+    """sin of doubles by x87's sine after an exact reduction in integers."""
+    from fractions import Fraction
+
+    # 60 decimal digits of pi
+    pi = Fraction(314159265358979323846264338327950288419716939937510582097494, 10**59)
+    reduced = []
+    for value in x:
+        exact = Fraction(float(value))
+        rest = exact - round(exact / pi) * pi
+        high = float(rest)
+        reduced.append(np.longdouble(high) + np.longdouble(float(rest - Fraction(high))))
+    return np.sin(np.array(reduced))
+
+
+RUNS = [
+    f"{CELL} -default_F 100 -N 5",
+    f"{CELL} -default_F 100 -Na 1 -Nb 36 -Nc 47 -nointerpolate",
+    f"{CELL} -default_F 100 -N 5 -mosaic 0.3 -mosaic_dom 7 -osc 0.2 -phisteps 3 -polar 0.9",
+    f"{CELL} -default_F 100 -N 5 -water 10 -dmin 3 -dispersion 2 -dispsteps 3",
+    f"{CELL} -default_F 100 -N 5 -detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2",
+    # indices that are exactly 0 along a row and a column: 0/0 in the fast way
+    "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
+    "-Xbeam 10 -Ybeam 10 -denzo",
+    f"{CELL} -default_F 100 -N 5 -curved_det -point_pixel -nopolar",
+    f"{CELL} -default_F 100 -N 5 -gauss_xtal -fudge 0.001 -mosaic 0.3 -mosaic_dom 7",
+    f"{CELL} -default_F 100 -N 5 -gauss_xtal -nopolar",
+    f"{CELL} -default_F 100 -N 14 -gauss_xtal -fudge 0.1 -twotheta 120",
+    f"{CELL} -default_F 100 -N 5 -round_xtal -oversample 2",
+    f"{CELL} -default_F 100 -Na 36 -Nb 3 -Nc 7 -round_xtal -fudge 0.3 -mosaic 0.3 -mosaic_dom 7",
+    "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -round_xtal -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
+    "-Xbeam 10 -Ybeam 10 -denzo",
+    f"{CELL} -default_F 100 -N 5 -tophat_spots -fudge 0.0001 -mosaic 0.3 -mosaic_dom 7",
+]
+
+
+@pytest.mark.parametrize("flags", RUNS)
+def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
+    run = prepared(flags)
+    fast, fast_omega, _ = render(run, "exact")
+    monkeypatch.setattr(nbkernel.engine.render, "certification", lambda plan, carried, tables: None)
+    plain, plain_omega, _ = render(run, "exact")
+    assert fast.tobytes() == plain.tobytes()
+    assert fast_omega == plain_omega
+
+
+@pytest.mark.parametrize("error", [1e-3, 1e-7])
+def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
+    run = prepared(RUNS[2])
+    monkeypatch.setattr(nbkernel.engine.render, "certification", lambda plan, carried, tables: None)
+    plain, _, _ = render(run, "exact")
+    monkeypatch.setattr(nbkernel.engine.bounded, "relative_error", lambda terms: error)
+    monkeypatch.setattr(nbkernel.engine.render, "certification", certification)
+    doubtful, _, _ = render(run, "exact")
+    assert doubtful.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize(
+    "flags, qualifies",
+    [
+        ("-N 5", True),
+        ("-N 5 -gauss_xtal", True),
+        ("-N 5 -gauss_xtal -fudge -1", False),
+        ("-N 5 -tophat_spots", True),
+        ("-N 5 -round_xtal", True),
+        ("-N 5 -round_xtal -fudge 0", False),
+        ("-N 5 -oversample_polar", False),
+        ("-N 100000000", False),
+    ],
+)
+def test_only_runs_with_a_known_error_are_vectorised(flags, qualifies, monkeypatch):
+    seen = []
+
+    def spy(plan, carried, tables):
+        seen.append(certification(plan, carried, tables))
+        return seen[-1]
+
+    monkeypatch.setattr(nbkernel.engine.render, "certification", spy)
+    render(prepared(f"{CELL} -detpixels 4 -oversample 1 -default_F 100 {flags}"), "exact")
+    assert (seen[0] is not None) == qualifies
