@@ -119,7 +119,7 @@ def write_hdf5(
     counts: PanelImage | Sequence[PanelImage] | None = None,
     command: str | None = None,
 ) -> None:
-    """Writes what `simulate` returned as an HDF5 file by NeXus NXmx (docs/hdf5.md), with the geometry of all panels, the
+    """Writes what `simulate` returned as an HDF5 file by NeXus NXmx (docs/files/hdf5.md), with the geometry of all panels, the
     beam, and how it was made.
 
     counts: whole numbers of the same panels, such as those of `add_noise`, which become the data that other programs read;

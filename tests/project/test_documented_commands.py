@@ -24,7 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
-    str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 README = PAGES["README.md"]
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -49,7 +49,7 @@ NOT_RUN = {
         "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
         "-distance 100 -detpixels 8 -pixel 5 -oversample 1",
     ],
-    "docs/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
+    "docs/files/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
     "docs/newcomers.md": ["make test", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],
 }
 

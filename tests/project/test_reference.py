@@ -1,4 +1,4 @@
-"""docs/flags.md is what the tables of flags and options give; docs/quirks.md has a section on every quirk."""
+"""docs/reference/flags.md is what the tables of flags and options give; docs/quirks.md has a section on every quirk."""
 
 import dataclasses
 import importlib.util
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def maker(name):
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, DOCS / "reference" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -24,13 +24,13 @@ def maker(name):
 
 @pytest.fixture(scope="module")
 def reference():
-    return maker("make_reference")
+    return maker("make_flags")
 
 
-@pytest.mark.parametrize("name", ["make_reference", "make_api"])
+@pytest.mark.parametrize("name", ["make_flags", "make_api"])
 def test_the_committed_page_is_what_the_code_gives(name):
     module = maker(name)
-    assert module.PAGE.read_text() == module.page(), f"run python docs/{name}.py"
+    assert module.PAGE.read_text() == module.page(), f"run python docs/reference/{name}.py"
 
 
 def test_every_public_name_and_field_is_in_the_reference():

@@ -1,7 +1,7 @@
 """SMV headers that DIALS reads as they are meant.
 
 nanoBragg.c's own headers have BEAMLINE=fake, which DIALS takes for those of another simulator: it finds another beam centre and
-pedestal than the run's (docs/formats.md). Without that, dxtbx's FormatSMVADSC takes the file: a flat detector head on, fast to the
+pedestal than the run's (docs/files/formats.md). Without that, dxtbx's FormatSMVADSC takes the file: a flat detector head on, fast to the
 right, slow down as the sample sees it, spindle along fast; its centre is BEAM_CENTER_Y along fast and BEAM_CENTER_X along slow from
 the first pixel's corner, its offset IMAGE_PEDESTAL, its counts per photon GAIN. It wants TIME, and DATE keeps its relatives away
 that take a negative oscillation twice.

@@ -1,4 +1,4 @@
-"""Images and their geometry as an HDF5 file by the NeXus application definition NXmx, see docs/hdf5.md."""
+"""Images and their geometry as an HDF5 file by the NeXus application definition NXmx, see docs/files/hdf5.md."""
 
 import os
 from datetime import datetime, timezone

@@ -1,6 +1,6 @@
-"""Writes docs/flags.md from the tables that the commands themselves read.
+"""Writes docs/reference/flags.md from the tables that the commands themselves read.
 
-python docs/make_reference.py
+python docs/reference/make_flags.py
 """
 
 import re
@@ -19,7 +19,7 @@ PAGE = Path(__file__).with_name("flags.md")
 HEAD = """\
 # Flags and options
 
-Written by `python docs/make_reference.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/options.py`
+Written by `python docs/reference/make_flags.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/options.py`
 and others): change those, not this page. `nbkernel simulate -h` prints the same in short.
 
 * [nanoBragg.c's flags](#nanobraggcs-flags): one dash, of `simulate`, `trace` and (for the geometry) `show`
@@ -54,7 +54,7 @@ OPTIONS_HEAD = """\
 # what the readers of nbkernel.experiment.arguments do besides, by kind
 READERS_DO = {
     "cell": "angles (and what an earlier `-cell` gave) may be left out",
-    "misset": "`-misset random` draws an orientation, see [quirks](quirks.md#misset)",
+    "misset": "`-misset random` draws an orientation, see [quirks](../quirks.md#misset)",
     "energy": "`wavelength` = 12398.42 / energy",
     "absorption": "`inf` or 0: also `detector_thick = 0`, so give the thickness after it",
 }
@@ -107,7 +107,7 @@ def match(flag):
 def meaning(flag):
     notes = [READERS_DO[flag.kind]] if flag.kind in READERS_DO else []
     if flag.quirk:
-        notes.append(f"with [`--fix {flag.quirk}`](quirks.md#{flag.quirk}) the whole argument only")
+        notes.append(f"with [`--fix {flag.quirk}`](../quirks.md#{flag.quirk}) the whole argument only")
     return "; ".join([coded(flag.help), *notes])
 
 
@@ -165,14 +165,14 @@ def option_tables():
         yield f"### nbkernel {command}\n\n{told}\n"
         yield from table(("option", "meaning"), option_rows(shown))
     yield "### nbkernel info\n\nTakes no options.\n"
-    yield "### Precisions\n\n`--precision`, by what it promises of every pixel against nanoBragg.c's; see [precisions](precisions.md).\n"
+    yield "### Precisions\n\n`--precision`, by what it promises of every pixel against nanoBragg.c's; see [precisions](../precisions.md).\n"
     yield from table(("name", "promise"), named_rows(PRECISIONS))
-    yield "### Noise\n\n`--noise-rng`, both from `-seed`; see [noise](noise.md).\n"
+    yield "### Noise\n\n`--noise-rng`, both from `-seed`; see [noise](../noise.md).\n"
     yield from table(("name", "random numbers"), named_rows(NOISE_RNGS))
-    yield "### SMV headers\n\n`--smv`; see [formats](formats.md#smv).\n"
+    yield "### SMV headers\n\n`--smv`; see [formats](../files/formats.md#smv).\n"
     yield from table(("name", "header"), named_rows(SMV_STYLES))
-    yield "### Fixes\n\n`--fix`; see [quirks](quirks.md).\n"
-    fixes = ((f"[`{name}`](quirks.md#{name})", coded(now), then) for name, (now, then) in QUIRKS.items())
+    yield "### Fixes\n\n`--fix`; see [quirks](../quirks.md).\n"
+    fixes = ((f"[`{name}`](../quirks.md#{name})", coded(now), then) for name, (now, then) in QUIRKS.items())
     yield from table(("name", "nanoBragg.c", "corrected"), fixes)
 
 

@@ -1,6 +1,6 @@
-"""Writes docs/api.md from the public names' own signatures, docstrings and comments.
+"""Writes docs/reference/api.md from the public names' own signatures, docstrings and comments.
 
-python docs/make_api.py
+python docs/reference/make_api.py
 """
 
 import inspect
@@ -17,9 +17,9 @@ PAGE = Path(__file__).with_name("api.md")
 HEAD = """\
 # Python API
 
-Written by `python docs/make_api.py` from the code: change that, not this page. [python](python.md) shows how to use it.
+Written by `python docs/reference/make_api.py` from the code: change that, not this page. [python](../python.md) shows how to use it.
 
-All of this is in `nbkernel`. Other modules are for those who work on the program ([newcomers](newcomers.md)) and may change.
+All of this is in `nbkernel`. Other modules are for those who work on the program ([newcomers](../newcomers.md)) and may change.
 """
 FUNCTIONS = ("simulate", "add_noise", "to_counts", "write_hdf5", "write_float", "write_smv", "write_pgm", "write_preview")
 CLASSES = ("PanelImage", "Statistics", "PictureSettings", "InputError", "DeviceError")
