@@ -19,11 +19,11 @@ import tempfile
 from pathlib import Path
 
 from .campaign import campaign
-from .command_inputs import write_inputs
-from .commands import GENERATORS, SHRINK_SECONDS, Commands
-from .files import READERS, Files
-from .lines import Lines
-from .stored import store
+from .damage.files import READERS, Files
+from .damage.lines import Lines
+from .parity.command_inputs import write_inputs
+from .parity.commands import GENERATORS, SHRINK_SECONDS, Commands
+from .parity.stored import store
 
 STORED = 30
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.fuzz import sandbox
 from bench.fuzz.campaign import campaign
-from bench.fuzz.command_inputs import write_inputs
-from bench.fuzz.commands import Commands
-from bench.fuzz.differential import byte_finding, pixel_findings
-from bench.fuzz.files import Files
-from bench.fuzz.lines import Lines
+from bench.fuzz.damage import sandbox
+from bench.fuzz.damage.files import Files
+from bench.fuzz.damage.lines import Lines
+from bench.fuzz.parity.command_inputs import write_inputs
+from bench.fuzz.parity.commands import Commands
+from bench.fuzz.parity.differential import byte_finding, pixel_findings
+from bench.fuzz.parity.stored import load, rendered_again
 from bench.fuzz.shrink import without_parts
-from bench.fuzz.stored import load, rendered_again
 from nbkernel.cli import info
 
 linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="runs are watched as Linux can")
@@ -86,7 +86,7 @@ def test_nan_of_other_bits_is_no_difference():
 
 def test_a_line_that_differs_is_shrunk_to_what_matters(folder, monkeypatch):
     """A fault planted in `double`: pixels of tophat spots are doubled."""
-    from bench.fuzz import differential
+    from bench.fuzz.parity import differential
 
     honest = differential.render
 

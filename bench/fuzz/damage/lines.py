@@ -7,15 +7,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.fuzz.campaign import Report
+from bench.fuzz.draw import Draw
+from bench.fuzz.shrink import without_parts
 from nbkernel.cli import compare, compare_traces, main, options
 from nbkernel.experiment import flags
 
 from . import sandbox
-from .campaign import Report
-from .draw import Draw
 from .files import OUTPUTS, warm_commands
 from .seed_files import PLAIN, make_seeds
-from .shrink import without_parts
 
 SHRINK_SECONDS = 20.0
 BESIDE = (

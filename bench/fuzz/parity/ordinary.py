@@ -1,7 +1,8 @@
 """Random command lines over nearly every flag of nanoBragg.c, as people give them and now and then as nobody does."""
 
+from bench.fuzz.draw import group
+
 from .command_inputs import DUMPS, HEADERS, MASKS, MATRICES, MOST_PIXELS, SOURCES, TABLES
-from .draw import group
 
 CELLS = (
     "25 31 28 90 90 90", "300 280 310 88 91 93", "70 80 90 75 85 95", "100 100 100 90 90 90", "62 62 150 90 90 120",

@@ -3,8 +3,9 @@ middle of a pixel, detectors edge-on or swung beyond 90 degrees, thresholds met 
 
 import math
 
+from bench.fuzz.draw import group
+
 from .command_inputs import MATRICES, SOURCES, TABLES
-from .draw import group
 from .ordinary import mosaic, outputs, sensor
 
 CELLS = (

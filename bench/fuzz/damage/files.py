@@ -7,11 +7,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import hdf5_mutations, mutations, sandbox
-from .campaign import Report
-from .draw import Draw
+from bench.fuzz.campaign import Report
+from bench.fuzz.draw import Draw
+from bench.fuzz.shrink import without_parts
+
+from . import byte_mutations, hdf5_mutations, sandbox
 from .seed_files import CRYSTAL, DETECTOR, PLAIN, RUN, make_seeds
-from .shrink import without_parts
 
 SHRINK_SECONDS = 30.0
 SHORT = 400  # bytes of a file that are printed
@@ -33,49 +34,49 @@ IMAGE_COMMANDS = (
 )
 READERS = {
     "smv": (
-        mutations.HEADED, ".img", ("good.img",),
+        byte_mutations.HEADED, ".img", ("good.img",),
         (*IMAGE_COMMANDS, ("simulate", *GEOMETRY, "-img", "FILE"), ("simulate", *GEOMETRY, "-mask", "FILE"),
         ("simulate", *FROM_FILE, *FEW, "-img", "FILE")),
     ),
     "float": (
-        mutations.ANY, ".bin", ("good.img", "good.bin"),
+        byte_mutations.ANY, ".bin", ("good.img", "good.bin"),
         (("compare", "FILE", "good.bin"), ("compare", "good.img", "FILE"), ("show", "FILE", *PICTURE), ("show",
         "FILE", "--shape", "11", "13", *PICTURE)),
     ),
-    "pgm": (mutations.HEADED, ".pgm", ("good.img",), IMAGE_COMMANDS),
-    "hkl": (mutations.TEXT, ".hkl", (), (("simulate", *PLAIN, "-hkl", "FILE"), ("trace", *PLAIN, "-hkl", "FILE",
+    "pgm": (byte_mutations.HEADED, ".pgm", ("good.img",), IMAGE_COMMANDS),
+    "hkl": (byte_mutations.TEXT, ".hkl", (), (("simulate", *PLAIN, "-hkl", "FILE"), ("trace", *PLAIN, "-hkl", "FILE",
     "--pixel", "1", "2"))),
-    "dump": (mutations.HEADED, ".dump", (), (("simulate", *PLAIN, "-dump", "FILE"),)),
-    "matrix": (mutations.TEXT, ".mat", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"), ("simulate",
+    "dump": (byte_mutations.HEADED, ".dump", (), (("simulate", *PLAIN, "-dump", "FILE"),)),
+    "matrix": (byte_mutations.TEXT, ".mat", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"), ("simulate",
     *PLAIN, "-mat", "FILE"))),
-    "xparm": (mutations.TEXT, ".XDS", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"),)),
+    "xparm": (byte_mutations.TEXT, ".XDS", (), (("simulate", *NO_CELL, "-default_F", "9", "-mat", "FILE"),)),
     "sources": (
-        mutations.TEXT, ".src", (),
+        byte_mutations.TEXT, ".src", (),
         (("simulate", *PLAIN, "-sourcefile", "FILE"), ("simulate", *PLAIN, "-sourcefile", "FILE", "--fix", "all"),
          ("simulate", *PLAIN, "-sourcefile", "FILE", "--hdf5", "out.h5")),
     ),
     "toml": (
-        mutations.TOML, ".toml", ("models.expt", "small.hkl"),
+        byte_mutations.TOML, ".toml", ("models.expt", "small.hkl"),
         (("simulate", "--config", "FILE", "-seed", "1", "-noprogress"),
          ("simulate", "--config", "FILE", "-noprogress", "--save-config", "out.toml")),
     ),
     "json": (
-        mutations.JSON, ".expt", (),
+        byte_mutations.JSON, ".expt", (),
         (("simulate", *FROM_FILE, "--panels", "FILE"), ("simulate", *FROM_FILE, "--panels", "FILE", "--hdf5", "out.h5"),
          ("simulate", "-N", "3", "-default_F", "9", "-mat", "FILE", *DETECTOR, *RUN)),
     ),
     "trace": (
-        mutations.TEXT, ".trace", ("good.trace", "c.trace"),
+        byte_mutations.TEXT, ".trace", ("good.trace", "c.trace"),
         (("compare-traces", "FILE", "good.trace"), ("compare-traces", "good.trace", "FILE", "--json"),
         ("compare-traces", "FILE", "c.trace"),
          ("compare-traces", "FILE", "FILE")),
     ),
     "json trace": (
-        mutations.JSON, ".json", ("good.trace",), (("compare-traces", "FILE", "good.trace"), ("compare-traces",
+        byte_mutations.JSON, ".json", ("good.trace",), (("compare-traces", "FILE", "good.trace"), ("compare-traces",
         "good.trace", "FILE", "--json")),
     ),
     "hdf5": (
-        hdf5_mutations.STRUCTURAL * 3 + mutations.ANY, ".h5", ("good.img", "small.hkl", "models.expt"),
+        hdf5_mutations.STRUCTURAL * 3 + byte_mutations.ANY, ".h5", ("good.img", "small.hkl", "models.expt"),
         (("show", "FILE", *PICTURE), ("show", "FILE", *PICTURE, "--preview-rings", "auto", "--preview-beam"),
         ("compare", "FILE", "good.img"),
          ("compare", "good.img", "FILE", "--json"),
@@ -83,10 +84,10 @@ READERS = {
          ("simulate", "--config", "FILE", "-noprogress"),
          ("trace", "--config", "FILE", "--pixel", "3", "3")),
     ),
-    "mtz": (mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl",
+    "mtz": (byte_mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl",
     "FILE"))),
     "cif": (
-        mutations.TEXT, ".cif", (),
+        byte_mutations.TEXT, ".cif", (),
         (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl", "FILE"),
          ("simulate", "-hkl", "FILE", "--column", "F_meas_au", *NO_CELL)),
     ),
@@ -123,7 +124,7 @@ class Files:
         data = self.content[name]
         if packed == "damaged pack":
             data = gzip.compress(data, mtime=0)
-            steps = [(mutations.ANY[n % len(mutations.ANY)], n) for _, n in steps]
+            steps = [(byte_mutations.ANY[n % len(byte_mutations.ANY)], n) for _, n in steps]
         for mutation, n in steps:
             data = mutation(data, Draw(f"{seed} {number}", n))
         return gzip.compress(data, mtime=0) if packed == "packed" else data

@@ -3,14 +3,14 @@
 import shlex
 import time
 
+from bench.fuzz.campaign import Report
+from bench.fuzz.draw import Draw, group, words
+from bench.fuzz.shrink import simpler_numbers, without_parts
 from nbkernel.experiment.quirks import QUIRKS
 
 from .aligned import aligned_line
-from .campaign import Report
 from .differential import Differential, Reference, shape_of_refusal
-from .draw import Draw, group, words
 from .ordinary import ordinary_line
-from .shrink import simpler_numbers, without_parts
 
 
 def fixed_line(draw, folder):

@@ -9,8 +9,9 @@ import json
 import tempfile
 from pathlib import Path
 
+from bench.fuzz.draw import words
+
 from .differential import DUMP, FILES, OUTPUT_FLAGS, simulate, statistics_lines
-from .draw import words
 
 DIGITS = 16  # of a digest in hexadecimal
 INPUTS = "{inputs}"  # stands for the folder of the input files

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .command_inputs import write_image, write_inputs
-from .draw import Draw
+from bench.fuzz.draw import Draw
+from bench.fuzz.parity.command_inputs import write_image, write_inputs
 
 CRYSTAL = "-cell 50 60 70 90 90 90 -default_F 100 -N 3".split()
 DETECTOR = "-detpixels_f 13 -detpixels_s 11 -pixel 0.8".split()

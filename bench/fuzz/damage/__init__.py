@@ -1,0 +1,1 @@
+"""The parts `files` and `lines`: does every damaged file and broken command line end soon, in one line, with nothing left behind?"""
