@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nbkernel.kernels.compile.jit  # noqa: F401  lets compiled code call the formulas
-from nbkernel.kernels.numerics import ran1 as random_deviates
+from nbkernel.kernels.numerics import ran1
 from nbkernel.kernels.physics import constants, polarization, rotations, scattering, structure_factor, vectors
 from nbkernel.kernels.physics import lattice_factor as lattice
 from nbkernel.kernels.physics import pixel_geometry as detector
@@ -341,14 +341,14 @@ def test_uniform_deviates_are_the_published_generators(seed):
     state, shuffle = fresh(-seed)
     published = PublishedGenerator(seed)
     for _ in range(2000):
-        assert random_deviates.ran1(state, shuffle) == pytest.approx(published.draw(), rel=1.2e-7)
+        assert ran1.ran1(state, shuffle) == pytest.approx(published.draw(), rel=1.2e-7)
 
 
 def test_park_and_millers_check_value():
     """From 1, the ten-thousandth number is 1043618065 (Park and Miller 1988)."""
     number = 1
     for _ in range(10000):
-        number = random_deviates.next_minimal_standard(number)
+        number = ran1.next_minimal_standard(number)
     assert number == 1043618065
 
 
@@ -356,9 +356,7 @@ def test_park_and_millers_check_value():
 def poisson_deviates(mean, count, seed):
     state, shuffle = np.array([-seed]), np.zeros(33, np.int64)
     spare, memo = np.zeros(2, np.float32), np.array([-1, 0, 0, 0], np.float32)
-    return np.array(
-        [np.float64(random_deviates.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(count)]
-    )
+    return np.array([np.float64(ran1.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(count)])
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.3, 5.0, 11.9, 12.0, 100.0, 30000.0, 2e6])
@@ -383,7 +381,7 @@ def test_small_poisson_deviates_follow_the_distribution():
 @numba.njit
 def gaussian_deviates(count, seed):
     state, shuffle, spare = np.array([-seed]), np.zeros(33, np.int64), np.zeros(2, np.float32)
-    return np.array([np.float64(random_deviates.gaussdev(state, shuffle, spare)) for _ in range(count)])
+    return np.array([np.float64(ran1.gaussdev(state, shuffle, spare)) for _ in range(count)])
 
 
 def test_gaussian_deviates_have_the_normal_moments():
@@ -396,7 +394,7 @@ def test_gaussian_deviates_have_the_normal_moments():
 
 @pytest.mark.parametrize("x", [1.0, 1.5, 2.0, 10.0, 12345.0])
 def test_log_gamma_is_the_librarys_to_float32(x):
-    assert random_deviates.gammln(np.float32(x)) == pytest.approx(math.lgamma(x), rel=2e-7, abs=1e-7)
+    assert ran1.gammln(np.float32(x)) == pytest.approx(math.lgamma(x), rel=2e-7, abs=1e-7)
 
 
 def angle_of(matrix):
@@ -484,7 +482,7 @@ def random_arguments(name):
 
 FORMULAS = {
     name: getattr(module, name)
-    for module in (vectors, detector, scattering, lattice, polarization, structure_factor, random_deviates)
+    for module in (vectors, detector, scattering, lattice, polarization, structure_factor, ran1)
     for name in vars(module)
     if name
     in (
@@ -507,8 +505,8 @@ def test_a_compiled_formula_has_the_bits_of_bare_python(name):
 
 
 @pytest.mark.parametrize("mean", [0.5, 20.0, 1e5, 2e6])
-def test_compiled_random_deviates_have_the_bits_of_bare_python(mean):
+def test_compiled_random_numbers_have_the_bits_of_bare_python(mean):
     state, shuffle = fresh(-3)
     spare, memo = np.zeros(2, np.float32), np.array([-1, 0, 0, 0], np.float32)
-    bare = [float(random_deviates.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(200)]
+    bare = [float(ran1.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(200)]
     assert poisson_deviates(mean, 200, 3).tolist() == bare

@@ -15,20 +15,11 @@ from nbkernel.engine.options import Engine
 from nbkernel.image.statistics import Statistics
 from nbkernel.io.images.smv import read_smv
 
+from api_runs import TOP, TURNED, experiment, experiment_of_panels
 from golden import expected_file, load_cases
 from running import BASE, read_float, simulate, smv_bytes, write_hkl
 
-CELL = dict(cell=(50, 60, 70, 90, 90, 90), default_F=100.0, Na=3, Nb=3, Nc=3, dump="none.bin")
-SMALL = dict(wavelength=1.0, distance=100.0, pixel=0.1, oversample=1, fluence=1e28, detpixels_f=24, detpixels_s=18)
 CASES = load_cases()[::17]
-TOP = nbkernel.Panel((0.1, 0.0256, -0.0256), (0, 0, 1), (0, -1, 0), 16, 10, name="top")
-TURNED = nbkernel.Panel(
-    (0.09, -0.01, 0.03), (0.2, 0, -1), (0, 1, 0), 12, 9, pixel=0.2, detector_thick=300.0, detector_abs=200.0
-)
-
-
-def experiment(**more):
-    return nbkernel.Experiment(**{**CELL, **SMALL, **more})
 
 
 def value_behind(words, flag, default):
@@ -135,7 +126,7 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
 
 def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
     """The work that goes on on the CPU hears of it, too."""
-    import nbkernel.run.simulate as rendering
+    from nbkernel.run.simulate import render_on
 
     reports = []
 
@@ -145,9 +136,9 @@ def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
         reports.append(report)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rendering, "render_panels", render_panels)
+    monkeypatch.setattr("nbkernel.run.simulate.render_panels", render_panels)
     with pytest.raises(KeyboardInterrupt):
-        rendering.render_on(Engine("double", None, None, (0,), True), [], None, lambda line: None)
+        render_on(Engine("double", None, None, (0,), True), [], None, lambda line: None)
     with pytest.raises(InterruptedError):
         reports[0](1)
 
@@ -225,11 +216,6 @@ def test_panels_are_a_list(tmp_path):
     assert not np.array_equal(first, second)
     nbkernel.write_smv(tmp_path / "noise.img", noisy)
     assert np.array_equal(read_smv("-img", tmp_path / "noise_1.img").pixels, noisy[1].ravel())
-
-
-def experiment_of_panels(*panels):
-    given = {name: value for name, value in SMALL.items() if name in ("wavelength", "oversample", "fluence")}
-    return nbkernel.Experiment(**CELL, **given, panels=panels)
 
 
 def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):

@@ -12,12 +12,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from test_api import TOP, TURNED, experiment, experiment_of_panels
 
 import nbkernel
 from nbkernel.cli.main import main
 from nbkernel.io.images.smv import read_smv
 
+from api_runs import TOP, TURNED, experiment, experiment_of_panels
 from running import BASE, read_float, simulate, write_hkl
 
 ROOT = Path(__file__).parents[2]

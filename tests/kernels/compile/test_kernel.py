@@ -1,4 +1,4 @@
-"""Kernels compiled ahead: taken from the cache without numba, and compiled anew whenever a file there is not right."""
+"""Kernels: taken from the cache without numba, and compiled anew whenever a file there is not right."""
 
 import os
 import subprocess
@@ -7,51 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from nbkernel.kernels.compile import jit
-from nbkernel.kernels.compile import kernel as ahead
+from nbkernel.kernels.compile import kernel
 from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.physics.plan import Tile
 
 from running import BASE
+from small_kernel import call, only_object, weighted_sum
 
 OTHER_KEY = "another kernel, machine or version"
-
-
-def weighted_sum(values, weight, out):
-    total = 0.0
-    for i in range(values.shape[0]):
-        total += values[i] * weight
-    out[0] = total
-    return values.shape[0]
-
-
-@pytest.fixture
-def compilations(tmp_path, monkeypatch):
-    """A cache of its own, and a list that grows with each compilation."""
-    seen = []
-
-    def counted(function, arguments):
-        seen.append(function.__name__)
-        return original(function, arguments)
-
-    original = jit.compile_ahead
-    monkeypatch.setattr(jit, "compile_ahead", counted)
-    monkeypatch.setattr(ahead.CACHE, "folder", tmp_path)
-    monkeypatch.setattr(ahead.CACHE, "say", None)
-    monkeypatch.setattr(ahead.CACHE, "said", False)
-    return seen
-
-
-def call(weight=0.5):
-    """The sum by a kernel that has nothing loaded yet."""
-    out = np.zeros(1)
-    assert Kernel(weighted_sum)(np.arange(5.0), weight, out) == 5
-    return out[0]
-
-
-def only_object(folder):
-    (path,) = folder.glob("*.o")
-    return path
 
 
 def test_the_second_process_finds_the_object(compilations):
@@ -91,38 +54,38 @@ def test_a_damaged_object_is_compiled_anew(damage, compilations, tmp_path):
 def test_an_object_for_something_else_is_not_used(compilations, tmp_path):
     call()
     path = only_object(tmp_path)
-    symbol, code = ahead.read_object(path, f"weighted_sum (f81ff81)\n{ahead.environment()}") or (None, None)
+    symbol, code = kernel.read_object(path, f"weighted_sum (f81ff81)\n{kernel.environment()}") or (None, None)
     assert symbol is not None, "the key that the object was written with"
-    ahead.write_object(path, OTHER_KEY, symbol, code)
-    assert ahead.read_object(path, OTHER_KEY) == (symbol, code)
+    kernel.write_object(path, OTHER_KEY, symbol, code)
+    assert kernel.read_object(path, OTHER_KEY) == (symbol, code)
     assert call() == 5.0 and len(compilations) == 2
 
 
 @pytest.mark.parametrize("what", ["NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"])
 def test_another_processor_has_other_objects(what, monkeypatch):
-    before = ahead.environment()
-    monkeypatch.setattr(ahead.CACHE, "environment", None)
+    before = kernel.environment()
+    monkeypatch.setattr(kernel.CACHE, "environment", None)
     monkeypatch.setenv(what, "other")
-    assert ahead.environment() != before
+    assert kernel.environment() != before
 
 
 def test_without_a_folder_it_compiles_and_says_so(compilations, monkeypatch):
     lines = []
-    monkeypatch.setattr(ahead.CACHE, "folder", None)
-    monkeypatch.setattr(ahead.CACHE, "say", lines.append)
+    monkeypatch.setattr(kernel.CACHE, "folder", None)
+    monkeypatch.setattr(kernel.CACHE, "say", lines.append)
     assert call() == call() == 5.0
     assert len(compilations) == 2
     assert len(lines) == 1 and "every run" in lines[0]
 
 
 def test_a_folder_that_takes_no_files(compilations, tmp_path, monkeypatch):
-    monkeypatch.setattr(ahead.CACHE, "folder", tmp_path / "gone")
+    monkeypatch.setattr(kernel.CACHE, "folder", tmp_path / "gone")
     assert call() == 5.0
 
 
 def test_the_first_compilation_is_announced_once(compilations, monkeypatch):
     lines = []
-    monkeypatch.setattr(ahead.CACHE, "say", lines.append)
+    monkeypatch.setattr(kernel.CACHE, "say", lines.append)
     call()
     Kernel(weighted_sum)(np.arange(5.0), 1, np.zeros(1))
     call()
