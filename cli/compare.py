@@ -3,24 +3,9 @@
 import json
 import math
 
-from . import double_dash
-from .double_dash import Option
-from .terminal import say_all
-
-OPTIONS = (
-    Option(
-        "--tolerance",
-        ("exact|double|mixed",),
-        double_dash.one_of("exact", "double", "mixed"),
-        "what counts as equal [exact]",
-    ),
-    Option("--N", ("N",), double_dash.not_negative, "unit cells along the longest axis, for mixed [36]"),
-    Option("--roi", ("F0", "F1", "S0", "S1"), double_dash.whole, "compare these pixels only, ends included"),
-    Option("--shape", ("SLOW", "FAST"), double_dash.positive_whole, "of a float file without an SMV image beside it"),
-    Option("--json", (), None, "print JSON"),
-    Option("--png", ("FILE",), double_dash.text, "plot the images, their ratio, histogram and radial profile"),
-    Option("--help", (), None, "this text; also -h"),
-)
+from .options import options_of, options_text
+from .parsing import file_names, parse
+from .terminal import as_json, say_all
 
 
 def help_text():
@@ -28,7 +13,7 @@ def help_text():
         "usage: nbkernel compare A B [options]\n\n"
         "Compares image B with the reference A: float files (the shape is that of the SMV image beside them), SMV or HDF5\n"
         "(FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset).\n\n"
-        f"{double_dash.help_text(OPTIONS)}\n\n"
+        f"{options_text(options_of('compare'))}\n\n"
         "Tolerances, local errors being relative to the largest of A's 5 x 5 neighbours:\n"
         "  exact   identical bits\n"
         "  double  every pixel within 1 float32 ulp or a local error of 1e-9, the total within 1e-9 (or one ulp of the\n"
@@ -40,10 +25,8 @@ def help_text():
 
 def run(argv):
     """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
-    if any(argument in ("-h", "-help", "--help") for argument in argv):
-        print(help_text())
-        return 0
-    paths, chosen = double_dash.parse("compare", OPTIONS, argv, ("A", "B"))
+    chosen, rest = parse("compare", argv)
+    paths = file_names("compare", rest, ("A", "B"))
 
     from nbkernel.diagnose.images.causes import suspects
     from nbkernel.diagnose.images.compare import DEFAULT_N, judge, make_pair, measure
@@ -59,7 +42,7 @@ def run(argv):
 
         write_plot(chosen["--png"], pair, numbers, images)
     if "--json" in chosen:
-        print(json.dumps(double_dash.as_json({"a": paths[0], "b": paths[1], **numbers}), indent=1))
+        print(json.dumps(as_json({"a": paths[0], "b": paths[1], **numbers}), indent=1))
     else:
         say_all(report(images, numbers))
     return 0 if numbers["verdict"]["within"] else 1

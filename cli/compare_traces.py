@@ -8,18 +8,11 @@ from nbkernel.diagnose.traces.compare_traces import compare_traces
 from nbkernel.diagnose.traces.log import read_trace
 from nbkernel.io.files.text import read_text
 
-from . import double_dash
-from .double_dash import Option
-from .terminal import say_all
+from .options import options_of, options_text
+from .parsing import file_names, parse
+from .terminal import as_json, say_all
 
 DEFAULT_TOLERANCE = 1e-12
-OPTIONS = (
-    Option(
-        "--tolerance", ("X",), double_dash.not_negative, f"relative difference that counts as equal [{DEFAULT_TOLERANCE:g}]"
-    ),
-    Option("--json", (), None, "print JSON"),
-    Option("--help", (), None, "this text; also -h"),
-)
 
 
 def help_text():
@@ -28,17 +21,15 @@ def help_text():
         "Compares two traces of one pixel: output of nbkernel trace, or any output with lines such as\n"
         "'TRACE_C: name values'. Names the first quantity that differs, and what it is computed from.\n"
         "A vector's difference is that of its worst component, relative to its length.\n\n"
-        f"{double_dash.help_text(OPTIONS)}\n\n"
+        f"{options_text(options_of('compare-traces'))}\n\n"
         "Exit status: 0 no divergence, 1 a divergence, 2 bad input"
     )
 
 
 def run(argv):
     """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
-    if any(argument in ("-h", "-help", "--help") for argument in argv):
-        print(help_text())
-        return 0
-    paths, chosen = double_dash.parse("compare-traces", OPTIONS, argv, ("A", "B"))
+    chosen, rest = parse("compare-traces", argv)
+    paths = file_names("compare-traces", rest, ("A", "B"))
     with uncollected():
         return compare(paths, chosen)
 
@@ -60,7 +51,7 @@ def compare(paths, chosen):
     tolerance = chosen.get("--tolerance", DEFAULT_TOLERANCE)
     comparison = compare_traces(*traces, tolerance)
     if "--json" in chosen:
-        print(json.dumps(double_dash.as_json(as_dictionary(paths, comparison, tolerance)), indent=1))
+        print(json.dumps(as_json(as_dictionary(paths, comparison, tolerance)), indent=1))
     else:
         say_all(report(paths, comparison, tolerance))
     return 0 if comparison.first is None else 1

@@ -5,9 +5,10 @@ import platform
 from importlib.util import find_spec
 
 from nbkernel import __version__
+from nbkernel.errors import InputError
 from nbkernel.run.provenance import installed_version
 
-from .double_dash import parse
+from .parsing import parse
 from .terminal import say
 
 # package, what it is for, the extra that brings it
@@ -21,16 +22,20 @@ PACKAGES = (
     ("hdf5plugin", "compressed HDF5 files", "hdf5"),
     ("matplotlib", "nbkernel compare --png", "plot"),
 )
-HELP = """usage: nbkernel info
 
-Prints versions, the devices that can render, where compiled kernels are kept, and what is missing."""
+
+def help_text():
+    return (
+        "usage: nbkernel info\n\n"
+        "Prints versions, the devices that can render, where compiled kernels are kept, and what is missing."
+    )
 
 
 def run(argv):
-    if any(argument in ("-h", "-help", "--help") for argument in argv):
-        print(HELP)
-        return 0
-    parse("info", (), argv, ())
+    """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
+    _, rest = parse("info", argv)
+    if rest:
+        raise InputError(f"info: takes no arguments, got {rest[0]!r}")
     for line in lines():
         say(line)
     return 0

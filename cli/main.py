@@ -9,7 +9,8 @@ import warnings
 
 from nbkernel import __version__
 
-# name: what it does; the module of that name has run(argv)
+HELP = {"-h", "-help", "--help"}
+# name: what it does; the module of that name has help_text() and run(argv)
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
     "show": "draw an image as a PNG",
@@ -68,7 +69,7 @@ def main(argv=None):
 
 
 def dispatch(argv):
-    if not argv or argv[0] in ("-h", "-help", "--help", "help"):
+    if not argv or argv[0] in HELP or argv[0] == "help":
         print(help_text())
         return 0 if argv else 2
     if argv[0] == "--version":
@@ -82,9 +83,13 @@ def dispatch(argv):
 
     from nbkernel.kernels.compile.address_space import MIB, require_address_space
 
-    if not {"-h", "-help", "--help"}.intersection(argv):
+    wants_help = not HELP.isdisjoint(argv)
+    if not wants_help:
         require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
     command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
+    if wants_help:
+        print(command.help_text())
+        return 0
     from .terminal import library_heard
 
     with library_heard():
@@ -97,7 +102,7 @@ def console():
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     from nbkernel.support.interruption import end_on_signals, leave
 
-    from .streams import open_streams
+    from .terminal import open_streams
 
     open_streams()
     # what numbers beyond all range mean is said in words of ours

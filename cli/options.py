@@ -1,96 +1,229 @@
-"""Our own double-dash options of `simulate`, `trace` and `show`."""
+"""Our own options, two dashes: one table for all sub-commands, which `parsing` reads, `-h` shows and docs/flags.md lists."""
 
 from typing import NamedTuple
 
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
-from nbkernel.errors import InputError
-from nbkernel.experiment.arguments import suggestion
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES
+from nbkernel.io.picture.settings import PERCENTILES, SCALES
+
+from . import readers
+from .readers import each
 
 
 class Option(NamedTuple):
     name: str
-    value: str  # names of the values, empty for a switch
+    commands: tuple  # sub-commands that take it
+    values: str  # names of the values, empty for a switch
+    read: object  # function of the option's name and the text of each value: see `readers`
+    sets: str  # Class.field that gets the value; empty where the sub-command asks for the option by its name
+    unit: str
+    default: str
+    needs: str  # the option, with its values, without which this one has no use, where the sub-command has it
     help: str
 
 
-# how a picture looks; nbkernel.cli.preview reads them
-PREVIEW_OPTIONS = (
-    Option("--preview-scale", "log|linear|sqrt", "grey scale of the picture [log]"),
-    Option("--preview-range", "LOW HIGH", "percentiles of the values above 0 that are white and black [80 99.95]"),
-    Option("--preview-roi", "F0 F1 S0 S1", "this region only, ends included"),
-    Option("--preview-zoom", "N|1/N", "pixels enlarged N times, or one for the largest of N x N [to fit]"),
-    Option("--preview-rings", "auto|D[,D]", "resolution rings at these spacings (Angstrom)"),
-    Option("--preview-beam", "", "a cross at the direct beam"),
-)
+def option(name, commands, values, help, read=None, sets="", unit="", default="", needs=""):
+    """A row of the table. values: a text, or the words from which one is chosen."""
+    if not isinstance(values, str):
+        read, values = readers.one_of(*values), "|".join(values)
+    if read is None:
+        read = readers.any_text if values else readers.switch
+    return Option(name, tuple(commands.split()), values, read, sets, unit, default, needs, help)
 
+
+def preview_option(name, values, help, **more):
+    """How a picture looks; in `simulate`, that of --preview."""
+    return option(name, "simulate show", values, help, needs="--preview FILE.png", **more)
+
+
+# the order is that of the help
 OPTIONS = (
-    Option("--precision", "|".join(PRECISIONS), f"how close to nanoBragg.c (below) [default {DEFAULT_PRECISION}]"),
-    Option("--device", "auto|cpu|cuda[:N[,N...]]", "where to compute; auto takes a CUDA device if there is one"),
-    Option("--threads", "N", "threads, at most and by default all cores"),
-    Option("--tile", "SLOWxFAST", "pixels rendered at a time [default by work]; never changes the image"),
-    Option("--fix", "NAME[,NAME]|all", "correct quirks of nanoBragg.c (listed below)"),
-    Option("--config", "FILE", "the experiment, a TOML file or one of --hdf5; flags and options win over it"),
-    Option("--save-config", "FILE.toml", "the experiment as it was run, with what headers and files said"),
-    Option("--panels", "FILE", "the detector's panels: dxtbx JSON (.expt) or NXmx HDF5"),
-    Option("--hdf5", "FILE.h5", "photons, noisy counts, geometry, beam and how they were made, by NeXus NXmx"),
-    Option(
-        "--column",
-        "LABEL[,LABEL]",
-        "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair; BLOCK:LABEL of an mmCIF block [default F-model, FC, F ...]",
+    option(
+        "--precision",
+        "simulate trace",
+        tuple(PRECISIONS),
+        "how close to nanoBragg.c (below)",
+        sets="Engine.precision",
+        default=DEFAULT_PRECISION,
     ),
-    Option("--noise-rng", "|".join(NOISE_RNGS), f"random numbers of the noise (below) [default {DEFAULT_NOISE_RNG}]"),
-    Option("--smv", "|".join(SMV_STYLES), f"header of the SMV images (below) [default {DEFAULT_SMV_STYLE}]"),
-    Option("--preview", "FILE.png", "picture of the image"),
-    *PREVIEW_OPTIONS,
-    Option("--help", "", "this text; also -h"),
+    option(
+        "--device",
+        "simulate trace",
+        "auto|cpu|cuda[:N[,N...]]",
+        "where to compute; auto takes a CUDA device if there is one",
+        readers.device,
+        default="auto",
+    ),
+    option(
+        "--threads", "simulate trace", "N", "threads, at most", readers.positive_whole, "Engine.threads", "", "all cores"
+    ),
+    option(
+        "--tile",
+        "simulate",
+        "SLOWxFAST",
+        "size of what is rendered at a time; never changes the image",
+        readers.tile_shape,
+        "Engine.tile_shape",
+        "pixels",
+        "by work",
+    ),
+    option(
+        "--fix",
+        "simulate trace",
+        "NAME[,NAME]|all",
+        "correct quirks of nanoBragg.c (listed below)",
+        readers.fixes,
+        "Experiment.fix",
+    ),
+    option("--fix", "show", "NAME[,NAME]|all", "as in simulate; `vectors` counts here", readers.fixes, "Experiment.fix"),
+    option(
+        "--config",
+        "simulate trace",
+        "FILE",
+        "the experiment, a TOML file or one of --hdf5; flags and options win over it",
+        sets="Outputs.config_read",
+    ),
+    option(
+        "--save-config",
+        "simulate",
+        "FILE.toml",
+        "the experiment as it was run, with what headers and files said",
+        sets="Outputs.config",
+    ),
+    option(
+        "--panels",
+        "simulate trace",
+        "FILE",
+        "the detector's panels: dxtbx JSON (.expt) or NXmx HDF5",
+        sets="Experiment.panels",
+    ),
+    option(
+        "--hdf5",
+        "simulate",
+        "FILE.h5",
+        "photons, noisy counts, geometry, beam and how they were made, by NeXus NXmx",
+        sets="Outputs.hdf5",
+    ),
+    option(
+        "--column",
+        "simulate trace",
+        "LABEL[,LABEL]",
+        "amplitudes of an MTZ or mmCIF file; F(+),F(-) for a pair; BLOCK:LABEL of an mmCIF block",
+        sets="Experiment.column",
+        default="F-model, FC, F ...",
+    ),
+    option(
+        "--noise-rng",
+        "simulate",
+        tuple(NOISE_RNGS),
+        "random numbers of the noise (below)",
+        sets="Outputs.noise_rng",
+        default=DEFAULT_NOISE_RNG,
+    ),
+    option(
+        "--smv",
+        "simulate trace",
+        tuple(SMV_STYLES),
+        "header of the SMV images (below)",
+        sets="Outputs.smv",
+        default=DEFAULT_SMV_STYLE,
+    ),
+    option("--pixel", "trace", "FAST SLOW", "the pixel to trace, counted from 0", each(readers.whole)),
+    option(
+        "--panel", "trace", "N", "the panel it is on, counted from 0, where there are several", readers.whole, default="0"
+    ),
+    option("--all-steps", "trace", "", "every layer, sub-pixel and source instead of the first"),
+    option("--json", "trace", "", "one JSON object, values with all their digits"),
+    option("--output", "show", "FILE.png", "the picture", default="FILE and .png"),
+    option(
+        "--tolerance",
+        "compare",
+        ("exact", "double", "mixed"),
+        "what counts as equal",
+        default="exact",
+    ),
+    option("--N", "compare", "N", "unit cells along the longest axis, for mixed", readers.not_negative, default="36"),
+    option("--roi", "compare", "F0 F1 S0 S1", "compare these only, ends included", each(readers.whole), unit="pixels"),
+    option(
+        "--shape",
+        "show",
+        "SLOW FAST",
+        "of a float file without an SMV image beside it; or -detpixels",
+        each(readers.positive_whole),
+        unit="pixels",
+    ),
+    option(
+        "--shape",
+        "compare",
+        "SLOW FAST",
+        "of a float file without an SMV image beside it",
+        each(readers.positive_whole),
+        unit="pixels",
+    ),
+    option(
+        "--tolerance",
+        "compare-traces",
+        "X",
+        "relative difference that counts as equal",
+        readers.not_negative,
+        default="1e-12",
+    ),
+    option("--json", "compare compare-traces", "", "print JSON"),
+    option("--png", "compare", "FILE", "plot the images, their ratio, histogram and radial profile"),
+    option("--preview", "simulate", "FILE.png", "picture of the image", sets="Outputs.preview"),
+    preview_option("--preview-scale", SCALES, "grey scale of the picture", sets="PictureSettings.scale", default=SCALES[0]),
+    preview_option(
+        "--preview-range",
+        "LOW HIGH",
+        "percentiles of the values above 0 that are white and black",
+        read=readers.percentiles,
+        sets="PictureSettings.percentiles",
+        unit="%",
+        default="{:g} {:g}".format(*PERCENTILES),
+    ),
+    preview_option(
+        "--preview-roi",
+        "F0 F1 S0 S1",
+        "this region only, ends included",
+        read=each(readers.whole),
+        sets="PictureSettings.roi",
+        unit="pixels",
+        default="all",
+    ),
+    preview_option(
+        "--preview-zoom",
+        "N|1/N",
+        "pixels enlarged N times, or one for the largest of N x N",
+        read=readers.zoom,
+        sets="PictureSettings.zoom",
+        default="to fit",
+    ),
+    preview_option(
+        "--preview-rings",
+        "auto|D[,D]",
+        "resolution rings at these spacings",
+        read=readers.rings,
+        sets="PictureSettings.rings",
+        unit="Angstrom",
+    ),
+    preview_option("--preview-beam", "", "a cross at the direct beam", sets="PictureSettings.beam"),
+    option("--help", "simulate trace show compare compare-traces info", "", "this text; also -h"),
 )
 
 
-TRACE_OPTIONS = (
-    Option("--pixel", "FAST SLOW", "the pixel to trace, counted from 0"),
-    Option("--panel", "N", "the panel it is on, counted from 0, where there are several [0]"),
-    Option("--all-steps", "", "every layer, sub-pixel and source instead of the first"),
-    Option("--json", "", "one JSON object, values with all their digits"),
-)
-
-SHOW_OPTIONS = (
-    Option("--output", "FILE.png", "the picture [FILE and .png]"),
-    Option("--shape", "SLOW FAST", "of a float file without an SMV image beside it; or -detpixels"),
-    Option("--fix", "NAME[,NAME]|all", "as in simulate; `vectors` counts here"),
-    Option("--help", "", "this text; also -h"),
-)
+def options_of(command):
+    return tuple(option for option in OPTIONS if command in option.commands)
 
 
-def help_text(shown=OPTIONS):
-    return "\n".join(f"  {option.name + ' ' + option.value:<38} {option.help}" for option in shown)
-
-
-def split_options(argv, options=OPTIONS):
-    """Double-dash options as a dictionary, and the remaining arguments. An option with several values has a tuple.
-
-    Raises InputError for an unknown option or a missing value.
-    """
-    known = {option.name: option for option in options}
-    chosen, rest = {}, []
-    position = 0
-    while position < len(argv):
-        argument = argv[position]
-        position += 1
-        if not argument.startswith("--"):
-            rest.append(argument)
-            continue
-        name, equals, value = argument.partition("=")
-        if name not in known:
-            raise InputError(f"{name}: there is no such option{suggestion(name, known)}")
-        values = [value] if equals else []
-        wanted = known[name].value.split()
-        if equals and not wanted:
-            raise InputError(f"{name}: takes no value, got {value!r}")
-        while len(values) < len(wanted):
-            if position == len(argv) or argv[position].startswith("--"):
-                raise InputError(f"{name}: needs {'a value' if len(wanted) == 1 else 'values'}, {known[name].value}")
-            values.append(argv[position])
-            position += 1
-        chosen[name] = tuple(values) if len(wanted) > 1 else "".join(values)
-    return chosen, rest
+def options_text(options):
+    """The lines of `-h`."""
+    lines = []
+    for each_option in options:
+        notes = [
+            each_option.unit and f"in {each_option.unit}",
+            each_option.default and f"default {each_option.default}",
+        ]
+        note = "; ".join(filter(None, notes))
+        shown = f"{each_option.name} {each_option.values}"
+        lines.append(f"  {shown:<38} {each_option.help}{f' [{note}]' if note else ''}")
+    return "\n".join(lines)

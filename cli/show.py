@@ -5,13 +5,11 @@ from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.command_line import apart
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.experiment.quirks import parse_fixes
 from nbkernel.io.hdf5.path import split_dataset
+from nbkernel.io.picture.settings import PictureSettings
 
-from .double_dash import positive_whole
-from .options import PREVIEW_OPTIONS, SHOW_OPTIONS, split_options
-from .options import help_text as options_text
-from .preview import picture_settings
+from .options import options_of, options_text
+from .parsing import parse
 from .terminal import say, warn
 
 
@@ -22,32 +20,28 @@ def help_text():
         "FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
         "Rings and beam centre need a geometry: that of the header, unless flags say otherwise, such as -distance,\n"
         "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"
-        f"Options:\n{options_text(SHOW_OPTIONS + PREVIEW_OPTIONS)}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
+        f"Options:\n{options_text(options_of('show'))}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
     )
 
 
 def run(argv):
     """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
-    if any(argument in ("-h", "-help", "--help") for argument in argv):
-        print(help_text())
-        return 0
-    chosen, rest = split_options(argv, SHOW_OPTIONS + PREVIEW_OPTIONS)
+    chosen, rest = parse("show", argv)
     if not rest or rest[0].startswith("-"):
         raise InputError("show: needs the name of an image file before any flag; see nbkernel show -h")
     path = rest[0]
-    fixes = parse_fixes(chosen["--fix"]) if "--fix" in chosen else frozenset()
-    parsed = parse_flags(rest[1:], fixes)
+    own = chosen.fields("Experiment")
+    parsed = parse_flags(rest[1:], own.get("fix", frozenset()))
     for line in parsed.warnings:
         warn(line)
-    experiment = Experiment(fix=fixes, **apart(parsed.settings)[0])
-    shape = tuple(positive_whole("--shape", text) for text in chosen["--shape"]) if "--shape" in chosen else None
+    experiment = Experiment(**own, **apart(parsed.settings)[0])
     output = chosen.get("--output", f"{split_dataset(path)[0]}.png")
-    settings = picture_settings(chosen)
+    settings = PictureSettings(**chosen.fields("PictureSettings"))
 
     # numpy is imported only now that the arguments are known to be good
     from nbkernel.diagnose.images.show import show_to_file
 
-    for line in report(output, *show_to_file(path, output, settings, experiment, shape, warn)):
+    for line in report(output, *show_to_file(path, output, settings, experiment, chosen.get("--shape"), warn)):
         say(line)
     return 0
 

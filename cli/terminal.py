@@ -1,6 +1,9 @@
-"""What the commands print: lines in which nothing can act on a terminal, whatever names and files hold."""
+"""What the commands print: lines in which nothing can act on a terminal, whatever names and files hold; and the streams that
+they go to."""
 
 import contextlib
+import math
+import os
 import sys
 
 from nbkernel.support.printable import printable, shortened
@@ -45,3 +48,29 @@ def library_heard():
         yield
     finally:
         LOG.removeHandler(handler)
+
+
+def as_json(value):
+    """`value` for json.dumps: nan is None, the infinities are the texts inf and -inf."""
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def open_streams():
+    """Connects closed ones to the null device, so that no other file becomes number 0, 1 or 2, and lets standard output take
+    any letter."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+    if sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,45 +1,37 @@
 """`nbkernel trace`: every number behind one pixel, with simulate's flags and options."""
 
-import re
 import sys
 
 from nbkernel.errors import InputError
 from nbkernel.io.hdf5.path import is_hdf5
 
-from .double_dash import whole
-from .options import OPTIONS, TRACE_OPTIONS
-from .options import help_text as options_text
-from .simulate import read_command_line, thread_number
+from .options import options_of, options_text
+from .simulate import read_command_line
 from .terminal import note, say_all, warn
-
-# what files, pictures, noise and tiles are for, a trace has no use for
-UNSHARED = ("--preview", "--noise-rng", "--tile", "--save-config", "--hdf5")
-SHARED_OPTIONS = tuple(option for option in OPTIONS if not option.name.startswith(UNSHARED))
 
 
 def help_text():
+    own = [option for option in options_of("trace") if "simulate" not in option.commands]
     return (
         "usage: nbkernel trace [flags and options of simulate] --pixel FAST SLOW\n\n"
         "Prints every quantity of a pixel's chain in the order of the computation: a name, then its values.\n"
         "Of several layers, sub-pixels and sources it shows the first, and the sums over all. Writes no files.\n\n"
-        f"Options:\n{options_text(TRACE_OPTIONS)}\n\nFor the others see nbkernel simulate -h"
+        f"Options:\n{options_text(own)}\n\nFor the others see nbkernel simulate -h"
     )
 
 
 def run(argv):
     """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
-    if any(argument in ("-h", "-help", "--help") for argument in argv):
-        print(help_text())
-        return 0
-    chosen, experiment, _, _ = read_command_line(argv, SHARED_OPTIONS + TRACE_OPTIONS)
-    fpixel, spixel = pixel(chosen)
-    threads = thread_number(chosen)
-    panel = whole("--panel", chosen.get("--panel", "0"))
+    chosen, experiment, _, _ = read_command_line("trace", argv)
+    if "--pixel" not in chosen:
+        raise InputError("trace: needs --pixel FAST SLOW; see nbkernel trace -h")
+    fpixel, spixel = chosen["--pixel"]
+    panel = chosen.get("--panel", 0)
 
     # numba is imported only now that the arguments are known to be good
     from nbkernel.diagnose.traces.trace import trace_experiment
 
-    trace = trace_experiment(experiment, fpixel, spixel, warn, threads, "--all-steps" in chosen, panel)
+    trace = trace_experiment(experiment, fpixel, spixel, warn, chosen.get("--threads"), "--all-steps" in chosen, panel)
     if is_hdf5(chosen.get("--config")):
         for line in image_lines(chosen["--config"], panel, fpixel, spixel):
             note(line)
@@ -62,14 +54,3 @@ def image_lines(path, panel, fpixel, spixel):
     parts = panels_apart(image.pixels, image.experiment.get("panels", ())) or []
     if panel < len(parts) and spixel < parts[panel].shape[0] and fpixel < parts[panel].shape[1]:
         yield f"{path}: the image has {parts[panel][spixel, fpixel]:.9g} photons there"
-
-
-def pixel(chosen):
-    """Fast and slow index of --pixel. Raises InputError where they are missing or no whole numbers."""
-    if "--pixel" not in chosen:
-        raise InputError("trace: needs --pixel FAST SLOW; see nbkernel trace -h")
-    texts = chosen["--pixel"]
-    for text in texts:
-        if not re.fullmatch(r"-?\d{1,9}", text):
-            raise InputError(f"--pixel: needs two whole numbers, FAST SLOW, not {text!r}")
-    return int(texts[0]), int(texts[1])

@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from nbkernel.cli import compare, compare_traces, options, trace
+from nbkernel.cli.options import options_of
 from nbkernel.engine.options import PRECISIONS
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, GROUPS
@@ -48,7 +48,8 @@ only with vectors (`custom`) does the last flag that sets it decide.
 OPTIONS_HEAD = """\
 ## Our own options
 
-`--option value` and `--option=value` are the same. An option may stand anywhere among the flags.
+`--option value` and `--option=value` are the same. An option may stand anywhere among the flags. *Sets* tells the field of
+`Experiment` (or of the class that is named) that gets the value.
 """
 
 # what the readers of nbkernel.experiment.arguments do besides, by kind
@@ -142,11 +143,11 @@ def names(spellings):
     return ", ".join(f"`{spelling}`" for spelling in spellings)
 
 
-def option_rows(shown):
-    """Rows of either kind of table: `options.Option` has its values in one text, `double_dash.Option` in a tuple."""
-    for option in shown:
-        value = option.value if hasattr(option, "value") else " ".join(option.values)
-        yield f"`{f'{option.name} {value}'.strip()}`", coded(option.help)
+def option_rows(command):
+    for option in options_of(command):
+        shown = f"`{f'{option.name} {option.values}'.strip()}`"
+        field = f"`{option.sets.removeprefix('Experiment.')}`" if option.sets else ""
+        yield shown, option.unit, option.default, coded(option.help), field
 
 
 def named_rows(told):
@@ -154,16 +155,15 @@ def named_rows(told):
 
 
 def option_tables():
-    for command, told, shown in (
-        ("simulate", "Takes nanoBragg.c's flags and:", options.OPTIONS),
-        ("trace", "Takes nanoBragg.c's flags and:", trace.SHARED_OPTIONS[:-1] + options.TRACE_OPTIONS + trace.SHARED_OPTIONS[-1:]),
-        ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which those of the geometry count, and:",
-         options.SHOW_OPTIONS[:-1] + options.PREVIEW_OPTIONS + options.SHOW_OPTIONS[-1:]),
-        ("compare", "`nbkernel compare A B`; A is the reference:", compare.OPTIONS),
-        ("compare-traces", "`nbkernel compare-traces A B`; A is the reference:", compare_traces.OPTIONS),
-    ):  # fmt: skip
+    for command, told in (
+        ("simulate", "Takes nanoBragg.c's flags and:"),
+        ("trace", "Takes nanoBragg.c's flags and:"),
+        ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which those of the geometry count, and:"),
+        ("compare", "`nbkernel compare A B`; A is the reference:"),
+        ("compare-traces", "`nbkernel compare-traces A B`; A is the reference:"),
+    ):
         yield f"### nbkernel {command}\n\n{told}\n"
-        yield from table(("option", "meaning"), option_rows(shown))
+        yield from table(("option", "unit", "default", "meaning", "sets"), option_rows(command))
     yield "### nbkernel info\n\nTakes no options.\n"
     yield "### Precisions\n\n`--precision`, by what it promises of every pixel against nanoBragg.c's; see [precisions](../precisions.md).\n"
     yield from table(("name", "promise"), named_rows(PRECISIONS))

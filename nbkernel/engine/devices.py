@@ -64,16 +64,17 @@ class Choice:
         return f"rendering on {where}: {self.reason}"
 
 
-def parse_device(text):
-    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError for anything else."""
+def parse_device(text, lead="device"):
+    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, led by the name of the argument
+    or option, for anything else."""
     if not isinstance(text, str):
-        raise InputError(f"device: needs a text such as auto, cpu or cuda:0, not {text!r}")
+        raise InputError(f"{lead}: needs a text such as auto, cpu or cuda:0, not {text!r}")
     match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d{1,9}(?:,\d{1,9})*))?", text, re.ASCII)
     if not match or (match[2] is not None and match[1] != "cuda"):
-        raise InputError(f"--device: needs auto, cpu, cuda or cuda:NUMBER[,NUMBER...], not {text!r}")
+        raise InputError(f"{lead}: needs auto, cpu, cuda or cuda:NUMBER[,NUMBER...], not {text!r}")
     numbers = tuple(int(number) for number in match[2].split(",")) if match[2] else ()
     if len(set(numbers)) < len(numbers):
-        raise InputError(f"--device: names a device twice in {text!r}")
+        raise InputError(f"{lead}: names a device twice in {text!r}")
     return match[1], numbers
 
 

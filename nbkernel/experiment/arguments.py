@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from nbkernel.errors import InputError
+from nbkernel.support.suggestion import suggestion
 
 from .flags import FLAGS, best_match, matched_flags
 
@@ -22,14 +23,6 @@ class Arguments:
 
     settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
-
-
-def suggestion(name, candidates):
-    import difflib
-
-    near = [other for other in candidates if len(name) > 3 and other.startswith(name)][:1]
-    near = near or difflib.get_close_matches(name, list(candidates), 1, 0.5)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def parse_flags(argv, fixes=frozenset()):

@@ -11,8 +11,8 @@ from nbkernel.geometry.panels import Panel
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.hdf5.path import is_hdf5
 from nbkernel.support.printable import shortened
+from nbkernel.support.suggestion import suggestion
 
-from .arguments import suggestion
 from .experiment import DEFAULTS, Experiment
 from .flags import FLAGS
 from .input_files import FIELDS as PATHS

@@ -71,12 +71,12 @@ QUIRKS = {
 }
 
 
-def parse_fixes(text):
-    """Set of fix names from 'name[,name...]' or 'all'. Raises InputError for an unknown name."""
+def parse_fixes(option, text):
+    """Set of fix names from 'name[,name...]' or 'all'. Raises InputError, led by `option`, for an unknown name."""
     names = {name.strip() for name in text.split(",") if name.strip()}
     if not names:
-        raise InputError(f"--fix: needs one or more of {', '.join(QUIRKS)}, or all")
-    return fix_names("--fix", names)
+        raise InputError(f"{option}: needs one or more of {', '.join(QUIRKS)}, or all")
+    return fix_names(option, names)
 
 
 def fix_names(option, names):

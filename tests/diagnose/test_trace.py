@@ -358,7 +358,7 @@ def test_a_trace_stops_where_python_has_no_number():
     ("command", "words"),
     [
         (f"{SMALL} --pixel 17 3", ["--pixel", "17 3", "outside the detector", "16 11"]),
-        (f"{SMALL} --pixel -1 3", ["--pixel", "-1 3"]),
+        (f"{SMALL} --pixel -1 3", ["--pixel", "'-1'"]),
         (f"{SMALL} --pixel 3 x", ["--pixel", "'x'"]),
         (f"{SMALL} --pixel 3.5 2", ["--pixel", "'3.5'"]),
         (f"{SMALL} --pixel 3", ["--pixel", "FAST SLOW"]),

@@ -327,7 +327,7 @@ WRONG = {
     "panels: needs a list of Panels": lambda: experiment(panels=[1]),
     "pix0_vector: needs 3 numbers": lambda: nbkernel.Panel((1, 2), (0, 0, 1), (0, 1, 0), 5, 5),
     "precision: 'single' is not there": lambda: nbkernel.simulate(experiment(), precision="single"),
-    "--device: needs auto, cpu": lambda: nbkernel.simulate(experiment(), device="gpu"),
+    "device: needs auto, cpu": lambda: nbkernel.simulate(experiment(), device="gpu"),
     "threads: needs a whole number of at least 1, not 0": lambda: nbkernel.simulate(experiment(), threads=0),
     "tile: needs 2 whole numbers": lambda: nbkernel.simulate(experiment(), tile=(5,)),
     "fix: there is no fix 'x'": lambda: nbkernel.simulate(experiment(), fix=["x"]),

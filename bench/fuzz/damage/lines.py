@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.fuzz.campaign import Report
 from bench.fuzz.draw import Draw
 from bench.fuzz.shrink import without_parts
-from nbkernel.cli import compare, compare_traces, main, options
+from nbkernel.cli import main, options
 from nbkernel.experiment import flags
 
 from . import sandbox
@@ -104,11 +104,7 @@ COMMANDS = (
     "--",
     "sim\x1b[31mulate",
 )
-OPTIONS = [
-    option.name
-    for table in (options.OPTIONS, options.TRACE_OPTIONS, options.SHOW_OPTIONS, compare.OPTIONS, compare_traces.OPTIONS)
-    for option in table
-]
+OPTIONS = list(dict.fromkeys(option.name for option in options.OPTIONS))
 FLAGS = [spelling for entry in flags.FLAGS for spelling in entry.spellings]
 PLACES = (
     "-floatfile",

@@ -213,5 +213,5 @@ def test_from_python(caplog):
 
 def test_an_unknown_style_is_refused():
     run = simulate(f"{RUN} --smv adsc")
-    assert run.status == 2 and run.errors == ["nbkernel: --smv: 'adsc' is not there; need nanobragg or dials"]
+    assert run.status == 2 and run.errors == ["nbkernel: --smv: needs nanobragg or dials, not 'adsc'"]
     assert not list(Path().iterdir())

@@ -343,7 +343,7 @@ def test_what_the_picture_lacks_is_a_warning():
     [
         ("--preview-rings auto", "--preview-rings: needs --preview FILE.png"),
         ("--preview p.png --preview-scale cubic", "--preview-scale"),
-        ("--preview p.png --preview-range 10", "--preview-range: needs values, LOW HIGH"),
+        ("--preview p.png --preview-range 10", "--preview-range: needs LOW HIGH, got 10"),
         ("--preview p.png --preview-range 90 10", "--preview-range"),
         ("--preview p.png --preview-range 0 101", "--preview-range"),
         ("--preview p.png --preview-range a b", "--preview-range"),

@@ -1,0 +1,66 @@
+"""From an argument list to the values of our own options, by the table of `options`."""
+
+from nbkernel.errors import InputError
+from nbkernel.support.suggestion import suggestion
+
+from .options import options_of
+
+
+class Chosen(dict):
+    """{option's name: value} of a command line: True for a switch, a tuple where the option takes several values."""
+
+    def __init__(self, command):
+        super().__init__()
+        self.command = command
+
+    def fields(self, owner):
+        """{field: value} of the class `owner`, by the options that set one of its fields."""
+        found = {}
+        for option in options_of(self.command):
+            kind, _, field = option.sets.partition(".")
+            if kind == owner and option.name in self:
+                found[field] = self[option.name]
+        return found
+
+
+def parse(command, argv):
+    """The Chosen options of a sub-command, and the arguments that are none of them. `--name=text` is `--name text`.
+
+    Raises InputError for an unknown option, a missing or unusable value, or an option without the one it belongs to.
+    """
+    known = {option.name: option for option in options_of(command)}
+    chosen, rest = Chosen(command), []
+    arguments = list(reversed(argv))
+    while arguments:
+        argument = arguments.pop()
+        if not argument.startswith("--"):
+            rest.append(argument)
+            continue
+        name, equals, text = argument.partition("=")
+        if name not in known:
+            raise InputError(f"{name}: there is no such option of {command}{suggestion(name, known)}")
+        option = known[name]
+        count = len(option.values.split())
+        texts = []
+        if equals:
+            if not count:
+                raise InputError(f"{name}: takes no value, got {text!r}")
+            texts = [text] if count == 1 else text.split() or [text]
+        while len(texts) < count and arguments and not arguments[-1].startswith("--"):
+            texts.append(arguments.pop())
+        if len(texts) != count:
+            raise InputError(f"{name}: needs {option.values}, got {' '.join(texts) or 'nothing'}")
+        chosen[name] = option.read(name, *texts)
+    for option in known.values():
+        needed = option.needs.partition(" ")[0]
+        if option.name in chosen and needed in known and needed not in chosen:
+            raise InputError(f"{option.name}: needs {option.needs} too")
+    return chosen, rest
+
+
+def file_names(command, rest, wanted):
+    """The arguments of a sub-command that takes files, `wanted` (their names in its help), and no flags. Raises InputError for
+    another number of them."""
+    if len(rest) != len(wanted):
+        raise InputError(f"{command}: needs {' and '.join(wanted)}, got {len(rest)} file names; see nbkernel {command} -h")
+    return rest

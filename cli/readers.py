@@ -1,0 +1,108 @@
+"""From the texts of an option's values to what they stand for. Each function takes the option's name and its texts, and raises
+InputError, naming the option, for a text that cannot be used."""
+
+import math
+import re
+
+from nbkernel.errors import InputError
+from nbkernel.experiment.arguments import number
+
+MOST_DIGITS = 18  # within 64 bits
+
+
+def switch(name):
+    return True
+
+
+def any_text(name, text):
+    return text
+
+
+def one_of(*words):
+    def read(name, text):
+        if text not in words:
+            raise InputError(f"{name}: needs {', '.join(words[:-1])} or {words[-1]}, not {text!r}")
+        return text
+
+    return read
+
+
+def each(read_one):
+    """The reader of several values that are all read alike, into a tuple."""
+
+    def read(name, *texts):
+        return tuple(read_one(name, text) for text in texts)
+
+    return read
+
+
+def whole(name, text):
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"{name}: needs a whole number of at least 0, not {text!r}")
+    if len(text) > MOST_DIGITS:
+        raise InputError(f"{name}: {text} is too large; need at most {MOST_DIGITS} digits")
+    return int(text)
+
+
+def positive_whole(name, text):
+    count = whole(name, text)
+    if count < 1:
+        raise InputError(f"{name}: needs a whole number of at least 1, not {text!r}")
+    return count
+
+
+def not_negative(name, text):
+    try:
+        value = number(name, text)
+    except InputError:
+        value = math.nan
+    if not value >= 0.0:
+        raise InputError(f"{name}: needs a number of at least 0, not {text!r}")
+    return value
+
+
+def device(name, text):
+    """(name, numbers) of a device, see `parse_device`."""
+    from nbkernel.engine.devices import parse_device
+
+    return parse_device(text, name)
+
+
+def fixes(name, text):
+    """Set of the fixes in NAME[,NAME] or all."""
+    from nbkernel.experiment.quirks import parse_fixes
+
+    return parse_fixes(name, text)
+
+
+def tile_shape(name, text):
+    """(slow, fast) pixels of SLOWxFAST."""
+    sizes = text.split("x")
+    if len(sizes) != 2 or not all(re.fullmatch("0*[1-9][0-9]*", size) for size in sizes):
+        raise InputError(f"{name}: needs SLOWxFAST pixels such as 64x512, not {text!r}")
+    return tuple(positive_whole(name, size) for size in sizes)
+
+
+def percentiles(name, *texts):
+    low, high = (number(name, text) for text in texts)
+    if not 0.0 <= low < high <= 100.0:
+        raise InputError(f"{name}: needs percentiles 0 <= LOW < HIGH <= 100, not {' '.join(texts)}")
+    return low, high
+
+
+def zoom(name, text):
+    """(picture pixels, detector pixels) along an edge, one of them 1."""
+    match = re.fullmatch(r"(1/)?([1-9]\d{0,3})", text)
+    if not match:
+        raise InputError(f"{name}: needs N or 1/N with a whole number N from 1 to 9999, not {text!r}")
+    return (1, int(match.group(2))) if match.group(1) else (int(match.group(2)), 1)
+
+
+def rings(name, text):
+    """Spacings (Angstrom), or the word auto."""
+    if text == "auto":
+        return text
+    spacings = tuple(number(name, part) for part in text.split(","))
+    if min(spacings) <= 0.0:
+        raise InputError(f"{name}: needs spacings in Angstrom greater than 0, or auto, not {text!r}")
+    return spacings
