@@ -1,10 +1,12 @@
-"""Our own options, two dashes: one table for all sub-commands, which `parsing` reads, `-h` shows and docs/flags.md lists."""
+"""Our own options, two dashes: one table for all sub-commands, which `parsing` reads, `-h` shows and docs/reference/flags.md
+lists."""
 
 from typing import NamedTuple
 
-from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
-from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES
-from nbkernel.io.picture.settings import PERCENTILES, SCALES
+from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
+from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES, Outputs
+from nbkernel.io.picture.settings import PERCENTILES, SCALES, PictureSettings
+from nbkernel.support.validation import unit_of
 
 from . import readers
 from .readers import each
@@ -16,13 +18,13 @@ class Option(NamedTuple):
     values: str  # names of the values, empty for a switch
     read: object  # function of the option's name and the text of each value: see `readers`
     sets: str  # Class.field that gets the value; empty where the sub-command asks for the option by its name
-    unit: str
+    unit: str  # of an option that sets no field: a field has its own, see `unit_of_option`
     default: str
     needs: str  # the option, with its values, without which this one has no use, where the sub-command has it
     help: str
 
 
-def option(name, commands, values, help, read=None, sets="", unit="", default="", needs=""):
+def option(name, commands, values, help, read=None, *, sets="", unit="", default="", needs=""):
     """A row of the table. values: a text, or the words from which one is chosen."""
     if not isinstance(values, str):
         read, values = readers.one_of(*values), "|".join(values)
@@ -55,7 +57,13 @@ OPTIONS = (
         default="auto",
     ),
     option(
-        "--threads", "simulate trace", "N", "threads, at most", readers.positive_whole, "Engine.threads", "", "all cores"
+        "--threads",
+        "simulate trace",
+        "N",
+        "threads, at most",
+        readers.positive_whole,
+        sets="Engine.threads",
+        default="all cores",
     ),
     option(
         "--tile",
@@ -63,9 +71,8 @@ OPTIONS = (
         "SLOWxFAST",
         "size of what is rendered at a time; never changes the image",
         readers.tile_shape,
-        "Engine.tile_shape",
-        "pixels",
-        "by work",
+        sets="Engine.tile_shape",
+        default="by work",
     ),
     option(
         "--fix",
@@ -73,9 +80,16 @@ OPTIONS = (
         "NAME[,NAME]|all",
         "correct quirks of nanoBragg.c (listed below)",
         readers.fixes,
-        "Experiment.fix",
+        sets="Experiment.fix",
     ),
-    option("--fix", "show", "NAME[,NAME]|all", "as in simulate; `vectors` counts here", readers.fixes, "Experiment.fix"),
+    option(
+        "--fix",
+        "show",
+        "NAME[,NAME]|all",
+        "as in simulate; `vectors` counts here",
+        readers.fixes,
+        sets="Experiment.fix",
+    ),
     option(
         "--config",
         "simulate trace",
@@ -178,7 +192,6 @@ OPTIONS = (
         "percentiles of the values above 0 that are white and black",
         read=readers.percentiles,
         sets="PictureSettings.percentiles",
-        unit="%",
         default="{:g} {:g}".format(*PERCENTILES),
     ),
     preview_option(
@@ -187,7 +200,6 @@ OPTIONS = (
         "this region only, ends included",
         read=each(readers.whole),
         sets="PictureSettings.roi",
-        unit="pixels",
         default="all",
     ),
     preview_option(
@@ -204,7 +216,6 @@ OPTIONS = (
         "resolution rings at these spacings",
         read=readers.rings,
         sets="PictureSettings.rings",
-        unit="Angstrom",
     ),
     preview_option("--preview-beam", "", "a cross at the direct beam", sets="PictureSettings.beam"),
     option("--help", "simulate trace show compare compare-traces info", "", "this text; also -h"),
@@ -215,12 +226,31 @@ def options_of(command):
     return tuple(option for option in OPTIONS if command in option.commands)
 
 
+def owner(name):
+    """The class of that name, whose fields options set."""
+    if name == "Experiment":
+        # which asks for more imports than the others
+        from nbkernel.experiment.experiment import Experiment
+
+        return Experiment
+    return {"Engine": Engine, "Outputs": Outputs, "PictureSettings": PictureSettings}[name]
+
+
+def unit_of_option(option):
+    """The unit of an option's values, empty where they have none."""
+    if not option.sets:
+        return option.unit
+    name, field = option.sets.split(".")
+    return unit_of(owner(name), field)
+
+
 def options_text(options):
     """The lines of `-h`."""
     lines = []
     for each_option in options:
+        unit = unit_of_option(each_option)
         notes = [
-            each_option.unit and f"in {each_option.unit}",
+            unit and f"in {unit}",
             each_option.default and f"default {each_option.default}",
         ]
         note = "; ".join(filter(None, notes))

@@ -9,9 +9,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import nbkernel
-from nbkernel.experiment.config import OWN_PLACES, UNITS, tables
+from nbkernel.experiment.config import OWN_PLACES, tables
 from nbkernel.experiment.experiment import CHOICES
 from nbkernel.experiment.flags import FLAGS
+from nbkernel.support.validation import unit_of
 
 PAGE = Path(__file__).with_name("api.md")
 HEAD = """\
@@ -77,7 +78,7 @@ def field_rows(cls, names):
         field = by_name[name]
         flag = flag_of(field) if cls is nbkernel.Experiment else None
         default = "" if field.default is MISSING else f"`{field.default!r}`".replace("frozenset()", "()")
-        unit, meaning = UNITS.get(name, "") if flag else "", told.get(name) or ""
+        unit, meaning = unit_of(cls, name), told.get(name) or ""
         if flag and len(flag.sets) <= 1 and name not in CHOICES:
             meaning = flag.help
         switches = [other for other in FLAGS if name in CHOICES and name in other.also and other.kind == "none"]

@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from nbkernel.cli.options import options_of
+from nbkernel.cli.options import options_of, unit_of_option
 from nbkernel.engine.options import PRECISIONS
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, GROUPS
@@ -147,7 +147,7 @@ def option_rows(command):
     for option in options_of(command):
         shown = f"`{f'{option.name} {option.values}'.strip()}`"
         field = f"`{option.sets.removeprefix('Experiment.')}`" if option.sets else ""
-        yield shown, option.unit, option.default, coded(option.help), field
+        yield shown, unit_of_option(option), option.default, coded(option.help), field
 
 
 def named_rows(told):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nbkernel.support.validation import with_unit
+
 # name: what it promises of every pixel, against nanoBragg.c's
 PRECISIONS = {
     "exact": "nanoBragg.c's files, byte for byte",
@@ -18,6 +20,6 @@ class Engine:
 
     precision: str = DEFAULT_PRECISION
     threads: int | None = None
-    tile_shape: tuple | None = None
+    tile_shape: tuple | None = with_unit(None, "pixels")
     devices: tuple = ()
     falls_back: bool = False

@@ -12,9 +12,9 @@ from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.hdf5.path import is_hdf5
 from nbkernel.support.printable import shortened
 from nbkernel.support.suggestion import suggestion
+from nbkernel.support.validation import unit_of
 
 from .experiment import DEFAULTS, Experiment
-from .flags import FLAGS
 from .input_files import FIELDS as PATHS
 from .input_files import input_files, sha256_of
 
@@ -49,9 +49,6 @@ COMPETING = (
 CONFIG = "config"  # the name of the experiment's text in an HDF5 file
 SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
 UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
-SPELT_OUT = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
-# the first flag that sets a field has its unit
-UNITS = {entry.sets[0]: SPELT_OUT.get(entry.unit, entry.unit) for entry in reversed(FLAGS) if len(entry.sets) == 1}
 
 
 def tables():
@@ -242,10 +239,10 @@ def config_text(experiment, path):
         lines.append(f"panels = {toml_value(os.path.relpath(os.path.realpath(experiment.panels), folder))}")
     for table, names in tables().items():
         if any(name in given for name in names):
-            lines += ["", f"[{table}]", *(toml_line(name, given[name]) for name in names if name in given)]
+            lines += ["", f"[{table}]", *(toml_line(experiment, name, given[name]) for name in names if name in given)]
     if not isinstance(experiment.panels, str):
         for panel in experiment.panels:
-            lines += ["", "[[panels]]", *(toml_line(name, value) for name, value in different_fields(panel))]
+            lines += ["", "[[panels]]", *(toml_line(panel, name, value) for name, value in different_fields(panel))]
     return "\n".join(lines) + "\n"
 
 
@@ -270,8 +267,9 @@ def different_fields(instance):
             yield field.name, value
 
 
-def toml_line(name, value):
-    unit = "" if isinstance(value, str) or name in PATHS else UNITS.get(name, "")
+def toml_line(instance, name, value):
+    """A field's value, and its unit as a comment."""
+    unit = "" if isinstance(value, str) else unit_of(type(instance), name)
     return f"{name} = {toml_value(value)}" + (f"  # {unit}" if unit else "")
 
 

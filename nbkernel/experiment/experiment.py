@@ -7,9 +7,9 @@ from os import PathLike
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.panels import Panel, Vector
-from nbkernel.support.fields import convert_fields, shown
 from nbkernel.support.logger import LOG
 from nbkernel.support.printable import shortened
+from nbkernel.support.validation import convert_fields, shown, with_unit
 
 from .flags import flag_name
 from .input_files import FIELDS, input_files, protected
@@ -33,82 +33,82 @@ class Experiment:
     """
 
     # beam
-    wavelength: float | None = None  # Angstrom
-    fluence: float = 125932015286227086360700780544.0  # photons/m^2
-    flux: float = 0.0  # photons/s; with exposure and beamsize it replaces the fluence
-    exposure: float = 1.0  # s
-    beamsize: float = 0.1  # mm
+    wavelength: float | None = with_unit(None, "Angstrom")
+    fluence: float = with_unit(125932015286227086360700780544.0, "1/m2")
+    flux: float = with_unit(0.0, "1/s")  # with exposure and beamsize it replaces the fluence
+    exposure: float = with_unit(1.0, "s")
+    beamsize: float = with_unit(0.1, "mm")
     polarization: float = 0.0  # Kahn factor
     nopolar: bool = False
-    hdivrange: float | None = None  # mrad
-    hdivstep: float | None = None  # mrad
+    hdivrange: float | None = with_unit(None, "mrad")
+    hdivstep: float | None = with_unit(None, "mrad")
     hdivsteps: int | None = None
-    vdivrange: float | None = None  # mrad
-    vdivstep: float | None = None  # mrad
+    vdivrange: float | None = with_unit(None, "mrad")
+    vdivstep: float | None = with_unit(None, "mrad")
     vdivsteps: int | None = None
     round_div: bool = True
-    dispersion: float = 0.0  # percent
+    dispersion: float = with_unit(0.0, "%")
     dispsteps: int | None = None
     sourcefile: str | None = None
     # crystal
-    cell: tuple[float, ...] | None = None  # a b c (Angstrom) alpha beta gamma (degrees), cut short as given
+    cell: tuple[float, ...] | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma, cut short as given
     mat: tuple[Vector, Vector, Vector] | str | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
-    misset: Vector | str | None = None  # degrees about x, y, z, or "random"
+    misset: Vector | str | None = with_unit(None, "degrees")  # about x, y, z, or "random"
     misset_seed: int | None = None
     Na: int = 1
     Nb: int = 1
     Nc: int = 1
-    sample_x: float = 0.0  # mm
-    sample_y: float = 0.0  # mm
-    sample_z: float = 0.0  # mm
+    sample_x: float = with_unit(0.0, "mm")
+    sample_y: float = with_unit(0.0, "mm")
+    sample_z: float = with_unit(0.0, "mm")
     xtal_shape: str = "square"  # square, round, gauss, tophat
     fudge: float = 1.0
-    mosaic_spread: float | None = None  # degrees
+    mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
     hkl: str | None = None  # text table, MTZ or mmCIF
     column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
     dump: str | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
-    default_F: float = 0.0  # electrons
+    default_F: float = with_unit(0.0, "electrons")
     stol: str | None = None  # profile of amorphous scattering; read, but of no effect
     # spindle
-    phi: float | None = None  # degrees
-    osc: float | None = None  # degrees
-    phistep: float | None = None  # degrees
+    phi: float | None = with_unit(None, "degrees")
+    osc: float | None = with_unit(None, "degrees")
+    phistep: float | None = with_unit(None, "degrees")
     phisteps: int | None = None
     spindle_axis: Vector = (0.0, 0.0, 1.0)
     # detector
     detpixels_f: int | None = None
     detpixels_s: int | None = None
-    detsize_f: float = 102.4  # mm
-    detsize_s: float = 102.4  # mm
-    pixel: float | None = None  # mm
-    distance: float | None = None  # mm
-    close_distance: float | None = None  # mm
+    detsize_f: float = with_unit(102.4, "mm")
+    detsize_s: float = with_unit(102.4, "mm")
+    pixel: float | None = with_unit(None, "mm")
+    distance: float | None = with_unit(None, "mm")
+    close_distance: float | None = with_unit(None, "mm")
     convention: str = "mosflm"  # adxv, mosflm, denzo, xds, dials, custom
     pivot: str = "beam"  # beam or sample; only a custom convention asks
-    Xbeam: float | None = None  # mm
-    Ybeam: float | None = None  # mm
-    Ybeam_from_far_edge: tuple[float, float] | None = None  # detector size (m) and distance from its far edge (mm)
-    Xclose: float | None = None  # mm
-    Yclose: float | None = None  # mm
-    ORGX: float | None = None  # pixels
-    ORGY: float | None = None  # pixels
-    detector_rotx: float = 0.0  # degrees
-    detector_roty: float = 0.0  # degrees
-    detector_rotz: float = 0.0  # degrees
-    twotheta: float = 0.0  # degrees
+    Xbeam: float | None = with_unit(None, "mm")
+    Ybeam: float | None = with_unit(None, "mm")
+    Ybeam_from_far_edge: tuple[float, float] | None = with_unit(None, "m, mm")  # detector size, distance from its far edge
+    Xclose: float | None = with_unit(None, "mm")
+    Yclose: float | None = with_unit(None, "mm")
+    ORGX: float | None = with_unit(None, "pixels")
+    ORGY: float | None = with_unit(None, "pixels")
+    detector_rotx: float = with_unit(0.0, "degrees")
+    detector_roty: float = with_unit(0.0, "degrees")
+    detector_rotz: float = with_unit(0.0, "degrees")
+    twotheta: float = with_unit(0.0, "degrees")
     twotheta_axis: Vector | None = None  # 0 1 0 where a custom convention gives none
     fdet_vector: Vector | None = None
     sdet_vector: Vector | None = None
     odet_vector: Vector | None = None
     beam_vector: Vector = (1.0, 0.0, 0.0)
     polar_vector: Vector = (0.0, 0.0, 1.0)
-    pix0_vector: Vector | None = None  # m
+    pix0_vector: Vector | None = with_unit(None, "m")
     curved_detector: bool = False
     point_pixel: bool = False
-    detector_abs: float | None = None  # attenuation depth, micrometres; 0 or inf: none
-    detector_thick: float = 0.0  # micrometres
+    detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
+    detector_thick: float = with_unit(0.0, "micrometres")
     detector_thicksteps: int | None = None
     # where there are some, they replace the size, place and sensor above; a path names a dxtbx JSON or NXmx file of them
     panels: tuple[Panel, ...] | str = ()
@@ -119,10 +119,11 @@ class Experiment:
     oversample_thick: bool = False
     oversample_polar: bool = False
     oversample_omega: bool = False
-    roi: tuple[int, int, int, int] = WHOLE_IMAGE  # fast first, fast last, slow first, slow last; -1: the edge
-    dmin: float = 0.0  # Angstrom
+    # fast first, fast last, slow first, slow last; -1: the edge
+    roi: tuple[int, int, int, int] = with_unit(WHOLE_IMAGE, "pixels")
+    dmin: float = with_unit(0.0, "Angstrom")
     interpolate: bool | None = None
-    water: float = 0.0  # micrometres
+    water: float = with_unit(0.0, "micrometres")
     # quirks of nanoBragg.c that are corrected, see `quirks`
     fix: frozenset[str] = frozenset()
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nbkernel.io.picture.settings import PictureSettings
+from nbkernel.support.validation import with_unit
 
 # name: what draws the noise
 NOISE_RNGS = {
@@ -34,10 +35,10 @@ class Outputs:
     picture: PictureSettings = PictureSettings()  # of the preview
     scale: float = 0.0
     pgmscale: float = 0.0
-    adc: float = 40.0
+    adc: float = with_unit(40.0, "counts")
     seed: int | None = None  # of the noise; None: from the system's randomness
     noise_rng: str = DEFAULT_NOISE_RNG  # of NOISE_RNGS
     smv: str = DEFAULT_SMV_STYLE  # of SMV_STYLES
     printout: bool = False
-    printout_pixel: tuple[int, int] | None = None  # fast, slow; None or a fast below 0: every pixel
-    trace_pixel: tuple[int, int] | None = None  # slow, fast
+    printout_pixel: tuple[int, int] | None = with_unit(None, "pixels")  # fast, slow; None or a fast below 0: every pixel
+    trace_pixel: tuple[int, int] | None = with_unit(None, "pixels")  # slow, fast

@@ -1,12 +1,12 @@
 """Panels: the flat parts of a detector, each with its place in the laboratory."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import DBL_MIN
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize, vector_scale
-from nbkernel.support.fields import convert_fields
+from nbkernel.support.validation import convert_fields, with_unit
 
 from .detector import Detector, directions, origin_for_dials
 
@@ -19,16 +19,16 @@ class Panel:
     """One flat part of a detector. Names and units are Experiment's: metres for the corner, mm for the pixel,
     micrometres for the sensor. Vectors are in the frame of the beam's and the spindle's."""
 
-    pix0_vector: Vector  # corner of the first pixel, m
+    pix0_vector: Vector = field(metadata={"unit": "m"})  # corner of the first pixel
     fdet_vector: Vector  # direction of the fast axis, of any length
     sdet_vector: Vector  # direction of the slow axis
-    detpixels_f: int
-    detpixels_s: int
-    pixel: float = 0.1  # mm
-    detector_abs: float | None = None  # attenuation depth, micrometres; 0 or inf: none
-    detector_thick: float = 0.0  # micrometres
-    detector_thicksteps: int | None = None
-    name: str = ""
+    detpixels_f: int  # pixels along fast
+    detpixels_s: int  # pixels along slow
+    pixel: float = with_unit(0.1, "mm")  # edge of a pixel
+    detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
+    detector_thick: float = with_unit(0.0, "micrometres")  # thickness of the sensor
+    detector_thicksteps: int | None = None  # layers of the sensor
+    name: str = ""  # in messages and files
     material: str = ""  # of the sensor, for the files
 
     def __post_init__(self):

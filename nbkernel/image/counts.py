@@ -12,7 +12,7 @@ from nbkernel.errors import InputError
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.kernels.images import scaled_bytes, scaled_counts
 from nbkernel.support.logger import LOG
-from nbkernel.support.values import check_threads, number, whole_number
+from nbkernel.support.validation import check_threads, number, whole_number
 
 from .bits import DTYPES, LARGEST, check_bits, cut_to
 from .noise import noisy_panels

@@ -23,7 +23,7 @@ from nbkernel.setup.prepare import prepare_panels
 from nbkernel.setup.undersampling import undersampling_lines
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.logger import LOG
-from nbkernel.support.values import check_threads, whole_number
+from nbkernel.support.validation import check_threads, whole_number
 
 from .progress import wanted_count
 from .progress_bar import ProgressBar

@@ -24,7 +24,7 @@ from nbkernel.io.picture.draw import draw, make_scene
 from nbkernel.io.picture.run_view import RunView
 from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.support.logger import LOG
-from nbkernel.support.values import number
+from nbkernel.support.validation import number
 
 from .record import write_record
 

@@ -6,15 +6,9 @@ from itertools import pairwise
 import pytest
 
 from nbkernel.cli.main import COMMANDS, main
-from nbkernel.cli.options import OPTIONS, options_of, options_text
+from nbkernel.cli.options import OPTIONS, options_of, options_text, owner
 from nbkernel.cli.parsing import parse
-from nbkernel.engine.options import Engine
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import Experiment
-from nbkernel.experiment.outputs import Outputs
-from nbkernel.io.picture.settings import PictureSettings
-
-OWNERS = {owner.__name__: owner for owner in (Engine, Experiment, Outputs, PictureSettings)}
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]} {option.name}")
@@ -22,8 +16,9 @@ def test_a_row_of_the_table_is_whole(option):
     assert option.name.startswith("--") and option.help and callable(option.read)
     assert option.commands and set(option.commands) <= set(COMMANDS)
     if option.sets:
-        owner, field = option.sets.split(".")
-        assert field in {known.name for known in dataclasses.fields(OWNERS[owner])}
+        name, field = option.sets.split(".")
+        assert field in {known.name for known in dataclasses.fields(owner(name))} and owner(name).__name__ == name
+        assert not option.unit
     for command in option.commands:
         assert [other.name for other in options_of(command)].count(option.name) == 1
 

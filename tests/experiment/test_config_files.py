@@ -15,7 +15,7 @@ import nbkernel
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import FIELDS
 from nbkernel.geometry.panels import Panel
-from nbkernel.support.fields import field_kinds
+from nbkernel.support.validation import field_kinds
 
 from running import simulate, write_hkl
 

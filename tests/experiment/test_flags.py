@@ -8,7 +8,10 @@ import pytest
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.experiment.arguments import parse_flags
+from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, matched_flags
+from nbkernel.experiment.outputs import Outputs
+from nbkernel.support.validation import unit_of
 
 # every flag of nanoBragg.c's usage text and of its parser
 PROGRAMS_FLAGS = """
@@ -193,6 +196,15 @@ def test_values_are_the_arguments_behind_a_flag_and_not_warned_about():
 def test_what_the_user_meant_must_have_its_values(text):
     with pytest.raises(InputError, match=text.split()[0]):
         parse_flags(text.split())
+
+
+def test_a_flag_and_the_field_that_it_sets_have_the_same_unit():
+    spelt_out = {"A": "Angstrom", "deg": "degrees", "um": "micrometres", "A, deg": "Angstrom, degrees", "e": "electrons"}
+    for flag in FLAGS:
+        for name in flag.sets:
+            owner = Experiment if name in Experiment.__dataclass_fields__ else Outputs
+            if flag.spellings != ("-energy",) and flag.kind != "text":
+                assert unit_of(owner, name) == spelt_out.get(flag.unit, flag.unit), flag.spellings
 
 
 def test_the_help_names_every_spelling(capsys):

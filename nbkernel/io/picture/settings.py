@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nbkernel.errors import InputError
-from nbkernel.support.fields import convert_fields
+from nbkernel.support.validation import convert_fields, with_unit
 
 SCALES = ("log", "linear", "sqrt")
 # the lower one is high: what lies between the spots is of no interest to the eye
@@ -17,10 +17,10 @@ class PictureSettings:
     None to fit; rings: spacings (Angstrom), "auto" or (); beam: whether to mark the direct beam."""
 
     scale: str = SCALES[0]
-    percentiles: tuple[float, float] = PERCENTILES
-    roi: tuple[int, int, int, int] | None = None
+    percentiles: tuple[float, float] = with_unit(PERCENTILES, "%")
+    roi: tuple[int, int, int, int] | None = with_unit(None, "pixels")
     zoom: tuple[int, int] | None = None
-    rings: tuple[float, ...] | str = ()
+    rings: tuple[float, ...] | str = with_unit((), "Angstrom")
     beam: bool = False
 
     def __post_init__(self):

@@ -1,4 +1,5 @@
-"""Values of a frozen dataclass's fields, checked and converted by their annotations."""
+"""What users of the Python API give, checked and converted: the fields of a frozen dataclass, by their annotations, and numbers.
+Each function raises InputError, naming the field or argument, for anything else."""
 
 import dataclasses
 import functools
@@ -12,6 +13,16 @@ from nbkernel.errors import InputError
 from .printable import shortened
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+
+
+def with_unit(default: typing.Any, unit: str) -> typing.Any:
+    """A dataclass's field of a number, or several, in a unit, which `unit_of` gives."""
+    return dataclasses.field(default=default, metadata={"unit": unit})
+
+
+def unit_of(cls, name):
+    """The unit of a dataclass's field, empty where it has none."""
+    return cls.__dataclass_fields__[name].metadata.get("unit", "")
 
 
 def convert_fields(instance):
@@ -107,3 +118,26 @@ def plural(kind):
     if typing.get_origin(kind) is tuple:
         return f"rows of {words(kind)}"
     return {float: "numbers", int: "whole numbers", str: "texts"}.get(kind, f"{kind.__name__}s")
+
+
+def whole_number(name, value):
+    try:
+        return value.__index__()
+    except AttributeError:
+        raise InputError(f"{name}: needs a whole number, not {value!r}") from None
+
+
+def number(name, value):
+    """A finite float."""
+    try:
+        value = float(value)
+        if value - value == 0.0:
+            return value
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name}: needs a finite number, not {value!r}")
+
+
+def check_threads(threads):
+    if threads is not None and whole_number("threads", threads) < 1:
+        raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")
