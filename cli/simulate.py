@@ -10,7 +10,9 @@ from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.command_line import apart
-from nbkernel.experiment.config import changed_inputs, outside_inputs, overridden, read_config
+from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
+from nbkernel.experiment.config.reading import read_config
+from nbkernel.experiment.config.tables import overridden
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS, fix_names
@@ -70,7 +72,8 @@ def read_command_line(command, argv):
     """Chosen options, Experiment, Outputs and whether to show progress, of a sub-command that takes nanoBragg.c's flags. Raises
     InputError for unusable arguments."""
     chosen, rest = parse(command, argv)
-    fields = read_config("--config", chosen["--config"]) if "--config" in chosen else {}
+    file = read_config("--config", chosen["--config"]) if "--config" in chosen else None
+    fields = {} if file is None else dict(file.fields)
     of_file = set(fields)
     own = chosen.fields("Experiment")
     fields.update(own)
@@ -85,11 +88,11 @@ def read_command_line(command, argv):
     fields = {**overridden(fields, given), **given}
     experiment = Experiment(**fields)
     of_file = of_file.intersection(fields) - {*own, *given}
-    if "--config" in chosen:
+    if file is not None:
         # before any of them is read
-        for line in outside_inputs("--config", chosen["--config"], experiment, of_file):
+        for line in outside_inputs("--config", file, experiment, of_file):
             note(line)
-        for line in changed_inputs(chosen["--config"], experiment, of_file):
+        for line in changed_inputs("--config", file, experiment, of_file):
             warn(line)
     if "dump" in of_file:
         outputs["dump"] = None  # only the command line names files to write

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import nbkernel
-from nbkernel.experiment.config import OWN_PLACES, tables
+from nbkernel.experiment.config.tables import OWN_PLACES, tables
 from nbkernel.experiment.experiment import CHOICES
 from nbkernel.experiment.flags import FLAGS
 from nbkernel.support.validation import unit_of

@@ -170,11 +170,12 @@ class Experiment:
     def from_toml(cls, path: str | PathLike) -> "Experiment":
         """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError for a
         file that cannot be used; logs a warning that names what it would read outside its folder."""
-        from .config import outside_inputs, read_config
+        from .config.input_warnings import outside_inputs
+        from .config.reading import read_config
 
-        fields = read_config("from_toml", path)
-        experiment = cls(**fields)
-        for line in outside_inputs("from_toml", path, experiment, fields):
+        file = read_config("from_toml", path)
+        experiment = cls(**file.fields)
+        for line in outside_inputs("from_toml", file, experiment, file.fields):
             LOG.warning("%s", line)
         return experiment
 
@@ -182,7 +183,7 @@ class Experiment:
         """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
         from nbkernel.io.files.output_files import OutputFiles
 
-        from .config import config_text
+        from .config.writing import config_text
 
         with OutputFiles(protected(input_files(self))) as files:
             files.open("to_toml", path)

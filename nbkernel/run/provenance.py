@@ -5,7 +5,8 @@ import platform
 from importlib import metadata
 
 import nbkernel
-from nbkernel.experiment.config import CONFIG, config_text
+from nbkernel.experiment.config.tables import RECORD
+from nbkernel.experiment.config.writing import config_text
 from nbkernel.experiment.input_files import input_digests
 
 PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
@@ -30,7 +31,7 @@ def provenance(experiment, inputs, path, *, command=None, engine=None, noise=Non
         **{f"noise_{name}": (noise or {}).get(name) for name in ("rng", "seed", "adc")},
         **(seeds or {}),
         "inputs": json.dumps(input_digests(inputs)),
-        CONFIG: config_text(experiment, path),
+        RECORD: config_text(experiment, path),
     }
     return {name: value for name, value in stated.items() if value is not None}
 

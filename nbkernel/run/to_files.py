@@ -7,7 +7,7 @@ from dataclasses import replace
 from nbkernel.diagnose.traces.printout import Printout
 from nbkernel.diagnose.traces.trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 from nbkernel.errors import InputError
-from nbkernel.experiment.config import config_text, resolved
+from nbkernel.experiment.config.writing import config_text, resolved
 from nbkernel.experiment.input_files import protected
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name

@@ -10,7 +10,7 @@ from os import PathLike
 import numpy as np
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.config import resolved
+from nbkernel.experiment.config.writing import resolved
 from nbkernel.experiment.input_files import protected
 from nbkernel.experiment.outputs import DEFAULT_SMV_STYLE, SMV_STYLES
 from nbkernel.image.bits import LARGEST, cut_off, cut_to

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.config import FIRST_FIELDS, config_text, tables
+from nbkernel.experiment.config.tables import FIRST_FIELDS, tables
+from nbkernel.experiment.config.writing import config_text
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.geometry.panels import Panel

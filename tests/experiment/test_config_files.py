@@ -139,7 +139,7 @@ def test_what_lies_beside_needs_no_word(folder, caplog):
 def test_a_digest_is_not_taken_of_files_that_are_not_read(folder, monkeypatch):
     """The record of an HDF5 file names files with their digests; who wrote it may name any."""
     seen = []
-    monkeypatch.setattr("nbkernel.experiment.config.sha256_of", lambda path: seen.append(path))
+    monkeypatch.setattr("nbkernel.experiment.config.input_warnings.sha256_of", lambda path: seen.append(path))
     victim = str(folder / "elsewhere/victim")
     told = f'{{"mat": {{"path": "{victim}", "sha256": "0"}}, "hkl": {{"path": "{victim}", "sha256": "0"}}}}'
     recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)

@@ -1,0 +1,154 @@
+"""Experiments from TOML files, and from the record in HDF5 files that `write_hdf5` made."""
+
+import dataclasses
+import json
+import os
+import re
+import tomllib
+from typing import NamedTuple
+
+from nbkernel.errors import InputError
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.input_files import FIELDS as PATHS
+from nbkernel.geometry.panels import Panel
+from nbkernel.io.files.opening import read_bytes
+from nbkernel.io.hdf5.path import is_hdf5
+from nbkernel.support.printable import shortened
+from nbkernel.support.suggestion import suggestion
+
+from .tables import RECORD, tables
+
+SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
+UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
+
+
+class ConfigFile(NamedTuple):
+    """fields: those of Experiment that a file sets, {name: value}, paths counted from its folder; inputs: the record of an HDF5
+    file, {field: {"path", "sha256"}} of the files that its image was made from, see `provenance`."""
+
+    path: str
+    fields: dict
+    inputs: dict
+
+
+def read_config(option, path):
+    """The ConfigFile of a TOML file, or of an HDF5 file that `write_hdf5` made.
+
+    Raises InputError, led by `option`, for a file that cannot be read, a name that is not known, or a panel that cannot be.
+    """
+    lead = f"{option} {path}"
+    try:
+        if is_hdf5(path):
+            text, inputs = recorded(option, path)
+            content = tomllib.loads(text)
+        else:
+            content, inputs = tomllib.loads(toml_text(option, path)), {}
+    except RecursionError:
+        raise InputError(f"{lead}: is not a TOML file of an experiment: its lists or tables are nested too deeply") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
+            raise InputError(f"{lead}: is not a TOML file: {error}") from None
+        raise InputError(f"{lead}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    found = fields_of(content, lead, os.path.dirname(path))
+    for name, told in inputs.items():
+        # the file may have been moved away from its inputs
+        if isinstance(found.get(name), str) and not os.path.exists(found[name]):
+            found[name] = told["path"]
+    return ConfigFile(os.fspath(path), found, inputs)
+
+
+def toml_text(option, path):
+    """The text of a file, or of the pipe that a shell makes of `--config <(command)`. A pipe with a name, which may wait for
+    ever, is refused like all else that is not a file."""
+    if not SHELLS_PIPE.fullmatch(os.path.realpath(path)):
+        is_empty = os.path.isfile(path) and os.path.getsize(path) == 0
+        return "" if is_empty else read_bytes(option, path).decode()
+    with open(path, "rb") as file:
+        return file.read().decode()
+
+
+def recorded(option, path):
+    """The TOML text of the experiment that an HDF5 file holds, and {field: {"path", "sha256"}} of its input files, see
+    `provenance`. Raises InputError, led by `option`, where they are not there, or not such."""
+    from nbkernel.io.nexus.reader import read_provenance
+
+    found = read_provenance(path, option, (RECORD, "inputs"))
+    lead = f"{option} {path}"
+    if RECORD not in found:
+        raise InputError(f"{lead}: contains no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
+    for name, text in found.items():
+        if not text.strip() or "\0" in text or UNDECODED in text:
+            raise InputError(f"{lead}: its record is broken: {name} is {'not text' if text.strip() else 'empty'}")
+    try:
+        inputs = json.loads(found.get("inputs", "{}"))
+    except (ValueError, RecursionError):
+        inputs = None
+    if not isinstance(inputs, dict) or not all(is_told(told) for told in inputs.values()):
+        raise InputError(f"{lead}: its record is broken: inputs do not name files and their digests")
+    return found[RECORD], inputs
+
+
+def is_told(told):
+    """Whether an entry of the recorded input files is one."""
+    if not isinstance(told, dict) or not isinstance(told.get("path"), str) or "sha256" not in told:
+        return False
+    return told["sha256"] is None or isinstance(told["sha256"], str)
+
+
+def fields_of(content, lead, folder):
+    found, known = {}, tables()
+    for name, value in content.items():
+        if name == "fix":
+            found["fix"] = value
+        elif name == "panels":
+            found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
+        elif name not in known:
+            others = meant(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
+            raise InputError(f"{lead}: there is no [{shortened(name, 80)}]{others}")
+        elif not isinstance(value, dict):
+            raise InputError(f"{lead}: [{name}] must be a table of names and values")
+        else:
+            for field in value:
+                if field not in known[name]:
+                    raise InputError(f"{lead}: [{name}] has no {shortened(field, 80)}{meant(field, known[name])}")
+            found.update(value)
+    if found.get("dump") is False or found.get("dump") == "":
+        found["dump"] = None  # which TOML has no word for
+    for name in PATHS:
+        if isinstance(found.get(name), str):
+            found[name] = os.path.join(folder, found[name])
+    try:
+        experiment = Experiment(**found)
+    except InputError as error:
+        raise InputError(f"{lead}: {error}") from None
+    return {name: getattr(experiment, name) for name in found}
+
+
+def meant(name, known):
+    """What the user may have meant by a name: that of another table's field, or one that is much like it."""
+    if name == "N":
+        return "; the cells along each edge are Na, Nb and Nc"
+    for table, names in tables().items():
+        if name in names:
+            return f"; it belongs in [{table}]"
+    return suggestion(name, known)
+
+
+def read_panels(value, lead):
+    if not isinstance(value, list) or not all(isinstance(panel, dict) for panel in value):
+        raise InputError(f"{lead}: panels must be [[panels]] tables, or the path of a file of them")
+    known = [field.name for field in dataclasses.fields(Panel)]
+    needed = [field.name for field in dataclasses.fields(Panel) if field.default is dataclasses.MISSING]
+    panels = []
+    for number, panel in enumerate(value):
+        for name in panel:
+            if name not in known:
+                raise InputError(f"{lead}: panel {number} has no {shortened(name, 80)}{suggestion(name, known)}")
+        for name in needed:
+            if name not in panel:
+                raise InputError(f"{lead}: panel {number} lacks {name}; it needs {', '.join(needed)}")
+        try:
+            panels.append(Panel(**panel))
+        except InputError as error:
+            raise InputError(f"{lead}: panel {number}: {error}") from None
+    return tuple(panels)

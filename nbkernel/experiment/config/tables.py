@@ -1,0 +1,58 @@
+"""The tables of a TOML file of an Experiment, and which fields in them say the same."""
+
+import dataclasses
+
+from nbkernel.experiment.experiment import Experiment
+
+# the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
+FIRST_FIELDS = {
+    "wavelength": "beam",
+    "cell": "crystal",
+    "phi": "spindle",
+    "detpixels_f": "detector",
+    "oversample": "sampling",
+}
+OWN_PLACES = ("fix", "panels")
+# ways of saying the same: fields of each
+COMPETING = (
+    (("distance",), ("close_distance",)),
+    (("Xbeam", "Ybeam", "Ybeam_from_far_edge"), ("Xclose", "Yclose"), ("ORGX", "ORGY")),
+    (("detpixels_f",), ("detsize_f",)),
+    (("detpixels_s",), ("detsize_s",)),
+    (("fluence",), ("flux",)),
+    (("cell",), ("mat",)),
+    (("Na",), ("sample_x",)),
+    (("Nb",), ("sample_y",)),
+    (("Nc",), ("sample_z",)),
+    (("phistep",), ("phisteps",)),
+    (("hdivstep",), ("hdivsteps",)),
+    (("vdivstep",), ("vdivsteps",)),
+    (
+        ("sourcefile",),
+        ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps"),
+    ),
+)
+RECORD = "config"  # the name of the TOML text in an HDF5 file
+
+
+def tables():
+    """{table: fields} of Experiment, in its order."""
+    found, table = {}, None
+    for field in dataclasses.fields(Experiment):
+        table = FIRST_FIELDS.get(field.name, table)
+        if field.name not in OWN_PLACES:
+            found.setdefault(table, []).append(field.name)
+    return found
+
+
+def overridden(found, given):
+    """What a file says, {field: value}, without what competes with the fields given: where two ways of saying the same are
+    there, the file's would win over the flag's."""
+    found = dict(found)
+    for ways in COMPETING:
+        ours = [way for way in ways if any(name in given for name in way)]
+        for way in ways:
+            if ours and way not in ours:
+                for name in way:
+                    found.pop(name, None)
+    return found

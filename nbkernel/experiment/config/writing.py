@@ -1,0 +1,77 @@
+"""Experiments to TOML files: whatever differs from the defaults."""
+
+import dataclasses
+import json
+import os
+
+from nbkernel.errors import InputError
+from nbkernel.experiment.experiment import DEFAULTS
+from nbkernel.experiment.input_files import FIELDS as PATHS
+from nbkernel.support.validation import unit_of
+
+from .tables import OWN_PLACES, tables
+
+
+def config_text(experiment, path):
+    """The TOML text of an Experiment for a file `path`: whatever differs from the defaults."""
+    folder = os.path.realpath(os.path.dirname(path))
+    lines = ["# an nbkernel experiment: nbkernel simulate --config FILE"]
+    if experiment.fix:
+        lines.append(f"fix = {toml_value(sorted(experiment.fix))}")
+    given = {name: value for name, value in different_fields(experiment) if name not in OWN_PLACES}
+    if "dump" in given and given["dump"] is None:
+        given["dump"] = False
+    for name in PATHS:
+        if isinstance(given.get(name), str):
+            given[name] = os.path.relpath(os.path.realpath(given[name]), folder)
+    if isinstance(experiment.panels, str):
+        lines.append(f"panels = {toml_value(os.path.relpath(os.path.realpath(experiment.panels), folder))}")
+    for table, names in tables().items():
+        if any(name in given for name in names):
+            lines += ["", f"[{table}]", *(toml_line(experiment, name, given[name]) for name in names if name in given)]
+    if not isinstance(experiment.panels, str):
+        for panel in experiment.panels:
+            lines += ["", "[[panels]]", *(toml_line(panel, name, value) for name, value in different_fields(panel))]
+    return "\n".join(lines) + "\n"
+
+
+def resolved(prepared):
+    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read. Where
+    a table was read, its dump is only written, which a file has no say in."""
+    experiment = dataclasses.replace(prepared.experiment, img=None)
+    if experiment.hkl is not None and experiment.dump is not None:
+        experiment = dataclasses.replace(experiment, dump=DEFAULTS["dump"])
+    for file in prepared.inputs:
+        if file.field == "dump":
+            # even by its default name it must be found again
+            experiment = dataclasses.replace(experiment, dump=file.path)
+    return experiment
+
+
+def different_fields(instance):
+    """(name, value) of the fields that are not at their default."""
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if field.default is dataclasses.MISSING or value != field.default:
+            yield field.name, value
+
+
+def toml_line(instance, name, value):
+    """A field's value, and its unit as a comment."""
+    unit = "" if isinstance(value, str) else unit_of(type(instance), name)
+    return f"{name} = {toml_value(value)}" + (f"  # {unit}" if unit else "")
+
+
+def toml_value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{value!r}: a TOML file holds Unicode only, which this name is not; rename the file") from None
+        # JSON's escapes are TOML's; its one more control character is not
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(toml_value(part) for part in value)}]"
+    return repr(value)
