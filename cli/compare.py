@@ -30,7 +30,7 @@ def run(argv):
 
     from nbkernel.diagnose.images.causes import suspects
     from nbkernel.diagnose.images.compare import DEFAULT_N, judge, make_pair, measure
-    from nbkernel.io.images.image import read_image
+    from nbkernel.io.images.read import read_image
 
     images = [read_image("compare", path, chosen.get("--shape")) for path in paths]
     pair = make_pair(*images, chosen.get("--roi"))

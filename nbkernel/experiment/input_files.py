@@ -5,6 +5,8 @@ import os
 import stat
 from typing import NamedTuple
 
+from nbkernel.io.files.opening import dump_is_there
+
 # fields of Experiment that name one; the dump is one only where there is no hkl
 FIELDS = ("hkl", "mat", "sourcefile", "stol", "img", "mask", "panels", "dump")
 # an old intimage.img may well give the geometry of the next
@@ -28,11 +30,6 @@ def input_files(experiment):
         for field, path in named
         if isinstance(path, str) and (field != "dump" or (experiment.hkl is None and dump_is_there(path)))
     )
-
-
-def dump_is_there(path):
-    """Whether there is a dump to read. Those who want none give the null device, which nanoBragg.c finds empty."""
-    return path is not None and os.path.exists(path) and not os.path.samefile(path, os.devnull)
 
 
 def state_of(path):

@@ -230,6 +230,11 @@ def directions(experiment):
     )
 
 
+def frame_of(beam_vector, polar_vector, spindle_axis):
+    """The Frame of panels, which have axes of their own."""
+    return Frame(beam_vector, Z, negative(Y), X, Y, polar_vector, spindle_axis, "beam")
+
+
 def normal_vector(odet, fdet, sdet, experiment, fixed):
     """Unit normal. The program takes fast x slow unless the given vector's length is exactly 1; corrected, a given
     vector is normalised and a missing one is fast x slow."""

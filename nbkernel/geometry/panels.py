@@ -8,7 +8,7 @@ from nbkernel.kernels.physics.constants import DBL_MIN
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize, vector_scale
 from nbkernel.support.validation import convert_fields, with_unit
 
-from .detector import Detector, directions, origin_for_dials
+from .detector import Detector, origin_for_dials
 
 Vector = tuple[float, float, float]
 ROUNDING = 1e-12  # relative to the corner's distance; a plane that is nearer goes through the sample
@@ -35,14 +35,14 @@ class Panel:
         convert_fields(self)
 
 
-def place_panel(panel, number, experiment):
-    """The Detector that a Panel of an Experiment is; `number` names it in errors.
+def place_panel(panel, number, frame, point_pixel=False):
+    """The Detector that a Panel is in a laboratory Frame (its beam, polarisation and spindle count); `number` names it in
+    errors.
 
     Its normal points away from the sample, whichever way fast and slow turn. Raises InputError for a panel that cannot be.
     """
     name = panel_name(number, panel)
     check_panel(name, panel)
-    frame = directions(experiment)
     beam, polar = unitize(frame.beam), unitize(frame.polar)
     if not magnitude(beam) > 0.0:
         raise InputError(f"-beam_vector: {' '.join(f'{x:g}' for x in frame.beam)} has no direction")
@@ -71,7 +71,7 @@ def place_panel(panel, number, experiment):
         Fbeam, Sbeam, Fbeam, Sbeam, Fclose, Sclose,
         Fclose / pixel_size + 0.5, Sclose / pixel_size + 0.5,
         origin_for_dials(pix0),
-        False, experiment.point_pixel,
+        False, point_pixel,
     )  # fmt: skip
 
 

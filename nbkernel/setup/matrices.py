@@ -6,7 +6,8 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import unit_vector
-from nbkernel.io.tables.matrix import Orientation, read_orientation
+from nbkernel.io.tables.matrix import read_orientation
+from nbkernel.io.tables.orientation import Orientation
 
 SAME_BEAM = math.cos(math.radians(5.0))
 

@@ -3,7 +3,7 @@
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import DEFAULTS, WHOLE_IMAGE
 from nbkernel.experiment.flags import flag_name
-from nbkernel.geometry.detector import place_detector
+from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import place_panel
 from nbkernel.support.memory import require_memory
 
@@ -21,7 +21,8 @@ def place_detectors(experiment):
     """The Detector of each panel. Raises InputError for panels that cannot be, or that are too large."""
     if experiment.panels:
         check_panel_settings(experiment)
-        detectors = [place_panel(panel, number, experiment) for number, panel in enumerate(experiment.panels)]
+        frame, point_pixel = directions(experiment), experiment.point_pixel
+        detectors = [place_panel(panel, number, frame, point_pixel) for number, panel in enumerate(experiment.panels)]
     else:
         detectors = [place_detector(experiment)]
     # image, wanted pixels, counts of 32 and of 16 bits, bytes

@@ -10,7 +10,7 @@ import pytest
 from nbkernel.engine.render import render
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import DEFAULTS, Experiment
-from nbkernel.geometry.detector import place_detector
+from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import Panel, place_panel
 from nbkernel.setup.place import PLACE_FIELDS
 from nbkernel.setup.prepare import prepare, prepare_panels
@@ -184,7 +184,7 @@ def test_a_panel_is_the_same_with_its_axes_exchanged(name):
 
 def test_the_normal_points_away_from_the_sample():
     for fast, slow, corner in PLACES.values():
-        placed = place_panel(Panel(corner, fast, slow, 11, 7, 1.5), 0, Experiment())
+        placed = place_panel(Panel(corner, fast, slow, 11, 7, 1.5), 0, directions(Experiment()))
         normal = np.cross(placed.fdet_vector, placed.sdet_vector)
         assert abs(np.dot(placed.odet_vector, normal)) == pytest.approx(np.linalg.norm(normal), rel=1e-12)
         assert placed.close_distance == pytest.approx(np.dot(placed.odet_vector, corner), rel=1e-12)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nbkernel
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 from nbkernel.io.images.smv import read_smv
 
 from running import BASE, read_float, simulate

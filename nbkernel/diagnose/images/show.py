@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.geometry.detector import place_detector
+from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.geometry.panels import place_panel
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5.path import split_dataset
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 from nbkernel.io.images.smv import first_number, read_smv, value_of
 from nbkernel.io.picture.assembly import assemble, make_assembly
 from nbkernel.io.picture.draw import draw, make_scene
@@ -57,7 +57,8 @@ def along_beam(image, warn):
     if parts is None:
         return image
     experiment = Experiment(**image.experiment)
-    assembly = make_assembly([place_panel(panel, number, experiment) for number, panel in enumerate(panels)])
+    frame = directions(experiment)
+    assembly = make_assembly([place_panel(panel, number, frame) for number, panel in enumerate(panels)])
     for line in assembly.missing_lines():
         warn(line)
     return replace(
@@ -79,7 +80,9 @@ def find_geometry(image, experiment, warn):
             image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
         )
         experiment = Experiment(**stated)
-        return place_panel(panels[0], 0, experiment), checked_wavelength(image, experiment)
+        return place_panel(panels[0], 0, directions(experiment), experiment.point_pixel), checked_wavelength(
+            image, experiment
+        )
     return placed_by_flags(image, experiment, warn)
 
 

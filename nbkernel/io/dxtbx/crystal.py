@@ -7,7 +7,7 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import check_axes, unit_vector
 from nbkernel.geometry.detector import negative
-from nbkernel.io.tables.matrix import Orientation
+from nbkernel.io.tables.orientation import Orientation
 from nbkernel.kernels.physics.rotations import axis_angle_umat
 
 from .detector import SPINDLE, TO_SOURCE, crystal_uses, model, spindle_axis

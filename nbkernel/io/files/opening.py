@@ -131,3 +131,8 @@ def unpacked(flag, path, file, start, most):
 def stated_size(file):
     """Bytes that the last four of a gzip file say there are, modulo 4 GiB; the place in the file stays."""
     return int.from_bytes(os.pread(file.fileno(), 4, max(os.fstat(file.fileno()).st_size - 4, 0)), "little")
+
+
+def dump_is_there(path):
+    """Whether there is a dump file to read. Those who want none give the null device, which nanoBragg.c finds empty."""
+    return path is not None and os.path.exists(path) and not os.path.samefile(path, os.devnull)

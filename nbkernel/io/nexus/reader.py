@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.detector import frame_of
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.geometry.panels import place_panel
 from nbkernel.io.files.input_limit import check_size
@@ -18,6 +18,7 @@ from .beam import NotNXmx, find_entry, image_of, instrument_groups
 from .geometry import detector_fields
 from .instrument import panel_origins
 
+FRAME_FIELDS = ("beam_vector", "polar_vector", "spindle_axis")
 OWN_PHOTONS = "photons/data"
 OWN_PROVENANCE = "entry/simulation/provenance"
 NORMAL_MASK_BITS = 0xFFFF  # the upper ones are properties of good pixels
@@ -148,7 +149,7 @@ def placed(fields, shape):
     if not panels or shape != (panels[0].detpixels_s, panels[0].detpixels_f):
         return None, {}
     try:
-        detector = place_panel(panels[0], 0, Experiment(**fields))
+        detector = place_panel(panels[0], 0, frame_of(*(fields[name] for name in FRAME_FIELDS)))
     except InputError:
         return None, {}
     return direct_beam(detector), {**fields, "pixel": panels[0].pixel, **plain_distance(detector)}

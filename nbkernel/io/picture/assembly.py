@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import Experiment
-from nbkernel.geometry.detector import Detector
+from nbkernel.geometry.detector import Detector, frame_of
 from nbkernel.geometry.panels import Panel, place_panel
 
 from .view import fitting
@@ -62,10 +61,7 @@ def make_assembly(detectors):
         tuple(corner.tolist()), tuple(fdet.tolist()), tuple(sdet.tolist()), pixels(width, pixel), pixels(height, pixel),
         float(pixel) * 1000.0,
     )  # fmt: skip
-    frame = Experiment(
-        convention="custom", beam_vector=first.beam_vector, polar_vector=first.polar_vector,
-        spindle_axis=first.spindle_vector,
-    )  # fmt: skip
+    frame = frame_of(first.beam_vector, first.polar_vector, first.spindle_vector)
     left_out = tuple(number for number in range(len(detectors)) if number not in shown)
     return Assembly(tuple(detectors), panel, place_panel(panel, 0, frame), shown, left_out)
 

@@ -4,9 +4,8 @@ import os
 import re
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.input_files import dump_is_there
 from nbkernel.io.files.kept_files import KeptFiles
-from nbkernel.io.files.opening import read_bytes
+from nbkernel.io.files.opening import dump_is_there, read_bytes
 
 from .amplitude_columns import choose_columns
 from .expansion import expand_to_P1

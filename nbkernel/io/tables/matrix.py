@@ -3,38 +3,16 @@ The content tells which."""
 
 import math
 import os
-import re
-from typing import NamedTuple
 
 from nbkernel.errors import InputError
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.files.text import decoded_text
 
-# Fortran leaves no blank before a minus sign when a column is full
-NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+from .orientation import Orientation, leading_numbers
+
 # MOSFLM's: A, three angles, U, cell, three angles, which some leave out
 MOSFLM_NUMBERS, MOSFLM_U, MOSFLM_CELL = (27, 30), (12, 15, 18), slice(21, 27)
 UNIT = 1e-3
-
-
-class Orientation(NamedTuple):
-    """numbers: rows x, y, z of a_star, b_star, c_star, times the wavelength, in the run's frame; or None.
-
-    axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame:
-    whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the
-    file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range.
-    wavelength: the file's (Angstrom), or None. remarks: lines about it.
-    """
-
-    numbers: tuple | None
-    axes: tuple | None = None
-    beam: tuple | None = None
-    spindle: tuple | None = None
-    in_panels_frame: bool = False
-    cell: tuple | None = None
-    start: tuple = (0.0, 0.0)
-    wavelength: float | None = None
-    remarks: tuple = ()
 
 
 def read_orientation(path):
@@ -63,15 +41,6 @@ def nine_numbers(path, text):
             "XPARM.XDS, or a DIALS .expt file with a crystal)"
         )
     return tuple(values)
-
-
-def leading_numbers(text, most):
-    """Up to `most` numbers that a text begins with."""
-    position, values = 0, []
-    while len(values) < most and (match := NUMBER.match(text, position)):
-        values.append(float(match[1]))
-        position = match.end()
-    return values
 
 
 def mosflm_cell(text):

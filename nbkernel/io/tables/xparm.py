@@ -20,7 +20,7 @@ from nbkernel.geometry.cell_axes import (
     turned_as,
 )
 
-from .matrix import Orientation, leading_numbers
+from .orientation import Orientation, leading_numbers
 
 NAMES = ("XPARM.XDS", "GXPARM.XDS")
 # numbers of the old kind: frame, angle and step, axis; wavelength, beam; size and pixel; distance and origin; three unit vectors;

@@ -12,7 +12,7 @@ import pytest
 from nbkernel.engine.render import render
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.geometry.detector import place_detector
+from nbkernel.geometry.detector import frame_of, place_detector
 from nbkernel.geometry.panels import place_panel
 from nbkernel.io.detector_files import read_detector_file
 from nbkernel.io.dxtbx.detector import read_dxtbx_detector
@@ -93,7 +93,7 @@ def test_a_plain_detector_is_the_one_of_the_dials_convention():
     """DetectorFactory.simple's layout is, half a turn about x away, what the flags of the DIALS convention place: its
     beam is along +z, its slow axis along +y."""
     (found,) = read(experiment_list())["panels"]
-    frame = Experiment(convention="custom", beam_vector=(0.0, 0.0, -1.0), polar_vector=(1.0, 0.0, 0.0))
+    frame = frame_of((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
     placed = place_panel(found, 0, frame)
     plain = place_detector(
         Experiment(

@@ -10,7 +10,7 @@ import pytest
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 from nbkernel.io.images.smv import read_smv
 from nbkernel.io.images.smv_header import TYPES, keywords_of
 

@@ -11,7 +11,7 @@ import pytest
 
 import nbkernel
 from nbkernel.errors import InputError
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 
 from running import simulate
 

@@ -11,7 +11,7 @@ import pytest
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 from nbkernel.io.nexus.reader import read_nxmx_detector
 
 from foreign_files import CORNER, DETECTOR, MODULE, SHAPE, axis, eiger, field, group

@@ -20,7 +20,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_digests, input_files
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5 import input as hdf5_input
-from nbkernel.io.images.image import read_image
+from nbkernel.io.images.read import read_image
 from nbkernel.io.nexus import chains as nxmx_chains
 from nbkernel.io.nexus import writer as nxmx_writer
 from nbkernel.io.nexus.mcstas import laboratory_to_mcstas

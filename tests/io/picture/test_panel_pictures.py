@@ -7,7 +7,7 @@ import pytest
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.geometry.detector import place_detector
+from nbkernel.geometry.detector import frame_of, place_detector
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.geometry.panels import Panel, place_panel
 from nbkernel.io.picture.assembly import WIDEST, assemble, make_assembly
@@ -22,7 +22,7 @@ from png import decode_png
 
 # imgCIF's frame, as dxtbx has it
 BEAM = np.array((0.0, 0.0, -1.0))
-FRAME = Experiment(convention="custom", beam_vector=tuple(BEAM), polar_vector=(1.0, 0.0, 0.0), spindle_axis=(1.0, 0.0, 0.0))
+FRAME = frame_of(tuple(BEAM), (1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
 FAST, SLOW = (1.0, 0.0, 0.0), (0.0, -1.0, 0.0)
 NUMBERS = 10000  # more than a panel has pixels
 
