@@ -59,8 +59,8 @@ def parse(command, argv):
 
 
 def file_names(command, rest, wanted):
-    """The arguments of a sub-command that takes files, `wanted` (their names in its help), and no flags. Raises InputError for
-    another number of them."""
+    """The arguments of a sub-command that takes files, `wanted` (their names in its help), and no flags. Raises InputError
+    for another number of them."""
     if len(rest) != len(wanted):
         raise InputError(f"{command}: needs {' and '.join(wanted)}, got {len(rest)} file names; see nbkernel {command} -h")
     return rest

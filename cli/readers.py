@@ -1,5 +1,5 @@
-"""From the texts of an option's values to what they stand for. Each function takes the option's name and its texts, and raises
-InputError, naming the option, for a text that cannot be used."""
+"""From the texts of an option's values to what they stand for. Each function takes the option's name and its texts, and
+raises InputError, naming the option, for a text that cannot be used."""
 
 import math
 import re

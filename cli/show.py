@@ -3,7 +3,7 @@
 from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
-from nbkernel.experiment.command_line import apart
+from nbkernel.experiment.command_line import split_settings
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.picture.settings import PictureSettings
@@ -34,7 +34,7 @@ def run(argv):
     parsed = parse_flags(rest[1:], own.get("fix", frozenset()))
     for line in parsed.warnings:
         warn(line)
-    experiment = Experiment(**own, **apart(parsed.settings)[0])
+    experiment = Experiment(**own, **split_settings(parsed.settings)[0])
     output = chosen.get("--output", f"{split_dataset(path)[0]}.png")
     settings = PictureSettings(**chosen.fields("PictureSettings"))
 

@@ -9,7 +9,7 @@ from nbkernel.engine.options import PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
-from nbkernel.experiment.command_line import apart
+from nbkernel.experiment.command_line import split_settings
 from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
 from nbkernel.experiment.config.reading import read_config
 from nbkernel.experiment.config.tables import overridden
@@ -69,8 +69,8 @@ def run(argv):
 
 
 def read_command_line(command, argv):
-    """Chosen options, Experiment, Outputs and whether to show progress, of a sub-command that takes nanoBragg.c's flags. Raises
-    InputError for unusable arguments."""
+    """Chosen options, Experiment, Outputs and whether to show progress, of a sub-command that takes nanoBragg.c's flags.
+    Raises InputError for unusable arguments."""
     chosen, rest = parse(command, argv)
     file = read_config("--config", chosen["--config"]) if "--config" in chosen else None
     fields = {} if file is None else dict(file.fields)
@@ -80,7 +80,7 @@ def read_command_line(command, argv):
     parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
-    given, outputs, progress = apart(parsed.settings)
+    given, outputs, progress = split_settings(parsed.settings)
     outputs.update(chosen.fields("Outputs"), picture=PictureSettings(**chosen.fields("PictureSettings")))
     if "--panels" in chosen:
         # the file's own single detector gives way

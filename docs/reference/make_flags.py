@@ -92,8 +92,8 @@ def sets(flag):
 
 
 def values(flag):
-    if flag.kind in ("float", "int") and flag.count > 1:
-        return "x y z" if flag.count == 3 else f"{flag.count} {VALUES[flag.kind]}"
+    if flag.kind in ("float", "int") and flag.value_count > 1:
+        return "x y z" if flag.value_count == 3 else f"{flag.value_count} {VALUES[flag.kind]}"
     return VALUES[flag.kind]
 
 

@@ -43,7 +43,7 @@ def parse_flags(argv, fixes=frozenset()):
             continue
         meant = best_match(argument, found)
         for entry in found:
-            values = argv[position + 1 : position + 1 + entry.count]
+            values = argv[position + 1 : position + 1 + entry.value_count]
             reader = READERS.get(entry.kind, read_numbers)
             try:
                 used = reader(arguments, entry, argument, values, is_last=position == len(argv) - 1)
@@ -77,11 +77,11 @@ def apply(arguments, entry, value):
 
 def accidental(arguments, entry, values):
     """A match by accident: read as C's atof and atoi read, or not at all where values are missing."""
-    if len(values) < entry.count or entry.kind not in ("float", "int", "misset"):
+    if len(values) < entry.value_count or entry.kind not in ("float", "int", "misset"):
         return 0
     convert = c_atoi if entry.kind == "int" else c_atof
     numbers = tuple(convert(value) for value in values)
-    apply(arguments, entry, numbers if entry.count > 1 else numbers[0])
+    apply(arguments, entry, numbers if entry.value_count > 1 else numbers[0])
     return 0
 
 
@@ -103,8 +103,8 @@ def number(argument, text):
 
 
 def require_count(argument, entry, values):
-    if len(values) < entry.count:
-        wanted = "a value" if entry.count == 1 else f"{entry.count} values"
+    if len(values) < entry.value_count:
+        wanted = "a value" if entry.value_count == 1 else f"{entry.value_count} values"
         raise InputError(
             f"{argument}: needs {wanted}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}"
         )
@@ -121,8 +121,8 @@ def read_numbers(arguments, entry, argument, values, is_last):
             if value != exact:
                 arguments.warnings.append(f"{argument} {text} is read as {value}, as nanoBragg.c reads whole numbers")
         numbers = whole
-    apply(arguments, entry, numbers if entry.count > 1 else numbers[0])
-    return entry.count
+    apply(arguments, entry, numbers if entry.value_count > 1 else numbers[0])
+    return entry.value_count
 
 
 def read_text(arguments, entry, argument, values, is_last):

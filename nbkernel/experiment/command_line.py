@@ -26,11 +26,11 @@ def experiment_of_command(command, fix):
     parsed = parse_flags(words, fixes)
     for line in parsed.warnings:
         LOG.warning("%s", line)
-    fields, _, _ = apart(parsed.settings)
+    fields, _, _ = split_settings(parsed.settings)
     return Experiment(**fields, fix=fixes)
 
 
-def apart(settings):
+def split_settings(settings):
     """The flag table's settings as fields of Experiment, as fields of Outputs, and whether to show progress."""
     settings = dict(settings)
     progress = settings.pop("progress", True) and not settings.get("printout", False)

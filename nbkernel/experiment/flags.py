@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Flag(NamedTuple):
     spellings: tuple  # any of these
     kind: str  # none, float, int, text, or a special reader of nbkernel.experiment.arguments
-    count: int  # values
+    value_count: int
     sets: tuple  # names of settings that get the value(s)
     also: dict  # further settings
     group: str
@@ -413,8 +413,8 @@ def help_text(groups=GROUPS):
             if entry.group != group:
                 continue
             values = {"none": "", "curved": ""}.get(entry.kind, f" {VALUE_NAMES.get(entry.kind, 'x')}")
-            if entry.count > 1:
-                values = f" {VALUE_NAMES.get(entry.kind, ' '.join(['x'] * entry.count))}"
+            if entry.value_count > 1:
+                values = f" {VALUE_NAMES.get(entry.kind, ' '.join(['x'] * entry.value_count))}"
             name = ", ".join(entry.spellings) + values
             notes = "; ".join(
                 note for note in (entry.unit and f"in {entry.unit}", entry.default and f"default {entry.default}") if note

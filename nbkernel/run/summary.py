@@ -2,6 +2,7 @@
 
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.setup.matrices import matrix_option
 
 
 def summary_lines(runs):
@@ -16,7 +17,7 @@ def summary_lines(runs):
         f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3",
         f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
         f"{plan.orientation.shape[1]} mosaic domains",
-        *file_lines(prepared.reflections, experiment),
+        *file_lines(prepared),
         f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} elsewhere, "
         f"{'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}",
         *(panel_lines(runs) if experiment.panels else [detector_line(prepared.detector)]),
@@ -48,8 +49,9 @@ def panel_lines(runs):
         )
 
 
-def file_lines(reflections, experiment):
+def file_lines(prepared):
     """What was taken from an MTZ or mmCIF file; nothing for a table."""
+    experiment, reflections = prepared.experiment, prepared.reflections
     file = reflections.file
     if file is None:
         return []
@@ -65,7 +67,13 @@ def file_lines(reflections, experiment):
     block = f" (block {file.block})" if file.block else ""
     lines = [f"reflections: {','.join(file.columns)} of {file.path}{block}, {', '.join(numbers)}"]
     if file.cell is not None:
-        unused = "-mat" if experiment.mat is not None else "-cell" if tuple(experiment.cell) != file.cell else ""
+        unused = (
+            matrix_option(experiment, prepared.inputs)
+            if experiment.mat is not None
+            else "-cell"
+            if tuple(experiment.cell) != file.cell
+            else ""
+        )
         shown = "{:g} {:g} {:g} A, {:g} {:g} {:g} deg".format(*file.cell)
         lines.append(f"cell of {file.path}: {shown}" + (f", not used: there is {unused}" if unused else ""))
     return lines

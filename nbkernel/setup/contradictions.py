@@ -10,8 +10,6 @@ from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.kernels.physics.constants import RTD
 
-from .matrices import matrix_name
-
 CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
 WAVELENGTH_DIFFERENCE = 1e-3  # relative; less is worth no word
 SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
@@ -21,7 +19,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with
     it or by -cell."""
     yield from orientation.remarks
-    name = matrix_name(experiment)
+    name = orientation.name
     angle, step = orientation.start
     if angle != 0.0 and experiment.phi is None:
         yield (
@@ -81,7 +79,7 @@ def unused_crystal_lines(experiment):
     if not JSON.match(read_bytes("--panels", experiment.panels, most=JSON_START)):
         return
     try:
-        axes = read_orientation(experiment.panels).axes
+        axes = read_orientation(experiment.panels, "--panels").axes
     except InputError:
         return  # no crystal, or none that is asked for
     theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
@@ -98,12 +96,12 @@ def whole_cell(cell):
     return (*lengths, *(angle * RTD for angle in angles))
 
 
-def cell_lines(experiment, crystal, file):
-    """Lines where the crystal's cell is not that of the file of structure factors (a SymmetricFile or None), or has not
-    its symmetry."""
-    if file is None or (experiment.mat is None and experiment.cell == file.cell):
+def cell_lines(experiment, orientation, crystal, file):
+    """Lines where the crystal's cell, of an Orientation or, where that is None, of -cell, is not that of the file of
+    structure factors (a SymmetricFile or None), or has not its symmetry."""
+    if file is None or (orientation is None and experiment.cell == file.cell):
         return
-    by = "-cell" if experiment.mat is None else matrix_name(experiment)
+    by = "-cell" if orientation is None else orientation.name
     rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
     if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
         yield (

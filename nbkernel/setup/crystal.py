@@ -9,8 +9,6 @@ from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat, uniform_rotation_umat
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, vector_rescale, vector_scale
 
-from .matrices import matrix_name
-
 
 @dataclass(frozen=True)
 class Crystal:
@@ -40,11 +38,12 @@ class Crystal:
         return a * self.Na, b * self.Nb, c * self.Nc
 
 
-def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
+def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_name="mat"):
     """The Crystal of an Experiment.
 
     wavelength: m; matrix: nine numbers of a MOSFLM matrix (rows x, y, z of a_star, b_star, c_star, scaled by the
-    wavelength) or None; misset_seed, shuffle: state of the random generator. Raises InputError for an impossible cell.
+    wavelength) or None; misset_seed, shuffle: state of the random generator; matrix_name: how messages call the matrix.
+    Raises InputError for an impossible cell.
     """
     lengths, V_cell, star = None, None, None
     if experiment.cell is not None:
@@ -63,7 +62,7 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle):
     axb, bxc, cxa = cross_product(a_star, b_star), cross_product(b_star, c_star), cross_product(c_star, a_star)
     V_star = dot_product(a_star, bxc)
     if not 0.0 < abs(V_star) < math.inf:
-        raise InputError(f"{matrix_name(experiment)}: its vectors span no volume; need three reciprocal cell vectors")
+        raise InputError(f"{matrix_name}: its vectors span no volume; need three reciprocal cell vectors")
     if lengths is not None:
         # a cell beside a matrix: the directions are the matrix's, lengths and volume the cell's
         bxc = vector_rescale(bxc, lengths[0] / V_cell)

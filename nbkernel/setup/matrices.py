@@ -12,21 +12,24 @@ from nbkernel.io.tables.orientation import Orientation
 SAME_BEAM = math.cos(math.radians(5.0))
 
 
-def find_orientation(experiment):
-    """The Orientation that an Experiment's mat is, None where there is none."""
+def find_orientation(experiment, inputs):
+    """The Orientation that an Experiment's mat is, None where there is none. inputs: see `matrix_option`."""
     if experiment.mat is None:
         return None
     if isinstance(experiment.mat, str):
-        return read_orientation(experiment.mat)
+        option = matrix_option(experiment, inputs)
+        return read_orientation(experiment.mat, option)._replace(name=f"{option} {experiment.mat}")
     numbers = tuple(number for row in experiment.mat for number in row)
     if not all(map(math.isfinite, numbers)):
         raise InputError("-mat: needs nine finite numbers, three reciprocal cell vectors")
     return Orientation(numbers)
 
 
-def matrix_name(experiment):
-    """How messages call an Experiment's mat: flag and file, or the argument."""
-    return f"-mat {experiment.mat}" if isinstance(experiment.mat, str) else "mat"
+def matrix_option(experiment, inputs):
+    """The flag or option that gave an Experiment's mat: a file of panels may have a crystal too. inputs: InputFiles that
+    the user names."""
+    named = not isinstance(experiment.mat, str) or any(file.field == "mat" for file in inputs)
+    return "-mat" if named else "--panels"
 
 
 def matrix_of(orientation, experiment, wavelength, detector):
@@ -41,20 +44,21 @@ def matrix_of(orientation, experiment, wavelength, detector):
     axes = np.array(orientation.axes)
     beam = unit_vector(orientation.beam)
     if not (experiment.panels and orientation.in_panels_frame and beam @ detector.beam_vector > SAME_BEAM):
-        theirs = frame(beam, orientation.spindle, "-mat")
-        ours = frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis")
+        theirs = frame(beam, orientation.spindle, orientation.name, orientation.name)
+        ours = frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis", orientation.name)
         axes = axes @ theirs.T @ ours
     return tuple((wavelength * 1e10 * np.linalg.inv(axes)).reshape(-1).tolist())
 
 
-def frame(beam, spindle, flag):
-    """(3, 3) rows: the beam's direction, the spindle's across it, and what is at a right angle to both."""
+def frame(beam, spindle, lead, matrix):
+    """(3, 3) rows: the beam's direction, the spindle's across it, and what is at a right angle to both. Raises InputError,
+    led by `lead`, where these are one direction; matrix: what is turned, as messages call it."""
     beam, across = unit_vector(beam), unit_vector(spindle)
     across = across - beam * (beam @ across)
     length = np.linalg.norm(across)
     if not length > 1e-6:
         raise InputError(
-            f"{flag}: the spindle is along the beam, so it does not say how the crystal of -mat is turned about it"
+            f"{lead}: the spindle is along the beam, so it does not say how the crystal of {matrix} is turned about it"
         )
     across /= length
     return np.array([beam, across, np.cross(beam, across)])

@@ -97,14 +97,14 @@ def prepare_values(experiment, default_seed):
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
-    orientation, matrix = find_orientation(experiment), None
+    orientation, matrix, matrix_name = find_orientation(experiment, inputs), None, "mat"
     remarks += [*header_remarks, *reflections.remarks]
     remarks += value_remarks("-default_F", np.float64(experiment.default_F))
     if orientation is not None:
-        matrix = matrix_of(orientation, experiment, wavelength, detector)
+        matrix, matrix_name = matrix_of(orientation, experiment, wavelength, detector), orientation.name
         remarks += matrix_lines(experiment, orientation, matrix, wavelength)
-    crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle)
-    remarks += cell_lines(experiment, crystal, reflections.file)
+    crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_name)
+    remarks += cell_lines(experiment, orientation, crystal, reflections.file)
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     sources = find_sources(experiment, detector, wavelength)

@@ -1,5 +1,5 @@
-"""What users of the Python API give, checked and converted: the fields of a frozen dataclass, by their annotations, and numbers.
-Each function raises InputError, naming the field or argument, for anything else."""
+"""What users of the Python API give, checked and converted: the fields of a frozen dataclass, by their annotations, and
+numbers. Each function raises InputError, naming the field or argument, for anything else."""
 
 import dataclasses
 import functools

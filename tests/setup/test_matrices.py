@@ -278,13 +278,13 @@ def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start
     axes, other, start = (turned_axes(seed) for seed in (5, 6, 7))
     expt([crystal_of(other), crystal_of(axes)], uses=[1, 0])
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
-    assert (run.status, remarks_of(run)) == (0, ["-mat refined.expt: has 2 crystals; the first is rendered"])
+    assert (run.status, remarks_of(run)) == (0, ["--panels refined.expt: has 2 crystals; the first is rendered"])
     assert (distance_from_whole_indices(rendered(), axes) < 0.06).all()
     scan = [np.linalg.inv(start).ravel().tolist(), np.linalg.inv(other).ravel().tolist()]
     expt([crystal_of(axes, A_at_scan_points=scan)])
     assert (distance_from_whole_indices(rendered(), start) < 0.06).all()
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
-    assert remarks_of(run) == ["-mat refined.expt: its crystal varies along the scan; it is rendered as at the start"]
+    assert remarks_of(run) == ["--panels refined.expt: its crystal varies along the scan; it is rendered as at the start"]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     content["experiment"][0]["scan"] = 0
     Path("refined.expt").write_text(json.dumps(content))
     told = "its first image begins at a spindle angle of 30 deg, this one at 0; -phi 30 -osc 0.5 would be the file's first"
-    assert remarks_of(simulate(f"--panels refined.expt {command}")) == [f"-mat refined.expt: {told}"]
+    assert remarks_of(simulate(f"--panels refined.expt {command}")) == [f"--panels refined.expt: {told}"]
     assert remarks_of(simulate(f"--panels refined.expt {command} -phi 0")) == []
     for kind in ("old", "new"):
         Path("XPARM.XDS").write_text(xparm(kind, turned_axes()).replace("0.0000    0.1000", "30.000    0.5000"))

@@ -18,8 +18,8 @@ def outside_inputs(option, file, experiment, names):
 
 
 def changed_inputs(option, file, experiment, names):
-    """A line for each input file of an Experiment, of the fields `names`, which a ConfigFile has set, that is not what it was
-    when the HDF5 file was made; nothing for TOML files, which have no record."""
+    """A line for each input file of an Experiment, of the fields `names`, which a ConfigFile has set, that is not what it
+    was when the HDF5 file was made; nothing for TOML files, which have no record."""
     if not file.inputs:
         return
     for entry in input_files(experiment):

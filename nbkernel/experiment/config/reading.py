@@ -23,8 +23,8 @@ UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
 
 
 class ConfigFile(NamedTuple):
-    """fields: those of Experiment that a file sets, {name: value}, paths counted from its folder; inputs: the record of an HDF5
-    file, {field: {"path", "sha256"}} of the files that its image was made from, see `provenance`."""
+    """fields: those of Experiment that a file sets, {name: value}, paths counted from its folder; inputs: the record of an
+    HDF5 file, {field: {"path", "sha256"}} of the files that its image was made from, see `provenance`."""
 
     path: str
     fields: dict

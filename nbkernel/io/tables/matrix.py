@@ -15,18 +15,18 @@ MOSFLM_NUMBERS, MOSFLM_U, MOSFLM_CELL = (27, 30), (12, 15, 18), slice(21, 27)
 UNIT = 1e-3
 
 
-def read_orientation(path):
-    """The Orientation of a file. Raises InputError for one of another kind."""
+def read_orientation(path, option="-mat"):
+    """The Orientation of a file. Raises InputError, led by `option`, for one of another kind."""
     from nbkernel.io.files.json_values import JSON, parse_json
 
     from .xparm import is_xparm, read_xparm
 
-    content = read_bytes("-mat", path)
+    content = read_bytes(option, path)
     if JSON.match(content):
         from nbkernel.io.dxtbx.crystal import crystal_orientation
 
-        return crystal_orientation(parse_json("-mat", path, content))
-    text = decoded_text("-mat", path, content)
+        return crystal_orientation(parse_json(option, path, content))
+    text = decoded_text(option, path, content)
     if is_xparm(text):
         return read_xparm(path, text)
     return Orientation(nine_numbers(path, text), cell=mosflm_cell(text))

@@ -13,7 +13,7 @@ class Orientation(NamedTuple):
     axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame:
     whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the
     file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range.
-    wavelength: the file's (Angstrom), or None. remarks: lines about it.
+    wavelength: the file's (Angstrom), or None. remarks: lines about it. name: how messages call it, option and file.
     """
 
     numbers: tuple | None
@@ -25,6 +25,7 @@ class Orientation(NamedTuple):
     start: tuple = (0.0, 0.0)
     wavelength: float | None = None
     remarks: tuple = ()
+    name: str = "mat"
 
 
 def leading_numbers(text, most):
