@@ -75,7 +75,9 @@ def recorded(option, path):
     found = read_provenance(path, option, (RECORD, "inputs"))
     lead = f"{option} {path}"
     if RECORD not in found:
-        raise InputError(f"{lead}: contains no experiment; need a file of --hdf5 (or --panels for its geometry alone)")
+        raise InputError(
+            f"{lead}: contains no experiment; need a file that --hdf5 wrote (or use --panels for its geometry alone)"
+        )
     for name, text in found.items():
         if not text.strip() or "\0" in text or UNDECODED in text:
             raise InputError(f"{lead}: its record is broken: {name} is {'not text' if text.strip() else 'empty'}")
@@ -83,13 +85,13 @@ def recorded(option, path):
         inputs = json.loads(found.get("inputs", "{}"))
     except (ValueError, RecursionError):
         inputs = None
-    if not isinstance(inputs, dict) or not all(is_told(told) for told in inputs.values()):
+    if not isinstance(inputs, dict) or not all(is_input_entry(told) for told in inputs.values()):
         raise InputError(f"{lead}: its record is broken: inputs do not name files and their digests")
     return found[RECORD], inputs
 
 
-def is_told(told):
-    """Whether an entry of the recorded input files is one."""
+def is_input_entry(told):
+    """Whether `told` is the recorded entry of an input file: {"path", "sha256"}."""
     if not isinstance(told, dict) or not isinstance(told.get("path"), str) or "sha256" not in told:
         return False
     return told["sha256"] is None or isinstance(told["sha256"], str)
