@@ -6,6 +6,7 @@ import re
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.arguments import number
+from nbkernel.support.validation import check_choice
 
 MOST_DIGITS = 18  # within 64 bits
 
@@ -20,8 +21,7 @@ def any_text(name, text):
 
 def one_of(*words):
     def read(name, text):
-        if text not in words:
-            raise InputError(f"{name}: needs {', '.join(words[:-1])} or {words[-1]}, not {text!r}")
+        check_choice(name, text, words)
         return text
 
     return read

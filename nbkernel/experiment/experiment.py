@@ -9,7 +9,7 @@ from nbkernel.errors import InputError
 from nbkernel.geometry.panels import Panel, Vector
 from nbkernel.support.logger import LOG
 from nbkernel.support.printable import shortened
-from nbkernel.support.validation import convert_fields, shown, with_unit
+from nbkernel.support.validation import check_choice, convert_fields, shown, with_unit
 
 from .flags import flag_name
 from .input_files import FIELDS, input_files, protected
@@ -141,9 +141,7 @@ class Experiment:
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
         check_finite(self)
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                need = f"{', '.join(choices[:-1])} or {choices[-1]}"
-                raise InputError(f"{name}: needs {need}, not {shortened(repr(getattr(self, name)), 80)}")
+            check_choice(name, getattr(self, name), choices)
         for name in FIELDS:
             if getattr(self, name) == "":
                 raise InputError(f"{name}: needs a file name, not an empty text")

@@ -120,6 +120,13 @@ def plural(kind):
     return {float: "numbers", int: "whole numbers", str: "texts"}.get(kind, f"{kind.__name__}s")
 
 
+def check_choice(name, value, choices):
+    """Raises InputError unless `value` is one of the `choices`, of which there are two or more."""
+    if value not in choices:
+        *others, last = map(str, choices)
+        raise InputError(f"{name}: needs {', '.join(others)} or {last}, not {shown(value)}")
+
+
 def whole_number(name, value):
     try:
         return value.__index__()

@@ -352,7 +352,7 @@ WRONG = {
     "write_smv: needs the whole image of a panel": lambda: nbkernel.write_smv("x.img", np.ones((2, 2), np.uint16)),
     "write_smv: needs counts, whole numbers": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
     "write_preview: needs the whole image": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), rings="auto"),
-    "scale: needs log or linear": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
+    "scale: needs log, linear or sqrt, not 'cubic'": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
     "write_float: cannot write nowhere/x.bin": lambda: nbkernel.write_float("nowhere/x.bin", np.ones((2, 2))),
     "--fix: is not a flag of nanoBragg.c": lambda: nbkernel.Experiment.from_command_line("-N 5 --fix all"),
     "-N: needs a number": lambda: nbkernel.Experiment.from_command_line("-N x"),

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from nbkernel.errors import InputError
-from nbkernel.support.validation import convert_fields, with_unit
+from nbkernel.support.validation import check_choice, convert_fields, with_unit
 
 SCALES = ("log", "linear", "sqrt")
 # the lower one is high: what lies between the spots is of no interest to the eye
@@ -25,8 +24,7 @@ class PictureSettings:
 
     def __post_init__(self):
         convert_fields(self)
-        if self.scale not in SCALES:
-            raise InputError(f"scale: needs {' or '.join(SCALES)}, not {self.scale!r}")
+        check_choice("scale", self.scale, SCALES)
 
     def needs_geometry(self):
         return bool(self.rings) or self.beam
