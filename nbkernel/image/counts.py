@@ -9,6 +9,7 @@ from nbkernel.engine.devices import choose, parse_device
 from nbkernel.engine.options import DEFAULT_PRECISION, Engine
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import InputError
+from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.kernels.images import scaled_bytes, scaled_counts
 from nbkernel.support.logger import LOG
@@ -26,6 +27,7 @@ GREY_OF_5_RMSD = 250.0
 TOPS = {16: 65535.0, 32: float(np.nextafter(np.float32(2**31), np.float32(0)))}
 
 
+@naming_arguments()
 def add_noise(
     images: np.ndarray | Sequence[np.ndarray],
     seed: int | None = None,

@@ -11,6 +11,7 @@ from nbkernel.engine.devices import choose, parse_device
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
+from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.experiment import DEFAULTS, Experiment
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import ROUNDING
@@ -34,6 +35,7 @@ VECTORS = (
 )  # fmt: skip
 
 
+@naming_arguments()
 def simulate(
     experiment: Experiment,
     *,

@@ -10,6 +10,7 @@ from os import PathLike
 import numpy as np
 
 from nbkernel.errors import InputError
+from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.config.writing import resolved
 from nbkernel.experiment.input_files import protected
 from nbkernel.experiment.outputs import DEFAULT_SMV_STYLE, SMV_STYLES
@@ -95,6 +96,7 @@ def pgm_pieces(image, pgmscale, threads=None):
     return pgm_header(image.shape[1], image.shape[0], pgmscale), grey_levels(image, pgmscale, threads)
 
 
+@naming_arguments()
 def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings) -> None:
     """Draws an image, or a list of panels as the beam sees them, as a PNG: dark is strong.
 

@@ -7,6 +7,7 @@ import pytest
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
+from nbkernel.experiment.argument_names import in_arguments
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, matched_flags
@@ -233,3 +234,23 @@ def test_help_and_argument_errors_import_neither_numba_nor_numpy(arguments):
 
 def test_a_second_cell_keeps_what_it_does_not_give():
     assert settings("-cell 62 62 150 90 90 120 -cell 100 100 100")["cell"] == (100, 100, 100, 90, 90, 120)
+
+
+@pytest.mark.parametrize(
+    "message, expected",
+    [
+        ("-lambda, -energy: a wavelength of 0 Angstrom", "wavelength: a wavelength of 0 Angstrom"),
+        ("-hdivsteps, -vdivsteps: no source; try -square_div", "hdivsteps, vdivsteps: no source; try -square_div"),
+        ("-N: needs a number", "Na, Nb, Nc: needs a number"),
+        ("-curved_det: flat panels only", "curved_detector: flat panels only"),
+        ("-hkl -x.hkl: line 2", "hkl -x.hkl: line 2"),
+        ("--panels d.expt: has no panel", "panels d.expt: has no panel"),
+        ("--device cuda:3: there is no such device", "device cuda:3: there is no such device"),
+        ("--preview-rings: nothing finer", "rings: nothing finer"),
+        ("-unknown: what", "-unknown: what"),
+        ("cell: needs 1 to 6 numbers", "cell: needs 1 to 6 numbers"),
+        ("-5 is not a pixel", "-5 is not a pixel"),
+    ],
+)
+def test_python_is_told_fields_instead_of_flags(message, expected):
+    assert in_arguments(message) == expected
