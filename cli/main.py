@@ -100,7 +100,7 @@ def console():
     """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
     # kept until somebody listens; `start` has done so before all imports
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    from nbkernel.support.interruption import end_on_signals, leave
+    from nbkernel.support.signals import end_on_signals, leave
 
     from .terminal import open_streams
 

@@ -38,7 +38,7 @@ def parse(command, argv):
             continue
         name, equals, text = argument.partition("=")
         if name not in known:
-            raise InputError(f"{name}: there is no such option of {command}{suggestion(name, known)}")
+            raise InputError(f"{name}: is not an option of nbkernel {command}{suggestion(name, known)}")
         option = known[name]
         count = len(option.values.split())
         texts = []

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from nbkernel.support.interruption import LAST_WORDS
+from nbkernel.support.signals import LAST_WORDS
 
 from .progress import wanted_count
 

@@ -80,9 +80,13 @@ def test_values_go_to_the_fields_of_their_class():
 @pytest.mark.parametrize(
     "command, arguments, message",
     [
-        ("simulate", "--preview-zom 2", "--preview-zom: there is no such option of simulate; did you mean --preview-zoom?"),
-        ("trace", "--hdf5 x", "--hdf5: there is no such option of trace"),
-        ("info", "--json", "--json: there is no such option of info"),
+        (
+            "simulate",
+            "--preview-zom 2",
+            "--preview-zom: is not an option of nbkernel simulate; did you mean --preview-zoom?",
+        ),
+        ("trace", "--hdf5 x", "--hdf5: is not an option of nbkernel trace"),
+        ("info", "--json", "--json: is not an option of nbkernel info"),
         ("compare", "--json=1", "--json: takes no value, got '1'"),
         ("compare", "--roi 1 2 --json 3", "--roi: needs F0 F1 S0 S1, got 1 2"),
         ("compare", "--roi 1 2 x 3", "--roi: needs a whole number of at least 0, not 'x'"),

@@ -8,7 +8,7 @@ import threading
 from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
-from nbkernel.support.interruption import LOCK, UNFINISHED
+from nbkernel.support.signals import LOCK, UNFINISHED
 
 from .temporary_files import remove_abandoned, temporary_files, temporary_name
 

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from nbkernel.support.interruption import LOCK
+from nbkernel.support.signals import LOCK
 
 from .filters import hdf5plugin
 
