@@ -17,7 +17,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS, fix_names
 from nbkernel.io.picture.settings import PictureSettings
-from nbkernel.setup.place import PLACE_FIELDS
+from nbkernel.setup.panels import PLACE_FIELDS
 
 from .options import options_of, options_text
 from .parsing import parse

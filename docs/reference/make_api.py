@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbkernel
 from nbkernel.experiment.config.tables import OWN_PLACES, tables
-from nbkernel.experiment.experiment import CHOICES
+from nbkernel.experiment.fields import CHOICES
 from nbkernel.experiment.flags import FLAGS
 from nbkernel.support.validation import unit_of
 
@@ -53,7 +53,7 @@ def documented(heading, function):
 def comments(cls):
     """{field: comment behind or above it} of a dataclass's source."""
     found, above = {}, ""
-    for line in inspect.getsource(cls).splitlines():
+    for line in "".join(inspect.getsource(base) for base in cls.__mro__[-2::-1]).splitlines():
         match = re.match(r"    (\w+): [^#]*?(?:# (.*))?$", line)
         if match:
             found[match[1]] = match[2] or above

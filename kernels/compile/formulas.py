@@ -4,33 +4,15 @@ from nbkernel.kernels import counts
 from nbkernel.kernels import poisson_rows as poisson_row
 from nbkernel.kernels.exact import bounded as certified
 from nbkernel.kernels.exact import history as carried
-from nbkernel.kernels.fast import (
-    build as rows,
-)
-from nbkernel.kernels.fast import (
-    geometry as row_geometry,
-)
-from nbkernel.kernels.fast import (
-    interpolation as row_interpolation,
-)
-from nbkernel.kernels.fast import (
-    lattice_factor as row_lattice,
-)
-from nbkernel.kernels.fast import (
-    phases as row_phases,
-)
-from nbkernel.kernels.fast import (
-    photons as row_image,
-)
-from nbkernel.kernels.fast import (
-    rounding as doubt,
-)
-from nbkernel.kernels.fast import (
-    steps as row_steps,
-)
-from nbkernel.kernels.fast import (
-    weights as row_sums,
-)
+from nbkernel.kernels.fast import build as rows
+from nbkernel.kernels.fast import geometry as row_geometry
+from nbkernel.kernels.fast import interpolation as row_interpolation
+from nbkernel.kernels.fast import lattice_factor as row_lattice
+from nbkernel.kernels.fast import phases as row_phases
+from nbkernel.kernels.fast import photons as row_image
+from nbkernel.kernels.fast import rounding as doubt
+from nbkernel.kernels.fast import steps as row_steps
+from nbkernel.kernels.fast import weights as row_sums
 from nbkernel.kernels.numerics import arithmetic, exponential, logarithm, philox, poisson, sine, vector_loops
 from nbkernel.kernels.numerics import ran1 as random_deviates
 from nbkernel.kernels.physics import lattice_factor as lattice

@@ -1,4 +1,4 @@
-"""From nanoBragg.c's command line to what is asked for: the Experiment, the files to write, progress."""
+"""From nanoBragg.c's command line to what is asked for: an Experiment's fields, the files to write, progress."""
 
 import shlex
 
@@ -6,13 +6,12 @@ from nbkernel.errors import InputError
 from nbkernel.support.logger import LOG
 
 from .arguments import parse_flags
-from .experiment import Experiment
 from .outputs import Outputs
 from .quirks import fix_names
 
 
-def experiment_of_command(command, fix):
-    """See `Experiment.from_command_line`."""
+def fields_of_command(command, fix):
+    """{name: value} of an Experiment's fields; see `Experiment.from_command_line`."""
     try:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     except ValueError as error:
@@ -27,7 +26,7 @@ def experiment_of_command(command, fix):
     for line in parsed.warnings:
         LOG.warning("%s", line)
     fields, _, _ = split_settings(parsed.settings)
-    return Experiment(**fields, fix=fixes)
+    return {**fields, "fix": fixes}
 
 
 def split_settings(settings):

@@ -1,156 +1,23 @@
-"""Experiment: what the user asked for, in the user's units. None stands for 'not given'."""
+"""Experiment: what the user asked for, and the command lines and files that state it."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from os import PathLike
 
-from nbkernel.errors import InputError
-from nbkernel.geometry.panels import Panel, Vector
 from nbkernel.support.logger import LOG
-from nbkernel.support.printable import shortened
-from nbkernel.support.validation import check_choice, convert_fields, shown, with_unit
 
-from .flags import flag_name
-from .input_files import FIELDS, input_files, protected
-from .quirks import fix_names
-
-WHOLE_IMAGE = (-1, -1, -1, -1)
-CHOICES = {
-    "xtal_shape": ("square", "round", "gauss", "tophat"),
-    "convention": ("adxv", "mosflm", "denzo", "xds", "dials", "custom"),
-    "pivot": ("beam", "sample"),
-}
+from .fields import ExperimentFields
+from .input_files import input_files, protected
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(ExperimentFields):
     """One simulated exposure. Names and units are nanoBragg's: mm, Angstrom, degrees, mrad (divergence), percent
     (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them.
 
     Numbers of numpy, lists and paths are converted; `fix` also takes a name or "all". Raises InputError, naming the field,
     for a value of another kind.
     """
-
-    # beam
-    wavelength: float | None = with_unit(None, "Angstrom")
-    fluence: float = with_unit(125932015286227086360700780544.0, "1/m2")
-    flux: float = with_unit(0.0, "1/s")  # with exposure and beamsize it replaces the fluence
-    exposure: float = with_unit(1.0, "s")
-    beamsize: float = with_unit(0.1, "mm")
-    polarization: float = 0.0  # Kahn factor
-    nopolar: bool = False
-    hdivrange: float | None = with_unit(None, "mrad")
-    hdivstep: float | None = with_unit(None, "mrad")
-    hdivsteps: int | None = None
-    vdivrange: float | None = with_unit(None, "mrad")
-    vdivstep: float | None = with_unit(None, "mrad")
-    vdivsteps: int | None = None
-    round_div: bool = True
-    dispersion: float = with_unit(0.0, "%")
-    dispsteps: int | None = None
-    sourcefile: str | None = None
-    # crystal
-    cell: tuple[float, ...] | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma, cut short as given
-    mat: tuple[Vector, Vector, Vector] | str | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
-    misset: Vector | str | None = with_unit(None, "degrees")  # about x, y, z, or "random"
-    misset_seed: int | None = None
-    Na: int = 1
-    Nb: int = 1
-    Nc: int = 1
-    sample_x: float = with_unit(0.0, "mm")
-    sample_y: float = with_unit(0.0, "mm")
-    sample_z: float = with_unit(0.0, "mm")
-    xtal_shape: str = "square"  # square, round, gauss, tophat
-    fudge: float = 1.0
-    mosaic_spread: float | None = with_unit(None, "degrees")
-    mosaic_domains: int | None = None
-    mosaic_seed: int = 12345678
-    hkl: str | None = None  # text table, MTZ or mmCIF
-    column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
-    dump: str | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
-    default_F: float = with_unit(0.0, "electrons")
-    stol: str | None = None  # profile of amorphous scattering; read, but of no effect
-    # spindle
-    phi: float | None = with_unit(None, "degrees")
-    osc: float | None = with_unit(None, "degrees")
-    phistep: float | None = with_unit(None, "degrees")
-    phisteps: int | None = None
-    spindle_axis: Vector = (0.0, 0.0, 1.0)
-    # detector
-    detpixels_f: int | None = None
-    detpixels_s: int | None = None
-    detsize_f: float = with_unit(102.4, "mm")
-    detsize_s: float = with_unit(102.4, "mm")
-    pixel: float | None = with_unit(None, "mm")
-    distance: float | None = with_unit(None, "mm")
-    close_distance: float | None = with_unit(None, "mm")
-    convention: str = "mosflm"  # adxv, mosflm, denzo, xds, dials, custom
-    pivot: str = "beam"  # beam or sample; only a custom convention asks
-    Xbeam: float | None = with_unit(None, "mm")
-    Ybeam: float | None = with_unit(None, "mm")
-    Ybeam_from_far_edge: tuple[float, float] | None = with_unit(None, "m, mm")  # detector size, distance from its far edge
-    Xclose: float | None = with_unit(None, "mm")
-    Yclose: float | None = with_unit(None, "mm")
-    ORGX: float | None = with_unit(None, "pixels")
-    ORGY: float | None = with_unit(None, "pixels")
-    detector_rotx: float = with_unit(0.0, "degrees")
-    detector_roty: float = with_unit(0.0, "degrees")
-    detector_rotz: float = with_unit(0.0, "degrees")
-    twotheta: float = with_unit(0.0, "degrees")
-    twotheta_axis: Vector | None = None  # 0 1 0 where a custom convention gives none
-    fdet_vector: Vector | None = None
-    sdet_vector: Vector | None = None
-    odet_vector: Vector | None = None
-    beam_vector: Vector = (1.0, 0.0, 0.0)
-    polar_vector: Vector = (0.0, 0.0, 1.0)
-    pix0_vector: Vector | None = with_unit(None, "m")
-    curved_detector: bool = False
-    point_pixel: bool = False
-    detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
-    detector_thick: float = with_unit(0.0, "micrometres")
-    detector_thicksteps: int | None = None
-    # where there are some, they replace the size, place and sensor above; a path names a dxtbx JSON or NXmx file of them
-    panels: tuple[Panel, ...] | str = ()
-    img: str | None = None
-    mask: str | None = None
-    # sampling
-    oversample: int | None = None
-    oversample_thick: bool = False
-    oversample_polar: bool = False
-    oversample_omega: bool = False
-    # fast first, fast last, slow first, slow last; -1: the edge
-    roi: tuple[int, int, int, int] = with_unit(WHOLE_IMAGE, "pixels")
-    dmin: float = with_unit(0.0, "Angstrom")
-    interpolate: bool | None = None
-    water: float = with_unit(0.0, "micrometres")
-    # quirks of nanoBragg.c that are corrected, see `quirks`
-    fix: frozenset[str] = frozenset()
-
-    def __post_init__(self):
-        if isinstance(self.fix, str):
-            object.__setattr__(self, "fix", [self.fix])
-        for name in FIELDS:
-            value = getattr(self, name)
-            if getattr(value, "ndim", 0) and name != "mat":
-                raise InputError(
-                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python writes "
-                    "such a file from an array"
-                )
-        convert_fields(self)
-        object.__setattr__(self, "fix", fix_names("fix", self.fix))
-        check_finite(self)
-        for name, choices in CHOICES.items():
-            check_choice(name, getattr(self, name), choices)
-        for name in FIELDS:
-            if getattr(self, name) == "":
-                raise InputError(f"{name}: needs a file name, not an empty text")
-        if self.cell is not None and not 1 <= len(self.cell) <= 6:
-            raise InputError(
-                f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"
-            )
-        if isinstance(self.misset, str) and self.misset != "random":
-            raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {shortened(repr(self.misset), 80)}")
 
     @classmethod
     def from_command_line(cls, command: str | list[str], fix: str | Iterable[str] = ()) -> "Experiment":
@@ -160,16 +27,16 @@ class Experiment:
         correct, which change how -twotheta_axis is read. Raises InputError for unusable flags; logs what the program would
         ignore.
         """
-        from .command_line import experiment_of_command
+        from .command_line import fields_of_command
 
-        return experiment_of_command(command, fix)
+        return cls(**fields_of_command(command, fix))
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
         """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError for a
         file that cannot be used; logs a warning that names what it would read outside its folder."""
-        from .config.input_warnings import outside_inputs
-        from .config.reading import read_config
+        from nbkernel.experiment.config.input_warnings import outside_inputs
+        from nbkernel.experiment.config.reading import read_config
 
         file = read_config("from_toml", path)
         experiment = cls(**file.fields)
@@ -179,35 +46,10 @@ class Experiment:
 
     def to_toml(self, path: str | PathLike) -> None:
         """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
+        from nbkernel.experiment.config.writing import config_text
         from nbkernel.io.files.output_files import OutputFiles
-
-        from .config.writing import config_text
 
         with OutputFiles(protected(input_files(self))) as files:
             files.open("to_toml", path)
             files.write("to_toml", config_text(self, path).encode())
             files.commit()
-
-    def with_header(self, header: dict) -> "Experiment":
-        """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
-
-        Raises TypeError for a name that is not a field.
-        """
-        given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
-        return replace(self, **{name: value for name, value in header.items() if name not in given})
-
-
-def check_finite(experiment):
-    """Raises InputError for a number that is none; a sensor that absorbs nothing has an attenuation depth of inf."""
-    for field in fields(experiment):
-        value = getattr(experiment, field.name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if (
-                isinstance(number, float)
-                and not math.isfinite(number)
-                and (field.name != "detector_abs" or math.isnan(number))
-            ):
-                raise InputError(f"{flag_name(field.name)}: needs a finite number, not {number}")
-
-
-DEFAULTS = {field.name: field.default for field in fields(Experiment)}

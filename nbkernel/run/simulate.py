@@ -12,27 +12,19 @@ from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
-from nbkernel.experiment.experiment import DEFAULTS, Experiment
+from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.quirks import warning
-from nbkernel.geometry.panels import ROUNDING
 from nbkernel.image.panel_image import PanelImage, plain
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.kernels.compile.kernel import CACHE
-from nbkernel.kernels.physics.constants import RTD
-from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
-from nbkernel.setup.undersampling import undersampling_lines
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.logger import LOG
 from nbkernel.support.validation import check_threads, whole_number
 
 from .progress import wanted_count
 from .progress_bar import ProgressBar
-
-MANY_SUBPIXELS = 50  # along an edge
-VECTORS = (
-    "fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector",
-)  # fmt: skip
 
 
 @naming_arguments()
@@ -68,7 +60,7 @@ def simulate(
     seeds = seed_line(runs[0])
     if seeds is not None:
         LOG.info("%s", seeds)
-    for line in (*quirk_warnings(runs), *notes(runs)):
+    for line in (*quirk_warnings(runs), *run_remarks(runs)):
         LOG.warning("%s", line)
     with pixel_reports(progress, runs) as on_pixels:
         renderings, engine = render_on(engine, runs, on_pixels, LOG.warning)
@@ -98,38 +90,6 @@ def make_engine(device, precision, threads, tile):
     choice = choose(*parse_device(device), precision)
     LOG.info("%s", choice.line())
     return Engine(precision, threads, tile, choice.devices, choice.falls_back)
-
-
-def notes(runs):
-    """Lines about what the user may not have meant."""
-    experiment, plan = runs[0].experiment, runs[0].plan
-    given = [name for name in VECTORS if getattr(experiment, name) != DEFAULTS[name]]
-    if given and experiment.convention != "custom":
-        yield f"no effect in the {experiment.convention} convention: {', '.join(given)}; they need the convention custom"
-    yield from detector_notes(runs[0].detector)
-    yield from undersampling_lines(runs)
-    if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
-        yield (
-            f"{plan.oversample} x {plan.oversample} sub-pixels resolve the spots of so large a crystal on so large a pixel; "
-            "-oversample N takes fewer"
-        )
-    if experiment.hkl is None and runs[0].reflections.count:
-        yield f"structure factors come from the dump file {experiment.dump}, as there is no -hkl"
-    yield from runs[0].remarks
-
-
-def detector_notes(detector):
-    """A line where the sample does not see the detector's face."""
-    how = ""
-    if detector.pivot == "beam" and detector.twotheta != 0.0:
-        how = (
-            f": -twotheta {detector.twotheta * RTD:g} turns it about the beam spot on it; -xds, -dials, or -pivot sample with "
-            "vectors of your own, turn it about the sample"
-        )
-    if abs(detector.close_distance) <= ROUNDING * magnitude(detector.pix0_vector):
-        yield f"the sample sees the detector edge-on, its plane goes through the sample{how}"
-    elif detector.seen_from_behind:
-        yield f"the detector faces away from the sample{how}"
 
 
 def dark_lines(images):

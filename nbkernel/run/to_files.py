@@ -20,10 +20,11 @@ from nbkernel.io.files.text import c_format
 from nbkernel.io.picture.run_view import RunView
 from nbkernel.io.reflections.fdump import dump_pieces
 from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
 from .record import check_record, write_record
-from .simulate import dark_lines, interpolation_ended, notes, panel_images, quirk_warnings, render_on
+from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on
 from .summary import summary_lines
 from .writers import open_numbered, pgm_pieces, smv_lines, smv_pieces
 
@@ -44,7 +45,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
         check_record(runs)
-    for line in (*quirk_warnings(runs), *notes(runs)):
+    for line in (*quirk_warnings(runs), *run_remarks(runs)):
         warn(line)
     with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
         names = open_outputs(files, outputs, len(runs))

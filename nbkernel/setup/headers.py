@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nbkernel.experiment.experiment import DEFAULTS
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.io.images.smv import read_smv, stray_lines
 
 # what a header may tell where the panels have their own place

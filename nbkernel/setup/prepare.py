@@ -8,7 +8,6 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_files
-from nbkernel.experiment.quirks import active_quirks
 from nbkernel.geometry.detector import Detector
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
@@ -26,14 +25,15 @@ from nbkernel.kernels.physics.constants import (
     WATER_MW,
 )
 from nbkernel.kernels.physics.plan import RenderPlan
+from nbkernel.setup.checks.contradictions import cell_lines, matrix_lines, unused_crystal_lines, wavelength_lines
 from nbkernel.support.memory import require_memory
 
-from .contradictions import cell_lines, matrix_lines, unused_crystal_lines, wavelength_lines
+from .checks.active_quirks import active_quirks
 from .crystal import Crystal, build_crystal
 from .headers import read_headers
 from .matrices import find_orientation, matrix_of
 from .orientations import generator_seed, mosaic_umats, orientation_table
-from .place import place_detectors, sampled_distance
+from .panels import place_detectors, sampled_distance
 from .sampling import mosaic_sampling, phi_angles, phi_sweep, recommended_oversample, sensor_layers
 from .sources import counted_sources, generated_sources, sources_from_rows
 

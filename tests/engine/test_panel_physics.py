@@ -9,10 +9,11 @@ import pytest
 
 from nbkernel.engine.render import render
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import DEFAULTS, Experiment
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import Panel, place_panel
-from nbkernel.setup.place import PLACE_FIELDS
+from nbkernel.setup.panels import PLACE_FIELDS
 from nbkernel.setup.prepare import prepare, prepare_panels
 
 from running import write_hkl

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import nbkernel
-from nbkernel.experiment.experiment import DEFAULTS, Experiment
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.quirks import QUIRKS
 from nbkernel.geometry.panels import Panel
 from nbkernel.kernels.physics.constants import AVOGADRO, R_E_SQR
-from nbkernel.setup.place import PLACE_FIELDS
+from nbkernel.setup.panels import PLACE_FIELDS
 from nbkernel.setup.prepare import prepare
 
 from running import BASE, CRYSTAL, image, image_and_run, simulate, write_hkl

@@ -16,7 +16,7 @@ from nbkernel.kernels.exact.rows import render_rows_exactly
 from nbkernel.kernels.physics.constants import PI, R_E_SQR, SQUARE
 from nbkernel.kernels.physics.lattice_factor import sincg
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, vector_scale
-from nbkernel.run.simulate import notes
+from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
 from .events import (
@@ -85,7 +85,7 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
         raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
     prepared = runs[panel]
     check_pixel("--pixel", prepared, fpixel, spixel)
-    for line in (*map(warning, prepared.quirks), *notes(runs)):
+    for line in (*map(warning, prepared.quirks), *run_remarks(runs)):
         warn(line)
     carried = survey_run(prepared, threads)
     if carried.latch_pixel < prepared.wanted.size:

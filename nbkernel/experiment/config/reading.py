@@ -8,7 +8,7 @@ import tomllib
 from typing import NamedTuple
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import ExperimentFields
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.geometry.panels import Panel
 from nbkernel.io.files.opening import read_bytes
@@ -120,7 +120,7 @@ def fields_of(content, lead, folder):
         if isinstance(found.get(name), str):
             found[name] = os.path.join(folder, found[name])
     try:
-        experiment = Experiment(**found)
+        experiment = ExperimentFields(**found)
     except InputError as error:
         raise InputError(f"{lead}: {error}") from None
     return {name: getattr(experiment, name) for name in found}

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import ExperimentFields
 
 # the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
 FIRST_FIELDS = {
@@ -38,7 +38,7 @@ RECORD = "config"  # the name of the TOML text in an HDF5 file
 def tables():
     """{table: fields} of Experiment, in its order."""
     found, table = {}, None
-    for field in dataclasses.fields(Experiment):
+    for field in dataclasses.fields(ExperimentFields):
         table = FIRST_FIELDS.get(field.name, table)
         if field.name not in OWN_PLACES:
             found.setdefault(table, []).append(field.name)

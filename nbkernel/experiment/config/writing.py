@@ -5,7 +5,7 @@ import json
 import os
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import DEFAULTS
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.support.validation import unit_of
 

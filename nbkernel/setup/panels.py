@@ -1,7 +1,7 @@
 """Where the detector is: one by nanoBragg's conventions, or panels each in its own place."""
 
 from nbkernel.errors import InputError
-from nbkernel.experiment.experiment import DEFAULTS, WHOLE_IMAGE
+from nbkernel.experiment.fields import DEFAULTS, WHOLE_IMAGE
 from nbkernel.experiment.flags import flag_name
 from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import place_panel

@@ -11,9 +11,8 @@ import numpy as np
 
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude, unitize, vector_scale
-
-from .place import sampled_distance
-from .sampling import recommended_oversample
+from nbkernel.setup.panels import sampled_distance
+from nbkernel.setup.sampling import recommended_oversample
 
 SUBPIXEL_PER_SPOT = 1.5
 STEP_PER_ROCKING_WIDTH = 2.0

@@ -1,0 +1,46 @@
+"""Which quirks of nanoBragg.c change a run."""
+
+from nbkernel.geometry.unit_cell import is_distorted
+from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.setup.sampling import divergence_sweeps, is_centred
+
+
+def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=None):
+    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the rendering can
+    tell, and adc, which only the noise can). sensor: the Panel, or the Experiment itself, that tells of it; angles: of the phi
+    steps, osc: their range (radians); weight: of all sources; mask: its SMVImage or None."""
+    water = experiment.water != 0.0
+    several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
+    active = {
+        "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
+        "oversample": plan.running_thick
+        or ((plan.running_polar or plan.running_omega) and several_terms)
+        or (plan.running_polar and experiment.nopolar),
+        "thickness": plan.detector_thick > 0.0 and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
+        "cell": experiment.cell is not None and experiment.mat is None and is_distorted(experiment.cell),
+        "misset": experiment.misset == "random",
+        "weights": not (weight == weight[0]).all() or not weight[0] > 0.0,
+        "water": water,
+        "vectors": experiment.convention == "custom" and not experiment.panels and ignores_vectors(experiment),
+        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
+        "mask": mask is not None and mask.is_misread(),
+        "phi_steps": osc > 0.0,
+        "divergence": not are_centred(experiment),
+        "behind": detector.close_distance < 0.0 and (not detector.point_pixel or plan.detector_thick > 0.0),
+    }
+    return tuple(name for name, changes in active.items() if changes and name not in experiment.fix)
+
+
+def are_centred(experiment):
+    """Whether the sources of a divergence lie about the beam."""
+    return experiment.sourcefile is not None or all(map(is_centred, divergence_sweeps(experiment)))
+
+
+def ignores_vectors(experiment):
+    """True where a given vector is not taken as given."""
+    odet = experiment.odet_vector
+    return (
+        (odet is not None and magnitude(odet) != 1.0)
+        or experiment.twotheta_axis is not None
+        or experiment.pix0_vector is not None
+    )
