@@ -28,14 +28,14 @@ def run(argv):
     chosen, rest = parse("compare", argv)
     paths = file_names("compare", rest, ("A", "B"))
 
-    from nbkernel.diagnose.images.causes import suspects
+    from nbkernel.diagnose.images.causes import likely_causes
     from nbkernel.diagnose.images.compare import DEFAULT_N, judge, make_pair, measure
     from nbkernel.io.images.read import read_image
 
     images = [read_image("compare", path, chosen.get("--shape")) for path in paths]
     pair = make_pair(*images, chosen.get("--roi"))
     numbers, peaks = measure(pair)
-    numbers["suspects"] = suspects(pair, numbers, peaks)
+    numbers["suspects"] = likely_causes(pair, numbers, peaks)
     numbers["verdict"] = judge(pair, chosen.get("--tolerance", "exact"), chosen.get("--N", DEFAULT_N))
     if "--png" in chosen:
         from nbkernel.diagnose.images.plot import write_plot
@@ -57,7 +57,7 @@ def report(images, numbers):
         "",
         *profile_lines(numbers["radial_profile"]),
         "",
-        *(f"suspect: {line}" for line in numbers["suspects"]),
+        *(f"possible cause: {line}" for line in numbers["suspects"]),
         verdict_line(numbers["verdict"]),
     ]
 

@@ -1,1 +1,1 @@
-"""Why a pixel or an image is as it is: traces, comparisons, pictures of files."""
+"""Finding out where a value comes from: traces, comparisons, pictures of image files."""

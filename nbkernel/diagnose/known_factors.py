@@ -1,4 +1,4 @@
-"""Constant factors between two results, and what each may come from."""
+"""Constant factors between two results, and where each may come from."""
 
 import math
 
@@ -28,9 +28,9 @@ CONSTANTS = {
 
 
 def name_factor(factor, tolerance=1e-6):
-    """Words for what B/A = `factor` may come from; empty for 1 and for a number without a meaning.
+    """Texts that say where B/A = `factor` may come from; none for 1 or a number that is not a known factor.
 
-    tolerance: relative error with which the factor is known.
+    tolerance: relative error of the factor.
     """
     if not factor > 0.0 or not math.isfinite(factor) or abs(factor - 1.0) <= tolerance:
         return []
@@ -46,20 +46,20 @@ def name_factor(factor, tolerance=1e-6):
 
 
 def step_counts(number, tolerance, larger, smaller):
-    whole = round(number)
-    if whole <= MAX_STEPS and whole * tolerance < 0.1 and same(number, whole, tolerance):
-        words = [
-            f"{whole} phi steps, mosaic domains or sources (or a product of such counts): "
-            f"{larger} lacks a division by steps, or {smaller} divides twice"
+    count = round(number)
+    if count <= MAX_STEPS and count * tolerance < 0.1 and same(number, count, tolerance):
+        reasons = [
+            f"{count} phi steps, mosaic domains or sources (or a product of such counts): "
+            f"{larger} is not divided by steps, or {smaller} is divided twice"
         ]
-        root = math.isqrt(whole)
-        if root * root == whole:
-            words.append(f"oversample {root} squared: {root} x {root} sub-pixels summed, not averaged")
-        return words
+        root = math.isqrt(count)
+        if root * root == count:
+            reasons.append(f"oversample {root} squared: {root} x {root} sub-pixels summed, not averaged")
+        return reasons
     for below in range(2, MAX_FRACTION + 1):
         above = round(number * below)
         if above <= MAX_FRACTION and same(number, above / below, tolerance):
-            return [f"{above}/{below}: {above} steps in one image where the other has {below}"]
+            return [f"{above}/{below}: {above} steps in one image, {below} in the other"]
     return []
 
 

@@ -1,1 +1,1 @@
-"""Where things are: the detector, its panels, the direct beam, the unit cell."""
+"""Geometry: the detector, its panels, the direct beam, the unit cell."""

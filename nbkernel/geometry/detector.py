@@ -1,4 +1,4 @@
-"""The detector's geometry: beam-centre conventions, rotations, origin. Everything in metres and laboratory vectors."""
+"""The detector's geometry: beam-centre conventions, rotations, origin. In metres, vectors in the laboratory frame."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Frame:
-    """Directions that a program's convention fixes, and about what it turns the detector."""
+    """Directions that a program's convention fixes, and the pivot about which it turns the detector."""
 
     beam: tuple
     fdet: tuple
@@ -47,7 +47,7 @@ FRAMES = {
 
 @dataclass(frozen=True)
 class Detector:
-    """One flat (or sphere-shaped) panel in place, and the beam centre in the conventions of several programs.
+    """The position and orientation of a flat (or spherical) panel, and the beam centre in several programs' conventions.
 
     Lengths in metres, vectors in the laboratory frame; ORGX, ORGY in pixels, dials_origin in mm.
     """
@@ -81,13 +81,13 @@ class Detector:
     dials_origin: tuple
     curved: bool
     point_pixel: bool
-    seen_from_behind: bool = False  # by its convention's normal, which points to the sample
+    seen_from_behind: bool = False  # the normal of its convention points towards the sample
 
 
 def detector_size(experiment):
-    """Pixel size, edge lengths (m) and pixel counts: a count, where given, wins over a length.
+    """Pixel size, edge lengths (m) and pixel counts; a given count overrides a length.
 
-    Raises InputError for a size that no detector has.
+    Raises InputError for an impossible size.
     """
     pixel_size = (0.1 if experiment.pixel is None else experiment.pixel) / 1000.0
     if not 0.0 < pixel_size < math.inf:
@@ -105,14 +105,14 @@ def detector_size(experiment):
             detsize = length / 1000.0
         count = detsize / pixel_size - 0.5
         if not 0.0 < count < 2147483647.0:
-            raise InputError(f"-detsize_{axis}: {length:g} mm holds no usable number of {pixel_size * 1000:g} mm pixels")
+            raise InputError(f"-detsize_{axis}: {length:g} mm is not a usable number of pixels of {pixel_size * 1000:g} mm")
         sizes.append((detsize, math.ceil(count)))
     (detsize_f, fpixels), (detsize_s, spixels) = sizes
     return pixel_size, detsize_f, detsize_s, fpixels, spixels
 
 
 def place_detector(experiment):
-    """The Detector of an Experiment. Raises InputError for a size or distance that cannot be."""
+    """The Detector of an Experiment. Raises InputError for an impossible size or distance."""
     pixel_size, detsize_f, detsize_s, fpixels, spixels = detector_size(experiment)
     convention = experiment.convention
     fixed = "vectors" in experiment.fix
@@ -176,8 +176,8 @@ def vector_sum(a, b, c):
 
 
 def beam_centre(experiment, pixel_size, detsize_f, detsize_s):
-    """Xbeam, Ybeam, Fbeam, Sbeam, Fclose, Sclose (m) before the detector is turned: each program's own convention
-    for the beam-centre flags, in the centre of the detector where nothing is given."""
+    """Xbeam, Ybeam, Fbeam, Sbeam, Fclose, Sclose (m) before the detector is rotated: each program's own convention for
+    the beam-centre flags; by default the centre of the detector."""
     Fclose = detsize_f / 2.0 if experiment.ORGX is None else (experiment.ORGX - 0.5) * pixel_size
     Sclose = detsize_s / 2.0 if experiment.ORGY is None else (experiment.ORGY - 0.5) * pixel_size
     Xclose = Fclose if experiment.Xclose is None else experiment.Xclose / 1000.0
@@ -208,7 +208,7 @@ def beam_centre(experiment, pixel_size, detsize_f, detsize_s):
 
 
 def origin_for_dials(pix0):
-    """The corner of the first pixel in mm, in DIALS' frame of a beam along MOSFLM's x."""
+    """The corner of the first pixel in mm, in DIALS' frame for a beam along MOSFLM's x."""
     return tuple(1000.0 * dot_product(pix0, axis) for axis in (Z, Y, (-1.0, 0.0, 0.0)))
 
 
@@ -236,8 +236,8 @@ def frame_of(beam_vector, polar_vector, spindle_axis):
 
 
 def normal_vector(odet, fdet, sdet, experiment, fixed):
-    """Unit normal. The program takes fast x slow unless the given vector's length is exactly 1; corrected, a given
-    vector is normalised and a missing one is fast x slow."""
+    """Unit normal. The program takes fast x slow unless the length of the given vector is exactly 1. With --fix vectors a
+    given vector is normalised, and a missing one is fast x slow."""
     if fixed and experiment.convention == "custom":
         if experiment.odet_vector is not None:
             return unitize(odet)
@@ -251,7 +251,7 @@ def nearest_distance(experiment, beam, odet):
     """distance along the beam, close_distance along the normal (m), and their ratio, for the rotated normal."""
     for name in ("distance", "close_distance"):
         value = getattr(experiment, name)
-        # headers of detectors swung beyond 90 degrees have a negative close_distance
+        # close_distance is negative in the header of a detector swung beyond 90 degrees
         if value is not None and (value == 0.0 or not math.isfinite(value)):
             raise InputError(f"-{name}: {value:g} mm is not a distance; it must not be 0")
     ratio = dot_product(beam, odet)

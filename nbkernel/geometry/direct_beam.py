@@ -4,8 +4,7 @@ import numpy as np
 
 
 def direct_beam(detector):
-    """(fast, slow) in pixels from the corner of the first pixel where the beam meets the detector, None where it does
-    not."""
+    """(fast, slow) in pixels, from the corner of the first pixel, where the beam meets the detector; None if it misses."""
     fdet, sdet, beam, pix0 = vectors(detector)
     try:
         if detector.curved:

@@ -1,4 +1,4 @@
-"""Panels: the flat parts of a detector, each with its place in the laboratory."""
+"""Panels: the flat parts of a detector, each with its position in the laboratory."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from nbkernel.support.validation import convert_fields, with_unit
 from .detector import Detector, origin_for_dials
 
 Vector = tuple[float, float, float]
-ROUNDING = 1e-12  # relative to the corner's distance; a plane that is nearer goes through the sample
+ROUNDING = 1e-12  # relative to the corner's distance; a plane closer than this passes through the sample
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One flat part of a detector. Names and units are Experiment's: metres for the corner, mm for the pixel,
-    micrometres for the sensor. Vectors are in the frame of the beam's and the spindle's."""
+    """One flat part of a detector. Names and units are those of Experiment: metres for the corner, mm for the pixel,
+    micrometres for the sensor. Vectors are in the same frame as those of beam and spindle."""
 
     pix0_vector: Vector = field(metadata={"unit": "m"})  # corner of the first pixel
     fdet_vector: Vector  # direction of the fast axis, of any length
@@ -28,8 +28,8 @@ class Panel:
     detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
     detector_thick: float = with_unit(0.0, "micrometres")  # thickness of the sensor
     detector_thicksteps: int | None = None  # layers of the sensor
-    name: str = ""  # in messages and files
-    material: str = ""  # of the sensor, for the files
+    name: str = ""  # used in messages and files
+    material: str = ""  # of the sensor, written to files
 
     def __post_init__(self):
         convert_fields(self)
@@ -45,17 +45,19 @@ def place_panel(panel, number, frame, point_pixel=False):
     check_panel(name, panel)
     beam, polar = unitize(frame.beam), unitize(frame.polar)
     if not magnitude(beam) > 0.0:
-        raise InputError(f"-beam_vector: {' '.join(f'{x:g}' for x in frame.beam)} has no direction")
+        raise InputError(
+            f"-beam_vector: {' '.join(f'{x:g}' for x in frame.beam)} has no direction; need a vector that is not 0"
+        )
     fdet, sdet, pix0 = unitize(panel.fdet_vector), unitize(panel.sdet_vector), tuple(panel.pix0_vector)
     odet = unitize(cross_product(fdet, sdet))
     if magnitude(odet) == 0.0:
-        raise InputError(f"{name}: fdet_vector and sdet_vector span no plane; need two different directions")
+        raise InputError(f"{name}: fdet_vector and sdet_vector do not span a plane; need two different directions")
     close_distance = dot_product(pix0, odet)
     if close_distance < 0.0:
         odet, close_distance = vector_scale(odet, -1.0), -close_distance
     if close_distance <= ROUNDING * magnitude(pix0):
         raise InputError(
-            f"{name}: its plane goes through the sample; pix0_vector is the corner of its first pixel in metres"
+            f"{name}: its plane passes through the sample; pix0_vector is the corner of its first pixel in metres"
         )
     ratio = dot_product(beam, odet)
     distance = close_distance / (DBL_MIN if ratio == 0.0 else ratio)

@@ -1,11 +1,11 @@
-"""A rectangular region of an image, as options give it."""
+"""A rectangular region of an image, as given by an option."""
 
 from nbkernel.errors import InputError
 
 
 def region(option, shape, roi):
     """Slices (slow, fast) of a region (fast first, fast last, slow first, slow last), both ends included; of the whole
-    image of `shape` (slow, fast) where `roi` is None. Raises InputError, naming the option, for one outside the image."""
+    image of `shape` (slow, fast) if `roi` is None. Raises InputError, naming the option, if it is outside the image."""
     slow, fast = shape
     if roi is None:
         return slice(0, slow), slice(0, fast)

@@ -9,7 +9,7 @@ SMALLEST_EDGE, LARGEST_EDGE = 1e-3, 1e9  # Angstrom
 
 
 def cell_parameters(cell):
-    """Edges (Angstrom) and angles (radians) of a cell of which only the first numbers may be given."""
+    """Edges (Angstrom) and angles (radians) of a cell, of which the last numbers may be missing."""
     given = list(cell) + [0.0] * (6 - len(cell))
     a = given[0]
     b, c = (length if length > 0.0 else a for length in given[1:3])
@@ -22,12 +22,12 @@ def cell_parameters(cell):
 
 
 def cell_volume(lengths, angles):
-    """Volume (Angstrom^3). Raises InputError where the angles (radians) close no cell."""
+    """Volume (Angstrom^3). Raises InputError if no cell has these angles (radians)."""
     a, b, c = lengths
     alpha, beta, gamma = angles
     aavg = (alpha + beta + gamma) / 2
     skew = math.sin(aavg) * math.sin(aavg - alpha) * math.sin(aavg - beta) * math.sin(aavg - gamma)
-    # rounding alone leaves about 1e-16 of a flat cell
+    # for a flat cell, rounding alone leaves about 1e-16
     if not skew > 1e-12 or aavg >= PI:
         shown = " ".join(f"{angle * RTD:g}" for angle in angles)
         raise InputError(
@@ -40,8 +40,8 @@ def cell_volume(lengths, angles):
 def standard_orientation(lengths, angles, V_cell, fixed):
     """Reciprocal vectors (1/Angstrom) with a_star along x and b_star in the x-y plane.
 
-    The height of c_star is V_star over the area of a_star and b_star; the program takes V_cell / (a b c) for
-    V_star / (a_star b_star c_star), which they are only of cells that `is_distorted` does not name.
+    The height of c_star is V_star over the area spanned by a_star and b_star. The program takes V_cell / (a b c) for
+    V_star / (a_star b_star c_star); the two are equal unless `is_distorted`.
     """
     a, b, c = lengths
     alpha, beta, gamma = angles
@@ -65,8 +65,8 @@ def standard_orientation(lengths, angles, V_cell, fixed):
 
 
 def is_distorted(cell):
-    """Whether the program renders a -cell with other angles: one whose angles alone make V_cell / (a b c) another number
-    than the product of their sines. Where two of them are 90 degrees they are the same."""
+    """Whether the program renders a -cell with other angles than given: if V_cell / (a b c) is not the product of the sines
+    of the angles. With two angles of 90 degrees it is."""
     lengths, angles = cell_parameters(cell)
     skew = cell_volume(lengths, angles) / math.prod(lengths)
     return abs(skew / math.prod(math.sin(angle) for angle in angles) - 1.0) > 1e-9

@@ -1,1 +1,1 @@
-"""Images and what is made of them: statistics, counts, noise."""
+"""Images and what is made from them: statistics, counts, noise."""

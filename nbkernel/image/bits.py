@@ -1,4 +1,4 @@
-"""Counts of 16 or 32 bits: what each holds, and whole numbers cut to it."""
+"""Counts of 16 or 32 bits: the range of each, and clipping to it."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ from nbkernel.errors import InputError
 
 DTYPES = {16: np.uint16, 32: np.int32}
 LARGEST = {bits: int(np.iinfo(dtype).max) for bits, dtype in DTYPES.items()}
-ROWS_AT_A_TIME = 256  # so that what is worked with stays small beside the image
+ROWS_AT_A_TIME = 256  # keeps temporary arrays small compared with the image
 
 
 def check_bits(bits):
-    """Raises InputError for what is neither 16 nor 32."""
+    """Raises InputError unless `bits` is 16 or 32."""
     if bits not in DTYPES:
-        raise InputError(f"bits: {bits!r} is not there; need {' or '.join(map(str, DTYPES))}")
+        raise InputError(f"bits: {bits!r} is not supported; need {' or '.join(map(str, DTYPES))}")
 
 
 def cut_to(bits, counts, wraps=False):
-    """Whole numbers (slow, fast) within 0 .. LARGEST[bits], as DTYPES[bits]; the same array where that changes nothing.
+    """Integers (slow, fast) clipped to 0 .. LARGEST[bits], as DTYPES[bits]; the same array if that changes nothing.
 
-    wraps: numbers below 0 come out as 65536 more, as nanoBragg.c has them in its 16 bits, instead of 0.
+    wraps: numbers below 0 wrap around (65536 is added), as in nanoBragg.c's 16 bits, instead of becoming 0.
     """
     dtype = DTYPES[bits]
     if counts.dtype == dtype and not (bits == 32 and counts.min(initial=0) < 0):
@@ -26,11 +26,11 @@ def cut_to(bits, counts, wraps=False):
     out = np.empty(counts.shape, dtype)
     for first in range(0, len(counts), ROWS_AT_A_TIME):
         rows = slice(first, first + ROWS_AT_A_TIME)
-        # what is assigned is taken modulo 2^bits
+        # assignment takes the values modulo 2^bits
         out[rows] = np.clip(counts[rows], None if wraps else 0, LARGEST[bits])
     return out
 
 
 def cut_off(bits, counts):
-    """How many whole numbers lie above what `bits` hold, and how many below 0."""
+    """How many integers exceed what `bits` can hold, and how many are below 0."""
     return int(np.count_nonzero(counts > LARGEST[bits])), int(np.count_nonzero(counts < 0))

@@ -1,4 +1,4 @@
-"""From photons to whole numbers: counts with or without noise, grey levels."""
+"""From photons to integers: counts with or without noise, grey levels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from nbkernel.support.validation import check_threads, number, whole_number
 
 from .bits import DTYPES, LARGEST, check_bits, cut_to
 from .noise import noisy_panels
-from .panel_image import PanelImage, as_photons, checked_panels, plain
+from .panel_image import PanelImage, as_ndarray, as_photons, checked_panels
 from .seeds import fresh_seed
 
-MOST_OF_THEM = 0.9  # of the pixels with photons: nearly all
-BRIGHTEST = 55000.0  # counts of the brightest pixel where no scale is given
+NEARLY_ALL = 0.9  # of the pixels with photons
+BRIGHTEST = 55000.0  # counts of the brightest pixel if no scale is given
 GREY_OF_5_RMSD = 250.0
-# of scaled counts, which are rounded through float32: the largest that so many bits hold
+# largest scaled counts, which are rounded through float32, that fit into so many bits
 TOPS = {16: 65535.0, 32: float(np.nextafter(np.float32(2**31), np.float32(0)))}
 
 
@@ -38,23 +38,23 @@ def add_noise(
     threads: int | None = None,
     device: str = "cpu",
 ) -> PanelImage | list[PanelImage]:
-    """Photon-counting noise: the counts that a detector of single photons would show.
+    """Photon-counting noise: the counts that an ideal photon-counting detector would record.
 
-    images: the PanelImage of `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed: a
-    whole number; the same gives the same noise; None draws one from the system's randomness, which `noise["seed"]` of the
-    counts tells. rng: "ran1", nanoBragg.c's generator, or "philox", whose noise a pixel draws whatever the region, the
-    threads and the device. adc: offset added to every pixel (counts). bits: 32 returns int32, cut off at 2147483647; 16
-    uint16, cut off at 65535 as in an SMV image. threads: for philox; None takes all cores. device: for philox, as for
-    `simulate`; ran1 is always the CPU's. Returns counts (slow, fast), never below 0, and 0 outside the region of interest, or
-    a list of them; their `noise` tells how it was drawn. Raises InputError for an argument that cannot be, DeviceError as
-    `simulate`. Logs a warning where counts are cut off above, and where not one photon is counted.
+    images: the PanelImage from `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed:
+    an integer that determines the noise; None draws one from the system's randomness, found in `noise["seed"]` of the
+    counts. rng: "ran1", nanoBragg.c's generator, or "philox", with which a pixel's noise does not depend on region, threads
+    or device. adc: offset added to every pixel (counts). bits: 32 returns int32, cut off at 2147483647; 16 returns uint16,
+    cut off at 65535 as in an SMV image. threads: for philox; None means all cores. device: for philox, as for `simulate`;
+    ran1 always runs on the CPU. Returns counts (slow, fast), never below 0, and 0 outside the region of interest, or a list
+    of them; their `noise` says how it was drawn. Raises InputError for an unusable argument, DeviceError like `simulate`.
+    Logs a warning if counts are cut off above, or if not one photon is counted.
     """
     if rng not in NOISE_RNGS:
-        raise InputError(f"rng: {rng!r} is not there; need {' or '.join(NOISE_RNGS)}")
+        raise InputError(f"rng: {rng!r} is not supported; need {' or '.join(NOISE_RNGS)}")
     seed = fresh_seed() if seed is None else whole_number("seed", seed)
     if rng == "ran1" and not -(2**63) < seed < 2**63:
-        raise InputError(f"seed: needs less than 2^63 for ran1, not {seed}")
-    panels, single = checked_panels("add_noise", images)
+        raise InputError(f"seed: ran1 needs an integer from -2^63 + 1 to 2^63 - 1, not {seed}")
+    panels, is_single = checked_panels("add_noise", images)
     wanted = parse_device(device)
     choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
     check_threads(threads)
@@ -64,50 +64,57 @@ def add_noise(
     for line in drawn.lines("add_noise", bits):
         LOG.warning("%s", line)
     noisy = drawn.images(bits)
-    return noisy[0] if single else noisy
+    return noisy[0] if is_single else noisy
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Counts with noise of all panels before they are cut to the bits of a file. overloads: {bits: pixels cut off above}."""
+    """Noisy counts of all panels, not yet clipped to the bits of a file. overloads: {bits: pixels cut off above}."""
 
     counts: list  # (slow, fast) int32 of each panel
-    panels: list  # the images that they were drawn of
+    panels: list  # the images that they were drawn from
     told: dict  # rng, seed, adc, photons
     overloads: dict
 
     def images(self, bits, wraps=False):
-        """The PanelImages of 16 or 32 bits, see `bits.cut_to`."""
+        """PanelImages of 16 or 32 bits, see `bits.cut_to`."""
         cut = [cut_to(bits, counts, wraps) for counts in self.counts]
-        return alike(cut, self.panels, {**self.told, "overloads": self.overloads[bits]}, (self.told["adc"], 1.0))
+        return like_images(cut, self.panels, {**self.told, "overloads": self.overloads[bits]}, (self.told["adc"], 1.0))
 
     def has_negative(self):
         return self.told["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
 
     def lines(self, name, bits):
-        """Lines of warning where counts are cut off above, or no photon is counted. name: of the file or function."""
+        """Warnings if counts are cut off above, or if no photon is counted. name: of the file or function."""
         overloads, photons = self.overloads[bits], self.told["photons"]
         if overloads and self.told["adc"] > LARGEST[bits] - 1:
-            yield f"{name}: -adc {self.told['adc']:g} alone is as much as {bits} bits hold, {LARGEST[bits]}; nothing else is left"
+            yield (
+                f"{name}: -adc {self.told['adc']:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
+            )
         elif overloads:
             lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)
-            most = overloads > MOST_OF_THEM * lit
+            nearly_all = overloads > NEARLY_ALL * lit
             yield (
-                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} bits hold"
-                + ("; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?" if most else "")
+                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} bits can "
+                "hold"
+                + (
+                    "; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?"
+                    if nearly_all
+                    else ""
+                )
             )
         total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels) if photons == 0.0 else 0.0
         if total > 0.0:
             yield (
-                f"{name}: not one photon was counted, {total:g} are expected on all pixels together; is the beam meant to be so "
-                "weak (-flux, -exposure and -beamsize, or -fluence)?"
+                f"{name}: not one photon was counted, and {total:g} are expected in all pixels together; is the beam meant to be "
+                "so weak (-flux, -exposure and -beamsize, or -fluence)?"
             )
 
 
 def draw_noise(panels, seed, rng, adc, engine, note):
-    """The Noise that `add_noise` draws, by an Engine; note: called with a line where its devices fail and it may fall back."""
+    """The Noise of `add_noise`, drawn by an Engine; note: called with a line if its devices fail and it may fall back."""
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
-    # the table belongs to the run: other noise of it must find it as it was
+    # the table belongs to the run, and must be unchanged when noise is drawn again
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels, rois = [as_photons(image) for image in panels], [region_of(image) for image in panels]
     noisy, photons, overloads = noisy_panels(pixels, rois, adc, seed, rng, shuffle, engine, note)
@@ -122,35 +129,35 @@ def to_counts(
     bits: int = 16,
     threads: int | None = None,
 ) -> PanelImage | list[PanelImage]:
-    """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded, within
+    """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded and clipped to
     0 .. 65535.
 
-    images: as for `add_noise`. scale: None, or 0 or less, makes the brightest pixel of all panels 55000. bits: 16 returns
-    uint16, 32 int32, within 0 .. 2147483520; rounded through float32, which has 24 bits. Returns (slow, fast), or a list of
-    them. Raises InputError for an argument that cannot be.
+    images: as for `add_noise`. scale: None, 0 or less makes the brightest pixel of all panels 55000. bits: 16 returns uint16;
+    32 returns int32 within 0 .. 2147483520, rounded through float32, which has 24 bits. Returns (slow, fast) counts, or a
+    list of them. Raises InputError for an unusable argument.
     """
-    panels, single = checked_panels("to_counts", images)
+    panels, is_single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]
     scale = count_scale(largest(pixels)) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     check_threads(threads)
     check_bits(bits)
     threads, adc = thread_count(threads), number("adc", adc)
-    found = [
+    arrays = [
         scaled(scaled_counts, DTYPES[bits], image, region_of(panel), threads, scale, adc, TOPS[bits])
         for image, panel in zip(pixels, panels, strict=True)
     ]
-    counts = alike(found, panels, offset_and_gain=(adc, scale))
-    return counts[0] if single else counts
+    counts = like_images(arrays, panels, offset_and_gain=(adc, scale))
+    return counts[0] if is_single else counts
 
 
 def scaled_above(top, images, scale, adc):
-    """How many pixels of all panels lie above `top` counts when scaled."""
-    with np.errstate(all="ignore"):  # inf is above it, too
-        return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(plain, images))
+    """How many pixels of all panels exceed `top` counts when scaled."""
+    with np.errstate(all="ignore"):  # inf exceeds it, too
+        return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(as_ndarray, images))
 
 
 def count_scale(max_I):
-    """The scale that a brightest pixel of max_I photons chooses."""
+    """The default scale for a brightest pixel of max_I photons."""
     return BRIGHTEST / max_I if max_I > 0.0 else 1.0
 
 
@@ -159,12 +166,12 @@ def largest(images):
 
 
 def grey_scale(rmsd, otherwise):
-    """The scale of grey levels that a spread of rmsd photons chooses."""
+    """The default scale of grey levels for a standard deviation of rmsd photons."""
     return GREY_OF_5_RMSD / (5.0 * rmsd) if rmsd > 0.0 else otherwise
 
 
 def chosen_grey_scale(images):
-    """The scale of grey levels by the statistics of rendered images, of others by their brightest pixel."""
+    """The default scale of grey levels: from the statistics of rendered images, from the brightest pixel of others."""
     statistics = [getattr(image, "statistics", None) for image in images]
     rmsd = max(own.rmsd for own in statistics) if all(statistics) else 0.0
     return grey_scale(rmsd, count_scale(largest([as_photons(image) for image in images])))
@@ -182,14 +189,15 @@ def scaled(kernel, dtype, image, roi, threads, *scales):
 
 
 def region_of(image):
-    """(fast first, fast last, slow first, slow last) of an image: what its run renders, else all of it."""
+    """(fast first, fast last, slow first, slow last) of an image: its run's region of interest, else all of it."""
     run = getattr(image, "run", None)
     if run is not None and run.wanted.shape == image.shape:
         return run.roi
     return (0, image.shape[1] - 1, 0, image.shape[0] - 1)
 
 
-def alike(arrays, images, noise=None, offset_and_gain=None):
+def like_images(arrays, images, noise=None, offset_and_gain=None):
+    """PanelImages of the arrays, with run and engine of the images."""
     return [
         PanelImage(
             array, getattr(image, "run", None), getattr(image, "engine", None), noise=noise, offset_and_gain=offset_and_gain

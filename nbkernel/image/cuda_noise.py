@@ -1,4 +1,5 @@
-"""Noise from counted random numbers on CUDA devices, strip by strip of rows: memory by strips and not by the panel."""
+"""Noise from counter-based random numbers on CUDA devices, in strips of rows, so that memory depends on the strip and not
+on the panel."""
 
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ STRIP_PIXELS = 2**20
 
 
 class Panel(NamedTuple):
-    """An image with its noise to be: arrays in the host's memory."""
+    """An image and the arrays that its noise goes to, in host memory."""
 
     image: np.ndarray  # (slow, fast) float32 photons
     roi: tuple  # fast first, fast last, slow first, slow last
@@ -48,7 +49,7 @@ class Strip(NamedTuple):
 
 
 class Slot:
-    """A stream with the memory for one strip, on the device and (pinned, so that copies overlap) on the host."""
+    """A stream with memory for one strip, on the device and on the host (pinned, so that copies overlap with work)."""
 
     def __init__(self, shape, adc_offset, frame, key):
         copied = {"means": (shape, np.float32), "counts": (shape, np.int32), "sums": ((shape[0], NOISE_SUMS), np.float64)}
@@ -58,7 +59,7 @@ class Slot:
         self.draw, self.sum = (CompiledInOneWay(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
 
     def send(self, strip):
-        """Begins to draw a strip."""
+        """Starts drawing the noise of a strip."""
         self.strip = strip
         panel, rows, width = strip.panel, strip.slow_stop - strip.slow_start, strip.panel.width
         fpixels = panel.image.shape[1]
@@ -74,7 +75,7 @@ class Slot:
             device[name].copy_to_host(host[name], stream=self.stream)
 
     def receive(self):
-        """Waits for the strip in flight, puts its counts in its panel's and returns it."""
+        """Waits for the strip in flight, copies its counts into its panel's and returns it."""
         strip = self.strip
         self.stream.synchronize()
         panel, rows = strip.panel, strip.slow_stop - strip.slow_start
@@ -84,11 +85,11 @@ class Slot:
 
 
 def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, devices, strip_pixels=STRIP_PIXELS):
-    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of each image (float32 photons): what
-    `cpu_images.counted_noise_rows` fills in.
+    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of each image (float32 photons), the same as
+    `kernels.images.counted_noise_rows` gives.
 
-    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: worked on
-    at a time, which changes nothing. Raises DeviceError where a device fails.
+    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: how many
+    at a time, which does not change the result. Raises DeviceError if a device fails.
     """
     panels = [
         Panel(image, roi, first_pixel, np.zeros(image.shape, np.int32), np.zeros((image.shape[0], NOISE_SUMS)))

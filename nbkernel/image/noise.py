@@ -1,4 +1,4 @@
-"""Photon-counting noise, with the program's own serial random numbers or with counted ones."""
+"""Photon-counting noise, from the program's own serial random numbers or from counter-based ones."""
 
 import itertools
 
@@ -13,18 +13,18 @@ from nbkernel.setup.orientations import generator_seed
 from nbkernel.support.interruptible import interruptible
 
 ROWS_AT_A_TIME = 64
-# pixels that draw side by side: whole vectors, few of which wait for the last of them
-PIECE = 64
+# pixels drawn side by side: a multiple of the vector length, and few enough that not many wait for the slowest
+SEGMENT = 64
 FRAME = 0  # a single image
 
 
 def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
-    """Noisy counts (slow, fast) int32 of each panel's image (float32 photons), the photons of all, and their overloads, {bits:
-    pixels that so many bits cut off above}. Counts below 0 stay.
+    """Noisy counts (slow, fast) int32 of each panel's image (float32 photons), the total of photons, and the overloads,
+    {bits: pixels above what so many bits can hold}. Counts below 0 are kept.
 
-    rois: of each panel, (fast first, fast last, slow first, slow last); rng: of `outputs.NOISE_RNGS`; shuffle: ran1's
-    shuffle table as misset and mosaic left it; engine: the Engine that draws counted noise, note: called with a line where
-    its devices fail and it may fall back. A panel's random numbers follow those of the panel before. Raises DeviceError.
+    rois: of each panel, (fast first, fast last, slow first, slow last); rng: one of `outputs.NOISE_RNGS`; shuffle: ran1's
+    shuffle table as misset and mosaic left it; engine: the Engine that draws philox noise; note: called with a line if its
+    devices fail and it may fall back. A panel's random numbers follow those of the previous panel. Raises DeviceError.
     """
     if rng == "philox":
         found = counted_panels(images, rois, adc_offset, seed, engine, note)
@@ -41,7 +41,7 @@ def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
 
 
 def counted_panels(images, rois, adc_offset, seed, engine, note):
-    """(counts, photons, overloads) of each image by counted random numbers: on the engine's devices, else on threads."""
+    """(counts, photons, overloads) of each image from counter-based random numbers: on the engine's devices, else on threads."""
     first_pixels = list(itertools.accumulate((image.size for image in images), initial=0))[:-1]
     if engine.devices:
         from .cuda_noise import counted_noise_on_cuda
@@ -76,15 +76,15 @@ def poisson_image(image, roi, adc_offset, seed, shuffle, out):
 
 
 def counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel=0):
-    """Fills `out` as `poisson_image` does, by counted random numbers: a pixel's noise depends on its mean, its number in
-    the detector and the seed (a whole number, taken modulo 2^64), and neither on other pixels nor on the region or the
-    threads. first_pixel: number of the image's first pixel.
+    """Fills `out` as `poisson_image` does, from counter-based random numbers: a pixel's noise depends on its mean, its
+    number in the detector and the seed (an integer, taken modulo 2^64), but not on other pixels, the region or the threads.
+    first_pixel: number of the image's first pixel.
     """
     sums = np.zeros((image.shape[0], NOISE_SUMS))
 
     def rows():
         return counted_noise_rows.over_rows(
-            image, roi, adc_offset, first_pixel, FRAME, key_of(seed), np.empty((WORK, PIECE)), sums, out
+            image, roi, adc_offset, first_pixel, FRAME, key_of(seed), np.empty((WORK, SEGMENT)), sums, out
         )
 
     interruptible(share_rows, rows, 0, image.shape[0], threads)
@@ -97,6 +97,6 @@ def key_of(seed):
 
 
 def totals(sums):
-    """Photons and overloads of an image, of its rows' sums (slow, NOISE_SUMS)."""
+    """Photons and overloads of an image, from the sums of its rows (slow, NOISE_SUMS)."""
     total = sums.sum(axis=0)
     return float(total[PHOTONS]), {16: int(total[OVERLOADS_16]), 32: int(total[OVERLOADS_32])}

@@ -1,4 +1,4 @@
-"""PanelImage: an array that knows the panel it is an image of."""
+"""PanelImage: an array that knows which panel it shows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if typing.TYPE_CHECKING:
 class PanelImage(np.ndarray):
     """Image of one panel, (slow, fast): photons as float32, or counts as int32 or uint16.
 
-    run: the Prepared panel, with `detector` (geometry, m) and `experiment` (headers' values filled in); None for an array
-    that `simulate` has no part in. engine: the Engine that rendered it. noise: of noisy counts, {"rng", "seed", "adc",
-    "photons", "overloads"}, the last two of all panels; else None. Arithmetic keeps run and engine; parts and views of
-    another order are plain arrays; a pickled image keeps the pixels only. offset_and_gain: of counts as they were made, adc and
-    counts per photon; else None.
+    run: the Prepared panel, with `detector` (geometry, m) and `experiment` (values from headers filled in); None for an
+    array that does not come from `simulate`. engine: the Engine that rendered it. noise: for noisy counts {"rng", "seed",
+    "adc", "photons", "overloads"}, the last two summed over all panels; else None. offset_and_gain: for unmodified counts
+    adc and counts per photon; else None. Arithmetic keeps run and engine; slices and transposes are plain arrays; a pickled
+    image keeps only the pixels.
     """
 
     run: Prepared | None
@@ -74,20 +74,19 @@ class PanelImage(np.ndarray):
 
     @property
     def statistics(self) -> Statistics | None:
-        """Of the photons as they are now; None for counts, and for what is not a whole panel."""
+        """Statistics of the current photons; None for counts, and for anything but a whole panel."""
         if self.run is None or self.omega_sum is None or self.dtype != np.float32 or self.shape != self.run.wanted.shape:
             return None
         run, engine = self.run, self.engine
-        # exact sums as the program does, pixel after pixel
+        # exact: summed pixel after pixel, as the program does
         threads = None if engine.precision == "exact" else thread_count(engine.threads)
         return image_statistics(
-            plain(self), run.wanted, run.roi, run.plan, run.detector.pixel_size, self.omega_sum, threads
+            as_ndarray(self), run.wanted, run.roi, run.plan, run.detector.pixel_size, self.omega_sum, threads
         )  # fmt: skip
 
 
 def is_whole(image, parent):
-    """Whether each pixel of an array is in the place of that pixel of its parent: of new memory this is believed, of a view
-    it is seen."""
+    """Whether each pixel of an array is at the same position in its parent: checked for a view, assumed for new memory."""
     if image.shape != parent.shape:
         return False
     return not np.may_share_memory(image, parent) or (
@@ -96,19 +95,19 @@ def is_whole(image, parent):
 
 
 def checked_panels(function, images):
-    """(list of (slow, fast) arrays of numbers, whether one was given by itself). Raises InputError, naming the function, for
-    anything else."""
-    single = not isinstance(images, (list, tuple))
-    panels = [images] if single else list(images)
+    """(list of (slow, fast) arrays of numbers, whether `images` is a single array and not a list). Raises InputError, naming
+    the function, for anything else."""
+    is_single = not isinstance(images, (list, tuple))
+    panels = [images] if is_single else list(images)
     for number, image in enumerate(panels):
         if not isinstance(image, np.ndarray):
             panels[number] = image = array_of(image)
         if image is None or image.ndim != 2 or image.size == 0 or image.dtype.kind not in "fiu":
-            what = "no array" if image is None else f"{image.dtype} of shape {image.shape}"
+            what = "something that is not an array" if image is None else f"{image.dtype} of shape {image.shape}"
             raise InputError(f"{function}: needs a (slow, fast) array of numbers, or a list of them, not {what}")
     if not panels:
         raise InputError(f"{function}: needs an image, not an empty list")
-    return panels, single
+    return panels, is_single
 
 
 def array_of(value):
@@ -120,19 +119,19 @@ def array_of(value):
 
 
 def runs_of(function, panels):
-    """The Prepared panels of images. Raises InputError, naming the function, unless each is that of a whole panel."""
+    """The Prepared panels of images. Raises InputError, naming the function, unless each is the image of a whole panel."""
     for image in panels:
         run = getattr(image, "run", None)
         if run is None or run.wanted.shape != image.shape:
             raise InputError(
-                f"{function}: needs the whole image of a panel as simulate, add_noise or to_counts returns it, for its geometry "
-                "(which a pickled one has lost)"
+                f"{function}: needs the whole image of a panel as returned by simulate, add_noise or to_counts, for its "
+                "geometry (which pickling loses)"
             )
     return [image.run for image in panels]
 
 
-def plain(image):
-    """The image's pixels as kernels take them."""
+def as_ndarray(image):
+    """The image's pixels as a contiguous array, as kernels take them."""
     return np.ascontiguousarray(image.view(np.ndarray))
 
 

@@ -1,18 +1,18 @@
-"""Seeds of random numbers: new ones where the user gives none, and the flags that repeat a run."""
+"""Seeds of random numbers: drawing those that the user does not give, and the flags that repeat a run."""
 
 import secrets
 
-# what nanoBragg.c's flags take; 0 is the same as 1
+# the largest that nanoBragg.c's flags take; 0 means the same as 1
 LARGEST_SEED = 2**31 - 1
 
 
 def fresh_seed():
-    """A seed from the system's randomness: runs that begin in the same moment differ."""
+    """A seed from the system's randomness, so that runs started at the same moment differ."""
     return 1 + secrets.randbelow(LARGEST_SEED)
 
 
 def seeds_of_crystal(prepared):
-    """{"mosaic_seed", "misset_seed": of a Prepared panel, where random numbers decide on the crystal}."""
+    """{"mosaic_seed", "misset_seed"} of a Prepared panel, as far as its crystal depends on random numbers."""
     experiment, seeds = prepared.experiment, {}
     if prepared.plan.orientation.shape[1] > 1:
         seeds["mosaic_seed"] = experiment.mosaic_seed
@@ -22,8 +22,8 @@ def seeds_of_crystal(prepared):
 
 
 def seed_line(prepared, noise_seed=None):
-    """The flags that draw the same random numbers again, in a line; None where a run needs none."""
+    """A line with the flags that draw the same random numbers again; None if a run uses none."""
     seeds = {"seed": noise_seed, **seeds_of_crystal(prepared)}
-    # -misset_seed comes last: followed by three arguments it would be -misset, too
+    # -misset_seed comes last: followed by three arguments it would also be read as -misset
     flags = [f"-{name} {seed}" for name, seed in seeds.items() if seed is not None]
     return f"seeds: {' '.join(flags)}" if flags else None

@@ -23,9 +23,10 @@ from nbkernel.kernels.physics.constants import PI
 
 @dataclass(frozen=True)
 class Statistics:
-    """max_I at max_I_x, max_I_y (m along fast and slow, the pixel's last sub-pixel); mean, rms over the rendered
-    pixels; rmsd over the region of interest, masked pixels included; solid_angle (sr) that the rendered pixels cover;
-    solid_angle_per_step: what the program prints for it, the sum over layers and sub-pixels by the number of all steps."""
+    """max_I at max_I_x, max_I_y (m along fast and slow, at the pixel's last sub-pixel); mean and rms over the rendered
+    pixels; rmsd over the region of interest, including masked pixels; solid_angle (sr) covered by the rendered pixels;
+    solid_angle_per_step: what the program prints as solid angle, the sum over layers and sub-pixels divided by the number of
+    all steps."""
 
     max_I: float
     max_I_x: float
@@ -50,13 +51,13 @@ class Statistics:
 
 
 def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=None):
-    """Statistics of a float32 image (slow, fast); omega_sum: all sub-pixels' solid angles (sr).
+    """Statistics of a float32 image (slow, fast); omega_sum: sum of the solid angles of all sub-pixels (sr).
 
-    threads: None sums pixel after pixel as the program does; a number sums rows side by side, then the rows.
+    threads: None sums pixel after pixel as the program does; a number sums each row in parallel, then the sums of the rows.
     """
     total, squares, count, max_I, spixel, fpixel = sums_of_image(image, wanted, threads)
     mean = total / max(count, 1)
-    # a single pixel counts as two, so that there is something to divide by
+    # a single pixel counts as two, to avoid a division by 0
     rms = math.sqrt(squares / (max(count, 2) - 1))
     deviations = sum_of_deviations(image, roi, mean, threads)
     count = (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1)
@@ -81,12 +82,12 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
 
 
 def sums_of_image(image, wanted, threads):
-    """Sum, sum of squares, number of wanted pixels, the largest value, its slow and fast position."""
+    """Sum, sum of squares and number of the rendered pixels; the largest value, its slow and fast position."""
     rows = image.shape[0]
     sums = np.array([NO_SUMS] * (rows if threads else 1))
     share_rows(lambda: image_sums.over_rows(image, wanted, sums), 0, rows, threads or 1)
     best = sums[sums[:, LARGEST].argmax()]
-    # pixels of inf of both signs have no sum
+    # inf and -inf have no sum
     with np.errstate(invalid="ignore", over="ignore"):
         total, squares, count = (float(sums[:, column].sum()) for column in (TOTAL, SQUARES, COUNT))
     return total, squares, int(count), float(best[LARGEST]), int(best[LARGEST_SLOW]), int(best[LARGEST_FAST])

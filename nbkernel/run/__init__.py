@@ -1,1 +1,1 @@
-"""One run, from an Experiment to its files, for Python and for the command line."""
+"""One run from an Experiment to its files, for Python and for the command line."""

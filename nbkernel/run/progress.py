@@ -1,17 +1,17 @@
-"""nanoBragg.c's progress lines, from the number of pixels done."""
+"""nanoBragg.c's progress lines, computed from the number of pixels done."""
 
 import contextlib
 
 
 def wanted_count(runs):
-    """Pixels to render, of all Prepared panels."""
+    """Number of pixels to render in all Prepared panels."""
     return sum(int(prepared.wanted.sum()) for prepared in runs)
 
 
 class ProgressLines:
     """Calls `say` with 'N% done' for each pixel at which the program prints one.
 
-    regions: of each panel, as the program counts it (its last values may lie past the edge).
+    regions: -roi of each panel as the program counts it (its last values may be beyond the edge).
     """
 
     def __init__(self, regions, say):
@@ -34,5 +34,5 @@ class ProgressLines:
 
 
 def progress_lines(say):
-    """The lines as `simulate_to_files` wants its progress."""
+    """The progress lines as the argument `progress` of `simulate_to_files`."""
     return lambda runs: contextlib.nullcontext(ProgressLines([prepared.roi_flags for prepared in runs], say))

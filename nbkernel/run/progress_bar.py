@@ -9,7 +9,7 @@ from nbkernel.support.signals import LAST_WORDS
 
 from .progress import wanted_count
 
-SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: at least, and where nothing is reported
+SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: the minimum, and while nothing is reported
 LONGEST_BAR, SHORTEST_BAR = 40, 8
 
 
@@ -19,16 +19,16 @@ class ProgressBar:
     def __init__(self, stream, clock=time.monotonic):
         self.stream, self.clock = stream, clock
         self.lock = threading.RLock()
-        self.total = 0  # pixels; 0: no rendering is under way
-        self.shown = 0  # letters on the line
+        self.total = 0  # pixels; 0: nothing is being rendered
+        self.shown = 0  # characters on the line
         self.started = self.updated = 0.0
-        # time and pixels done of two reports; kernels may have been compiled before the first
+        # (time, pixels done) of two reports; speed counts from the first, as kernels may be compiled before it
         self.first = self.last = None
 
     @contextlib.contextmanager
     def rendering(self, runs):
-        """For the time of rendering Prepared panels: a function to be called with the number of pixels done, from any
-        thread. The line is ended however the rendering ends."""
+        """While Prepared panels are rendered: a function to be called with the number of pixels done, from any thread. The
+        line is ended however the rendering ends."""
         self.total = wanted_count(runs)
         self.started = self.updated = self.clock()
         self.first = self.last = None
@@ -47,7 +47,7 @@ class ProgressBar:
             self.end()
 
     def end(self, patience=-1):
-        """Ends the line, if the lock is free within that many seconds."""
+        """Ends the line, if the lock is free within `patience` seconds (-1: waits as long as it takes)."""
         if self.lock.acquire(timeout=patience):
             self.total = 0
             if self.shown:
@@ -55,7 +55,7 @@ class ProgressBar:
             self.lock.release()
 
     def tick(self, ended):
-        """Lets the time go on where a report takes long."""
+        """Keeps the times running when reports are far apart."""
         while not ended.wait(TICK):
             self.update(TICK)
 
@@ -69,7 +69,7 @@ class ProgressBar:
     def update(self, pause):
         """Draws the line unless it was drawn less than `pause` seconds ago."""
         with self.lock:
-            # work that was interrupted may still report
+            # interrupted work may still report
             if self.total and self.clock() - self.updated >= pause:
                 self.draw()
 
@@ -81,7 +81,7 @@ class ProgressBar:
             self.write("\r" + line.ljust(self.shown), len(line))
 
     def time_left(self, now):
-        """Seconds by the speed between the two reports, None if unknown or nothing is left."""
+        """Seconds left, from the speed between the two reports; None if unknown or if nothing is left."""
         if self.last is None or not self.first[1] < self.last[1] < self.total:
             return None
         seconds_per_pixel = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
@@ -92,11 +92,11 @@ class ProgressBar:
             self.stream.write(text)
             self.stream.flush()
         except (OSError, ValueError):
-            shown = self.total = 0  # the terminal is gone, or the stream closed
+            shown = self.total = 0  # the terminal is gone, or the stream is closed
         self.shown = shown
 
     def above(self, say):
-        """`say` as a function that first clears the bar's line; the next update shows it again."""
+        """A function that clears the bar before it calls `say`; the next update draws the bar again."""
 
         def say_above(line):
             with self.lock:
@@ -108,7 +108,7 @@ class ProgressBar:
 
 
 def terminal_width(stream):
-    """Columns of the terminal, by the environment variable COLUMNS if it is set; 80 where nobody knows."""
+    """Columns of the terminal: the environment variable COLUMNS if it is set, 80 if unknown."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
@@ -119,8 +119,8 @@ def terminal_width(stream):
 
 
 def bar_line(fraction, elapsed, left, width):
-    """The line for a fraction done, seconds elapsed and seconds left (None if unknown), of at most `width` letters: in a
-    narrow terminal without the bar, then without the time elapsed, then the percentage alone, then nothing."""
+    """The line for a fraction done, seconds elapsed and seconds left (None if unknown), of at most `width` characters: in a
+    narrow terminal without the bar, then without the time elapsed, then only the percentage, then nothing."""
     percent = f"{int(100.0 * fraction):3d} %"
     remaining = "" if left is None else f", {duration(left)} left"
     times = f"{duration(elapsed)} elapsed{remaining}"

@@ -1,4 +1,4 @@
-"""What an image was made from and by, for the record in its file."""
+"""Provenance of an image: what it was made from, and by what."""
 
 import json
 import platform
@@ -13,12 +13,11 @@ PACKAGES = ("numba", "llvmlite", "numpy", "h5py", "numba-cuda")
 
 
 def provenance(experiment, inputs, path, *, command=None, engine=None, noise=None, seeds=None):
-    """{name: text or number} of an image in the file `path`.
+    """{name: text or number} for an image in the file `path`; what is None is left out.
 
-    experiment: resolved, its paths will count from the folder of `path`; inputs: InputFiles; command: the command line;
-    engine: the Engine that rendered; noise: {"rng", "seed", "adc"} of the counts; seeds: {name: of the crystal's random
-    numbers}.
-    What is None is left out.
+    experiment: resolved, with paths to be read relative to the folder of `path`; inputs: InputFiles; command: the command
+    line; engine: the Engine that rendered; noise: {"rng", "seed", "adc"} of the counts; seeds: {name: seed} of the crystal's
+    random numbers.
     """
     stated = {
         "command": command,

@@ -1,4 +1,4 @@
-"""Experiments rendered from Python: `nbkernel.simulate`."""
+"""Rendering an Experiment from Python: `nbkernel.simulate`."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.quirks import warning
-from nbkernel.image.panel_image import PanelImage, plain
+from nbkernel.image.panel_image import PanelImage, as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.kernels.compile.kernel import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
@@ -42,13 +42,14 @@ def simulate(
 
     device: "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:0", "cuda:0,1". precision: "double", "mixed" or
     "exact" (see docs/precisions.md). fix: names of the quirks of nanoBragg.c to correct, or "all"; None takes the
-    experiment's. threads: at most and by default all cores. tile: (slow, fast) pixels rendered at a time; never changes the
-    image. progress: called with the pixels done and their number, from any thread; True shows a bar on standard error.
+    experiment's. threads: the maximum number, by default all cores. tile: (slow, fast) pixels rendered at a time; never
+    changes the image. progress: called with the number of pixels done and the total, from any thread; True shows a bar on
+    standard error.
 
-    Returns the PanelImage: photons, (slow, fast) float32, with `statistics` and `detector`; where the experiment has panels,
-    a list of one for each. Reads the files that the experiment names. What is worth knowing goes to the logger "nbkernel".
-    Raises InputError (a message for the user) for unusable input, DeviceError, which is one, for a device that cannot be
-    used or fails.
+    Returns the PanelImage: photons, (slow, fast) float32, with `statistics` and `detector`; for an experiment with panels, a
+    list with one PanelImage per panel. Reads the files that the experiment names. Warnings and notes go to the logger
+    "nbkernel". Raises InputError (with a message for the user) for unusable input, and its subclass DeviceError for a device
+    that cannot be used or fails.
     """
     if not isinstance(experiment, Experiment):
         raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
@@ -73,14 +74,14 @@ def simulate(
 
 
 def log_compiling(line):
-    """A folder that is not used costs each run its time; the first compilation is as it should be."""
+    """A warning if the cache folder cannot be used, which costs every run its compile time; otherwise only information."""
     LOG.log(logging.INFO if CACHE.refused is None else logging.WARNING, "%s", line)
 
 
 def make_engine(device, precision, threads, tile):
-    """Engine of the arguments of `simulate`. Raises InputError for one that cannot be."""
+    """The Engine for the arguments of `simulate`. Raises InputError for an unusable one."""
     if precision not in PRECISIONS:
-        raise InputError(f"precision: {precision!r} is not there; need {', '.join(PRECISIONS)}")
+        raise InputError(f"precision: {precision!r} is not supported; need {', '.join(PRECISIONS)}")
     check_threads(threads)
     if tile is not None:
         sizes = [whole_number("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
@@ -93,20 +94,20 @@ def make_engine(device, precision, threads, tile):
 
 
 def dark_lines(images):
-    """A line where no pixel has any photons."""
-    if not any(row.any() for image in images for row in plain(image)):
-        yield "no pixel has any photons: is the detector where the beam goes, and are all units right?"
+    """A warning if no pixel has any photons."""
+    if not any(row.any() for image in images for row in as_ndarray(image)):
+        yield "no pixel has any photons: is the detector in the beam's direction, and are all units right?"
 
 
 def quirk_warnings(runs):
-    """A line for each quirk of nanoBragg.c that changes a panel."""
+    """A warning for each quirk of nanoBragg.c that changes any panel."""
     names = dict.fromkeys(name for prepared in runs for name in prepared.quirks)
     return [warning(name) for name in names]
 
 
 @contextlib.contextmanager
 def pixel_reports(progress, runs):
-    """For the time of rendering: the function to be called with the number of pixels done, None where nobody asked."""
+    """While the panels are rendered: the function to be called with the number of pixels done, None if none is needed."""
     if progress is None or progress is False:
         yield None
     elif progress is not True and not callable(progress):
@@ -120,9 +121,9 @@ def pixel_reports(progress, runs):
 
 
 def render_on(engine, runs, on_pixels, note):
-    """Renderings of Prepared panels by an Engine, and the Engine that made them: without its devices where they fail and it
-    may fall back. note: called with a line where that happens. An interruption of the calling thread ends the work after
-    the band of tiles under way."""
+    """Renderings of Prepared panels by an Engine, and the Engine that made them: without its devices if they fail and it may
+    fall back; then `note` is called with a line. An interruption of the calling thread ends the work after the current band
+    of tiles."""
     interrupted = threading.Event()
 
     def report(done):
@@ -146,7 +147,7 @@ def render_on(engine, runs, on_pixels, note):
 
 
 def interpolation_ended(renderings):
-    """Whether the first index outside the table has switched interpolation off in a panel."""
+    """Whether an index outside the table has switched interpolation off in any panel."""
     return any(rendering.carried.latch_pixel < rendering.image.size for rendering in renderings)
 
 

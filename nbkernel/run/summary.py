@@ -1,4 +1,4 @@
-"""What a run is about, in a few lines, before it starts."""
+"""A summary of a run in a few lines, before it starts."""
 
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude
@@ -37,7 +37,7 @@ def detector_line(d):
 
 
 def panel_lines(runs):
-    """How many panels of each kind, and how near they come."""
+    """The number of panels of each kind, and their distances from the sample."""
     kinds = {}
     for prepared in runs:
         d = prepared.detector
@@ -50,7 +50,7 @@ def panel_lines(runs):
 
 
 def file_lines(prepared):
-    """What was taken from an MTZ or mmCIF file; nothing for a table."""
+    """What was read from an MTZ or mmCIF file; nothing for a text table."""
     experiment, reflections = prepared.experiment, prepared.reflections
     file = reflections.file
     if file is None:
@@ -61,9 +61,9 @@ def file_lines(prepared):
     if file.absent:
         numbers.append(f"{file.absent} systematic absences set to 0")
     if file.further:
-        numbers.append(f"{file.further} further values of these averaged")
+        numbers.append(f"{file.further} repeated values averaged")
     if file.unpaired:
-        numbers.append(f"{file.unpaired} with one Friedel mate's value for both")
+        numbers.append(f"{file.unpaired} with the value of one Friedel mate used for both")
     block = f" (block {file.block})" if file.block else ""
     lines = [f"reflections: {','.join(file.columns)} of {file.path}{block}, {', '.join(numbers)}"]
     if file.cell is not None:
@@ -80,6 +80,6 @@ def file_lines(prepared):
 
 
 def from_dump(prepared):
-    """Names the dump file that the table was read from: it may be another run's."""
+    """Names the dump file from which the table was read, as it may be another run's."""
     experiment = prepared.experiment
     return f" of {experiment.dump}" if experiment.hkl is None and prepared.reflections.count else ""

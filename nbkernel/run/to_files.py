@@ -1,5 +1,5 @@
-"""One run from Experiment to files, as `nbkernel simulate` does it: the functions of the Python API, with all files opened
-before the work begins and put in place together."""
+"""One run from Experiment to files, as `nbkernel simulate` does it: the functions of the Python API, but all files are
+opened before the work starts and renamed to their final names together."""
 
 import contextlib
 from dataclasses import replace
@@ -13,7 +13,7 @@ from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name
 from nbkernel.image.bits import LARGEST
 from nbkernel.image.counts import count_scale, draw_noise, grey_scale, scaled_above, to_counts
-from nbkernel.image.panel_image import plain
+from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.files.text import c_format
@@ -23,18 +23,18 @@ from nbkernel.kernels.compile.kernel import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
-from .record import check_record, write_record
+from .hdf5_output import check_hdf5, fill_hdf5
 from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on
 from .summary import summary_lines
-from .writers import open_numbered, pgm_pieces, smv_lines, smv_pieces
+from .writers import open_numbered, pgm_contents, smv_contents, smv_lines
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
-    """Renders an Experiment by an Engine and writes its files, all or none; of several panels, one of each kind for each.
+    """Renders an Experiment by an Engine and writes its files, all or none; with several panels, one of each kind per panel.
 
     say: called with lines for standard output; warn, note: with lines for standard error. progress: called with the
-    Prepared panels; returns a context manager for the time of rendering, whose value is called with the number of pixels
-    done. command: the command line, for the record. Raises InputError for unusable input.
+    Prepared panels, returns a context manager for the duration of rendering, whose value is called with the number of
+    pixels done. command: the command line, for the provenance. Raises InputError for unusable input.
     """
     CACHE.say = note
     runs = prepare_panels(experiment, fresh_seed())
@@ -44,7 +44,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     view = None if outputs.preview is None else RunView(outputs.picture, runs)
     config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
-        check_record(runs)
+        check_hdf5(runs)
     for line in (*quirk_warnings(runs), *run_remarks(runs)):
         warn(line)
     with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
@@ -62,14 +62,14 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         for line in dark_lines(images):
             warn(line)
         for name, image in zip(names["-floatfile"], images, strict=True):
-            files.write_meanwhile(name, plain(image))
+            files.write_meanwhile(name, as_ndarray(image))
         for line in smv_lines("--smv dials", runs, outputs.smv):
             warn(line)
         statistics = [image.statistics for image in images]
         say_statistics(images, statistics, say)
         noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
         if outputs.hdf5 is not None:
-            write_record(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
+            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
         if view is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
@@ -80,7 +80,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
 
 
 def check_single_pixels(outputs, runs):
-    """Raises InputError where a pixel is asked for that is not there, or that could be any panel's."""
+    """Raises InputError if a pixel is requested that does not exist, or if there are several panels it could be on."""
     if len(runs) > 1:
         for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
             if asked:
@@ -92,7 +92,7 @@ def check_single_pixels(outputs, runs):
 
 
 def open_outputs(files, outputs, panels):
-    """Opens all files but the dump; returns the names that those of single panels have in `files`, {flag: names}."""
+    """Opens all files except the dump; returns {flag: names in `files`} for those with one file per panel."""
     paths = {
         "-floatfile": outputs.floatfile,
         "-intfile": outputs.intfile,
@@ -109,23 +109,22 @@ def open_outputs(files, outputs, panels):
 
 
 def open_dump(files, experiment, path, warn):
-    """Whether this run makes a dump file; like the program, it goes on where none can be written."""
+    """Whether this run makes a dump file; like the program, it continues if none can be written."""
     if experiment.hkl is None or experiment.dump is None:
         return False
     if path is None:
-        warn(f"{experiment.dump}: no dump is written there: only the command line names files to write, by -dump")
+        warn(f"{experiment.dump}: no dump file is written there, because only -dump on the command line can name one")
         return False
     try:
         files.open("-dump", path)
     except InputError as error:
-        warn(f"{error}; going on without a dump file")
+        warn(f"{error}; continuing without a dump file")
         return False
     return True
 
 
 def show_pixels(prepared, rendering, outputs, say, warn, precision):
-    """Says what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError where trace and image
-    differ."""
+    """Prints what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError if trace and image differ."""
     image, _, carried = rendering
     if outputs.printout:
         for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
@@ -139,13 +138,13 @@ def show_pixels(prepared, rendering, outputs, say, warn, precision):
         if trace.stopped:
             warn(trace.stopped)
         else:
-            # the trace has the program's own operations
+            # a trace is computed with the program's own operations
             exact = image if precision == "exact" else render_one_pixel(prepared, carried, fpixel, spixel)
             require_in_image(trace, exact)
 
 
 def printouts(printout, pixel, warn):
-    """Texts of -printout for one pixel (fast, slow), or for all."""
+    """The texts of -printout for one pixel (fast, slow), or for all."""
     if pixel is None or pixel[0] < 0:
         return printout.texts(warn)
     try:
@@ -157,7 +156,7 @@ def printouts(printout, pixel, warn):
 
 
 def say_statistics(images, statistics, say):
-    """The lines that scripts read; of several panels, one line for each."""
+    """Prints the lines that scripts read; with several panels, one line per panel."""
     say("")
     if len(images) > 1:
         for image, own in zip(images, statistics, strict=True):
@@ -170,25 +169,26 @@ def say_statistics(images, statistics, say):
 
 
 def write_images(files, names, outputs, images, statistics, say, warn, note):
-    """Fills the opened files from the float images; says the scales and the photons, warns of pixels that 16 bits cannot
-    hold. Returns the noisy counts of 32 bits, if there are any and the HDF5 file needs them."""
+    """Fills the opened files from the float images; prints scales and photons, and warns of pixels that do not fit into 16
+    bits. Returns the noisy counts in 32 bits, if there are any and the HDF5 file needs them."""
     engine = images[0].engine
     threads = engine.threads
     max_I = max(own.max_I for own in statistics)
     scale = outputs.scale if outputs.scale > 0.0 else count_scale(max_I)
     say(c_format("intfile_scale = %g", scale))
     for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
-        files.write_meanwhile(name, *smv_pieces(counts, counts, outputs.smv))
+        files.write_meanwhile(name, *smv_contents(counts, counts, outputs.smv))
     if max_I * scale + outputs.adc > LARGEST[16]:
         above = scaled_above(LARGEST[16], images, scale, outputs.adc)
         warn(
-            f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits hold; take a smaller -scale"
+            f"{outputs.intfile}: {above} pixels are cut off at {LARGEST[16]}, the most that 16 bits can hold; use a smaller "
+            "-scale"
         )
     if outputs.pgmfile is not None:
         pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
         say(c_format("pgm_scale = %g", pgmscale))
         for name, image in zip(names["-pgmfile"], images, strict=True):
-            files.write(name, *pgm_pieces(image, pgmscale, threads))
+            files.write(name, *pgm_contents(image, pgmscale, threads))
     if outputs.noisefile is None:
         return None
     noise = draw_noise(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
@@ -199,7 +199,7 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
     if wraps:
         warn(warning("adc"))
     for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
-        files.write(name, *smv_pieces(counts, counts, outputs.smv))
+        files.write(name, *smv_contents(counts, counts, outputs.smv))
     if outputs.hdf5 is None:
         return None
     if noise.overloads[32]:
@@ -209,7 +209,7 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
 
 
 def write_preview(files, view, images, warn):
-    png, missing = view.draw([plain(image) for image in images])
+    png, missing = view.draw([as_ndarray(image) for image in images])
     files.write("--preview", png)
     for line in missing:
         warn(line)

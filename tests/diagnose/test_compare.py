@@ -229,7 +229,7 @@ def test_radial_profile_about_the_header_s_beam():
 
 FACTORS = {
     10: ["10 phi steps", "power of ten"],
-    0.1: ["A lacks a division by steps"],
+    0.1: ["A is not divided by steps"],
     7: ["7 phi steps"],
     9: ["oversample 3 squared"],
     1e20: ["1e20"],
@@ -249,12 +249,12 @@ def test_a_factor_without_a_meaning_has_no_name():
     assert name_factor(1.2345678) == [] == name_factor(1.0)
 
 
-SUSPECTS = {
+CAUSES = {
     "constant factor": (spots(), 10 * spots(), "10 phi steps"),
     "constant difference": (spots(), spots() + np.float32(0.5), "plus 0.5"),
     "stale phi step": (phi_steps(True), phi_steps(False), "phi0"),
-    "moved": (spots(), spots((0.0, 0.8)), "move alike"),
-    "moved far": (spots(), spots(seed=5), "no partner"),
+    "moved": (spots(), spots((0.0, 0.8)), "move all by"),
+    "moved far": (spots(), spots(seed=5), "no match"),
     "smooth": (spots(), spots() * np.linspace(0.8, 1.2, FAST, dtype=np.float32), "smoothly"),
     "width": (spots(), spots(width=1.7), "crystal size"),
     "one pixel": (spots(), np.where(np.arange(SLOW * FAST).reshape(SLOW, FAST) == 777, 9, spots()), "only 1 pixels"),
@@ -262,9 +262,9 @@ SUSPECTS = {
 }
 
 
-@pytest.mark.parametrize("name", SUSPECTS)
+@pytest.mark.parametrize("name", CAUSES)
 def test_causes_are_named(name):
-    a, b, word = SUSPECTS[name]
+    a, b, word = CAUSES[name]
     status, found = compare_images(a, b)
     assert status == 1
     words = " ".join(found["suspects"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nbkernel.cli.main import main
-from nbkernel.diagnose.traces.compare_traces import Places, Row, align, compare_traces, relative_difference
+from nbkernel.diagnose.traces.compare_traces import Blocks, Row, align, compare_traces, relative_difference
 from nbkernel.diagnose.traces.inputs import INPUTS
 from nbkernel.diagnose.traces.log import LOOPS, read_trace
 from nbkernel.diagnose.traces.notes import touches
@@ -203,15 +203,15 @@ def test_a_trace_without_blocks_is_aligned_by_occurrence():
 
 def test_a_stale_phi_step_is_recognised():
     notes = first_of(steps_trace([0.3, 0.2, 0.3], 5), steps_trace([0.1, 0.2, 0.3], 3))["notes"]
-    assert any("in A it is the same at phi_tic 0 and 2: a stale phi step" in note for note in notes)
+    assert any("in A phi_tic 0 and 2 have the same value: a stale phi step" in note for note in notes)
 
 
 def test_a_missing_division_by_steps_is_recognised():
     b = LISTING.replace("I_pixel_final 2.88139542684698e-07", "I_pixel_final 2.88139542684698e-06")
     found = first_of(LISTING, b)
     assert found["first_divergence"]["name"] == "I_pixel_final"
-    assert any("B lacks the division by steps" in note for note in found["notes"])
-    assert any("A lacks the division by steps" in note for note in first_of(b, LISTING)["notes"])
+    assert any("B is not divided by steps" in note for note in found["notes"])
+    assert any("A is not divided by steps" in note for note in first_of(b, LISTING)["notes"])
 
 
 def test_a_missing_polarisation_is_recognised():
@@ -279,7 +279,7 @@ ODD_JSON = (
 BAD = {
     "one file": (["a.log"], "needs A and B"),
     "missing file": (["a.log", "none.log"], "no file none.log"),
-    "no trace": (["a.log", "prose.log"], "holds no trace"),
+    "no trace": (["a.log", "prose.log"], "contains no trace"),
     "nothing in common": (["a.log", "other.log"], "no quantity in common"),
     "not a text": (["a.log", "binary.log"], "not a text file"),
     "other JSON": (["a.log", "other.json"], "not the JSON of nbkernel trace: has no 'quantities'"),
@@ -309,7 +309,7 @@ def test_help():
     assert command("-h")[0] == 0
 
 
-def test_places_are_found_as_by_looking_at_each():
+def test_blocks_are_found_as_by_looking_at_each():
     """Against the plain loop, for blocks of random loops and turns."""
     generator = random.Random(1)
 
@@ -318,10 +318,10 @@ def test_places_are_found_as_by_looking_at_each():
 
     for _ in range(300):
         rows = [Row(generator.choice("ab"), block(), (1.0,), (2.0,), 1.0) for _ in range(generator.randrange(6))]
-        places = Places(rows)
+        blocks = Blocks(rows)
         for at in (block() for _ in range(5)):
             for name in "abc":
-                assert places.touch(name, at) == any(row.name == name and touches(row.at, at) for row in rows)
+                assert blocks.touch(name, at) == any(row.name == name and touches(row.at, at) for row in rows)
 
 
 def large_trace(factor=1.0, turned=False):

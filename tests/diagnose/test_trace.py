@@ -318,7 +318,7 @@ def test_a_trace_tells_what_simulate_tells_of_its_inputs():
         + " -mat mirror.mat -hkl half.hkl -lambda 300 -twotheta 100 -N 5"
     )
     told = run_trace(f"{command} --pixel 3 4").warnings
-    assert [*told, "no pixel has any photons: is the detector where the beam goes, and are all units right?"] == (
+    assert [*told, "no pixel has any photons: is the detector in the beam's direction, and are all units right?"] == (
         simulate(f"{command} -nonoise -nopgm").warnings
     )
     for words in ("left-handed", "Friedel mate", "not one of X-rays", "faces away"):
@@ -330,7 +330,7 @@ def test_a_trace_that_differs_from_the_engine_is_an_error(monkeypatch):
     run = run_trace(f"{SMALL} --pixel 3 4")
     assert run.status == 1
     assert run.out == ""
-    assert "the engine in 1.0" in run.err
+    assert "the engine's ends in 1.0" in run.err
 
 
 def test_a_trace_that_differs_from_the_image_is_an_error(monkeypatch, tmp_path):
@@ -348,7 +348,7 @@ def test_a_trace_stops_where_python_has_no_number():
     run = run_trace(f"{command} --pixel 3 4")
     assert run.status == 1
     assert run.out.splitlines()[-1] == "R_distance_meters 0"
-    assert "pixel 3 4 (fast slow): no trace beyond this point" in run.err
+    assert "pixel 3 4 (fast slow): the trace stops here" in run.err
     rendered = simulate(f"{command} -printout_pixel 3 4 -trace_pixel 4 3")
     assert rendered.status == 0
     assert any("cannot be shown" in line for line in rendered.warnings)

@@ -282,11 +282,11 @@ BAD_PANELS = {
     "nan slow": (dict(sdet_vector=(0, math.nan, 0)), "panel 1: sdet_vector = (0.0, nan, 0.0) is not a vector"),
     "endless corner": (dict(pix0_vector=(math.inf, 0, 0)), "panel 1: pix0_vector = (inf, 0.0, 0.0) is not a vector"),
     "two numbers": (dict(pix0_vector=(1.0, 0)), "pix0_vector: needs 3 numbers, not (1.0, 0)"),
-    "parallel": (dict(sdet_vector=(0, 0, -3)), "panel 1: fdet_vector and sdet_vector span no plane"),
-    "through the sample": (dict(pix0_vector=(0.0, 0.1, 0.1)), "panel 1: its plane goes through the sample"),
+    "parallel": (dict(sdet_vector=(0, 0, -3)), "panel 1: fdet_vector and sdet_vector do not span a plane"),
+    "through the sample": (dict(pix0_vector=(0.0, 0.1, 0.1)), "panel 1: its plane passes through the sample"),
     "through the sample but for rounding": (
         dict(fdet_vector=(1, 2, 3), sdet_vector=(3, 0, -1), pix0_vector=(0.013, 0.02, 0.029)),
-        "panel 1: its plane goes through the sample",
+        "panel 1: its plane passes through the sample",
     ),
     "named": (dict(pixel=-1.0, name="top left"), "panel 1 (top left): pixel = -1 mm"),
 }  # fmt: skip

@@ -80,7 +80,7 @@ def test_a_configuration_does_not_say_what_is_written(kind, dump, folder):
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     command = f"--config {path} {RUN}"
     run = simulate(command)
-    assert run.status == 0 and any("no dump is written there" in line and "-dump" in line for line in run.warnings)
+    assert run.status == 0 and any("no dump file is written there" in line and "-dump" in line for line in run.warnings)
     new = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
     new -= {file.relative_to(folder).as_posix() for file in before}
     assert new == {f"run/{name}" for name in ("floatimage.bin", "intimage.img", "noiseimage.img")}

@@ -44,7 +44,7 @@ def test_an_hdf5_file_counts_on_where_16_bits_end(rng, precision):
     np.testing.assert_array_equal(noise_image(), np.minimum(counts, 65535))
     assert f"photons on noise image ({above} overloads)" in run.out
     (line,) = run.warnings
-    assert line == f"n.img: {above} of {lit} pixels with photons are cut off at 65535, the most that 16 bits hold"
+    assert line == f"n.img: {above} of {lit} pixels with photons are cut off at 65535, the most that 16 bits can hold"
 
 
 @pytest.mark.parametrize("rng", RNGS)
@@ -86,7 +86,7 @@ def test_files_of_the_api(caplog):
     nbkernel.write_smv("n.img", counts)
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"n.img: {(counts > 65535).sum()} pixels are cut off at 65535; an SMV image has 16 bits, an HDF5 file keeps more"
+        f"n.img: {(counts > 65535).sum()} pixels are cut off at 65535; an SMV image has 16 bits, an HDF5 file has 32"
     )
     np.testing.assert_array_equal(noise_image(), np.minimum(counts, 65535))
     caplog.clear()
@@ -117,7 +117,7 @@ def test_scaled_counts_of_32_bits(scale, adc):
 
 def test_counts_have_16_or_32_bits():
     for function in (nbkernel.add_noise, nbkernel.to_counts):
-        with pytest.raises(nbkernel.InputError, match="bits: 8 is not there; need 16 or 32"):
+        with pytest.raises(nbkernel.InputError, match="bits: 8 is not supported; need 16 or 32"):
             function(np.ones((2, 2)), 1, bits=8)
 
 
@@ -129,7 +129,7 @@ def test_the_integer_image_says_what_its_scale_cuts_off():
     expected = int((read_float("f.bin", "i.img").astype(float) * 10000 + 40 > 65535).sum())
     assert expected > 10
     assert run.warnings == [
-        f"i.img: {expected} pixels are cut off at 65535, the most that 16 bits hold; take a smaller -scale"
+        f"i.img: {expected} pixels are cut off at 65535, the most that 16 bits can hold; use a smaller -scale"
     ]
 
 
@@ -140,14 +140,17 @@ def test_an_overexposed_image_and_an_unexposed_one_are_told():
     (line,) = run.warnings
     assert "\n0 photons on noise image" in run.out
     total = np.fromfile("f.bin", np.float32).sum(dtype=float)
-    assert line.startswith(f"n.img: not one photon was counted, {total:g} are expected on all pixels together")
+    assert line.startswith(f"n.img: not one photon was counted, and {total:g} are expected in all pixels together")
     # an ordinary image is not worth a word
     assert not simulate(f"{RUN} {FILES}").warnings
 
 
 @pytest.mark.parametrize("adc", ["65535", "65535.5", "1e9"])
 def test_an_offset_that_leaves_no_room(adc):
-    assert f"n.img: -adc {float(adc):g} alone is as much as 16 bits hold" in simulate(f"{RUN} {FILES} -adc {adc}").err
+    assert (
+        f"n.img: -adc {float(adc):g} leaves no room for photons; 16 bits can hold at most 65535"
+        in simulate(f"{RUN} {FILES} -adc {adc}").err
+    )
     assert noise_image().min() == 65535
 
 

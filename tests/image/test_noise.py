@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nbkernel.kernels.compile.jit  # noqa: F401  lets compiled code call the formulas
-from nbkernel.image.noise import PIECE, counted_poisson_image
+from nbkernel.image.noise import SEGMENT, counted_poisson_image
 from nbkernel.kernels.numerics import logarithm, philox, poisson
 from nbkernel.kernels.numerics.arithmetic import floor
 
@@ -295,7 +295,7 @@ def test_bare_python_has_the_counts_of_compiled_code():
     assert deviates(means, 2**32 - 5, 3, KEY).tolist() == bare
 
 
-@pytest.mark.parametrize("fast", [1, 7, PIECE, PIECE + 1, 300])
+@pytest.mark.parametrize("fast", [1, 7, SEGMENT, SEGMENT + 1, 300])
 def test_pixels_side_by_side_have_the_counts_of_single_pixels(fast):
     image = mixed_means(23, fast)
     image[2, :4] = [math.nan, 3e38, -1.0, 23.9999][:fast]

@@ -106,11 +106,14 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
     write_hkl("x.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     assert simulate(f"{BASE} -detpixels 8 -hkl x.hkl -dump F.bin").status == 0
     for changes, words in (
-        (dict(beam_vector=(0, 0, 1)), "no effect in the mosflm convention: beam_vector"),
+        (dict(beam_vector=(0, 0, 1)), "beam_vector: no effect in the mosflm convention"),
         (dict(dump="F.bin", default_F=0.0), "structure factors come from the dump file F.bin"),
         (dict(fluence=0.0), "no pixel has any photons"),
         # 3 sub-pixels a spot: 3 x 17 x 50 A over 1 A x 100 mm / 2 mm
-        (dict(Na=17, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None), "51 x 51 sub-pixels resolve the spots"),
+        (
+            dict(Na=17, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None),
+            "a crystal this large on pixels this large needs 51 x 51 sub-pixels",
+        ),
     ):
         caplog.clear()
         nbkernel.simulate(experiment(**changes))
@@ -326,7 +329,7 @@ WRONG = {
     "fix: there is no fix 'phi'": lambda: experiment(fix="phi"),
     "panels: needs a list of Panels": lambda: experiment(panels=[1]),
     "pix0_vector: needs 3 numbers": lambda: nbkernel.Panel((1, 2), (0, 0, 1), (0, 1, 0), 5, 5),
-    "precision: 'single' is not there": lambda: nbkernel.simulate(experiment(), precision="single"),
+    "precision: 'single' is not supported": lambda: nbkernel.simulate(experiment(), precision="single"),
     "device: needs auto, cpu": lambda: nbkernel.simulate(experiment(), device="gpu"),
     "threads: needs a whole number of at least 1, not 0": lambda: nbkernel.simulate(experiment(), threads=0),
     "tile: needs 2 whole numbers": lambda: nbkernel.simulate(experiment(), tile=(5,)),
@@ -344,7 +347,7 @@ WRONG = {
     "to_counts: needs an image, not an empty list": lambda: nbkernel.to_counts([]),
     "write_pgm: needs a (slow, fast) array": lambda: nbkernel.write_pgm("x.pgm", None),
     "write_float: needs a (slow, fast) array": lambda: nbkernel.write_float("x.bin", [["a"]]),
-    "seed: needs less than 2^63": lambda: nbkernel.add_noise(np.ones((2, 2)), 10**30),
+    "seed: ran1 needs an integer": lambda: nbkernel.add_noise(np.ones((2, 2)), 10**30),
     "adc: needs a finite number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, adc=np.nan),
     "wavelength: a wavelength of -1 Angstrom": lambda: nbkernel.simulate(experiment(wavelength=-1)),
     "hkl: there is no file nowhere.hkl": lambda: nbkernel.simulate(experiment(hkl="nowhere.hkl")),
@@ -353,10 +356,10 @@ WRONG = {
     "column: chooses from an MTZ": lambda: nbkernel.simulate(experiment(column="F")),
     "rings: 60 rings are too many": lambda: nbkernel.write_preview("x.png", nbkernel.simulate(experiment()), rings=range(1, 61)),
     "zoom: needs 2 whole numbers": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), zoom=4),
-    "rng: 'mt' is not there": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, rng="mt"),
+    "rng: 'mt' is not supported": lambda: nbkernel.add_noise(np.ones((2, 2)), 1, rng="mt"),
     "seed: needs a whole number": lambda: nbkernel.add_noise(np.ones((2, 2)), 1.5),
     "write_smv: needs the whole image of a panel": lambda: nbkernel.write_smv("x.img", np.ones((2, 2), np.uint16)),
-    "write_smv: needs counts, whole numbers": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
+    "write_smv: needs counts, which are integers": lambda: nbkernel.write_smv("x.img", nbkernel.simulate(experiment())),
     "write_preview: needs the whole image": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), rings="auto"),
     "scale: needs log, linear or sqrt, not 'cubic'": lambda: nbkernel.write_preview("x.png", np.ones((2, 2)), scale="cubic"),
     "write_float: cannot write nowhere/x.bin": lambda: nbkernel.write_float("nowhere/x.bin", np.ones((2, 2))),

@@ -270,13 +270,13 @@ def test_the_api_refuses_what_is_no_run():
         with pytest.raises(nbkernel.InputError, match=message):
             nbkernel.write_hdf5("x.h5", wrong)
     for counts in (nbkernel.add_noise(panels, 1), nbkernel.add_noise(nbkernel.simulate(experiment(distance=90.0)), 1)):
-        with pytest.raises(nbkernel.InputError, match="write_hdf5: needs images and counts of one experiment"):
+        with pytest.raises(nbkernel.InputError, match="write_hdf5: needs images and counts of the same experiment"):
             nbkernel.write_hdf5("x.h5", image, counts)
     with pytest.raises(nbkernel.InputError, match="counts: have the shapes"):
         nbkernel.write_hdf5("x.h5", image, np.ones((3, 3), np.uint16))
     with pytest.raises(nbkernel.InputError, match="write_hdf5: needs photons"):
         nbkernel.write_hdf5("x.h5", nbkernel.add_noise(image, 1))
-    with pytest.raises(nbkernel.InputError, match="all panels of a run, in their order"):
+    with pytest.raises(nbkernel.InputError, match="all panels of a run, in order"):
         nbkernel.write_hdf5("x.h5", panels, nbkernel.add_noise(panels, 1)[::-1])
     assert not Path("x.h5").exists()
     assert simulate(f"{BASE} -detpixels 8 --hdf5").status == 2

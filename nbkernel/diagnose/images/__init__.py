@@ -1,1 +1,1 @@
-"""Two images compared, and one shown."""
+"""Comparing two images, and drawing one."""

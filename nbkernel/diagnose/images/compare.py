@@ -1,7 +1,7 @@
-"""How far two images are apart, in numbers.
+"""How much two images differ, in numbers.
 
-Images are (slow, fast) float32; A is the reference. Pixels that are nan or infinite take part only in the bits, the
-count of such pixels that differ, and the tolerance.
+Images are (slow, fast) float32; A is the reference. Pixels that are nan or infinite count only for identical bits, for
+the number of such pixels that differ, and for the tolerance.
 """
 
 import math
@@ -17,7 +17,7 @@ from .peaks import compare_peaks, sliding_maximum
 
 RADIAL_BINS = 20
 DEFAULT_N = 36.0
-# a constant factor or offset: share of the pixels it must explain, and to what part of their neighbourhood
+# a constant factor or offset: the share of the pixels that it must explain, and how well, relative to their neighbourhood
 EXPLAINED_SHARE = 0.999
 EXPLAINED_ERROR = 1e-5
 STRONG_PIXELS = 10000
@@ -26,15 +26,15 @@ BYTES_PER_PIXEL = 64  # of all arrays at once
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images cut to the region compared, with what several measures need of them."""
+    """Two images cut to the region compared, with what several measures need to know about them."""
 
     a: np.ndarray  # (slow, fast) float32
     b: np.ndarray
     finite: np.ndarray  # bool: both are finite
     neighbourhood: np.ndarray  # float32: largest |A| of the 5 x 5 neighbours
     origin: tuple  # (fast, slow) of the region's first pixel
-    whole_numbers: bool  # one of the two was rounded to whole numbers
-    saturated: float  # from here on whole numbers were cut off
+    whole_numbers: bool  # at least one of the two was rounded to whole numbers
+    saturated: float  # the value at which whole numbers were cut off
     center: tuple  # (fast, slow) in pixels of the whole image, about which radii count
     center_from: str
 
@@ -43,8 +43,8 @@ class Pair:
         with np.errstate(invalid="ignore"):
             return np.where(self.finite, self.b.astype(np.float64) - self.a, 0.0)
 
-    def place(self, flat):
-        """Fast and slow of a flat index of the region, in the whole image."""
+    def position(self, flat):
+        """Fast and slow in the whole image of a flat index into the region."""
         slow, fast = divmod(int(flat), self.a.shape[1])
         return {"fast": fast + self.origin[0], "slow": slow + self.origin[1]}
 
@@ -52,7 +52,7 @@ class Pair:
 def make_pair(image_a, image_b, roi=None):
     """Pair of two Images. roi: (fast first, fast last, slow first, slow last), both ends included.
 
-    Raises InputError for different shapes or a region outside the image.
+    Raises InputError if the shapes differ or the region is outside the image.
     """
     a, b = image_a.pixels, image_b.pixels
     if a.shape != b.shape:
@@ -60,7 +60,7 @@ def make_pair(image_a, image_b, roi=None):
         raise InputError(f"compare: the images have different shapes, {shapes} (slow x fast)")
     slow_range, fast_range = region("--roi", a.shape, roi)
     require_memory(BYTES_PER_PIXEL * a.size, "compare", f"comparing images of {a.shape[0]} x {a.shape[1]} pixels")
-    # neighbours outside the region count too: the measure does not depend on where the region is cut
+    # neighbours outside the region count too, so that a pixel's error does not depend on the region
     neighbourhood = sliding_maximum(np.abs(np.where(np.isfinite(a), a, np.float32(0))))
     cut = (slow_range, fast_range)
     center, center_from = beam_center(image_a, image_b)
@@ -86,23 +86,23 @@ def beam_center(image_a, image_b):
 
 
 def identical_bits(a, b):
-    """bool per pixel. Any two nan count as identical: their bits depend on the machine."""
+    """bool per pixel. Two nans always count as identical: their bits depend on the machine."""
     return (a.view(np.int32) == b.view(np.int32)) | (np.isnan(a) & np.isnan(b))
 
 
 def ordered_integers(values):
-    """int64 that number the float32 in their order: neighbours differ by 1, both zeros are 0."""
+    """int64 that number the float32 values in ascending order: neighbours differ by 1, both zeros are 0."""
     bits = np.ascontiguousarray(values).view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
 def ulp_distance(pair):
-    """Number of float32 steps from A to B per pixel, int64; 0 where one is not finite."""
+    """Number of float32 steps from A to B per pixel, int64; 0 where either is not finite."""
     return np.where(pair.finite, np.abs(ordered_integers(pair.b) - ordered_integers(pair.a)), 0)
 
 
 def local_error(pair):
-    """|B - A| over the largest |A| of the 5 x 5 neighbours per pixel; inf where those are all 0 and B is not."""
+    """|B - A| over the largest |A| of the 5 x 5 neighbours, per pixel; inf where those are all 0 and B is not."""
     difference = np.abs(pair.difference())
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0.0, 0.0, difference / pair.neighbourhood)
@@ -158,8 +158,8 @@ def radial_profile(pair, bins=RADIAL_BINS):
 
 
 def constant_factor(pair):
-    """B/A as {factor, share}, where one factor explains EXPLAINED_SHARE of the pixels that are not 0 in both; None where
-    none does. share: the part explained."""
+    """B/A as {factor, share}, if one factor explains EXPLAINED_SHARE of the pixels that are not 0 in both; else None.
+    share: the fraction explained."""
     usable = pair.finite & (pair.a > 0) & (pair.b > 0) & not_saturated(pair)
     a, b = pair.a[usable].astype(np.float64), pair.b[usable].astype(np.float64)
     if a.size == 0:
@@ -175,7 +175,7 @@ def constant_factor(pair):
 
 
 def constant_offset(pair):
-    """B = factor A + offset as {factor, offset, share}; None where no such line explains the pixels."""
+    """B = factor A + offset as {factor, offset, share}; None if no such line explains the pixels."""
     usable = pair.finite & not_saturated(pair)
     a, b = pair.a[usable].astype(np.float64), pair.b[usable].astype(np.float64)
     if a.size < 2:
@@ -183,7 +183,7 @@ def constant_offset(pair):
     mean_a, mean_b = a.mean(), b.mean()
     spread = np.dot(a - mean_a, a - mean_a)
     factor = float(np.dot(a - mean_a, b - mean_b) / spread) if spread > 0.0 else 1.0
-    # the median is not moved by the strong pixels, whose rounding may exceed a small offset
+    # the median ignores the strong pixels, whose rounding may exceed a small offset
     offset = float(np.median(b - factor * a))
     share = explained_share(pair, factor, offset)
     if offset == 0.0 or share < EXPLAINED_SHARE:
@@ -204,7 +204,7 @@ def explained_share(pair, factor, offset):
 
 
 def background(pair, image):
-    """The value of pixels that tell nothing of a factor: 0, and of whole numbers the most frequent (their offset)."""
+    """The value of pixels that say nothing about a factor: 0, or for whole numbers the median (their offset)."""
     return np.median(image) if pair.whole_numbers else 0.0
 
 
@@ -225,15 +225,15 @@ def measure(pair):
     sums = [total(image, pair.finite) for image in (pair.a, pair.b)]
     rms, rms_a = root_mean_square(difference[pair.finite]), root_mean_square(pair.a[pair.finite])
     peaks = compare_peaks(finite_or_zero(pair.a), finite_or_zero(pair.b))
-    farthest = [int(np.argmax(values)) for values in (ulps, errors, np.abs(difference))]
+    worst = [int(np.argmax(values)) for values in (ulps, errors, np.abs(difference))]
     numbers = {
         "pixels": int(pair.a.size),
         "identical": int(np.count_nonzero(same)),
         "identical_fraction": float(np.mean(same)),
         "not_finite_differ": int(np.count_nonzero(~pair.finite & ~same)),
-        "largest_ulp_distance": {"value": int(ulps.flat[farthest[0]]), **pair.place(farthest[0])},
-        "largest_local_error": {"value": float(errors.flat[farthest[1]]), **pair.place(farthest[1])},
-        "largest_difference": {"value": float(difference.flat[farthest[2]]), **pair.place(farthest[2])},
+        "largest_ulp_distance": {"value": int(ulps.flat[worst[0]]), **pair.position(worst[0])},
+        "largest_local_error": {"value": float(errors.flat[worst[1]]), **pair.position(worst[1])},
+        "largest_difference": {"value": float(difference.flat[worst[2]]), **pair.position(worst[2])},
         "correlation": correlation(pair),
         "sum_a": sums[0],
         "sum_b": sums[1],
@@ -250,8 +250,8 @@ def measure(pair):
 
 
 def judge(pair, tolerance, N=DEFAULT_N):
-    """What a promise (exact, double, mixed) says of a Pair: {tolerance, within, pixels_beyond, total_error}, and the
-    limits. N: largest number of unit cells along an axis, for mixed."""
+    """Whether a Pair is within a tolerance (exact, double, mixed): {tolerance, within, pixels_beyond, total_error}, and
+    the limits. N: largest number of unit cells along an axis, for mixed."""
     same = identical_bits(pair.a, pair.b)
     broken = ~pair.finite & ~same
     sums = [total(image, pair.finite) for image in (pair.a, pair.b)]
@@ -261,7 +261,7 @@ def judge(pair, tolerance, N=DEFAULT_N):
         beyond = ~same
         total_limit = math.inf
     else:
-        # no total can be known better than the pixel that dominates it
+        # a total cannot be more accurate than the pixel that dominates it
         if tolerance == "double":
             brightest = float(np.abs(finite_or_zero(pair.a)).max(initial=0.0))
             limit, total_limit = 1e-9, 1e-9 + ratio(float(np.spacing(np.float32(brightest))), abs(sums[0]))

@@ -1,4 +1,4 @@
-"""Peaks of a diffraction image: local maxima, and which peak of one image is which of another."""
+"""Peaks of a diffraction image: local maxima, and matching the peaks of two images."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ MATCH_LIMIT = 3.0  # pixels
 
 
 def sliding_maximum(image, reach=NEIGHBOURHOOD):
-    """Largest value among the (2 reach + 1)^2 pixels around each pixel of a (slow, fast) array; the neighbourhood is cut
-    at the borders. The array must hold no nan."""
+    """Largest of the (2 reach + 1)^2 pixels around each pixel of a (slow, fast) array without nan; at the borders the
+    neighbourhood is cut."""
     result = image.copy()
     for axis in (0, 1):
         # a square's maximum is the maximum along one axis, then along the other
@@ -27,47 +27,47 @@ def threshold(image, sigmas):
     """Median plus `sigmas` robust standard deviations (from the median absolute deviation)."""
     largest = float(np.finfo(image.dtype).max) if image.dtype.kind == "f" else np.inf
     if image.dtype == np.float32 and np.abs(image).max(initial=0.0) > LARGEST_FLOAT32:
-        image = image.astype(np.float64)  # sums and products leave float32's range
+        image = image.astype(np.float64)  # sums and products exceed float32's range
     median = np.median(image)
     level = float(median + sigmas * MAD_TO_SIGMA * np.median(np.abs(image - median)))
     return level if level <= largest else np.inf
 
 
 def find_peaks(image, level):
-    """(n, 2) positions (slow, fast) of the largest pixels of their 5 x 5 neighbours that are greater than `level`, the
-    strongest first. Of neighbours of equal height, the first in file order."""
-    places = np.argwhere((image == sliding_maximum(image)) & (image > level))
-    index = index_image(places, image.shape)
-    kept = np.ones(len(places), bool)
+    """(n, 2) positions (slow, fast) of the pixels above `level` that are the largest of their 5 x 5 neighbours, strongest
+    first. Of equal neighbours, the first in file order."""
+    positions = np.argwhere((image == sliding_maximum(image)) & (image > level))
+    index = index_image(positions, image.shape)
+    kept = np.ones(len(positions), bool)
     for ds in range(-NEIGHBOURHOOD, 1):
         for df in range(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1 if ds else 0):
-            kept &= look_up(index, places, ds, df) < 0
-    places = places[kept]
-    return places[np.argsort(-image[tuple(places.T)], kind="stable")]
+            kept &= look_up(index, positions, ds, df) < 0
+    positions = positions[kept]
+    return positions[np.argsort(-image[tuple(positions.T)], kind="stable")]
 
 
-def index_image(places, shape, margin=int(MATCH_LIMIT) + 1):
-    """(slow, fast) array, with a margin, of each place's row number; -1 elsewhere."""
+def index_image(positions, shape, margin=int(MATCH_LIMIT) + 1):
+    """(slow, fast) array, with a margin, with the row number of each position at that position; -1 elsewhere."""
     index = np.full((shape[0] + 2 * margin, shape[1] + 2 * margin), -1, np.int64)
-    index[tuple((places + margin).T)] = np.arange(len(places))
+    index[tuple((positions + margin).T)] = np.arange(len(positions))
     return index
 
 
-def look_up(index, places, ds, df, margin=int(MATCH_LIMIT) + 1):
-    return index[places[:, 0] + ds + margin, places[:, 1] + df + margin]
+def look_up(index, positions, ds, df, margin=int(MATCH_LIMIT) + 1):
+    return index[positions[:, 0] + ds + margin, positions[:, 1] + df + margin]
 
 
-def match_peaks(places, others, shape, limit=MATCH_LIMIT):
-    """(n,) row of `others` that belongs to each of `places`, -1 where none lies within `limit` pixels. One to one: the
-    nearest pairs first."""
+def match_peaks(positions, others, shape, limit=MATCH_LIMIT):
+    """(n,) row of `others` matched to each of `positions`, -1 where none is within `limit` pixels. One to one, the nearest
+    pairs first."""
     index = index_image(others, shape)
-    partner = np.full(len(places), -1, np.int64)
+    partner = np.full(len(positions), -1, np.int64)
     taken = np.zeros(len(others), bool)
     for ds, df in offsets_within(limit):
-        found = look_up(index, places, ds, df)
+        found = look_up(index, positions, ds, df)
         free = (found >= 0) & (partner < 0)
         free[free] = ~taken[found[free]]
-        # one offset cannot lead two places to one partner
+        # with one offset, two positions cannot have the same match
         partner[free] = found[free]
         taken[found[free]] = True
     return partner
@@ -79,51 +79,52 @@ def offsets_within(limit):
     return sorted(offsets, key=lambda offset: offset[0] ** 2 + offset[1] ** 2)
 
 
-def centroids(image, places):
-    """(n, 2) positions (slow, fast) in pixels: centres of mass of the 3 x 3 pixels around `places` above their lowest."""
+def centroids(image, positions):
+    """(n, 2) positions (slow, fast) in pixels: centres of mass of the 3 x 3 pixels around `positions`, less the lowest of
+    them."""
     steps = np.arange(-1, 2)
-    slow = np.clip(places[:, 0, None, None] + steps[:, None], 0, image.shape[0] - 1)
-    fast = np.clip(places[:, 1, None, None] + steps[None, :], 0, image.shape[1] - 1)
+    slow = np.clip(positions[:, 0, None, None] + steps[:, None], 0, image.shape[0] - 1)
+    fast = np.clip(positions[:, 1, None, None] + steps[None, :], 0, image.shape[1] - 1)
     weight = image[slow, fast].astype(np.float64)
     weight -= weight.min(axis=(1, 2), keepdims=True)
     total = weight.sum(axis=(1, 2))
     total[total == 0] = 1.0
     shift = np.stack([(weight * steps[:, None]).sum(axis=(1, 2)), (weight * steps).sum(axis=(1, 2))], axis=1)
-    return places + shift / total[:, None]
+    return positions + shift / total[:, None]
 
 
 def compare_peaks(a, b, limit=MATCH_LIMIT, strongest=STRONGEST):
     """PeakMatch of two (slow, fast) images without nan.
 
-    The strongest peaks of each (six robust standard deviations above the median) look for a partner among all of the
-    other's above three, so that one near the limit does not count as lost.
+    The strongest peaks of each image (above the median by six robust standard deviations) are matched with all peaks of
+    the other above three, so that a peak near the limit does not count as unmatched.
     """
     peaks_a, peaks_b = (find_peaks(image, threshold(image, 6.0))[:strongest] for image in (a, b))
     all_a, all_b = (find_peaks(image, threshold(image, 3.0)) for image in (a, b))
     partner = match_peaks(peaks_a, all_b, a.shape, limit)
-    lost_b = int(np.count_nonzero(match_peaks(peaks_b, all_a, a.shape, limit) < 0))
+    unmatched_b = int(np.count_nonzero(match_peaks(peaks_b, all_a, a.shape, limit) < 0))
     matched = partner >= 0
-    return PeakMatch(a, b, peaks_a[matched], all_b[partner[matched]], len(peaks_a), len(peaks_b), lost_b)
+    return PeakMatch(a, b, peaks_a[matched], all_b[partner[matched]], len(peaks_a), len(peaks_b), unmatched_b)
 
 
 class PeakMatch:
-    """Matched peaks: places_a, places_b (n, 2) pixels; shifts (n, 2) from A to B in pixels, slow and fast; ratios (n,)
-    of the peak pixels, B/A; counts of the peaks looked at and of those without a partner."""
+    """Matched peaks: positions_a, positions_b (n, 2) in pixels; shifts (n, 2) from A to B in pixels, slow and fast; ratios (n,)
+    of the peak pixels, B/A; counts of the peaks searched for and of those without a match."""
 
-    def __init__(self, a, b, places_a, places_b, count_a, count_b, unmatched_b):
-        self.places_a, self.places_b = places_a, places_b
+    def __init__(self, a, b, positions_a, positions_b, count_a, count_b, unmatched_b):
+        self.positions_a, self.positions_b = positions_a, positions_b
         self.count_a, self.count_b = count_a, count_b
-        self.unmatched_a, self.unmatched_b = count_a - len(places_a), unmatched_b
-        self.shifts = centroids(b, places_b) - centroids(a, places_a)
+        self.unmatched_a, self.unmatched_b = count_a - len(positions_a), unmatched_b
+        self.shifts = centroids(b, positions_b) - centroids(a, positions_a)
         self.distances = np.hypot(self.shifts[:, 0], self.shifts[:, 1])
-        self.ratios = b[tuple(places_b.T)].astype(np.float64) / a[tuple(places_a.T)]
+        self.ratios = b[tuple(positions_b.T)].astype(np.float64) / a[tuple(positions_a.T)]
 
     def summary(self):
-        """Numbers as a dictionary; None where no peak matches."""
+        """The numbers as a dictionary; None for those that need a match where there is none."""
         return {
             "peaks_a": self.count_a,
             "peaks_b": self.count_b,
-            "matched": len(self.places_a),
+            "matched": len(self.positions_a),
             "unmatched_a": self.unmatched_a,
             "unmatched_b": self.unmatched_b,
             "distance_median": quantile(self.distances, 50),

@@ -1,4 +1,4 @@
-"""A page of pictures for two images. Imports matplotlib, the extra `plot`, when called."""
+"""A page of plots that compare two images. Needs matplotlib (the extra `plot`), imported when called."""
 
 import io
 import textwrap
@@ -16,7 +16,7 @@ HISTOGRAM_BINS = 200
 
 def write_plot(path, pair, numbers, images):
     """Writes a PNG of A, B, B/A, the histogram of B/A and its radial profile. images: the two Images. Raises InputError
-    where matplotlib is missing or the file cannot be written, or would replace one that has been read."""
+    if matplotlib is missing, or the file cannot be written or would replace one that has been read."""
     try:
         import matplotlib
     except ImportError:
@@ -24,7 +24,7 @@ def write_plot(path, pair, numbers, images):
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    # names of datasets are behind those of their files
+    # the name of a dataset follows that of its file
     read = [path for image in images for path in (split_dataset(image.path)[0], image.header_path) if path is not None]
     with OutputFiles(read) as files:
         files.open("--png", path)
@@ -46,7 +46,7 @@ def draw(axes, figure, pair, numbers, names):
     draw_profile(axes[1][1], numbers["radial_profile"])
     axes[1][2].axis("off")
     text = axes[1][2].text(0.0, 1.0, "\n".join(summary(numbers)), va="top", fontsize=9, parse_math=False)
-    # long lines would push the pictures apart
+    # long lines would push the plots apart
     text.set_in_layout(False)
 
 
@@ -56,7 +56,7 @@ def image_ratio(pair):
 
 
 def color_limits(pair):
-    """Lowest and highest value shown: percentiles of A's positive pixels and the brightest of both."""
+    """Lowest and highest value shown: percentiles of A's positive pixels."""
     positive = pair.a[pair.finite & (pair.a > 0)]
     if positive.size == 0:
         return 1e-3, 1.0
@@ -109,4 +109,4 @@ def summary(numbers):
     yield f"largest local error: {numbers['largest_local_error']['value']:.3g}"
     yield ""
     for line in numbers["suspects"]:
-        yield from textwrap.wrap(f"suspect: {line}", 60)
+        yield from textwrap.wrap(f"possible cause: {line}", 60)

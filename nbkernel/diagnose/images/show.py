@@ -1,4 +1,4 @@
-"""A picture of an image file, with the geometry that the file and the user tell."""
+"""A picture of an image file, with the geometry from the file and from the user's flags."""
 
 import math
 from dataclasses import replace
@@ -23,7 +23,7 @@ NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel
 def show_to_file(path, output, settings, experiment, shape, warn):
     """Draws an image file by PictureSettings into the PNG file `output`; returns Image, Scene and Drawing.
 
-    experiment: an Experiment of the flags given, which win over the file's header; shape: (slow, fast) of a float file
+    experiment: an Experiment with the flags given, which override the file's header; shape: (slow, fast) of a float file
     or None; warn: called with lines for standard error. Raises InputError for unusable input.
     """
     _, experiment, remarks = read_headers(experiment)
@@ -46,11 +46,11 @@ def show_to_file(path, output, settings, experiment, shape, warn):
 
 
 def along_beam(image, warn):
-    """An Image of several stacked panels as the beam sees them, any other as it is."""
+    """An Image of several stacked panels, assembled as seen along the beam; any other Image unchanged."""
     panels = image.experiment.get("panels", ())
     if len(panels) < 2:
         return image
-    # h5py is there: only HDF5 files have panels
+    # h5py is installed, as only HDF5 files have panels
     from nbkernel.io.nexus.reader import panels_apart
 
     parts = panels_apart(image.pixels, panels)
@@ -68,14 +68,14 @@ def along_beam(image, warn):
 
 
 def find_geometry(image, experiment, warn):
-    """Detector and wavelength (Angstrom) of an Image by the user's flags, then by its header.
+    """Detector and wavelength (Angstrom) of an Image from the user's flags, then from its header.
 
-    Raises InputError where the distance, the pixel size or the wavelength are in neither, or there are several panels.
+    Raises InputError if distance, pixel size or wavelength is in neither, or if there are several panels.
     """
     panels = image.experiment.get("panels", ())
     if len(panels) > 1:
         raise InputError(f"show: {image.path} has {len(panels)} panels; rings and beam centre need an image of one panel")
-    if panels and tells_no_place(experiment):
+    if panels and has_no_position(experiment):
         stated = (
             image.experiment if experiment.wavelength is None else image.experiment | {"wavelength": experiment.wavelength}
         )
@@ -87,15 +87,15 @@ def find_geometry(image, experiment, warn):
 
 
 def placed_by_flags(image, experiment, warn):
-    """The same where flags tell of the detector's place, and the header fills in what they leave out."""
+    """The same where flags give the detector's position, and the header fills in what they leave out."""
     if says_tilted(image) and not (is_tilted(experiment) and experiment.distance is not None):
         warn(tilt_warning(image))
     stated = dict(image.experiment)
     if experiment.distance is not None:
-        # else the header's close_distance would win
+        # otherwise the header's close_distance would override it
         stated.pop("close_distance", None)
     if image.beam_center is not None and is_plain(experiment):
-        # of all conventions, only DENZO's counts from the corner of the first pixel; its axes are MOSFLM's
+        # DENZO's is the only convention that counts from the corner of the first pixel; its axes are MOSFLM's
         fast, slow = image.beam_center
         stated.update(Xbeam=slow * stated["pixel"], Ybeam=fast * stated["pixel"])
         experiment = replace(experiment, convention="denzo")
@@ -108,25 +108,25 @@ def placed_by_flags(image, experiment, warn):
 
 
 def checked_wavelength(image, experiment):
-    """The wavelength (Angstrom). Raises InputError where that or the detector's place are unknown or impossible."""
+    """The wavelength (Angstrom). Raises InputError if it or the detector's position is unknown or impossible."""
     needed = NEEDED if not experiment.panels else ("wavelength",)
     missing = [name for name in needed if getattr(experiment, name) is None]
     if missing:
         names, flags = (" and ".join(NEEDED[name][i] for name in missing) for i in (0, 1))
-        raise InputError(f"show: {image.path} does not tell the {names} that rings and beam centre need; give {flags}")
+        raise InputError(f"show: {image.path} does not contain the {names}, which rings and beam centre need; give {flags}")
     if not 0.0 < experiment.wavelength < math.inf:
         raise InputError(f"show: a wavelength of {experiment.wavelength:g} Angstrom is impossible; give -lambda")
     return experiment.wavelength
 
 
-def tells_no_place(experiment):
-    """Whether no flag tells where the detector is: then a file that tells it in full is believed."""
+def has_no_position(experiment):
+    """Whether no flag says where the detector is: then a file that has its full geometry is used."""
     sizes = experiment.distance, experiment.close_distance, experiment.pixel
     return is_plain(experiment) and sizes == (None, None, None)
 
 
 def is_plain(experiment):
-    """Whether no flag tells of a convention, a beam centre or a tilt: then a header's keywords mean what they say."""
+    """Whether no flag gives a convention, a beam centre or a tilt: then a header's keywords are taken literally."""
     return (
         experiment.convention == "mosflm"
         and all(getattr(experiment, name) is None for name in CENTRE_FIELDS)
@@ -142,21 +142,21 @@ def says_tilted(image):
     header = read_smv("show", image.header_path).header
     if value_of(header.text, "TWOTHETA"):
         return True
-    # the keyword by itself: searched as the program searches, CLOSE_DISTANCE is found
+    # the exact keyword: the program's own search would find CLOSE_DISTANCE
     along_beam = header.keywords.get("DISTANCE")
     close_distance = image.experiment.get("close_distance")
     if along_beam is None or close_distance is None:
         return False
-    # headers have six digits
+    # headers have six significant digits
     return not math.isclose(first_number(along_beam), close_distance, rel_tol=1e-4)
 
 
 def tilt_warning(image):
     if image.kind == "HDF5":
-        return f"{image.header_path} has a tilted detector, which flags of yours replace; for its rings leave them out"
+        return f"{image.header_path} has a tilted detector, which your flags replace; leave them out to get its rings"
     return (
-        f"the header of {image.header_path} says that the detector is tilted, but not how; for true rings give the flags of "
-        "the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
+        f"the header of {image.header_path} says that the detector is tilted, but not how; for correct rings give the flags "
+        "of the run: -distance and -twotheta, -detector_rotx, -detector_roty or -detector_rotz"
     )
 
 

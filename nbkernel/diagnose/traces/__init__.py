@@ -1,1 +1,1 @@
-"""The chain of numbers behind one pixel, and where two of them diverge."""
+"""All the numbers behind one pixel, and where two such traces diverge."""

@@ -1,4 +1,4 @@
-"""Two traces of a pixel, quantity by quantity: where they part first."""
+"""Two traces of a pixel compared quantity by quantity: where they first diverge."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ from .notes import explain
 
 
 class Row(NamedTuple):
-    """A quantity of A beside B's. difference: relative to the length of A's values; inf where their numbers differ."""
+    """A quantity in A and in B. difference: relative to the length of A's values; inf if B has another number of values."""
 
     name: str
     at: tuple
@@ -26,33 +26,33 @@ class Row(NamedTuple):
 
 
 def align(quantities_a, quantities_b):
-    """(pairs, only_a, only_b): quantities that belong together, in A's order.
+    """(pairs, only_a, only_b): matching quantities, in A's order.
 
-    A name that stands once in each belongs together; else by its block and occurrence in it; where one trace has no
-    blocks, by occurrence.
+    A name that occurs once in each trace matches; otherwise quantities match by block and occurrence within it, or by
+    occurrence alone if one of the traces has no blocks.
     """
     counts = [Counter(quantity.name for quantity in quantities) for quantities in (quantities_a, quantities_b)]
     blocks = all(any(quantity.at for quantity in quantities) for quantities in (quantities_a, quantities_b))
-    single = {name for name, count in counts[0].items() if count == counts[1][name] == 1}
-    keyed_a, keyed_b = (keyed(quantities, single, blocks) for quantities in (quantities_a, quantities_b))
+    unique = {name for name, count in counts[0].items() if count == counts[1][name] == 1}
+    keyed_a, keyed_b = (keyed(quantities, unique, blocks) for quantities in (quantities_a, quantities_b))
     pairs = [(quantity, keyed_b[key]) for key, quantity in keyed_a.items() if key in keyed_b]
     only_a = [quantity for key, quantity in keyed_a.items() if key not in keyed_b]
     only_b = [quantity for key, quantity in keyed_b.items() if key not in keyed_a]
     return pairs, only_a, only_b
 
 
-def keyed(quantities, single, blocks):
-    result, seen = {}, {}
+def keyed(quantities, unique, blocks):
+    result, occurrences = {}, {}
     for quantity in quantities:
-        place = (quantity.name, quantity.at if blocks and quantity.name not in single else ())
-        seen[place] = seen.get(place, -1) + 1
-        result[(*place, seen[place])] = quantity
+        key = (quantity.name, quantity.at if blocks and quantity.name not in unique else ())
+        occurrences[key] = occurrences.get(key, -1) + 1
+        result[(*key, occurrences[key])] = quantity
     return result
 
 
 def relative_difference(a, b):
-    """Largest difference of a component over the length of `a` (of `b` where that is 0); inf for another number of
-    components, or where one is nan or infinite alone."""
+    """Largest difference of any component, relative to the length of `a` (of `b` if that is 0); inf if the numbers of
+    components differ, or if a component is nan or infinite in one only."""
     if a == b:
         return 0.0
     if len(a) != len(b):
@@ -75,7 +75,7 @@ def same_kind(x, y):
 
 @dataclass(frozen=True)
 class Comparison:
-    """rows in A's order; first: the Row where the traces part, None where they do not; notes: lines about it."""
+    """rows in A's order; first: the Row where the traces first diverge, None if they do not; notes: lines about it."""
 
     rows: list
     only_a: list
@@ -85,7 +85,7 @@ class Comparison:
 
 
 def compare_traces(quantities_a, quantities_b, tolerance):
-    """Comparison of two traces. Raises InputError where they have no quantity in common."""
+    """Comparison of two traces. Raises InputError if they have no quantity in common."""
     pairs, only_a, only_b = align(quantities_a, quantities_b)
     if not pairs:
         raise InputError("compare-traces: the two traces have no quantity in common")
@@ -96,43 +96,43 @@ def compare_traces(quantities_a, quantities_b, tolerance):
 
 
 def first_divergence(rows, tolerance):
-    """The first divergent Row none of whose inputs, direct or not, diverges; so the order in which a program prints
+    """The first divergent Row none of whose inputs, direct or indirect, diverges; so the order in which a program prints
     its numbers does not matter."""
     divergent = [row for row in rows if row.difference > tolerance]
-    places = Places(divergent)
+    blocks = Blocks(divergent)
     for row in divergent:
-        if not any(places.touch(name, row.at) for name in all_inputs(row.name)):
+        if not any(blocks.touch(name, row.at) for name in all_inputs(row.name)):
             return row
     return divergent[0] if divergent else None
 
 
-class Places:
-    """The blocks of rows, by name: whether any of them touches a block is found without looking at each."""
+class Blocks:
+    """The blocks of rows by name; finds whether any of them touches a given block without looking at each one."""
 
     def __init__(self, rows):
         self.blocks = {}  # name: loops: blocks, as tuples of the loops' indices
         for row in rows:
-            loops, turns = apart(row.at)
-            self.blocks.setdefault(row.name, {}).setdefault(loops, set()).add(turns)
-        self.parts = {}  # the blocks of a name and its loops, cut to some of them
+            loops, indices = split_block(row.at)
+            self.blocks.setdefault(row.name, {}).setdefault(loops, set()).add(indices)
+        self.parts = {}  # name, loops, some of these loops: the blocks reduced to those
 
     def touch(self, name, at):
-        """Whether a row of that name is in the block `at`, inside it or around it, see `trace_notes.touches`."""
-        turns = dict(at)
+        """Whether a row of that name is in the block `at`, inside it or around it, see `notes.touches`."""
+        at = dict(at)
         for loops in self.blocks.get(name, ()):
-            common = tuple(loop for loop in loops if loop in turns)
-            if tuple(turns[loop] for loop in common) in self.cut(name, loops, common):
+            common = tuple(loop for loop in loops if loop in at)
+            if tuple(at[loop] for loop in common) in self.reduced(name, loops, common):
                 return True
         return False
 
-    def cut(self, name, loops, common):
+    def reduced(self, name, loops, common):
         key = name, loops, common
         if key not in self.parts:
             kept = [loops.index(loop) for loop in common]
-            self.parts[key] = {tuple(turns[i] for i in kept) for turns in self.blocks[name][loops]}
+            self.parts[key] = {tuple(indices[i] for i in kept) for indices in self.blocks[name][loops]}
         return self.parts[key]
 
 
-def apart(at):
-    """The loops of a block, and its turn of each."""
+def split_block(at):
+    """The loops of a block, and its index in each."""
     return tuple(loop for loop, _ in at), tuple(index for _, index in at)

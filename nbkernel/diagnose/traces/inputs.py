@@ -4,7 +4,7 @@ import functools
 
 ROTATED = tuple(f"rot_{axis}_angstroms" for axis in "abc")
 REAL = "the unrotated cell, phi about the spindle, mosaic rotation"
-# quantity: the quantities it is computed from, as traced; then what a trace does not show
+# quantity: the traced quantities it is computed from; then what else it is computed from, which a trace does not show
 INPUTS = {
     "fdet_vector": ((), "detector orientation flags"),
     "sdet_vector": ((), "detector orientation flags"),
@@ -33,7 +33,7 @@ INPUTS = {
     "source_weight": ((), "source file"),
     "scattering_vec": (("diffracted_vec", "incident_vec", "lambda_meters"), ""),
     "beyond_dmin": (("scattering_vec",), "-dmin"),
-    "cell_from_phi_tic": ((), "phi of the step: a step at phi = 0 may keep another step's cell (quirk phi0)"),
+    "cell_from_phi_tic": ((), "phi of the step: a step at phi = 0 may keep the cell of another step (quirk phi0)"),
     **{name: (("cell_from_phi_tic", "spindle_vector"), REAL) for name in ROTATED},
     **{f"rot_{axis}_star": (ROTATED, REAL) for axis in "abc"},
     "hkl_frac": ((*ROTATED, "scattering_vec"), ""),
@@ -79,7 +79,7 @@ INPUTS = {
 
 @functools.cache
 def all_inputs(name):
-    """Names of everything `name` is computed from, itself aside."""
+    """Names of everything that `name` is computed from, directly or not, without itself."""
     found, waiting = set(), [name]
     while waiting:
         new = set(INPUTS.get(waiting.pop(), ((), ""))[0]) - found

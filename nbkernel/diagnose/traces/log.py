@@ -1,4 +1,4 @@
-"""Trace logs of a pixel as they are read: nbkernel's own, and those of other programs that print names and numbers."""
+"""Reading trace logs of a pixel: nbkernel's own, and those of other programs that print names and numbers."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ PREFIX = re.compile(r"\s*TRACE(?:_\w+)?(?::\s*|\s+)(?=\S)")
 LOOPS = ("thick_tic", "subS", "subF", "source", "phi_tic", "mos_tic")
 # the first quantity after all loops
 SUM = "I_before_scaling"
-# how other programs spell a name
+# other programs' names
 ALIASES = {
     "fdet_vec": "fdet_vector",
     "sdet_vec": "sdet_vector",
@@ -33,7 +33,7 @@ ALIASES = {
     "incident": "incident_vec",
     "lambda": "lambda_meters",
     "scattering": "scattering_vec",
-    # its values are 1/m all the same
+    # in 1/m in spite of its name
     "scattering_vec_A_inv": "scattering_vec",
     "rot_a_star_A_inv": "rot_a_star",
     "rot_b_star_A_inv": "rot_b_star",
@@ -43,13 +43,13 @@ ALIASES = {
     "I_term": "I_before_scaling",
     "final_intensity": "I_pixel_final",
 }
-LONGEST_REASON = 100  # letters
+LONGEST_REASON = 100  # characters
 
 
 def read_trace(path, text):
-    """Quantities of a trace log in file order. Where any line has a TRACE prefix, only such lines count.
+    """Quantities of a trace log in file order. If any line has a TRACE prefix, the others are ignored.
 
-    Raises InputError where there are none.
+    Raises InputError if there are no quantities.
     """
     if text.lstrip().startswith("{"):
         quantities = read_json(path, text)
@@ -58,7 +58,7 @@ def read_trace(path, text):
         prefixed = "TRACE" in text and [line[match.end() :] for line in lines if (match := PREFIX.match(line))]
         quantities = read_lines(prefixed or lines)
     if not quantities:
-        raise InputError(f"compare-traces: {path} holds no trace; need lines of a name and numbers, or TRACE_C: lines")
+        raise InputError(f"compare-traces: {path} contains no trace; need lines of a name and numbers, or TRACE_C: lines")
     return quantities
 
 
@@ -72,10 +72,10 @@ def read_json(path, text):
 
 
 def json_quantity(entry):
-    """The Quantity of a JSON object. Raises KeyError, TypeError, ValueError or OverflowError for one of another kind."""
+    """The Quantity of a JSON object. Raises KeyError, TypeError, ValueError or OverflowError if it is not one."""
     name, values = entry["name"], entry["values"]
     if not (isinstance(name, str) and is_name(name) and isinstance(values, list) and values):
-        raise TypeError("each quantity needs a name, and values in a list")
+        raise TypeError("each quantity needs a name and a list of values")
     at = tuple((loop, int(entry[loop])) for loop in LOOPS if loop in entry)
     return Quantity(ALIASES.get(name, name), tuple(map(float, values)), at)
 
@@ -95,7 +95,7 @@ def read_lines(lines):
 
 
 def line_entries(line):
-    """(name, values) of a line: one of `name values`, any number of name=value, none of other lines."""
+    """(name, values) pairs in a line: one in `name values`, any number in `name=value ...`, none in other lines."""
     words = line.split()
     if "=" in line and all("=" in word for word in words):
         pairs = [(name, [text]) for name, text in (word.split("=", 1) for word in words)]
@@ -115,7 +115,7 @@ def is_name(text):
 
 
 def numbers(words):
-    """Numbers of a text's words, a unit in brackets at its end aside; empty where anything else stands in it."""
+    """The words as numbers, without a unit in brackets at the end; empty if any other word is not a number."""
     try:
         return tuple(map(float, words))
     except ValueError:
@@ -128,6 +128,6 @@ def numbers(words):
 
 
 def enter_block(at, loop, index):
-    """The block after a line of `loop`: what lies inside it begins anew."""
+    """The block after a line `loop index`: loops inside this one start again."""
     depth = LOOPS.index(loop)
     return (*(pair for pair in at if LOOPS.index(pair[0]) < depth), (loop, int(index) if math.isfinite(index) else -1))

@@ -1,4 +1,4 @@
-"""The quantity in which two traces part: what it is computed from, and what its values give away."""
+"""Notes on the quantity in which two traces first diverge: what it is computed from, and what its values suggest."""
 
 import math
 
@@ -7,7 +7,7 @@ from nbkernel.diagnose.known_factors import name_factor
 from .inputs import INPUTS, ROTATED
 
 SAME_RATIO = 1e-9
-# indices and switches: their ratio means nothing
+# indices and switches: their ratio is meaningless
 WHOLE_NUMBERS = {
     "cell_from_phi_tic", "hkl_rounded", "beyond_dmin", "interpolated",
     "oversample_thick", "oversample_polar", "oversample_omega",
@@ -15,41 +15,42 @@ WHOLE_NUMBERS = {
 
 
 def explain(first, rows, quantities_a, quantities_b, tolerance):
-    """Lines on what the first divergent Row is computed from, and what its values give away."""
+    """Lines on what the first divergent Row is computed from, and what its values suggest."""
     names, rest = INPUTS.get(first.name, ((), ""))
     inputs = {name: near(rows, name, first.at) for name in names}
     traced = [name for name, found in inputs.items() if found]
     missing = [name for name, found in inputs.items() if not found]
-    apart = [name for name in traced if any(row.difference > tolerance for row in inputs[name])]
+    different = [name for name in traced if any(row.difference > tolerance for row in inputs[name])]
     notes = []
     if first.name not in INPUTS:
-        notes.append("nothing is known of what it is computed from")
+        notes.append("nbkernel does not know what it is computed from")
     if traced:
         notes.append(
-            f"computed from {', '.join(traced)}: {'they differ in ' + ', '.join(apart) if apart else 'equal in both'}"
+            f"computed from {', '.join(traced)}: "
+            + (f"of these {', '.join(different)} differ" if different else "equal in both")
         )
     if missing:
         notes.append(f"computed from {', '.join(missing)}: not in both traces")
     if rest:
-        notes.append(f"computed from what is not traced: {rest}")
-    if traced and not missing and not apart and not rest:
+        notes.append(f"also computed from, but not traced: {rest}")
+    if traced and not missing and not different and not rest:
         notes.append("so the formula itself differs")
     return notes + ratio_notes(first, inputs) + repetition_notes(first, quantities_a, quantities_b)
 
 
 def near(rows, name, at):
-    """Rows of `name` in the block `at`, inside it or around it."""
+    """Rows of `name` in the block `at`, in blocks inside it, or in blocks around it."""
     return [row for row in rows if row.name == name and touches(row.at, at)]
 
 
 def touches(at, other):
-    """False where two blocks are different turns of the same loop."""
-    turns = dict(other)
-    return all(turns.get(loop, index) == index for loop, index in at)
+    """False if the two blocks have different indices in the same loop."""
+    other = dict(other)
+    return all(other.get(loop, index) == index for loop, index in at)
 
 
 def ratio_notes(first, inputs):
-    """Whether B/A is an input's value or a factor with a name."""
+    """Whether B/A is the value of an input or another known factor."""
     factor = common_ratio(first.a, first.b)
     if factor is None or abs(factor - 1.0) < SAME_RATIO or first.name in WHOLE_NUMBERS:
         return []
@@ -58,24 +59,24 @@ def ratio_notes(first, inputs):
         values = {row.a for row in found}
         if len(values) == 1:
             notes += input_as_ratio(name, values.pop(), factor)
-    return notes if len(notes) > 1 else notes + [f"that may be {word}" for word in name_factor(factor, SAME_RATIO)]
+    return notes if len(notes) > 1 else notes + [f"this may be {reason}" for reason in name_factor(factor, SAME_RATIO)]
 
 
 def input_as_ratio(name, value, factor):
-    """A line where `factor` is the value (a tuple) of an input, or its inverse."""
+    """A line if `factor` is an input's value (a tuple of one number), or its inverse."""
     if len(value) != 1 or value[0] in (0.0, 1.0):
         return []
-    for power, times, over in ((value[0], "B", "A"), (1.0 / value[0], "A", "B")):
+    for power, larger, smaller in ((value[0], "B", "A"), (1.0 / value[0], "A", "B")):
         if math.isclose(factor, power, rel_tol=SAME_RATIO):
-            which = f"{name} ({value[0]:.9g})" if times == "B" else f"1/{name} (1/{value[0]:.9g})"
+            which = f"{name} ({value[0]:.9g})" if larger == "B" else f"1/{name} (1/{value[0]:.9g})"
             if name == "steps":
-                return [f"that is {which}: {times} lacks the division by steps, or {over} divides twice"]
-            return [f"that is {which}: {times} has it once more than {over}"]
+                return [f"this is {which}: {larger} is not divided by steps, or {smaller} is divided twice"]
+            return [f"this is {which}: {larger} is multiplied by it once more than {smaller}"]
     return []
 
 
 def common_ratio(a, b):
-    """The one number that turns `a` into `b`; None where there is none."""
+    """The one number by which `a` must be multiplied to give `b`; None if there is none."""
     if len(a) != len(b) or not all(map(math.isfinite, (*a, *b))):
         return None
     largest = max(range(len(a)), key=lambda i: abs(a[i]))
@@ -87,13 +88,13 @@ def common_ratio(a, b):
 
 
 def repetition_notes(first, quantities_a, quantities_b):
-    """Whether a rotated quantity at one phi step is that of another step of its trace, as a stale phi step's is."""
-    turn = dict(first.at).get("phi_tic")
-    if turn is None or first.name not in (*ROTATED, "hkl_frac", "k_frac", "cell_from_phi_tic"):
+    """Whether a rotated quantity has the value of another phi step of the same trace, as at a stale phi step."""
+    phi_tic = dict(first.at).get("phi_tic")
+    if phi_tic is None or first.name not in (*ROTATED, "hkl_frac", "k_frac", "cell_from_phi_tic"):
         return []
     if first.name == "cell_from_phi_tic":
         steps = "; ".join(f"{label} uses the cell of step {v[0]:g}" for label, v in (("A", first.a), ("B", first.b)))
-        return [f"at phi_tic {turn} {steps} (-1: the unrotated cell); --fix phi0 makes it the unrotated one"]
+        return [f"at phi_tic {phi_tic} {steps} (-1: the unrotated cell); with --fix phi0 it is the unrotated cell"]
     repeated = []
     for label, quantities, values in (("A", quantities_a, first.a), ("B", quantities_b, first.b)):
         others = [
@@ -101,12 +102,12 @@ def repetition_notes(first, quantities_a, quantities_b):
             for quantity in quantities
             if quantity.name == first.name and quantity.values == values and same_but_phi(quantity.at, first.at)
         ]
-        repeated += [(label, other) for other in others if other not in (None, turn)][:1]
-    # where both repeat a step, it is the experiment's own
+        repeated += [(label, other) for other in others if other not in (None, phi_tic)][:1]
+    # if both repeat a step, the experiment itself does
     if len(repeated) != 1:
         return []
     label, other = repeated[0]
-    return [f"in {label} it is the same at phi_tic {turn} and {other}: a stale phi step (quirk phi0; see --fix phi0)"]
+    return [f"in {label} phi_tic {phi_tic} and {other} have the same value: a stale phi step (quirk phi0; see --fix phi0)"]
 
 
 def same_but_phi(at, other):

@@ -1,8 +1,8 @@
-"""-printout: what a pixel was computed from, in the lines of nanoBragg.c.
+"""-printout: what a pixel was computed from, in nanoBragg.c's lines.
 
-The program prints the numbers of the step evaluated last, be it one of an earlier pixel (where -dmin cuts all sources,
-or F_latt = 0 ends the steps before the look-up of F_cell). Before the first, F_cell is the last one read from a text
-table, the cell is the unrotated one, and the rest is whatever lay in memory: zeros here.
+The program prints the numbers of the last step evaluated, even if it belongs to an earlier pixel (where -dmin rejects all
+sources, or F_latt = 0 ends the steps before F_cell is looked up). Before the first step, F_cell is the last one read from
+a text table, the cell is unrotated, and the rest is uninitialised memory: zeros here.
 """
 
 import math
@@ -17,7 +17,7 @@ from .events import PixelChain, Source, Step, Subpixel, Total, start_of_pixel
 
 
 class LastNumbers:
-    """The numbers that the pixels followed so far have left behind."""
+    """The numbers that the pixels followed so far have left in the program's variables."""
 
     def __init__(self):
         self.subpixel = self.source = self.step = self.total = self.F_cell = None
@@ -36,7 +36,7 @@ class LastNumbers:
                 self.total = event
 
     def complete_from(self, earlier):
-        """Takes what is missing from a pixel that came before."""
+        """Fills in what is missing from an earlier pixel."""
         self.step = earlier.step if self.step is None else self.step
         self.F_cell = earlier.F_cell if self.F_cell is None else self.F_cell
 
@@ -52,14 +52,14 @@ class Printout:
         self.tile = panel_tile(prepared.detector)
 
     def texts(self, warn):
-        """One text of several lines for each rendered pixel, in file order; warns of a pixel that cannot be shown."""
+        """A text of several lines for each rendered pixel, in file order; warns of pixels that cannot be shown."""
         numbers = LastNumbers()
         for spixel, fpixel in self.pixels_until(self.prepared.wanted.size):
             if self.follow(numbers, spixel, fpixel, warn):
                 yield self.text(numbers, spixel, fpixel)
 
     def one_text(self, fpixel, spixel, warn):
-        """The text of one rendered pixel, None where it cannot be shown."""
+        """The text of one rendered pixel, None if it cannot be shown."""
         numbers = LastNumbers()
         if not self.follow(numbers, spixel, fpixel, warn):
             return None
@@ -80,7 +80,7 @@ class Printout:
                 yield spixel, fpixel
 
     def follow(self, numbers, spixel, fpixel, warn):
-        """Adds a pixel's chain to `numbers`; False where its numbers leave the range of Python's functions."""
+        """Adds a pixel's events to `numbers`; False if they leave the range of Python's functions."""
         plan = self.prepared.plan
         start = start_of_pixel(plan, self.carried, spixel, fpixel, self.image.shape[1])
         try:

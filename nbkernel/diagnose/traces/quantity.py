@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Quantity(NamedTuple):
-    """at: (loop, index) pairs of the loops around the quantity that have several turns, outermost first."""
+    """at: the block, (loop, index) pairs of the loops around the quantity with more than one iteration, outermost first."""
 
     name: str
     values: tuple  # of numbers

@@ -1,4 +1,4 @@
-"""The trace of a pixel: every quantity of its chain under its name, in the order of the computation."""
+"""The trace of a pixel: every quantity that its value is computed from, by name, in the order of the computation."""
 
 import json
 import math
@@ -36,7 +36,7 @@ from .quantity import Quantity
 
 @dataclass(frozen=True)
 class Trace:
-    """quantities: in the order of the computation. stopped: empty, or why they end early."""
+    """quantities: in the order of the computation. stopped: empty, or why the trace ends early."""
 
     fpixel: int
     spixel: int
@@ -45,11 +45,11 @@ class Trace:
 
     @property
     def photons(self):
-        """The pixel's value in double precision, of a trace that did not stop early."""
+        """The pixel's value in double precision; only for a trace that did not stop early."""
         return self.quantities[-1].values[0]
 
     def lines(self):
-        """Name and values of each quantity; a line for each loop's index where a block begins."""
+        """Name and values of each quantity; where a block begins, a line with the index of each loop."""
         shown = ()
         for name, values, at in self.quantities:
             if at and at != shown:
@@ -59,7 +59,7 @@ class Trace:
             yield " ".join([name, *("%.15g" % value for value in values)])
 
     def as_json(self):
-        """One JSON object; values with all their digits, what is not finite as text."""
+        """One JSON object; values with all their digits, nan and infinities as text."""
         quantities = [
             {"name": name, **dict(at), "values": [json_number(value) for value in values]}
             for name, values, at in self.quantities
@@ -74,13 +74,13 @@ def json_number(value):
 
 
 def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=False, panel=0):
-    """The Trace of a pixel of a panel of an Experiment. warn: called with the lines that `simulate` would warn of.
+    """The Trace of one pixel of an Experiment's panel. warn: called with each warning that `simulate` would give.
 
-    Raises InputError for unusable input, InternalError where trace and engine differ.
+    Raises InputError for unusable input, InternalError if trace and engine differ.
     """
     runs = prepare_panels(experiment, fresh_seed())
     if experiment.misset == "random" and experiment.misset_seed is None:
-        warn(f"-misset random: this orientation is that of -misset_seed {runs[0].experiment.misset_seed}")
+        warn(f"-misset random: this orientation was drawn with -misset_seed {runs[0].experiment.misset_seed}")
     if panel >= len(runs):
         raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
     prepared = runs[panel]
@@ -97,7 +97,7 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
 
 
 def render_one_pixel(prepared, carried, fpixel, spixel):
-    """The image (slow, fast) with this pixel alone rendered, by the compiled engine."""
+    """The image (slow, fast) with only this pixel rendered, by the compiled engine."""
     tile = panel_tile(prepared.detector)._replace(
         slow_start=spixel, slow_stop=spixel + 1, fast_start=fpixel, fast_stop=fpixel + 1
     )
@@ -110,13 +110,13 @@ def render_one_pixel(prepared, carried, fpixel, spixel):
 
 
 def check_pixel(flag, prepared, fpixel, spixel):
-    """Raises InputError, naming the flag, for a pixel that the run does not render."""
+    """Raises InputError, naming the flag, if the run does not render this pixel."""
     d, roi = prepared.detector, prepared.roi
     pixel = f"{flag}: pixel {fpixel} {spixel} (fast slow)"
     if not (0 <= fpixel < d.fpixels and 0 <= spixel < d.spixels):
-        raise InputError(f"{pixel} lies outside the detector; give 0 0 to {d.fpixels - 1} {d.spixels - 1}")
+        raise InputError(f"{pixel} is outside the detector; give 0 0 to {d.fpixels - 1} {d.spixels - 1}")
     if not (roi[0] <= fpixel <= roi[1] and roi[2] <= spixel <= roi[3]):
-        raise InputError(f"{pixel} lies outside the region of -roi; give {roi[0]} {roi[2]} to {roi[1]} {roi[3]}")
+        raise InputError(f"{pixel} is outside -roi; give {roi[0]} {roi[2]} to {roi[1]} {roi[3]}")
     if not prepared.wanted[spixel, fpixel]:
         raise InputError(f"{pixel} is masked by -mask {prepared.experiment.mask}; give a pixel that is not")
 
@@ -132,8 +132,8 @@ def survey_run(prepared, threads=None):
 def trace_pixel(prepared, carried, fpixel, spixel, all_steps=False):
     """The Trace of a pixel of a Prepared run.
 
-    all_steps: every layer, sub-pixel and source instead of the first. Raises InternalError where the traced chain does
-    not end, to the last bit, in the engine's value.
+    all_steps: every layer, sub-pixel and source instead of the first only. Raises InternalError unless the trace ends in
+    exactly the engine's value, to the last bit.
     """
     plan, tile = prepared.plan, panel_tile(prepared.detector)
     start = start_of_pixel(plan, carried, spixel, fpixel, prepared.wanted.shape[1])
@@ -144,7 +144,7 @@ def trace_pixel(prepared, carried, fpixel, spixel, all_steps=False):
             recorder.add(event)
         expected = engine_photons(plan, tile, spixel, fpixel, start)
     except (ArithmeticError, ValueError) as error:
-        stopped = f"pixel {fpixel} {spixel} (fast slow): no trace beyond this point: {error}"
+        stopped = f"pixel {fpixel} {spixel} (fast slow): the trace stops here: {error}"
         return Trace(fpixel, spixel, tuple(recorder.quantities), stopped)
     trace = Trace(fpixel, spixel, tuple(recorder.quantities), "")
     require_same(trace, expected)
@@ -152,29 +152,29 @@ def trace_pixel(prepared, carried, fpixel, spixel, all_steps=False):
 
 
 def require_same(trace, expected):
-    """Raises InternalError unless the trace's last value has the bits of the engine's."""
+    """Raises InternalError unless the trace's last value is the engine's, bit for bit."""
     if np.float64(trace.photons).tobytes() != np.float64(expected).tobytes():
-        raise difference(trace, trace.photons, f"the engine in {expected!r}")
+        raise difference(trace, trace.photons, f"the engine's ends in {expected!r}")
 
 
 def require_in_image(trace, image):
-    """Raises InternalError unless the image (slow, fast) has the trace's last value at its pixel."""
+    """Raises InternalError unless the image (slow, fast) has the trace's last value at that pixel."""
     with np.errstate(over="ignore"):
         expected = np.float32(0.0 + trace.photons)
     rendered = image[trace.spixel, trace.fpixel]
     if expected != rendered and not (np.isnan(expected) and np.isnan(rendered)):
-        raise difference(trace, expected, f"the image has {rendered!s}")
+        raise difference(trace, expected, f"but the image has {rendered!s}")
 
 
 def difference(trace, value, other):
     return InternalError(
         f"pixel {trace.fpixel} {trace.spixel} (fast slow): its trace ends in {value!s}, {other}; "
-        "this is a fault of nbkernel, please report it"
+        "this is a bug in nbkernel, please report it"
     )
 
 
 class Recorder:
-    """Collects the quantities of a chain's events, by default of the first layer, sub-pixel and source only."""
+    """Collects the quantities of a pixel's events, by default of the first layer, sub-pixel and source only."""
 
     def __init__(self, prepared, all_steps):
         self.prepared, self.plan, self.all_steps = prepared, prepared.plan, all_steps
@@ -208,7 +208,7 @@ class Recorder:
             self.quantities.append(Quantity(name, values, self.at))
 
     def enter(self, outer, **loops):
-        """`outer` with the loops' indices, where a loop has several turns."""
+        """`outer` with the indices of these loops, leaving out loops of a single iteration."""
         return outer + tuple((loop, index) for loop, index in loops.items() if self.turns[loop] > 1)
 
     def detector(self):
@@ -271,7 +271,7 @@ class Recorder:
             return
         self.at = self.enter(self.beam, phi_tic=event.phi_tic, mos_tic=event.mos_tic)
         if self.turns["phi_tic"] > 1:
-            # -1: the unrotated cell
+            # -1 stands for the unrotated cell
             self.put("cell_from_phi_tic", event.slot - 1)
         cell = [tuple(event.vectors[i : i + 3] * 1e10) for i in (0, 3, 6)]
         for name, vector in zip("abc", cell, strict=True):

@@ -201,12 +201,12 @@ def test_from_python(caplog):
     nbkernel.write_smv("int_1.img", nbkernel.to_counts(image, 2.5, adc=3), style="dials")
     assert dxtbx_model("int_1.img")["gain"] == 2.5 and dxtbx_model("int_1.img")["pedestal"] == 3
     for other, words in (
-        (counts + np.uint16(1), "needs counts as add_noise or to_counts made them"),
+        (counts + np.uint16(1), "needs unmodified counts from add_noise or to_counts"),
         (counts.T, "whole image of a panel"),
     ):
         with pytest.raises(InputError, match=words):
             nbkernel.write_smv("x.img", other, style="dials")
-    with pytest.raises(InputError, match="style: 'adsc' is not there; need nanobragg or dials"):
+    with pytest.raises(InputError, match="style: 'adsc' is not supported; need nanobragg or dials"):
         nbkernel.write_smv("x.img", counts, style="adsc")
     assert not Path("x.img").exists()
 

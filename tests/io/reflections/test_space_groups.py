@@ -271,7 +271,7 @@ def test_unmerged_observations_are_counted_with_how_far_they_are_apart():
     # 20 / (290 / 3) and 6 / 33
     assert f"{100 * np.median([20 / (290 / 3), 6 / 33]):.3g} % apart in the median, 21 % at most" in line
     assert table.file.further == 4
-    assert "4 further values of these averaged" in image_and_run(f"{RUN} -hkl a")[1].out
+    assert "4 repeated values averaged" in image_and_run(f"{RUN} -hkl a")[1].out
 
 
 def test_the_same_value_once_more_is_not_worth_a_line():
