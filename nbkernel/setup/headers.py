@@ -10,9 +10,11 @@ BESIDE_PANELS = ("wavelength", "phi", "osc")
 
 
 def read_headers(experiment):
-    """The mask image (or None), the experiment with what is said by the file of its panels and by the headers of img and mask,
-    where it says nothing itself, and lines about what of that may not be meant; img wins. Raises InputError for files that
-    cannot be used."""
+    """(SMVImage of the mask or None, Experiment, remarks): the experiment with what the file of its panels and the headers
+    of img and mask say where it says nothing itself, and lines about what of that may not be meant. img wins over mask.
+
+    Raises InputError for files that cannot be used.
+    """
     panels_file = experiment.panels if isinstance(experiment.panels, str) else None
     if panels_file is not None:
         from nbkernel.io.detector_files import read_detector_file
@@ -48,7 +50,10 @@ def read_headers(experiment):
 
 def with_panels(experiment, stated):
     """The experiment with the panels that a file states, and with its wavelength, directions and crystal but for those that
-    the experiment has itself. A convention other than the default one fixes them all."""
+    the experiment has itself. A convention other than the default one fixes all directions.
+
+    stated: {name of a field of Experiment: value}, see `io.detector_files.read_detector_file`.
+    """
     replaced = {"panels": stated["panels"]}
     if experiment.convention in ("mosflm", "custom"):
         replaced["convention"] = "custom"

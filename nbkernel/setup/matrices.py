@@ -9,6 +9,7 @@ from nbkernel.geometry.cell_axes import unit_vector
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.io.tables.orientation import Orientation
 
+# cosine of the angle up to which two beams are the same
 SAME_BEAM = math.cos(math.radians(5.0))
 
 
@@ -33,7 +34,8 @@ def matrix_option(experiment, inputs):
 
 
 def matrix_of(orientation, experiment, wavelength, detector):
-    """Nine numbers, rows x, y, z of a_star, b_star, c_star in the run's frame, times the wavelength (m) in Angstrom.
+    """Nine numbers: rows x, y, z of a_star, b_star, c_star (1/Angstrom) in the run's frame, times the wavelength in
+    Angstrom, as MOSFLM has them. wavelength: the run's, m; detector: its Detector, which says where beam and spindle are.
 
     What is in another program's frame is turned so that its beam becomes the run's and its spindle, as far as it is at
     a right angle to the beam, the run's; a crystal of a DIALS experiment beside panels is in their frame already, if
@@ -51,8 +53,11 @@ def matrix_of(orientation, experiment, wavelength, detector):
 
 
 def frame(beam, spindle, lead, matrix):
-    """(3, 3) rows: the beam's direction, the spindle's across it, and what is at a right angle to both. Raises InputError,
-    led by `lead`, where these are one direction; matrix: what is turned, as messages call it."""
+    """(3, 3) orthonormal rows: the beam's direction, the spindle's across it, and what is at a right angle to both.
+
+    beam, spindle: vectors of any length; matrix: what is turned, as messages call it. Raises InputError, led by `lead`,
+    where both are one direction.
+    """
     beam, across = unit_vector(beam), unit_vector(spindle)
     across = across - beam * (beam @ across)
     length = np.linalg.norm(across)

@@ -26,7 +26,8 @@ class Sources:
 def sources_from_rows(rows, wavelength, beam_vector, filename):
     """Sources of a source file's rows (x, y, z, weight, wavelength in m), with None for what a row leaves out.
 
-    Raises InputError for a row that is not a source.
+    x, y, z lead from the sample to the source, in any unit; wavelength (m) and beam_vector (unit vector) stand for what is
+    left out. Raises InputError for a row that is not a source.
     """
     to_source = vector_scale(beam_vector, -SOURCE_DISTANCE)
     directions, wavelengths, weights = [], [], []
@@ -46,7 +47,11 @@ def sources_from_rows(rows, wavelength, beam_vector, filename):
 
 
 def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector):
-    """Sources of a divergent, polychromatic beam; an elliptical cut unless `round_div` is off."""
+    """Sources of a divergent, polychromatic beam; an elliptical cut unless `round_div` is off.
+
+    wavelength: m, the middle one; beam_vector, polar_vector, vert_vector: unit vectors along the beam, its electric field
+    and at a right angle to both. Raises InputError where no source is left.
+    """
     hdiv, vdiv = divergence_sweeps(experiment)
     first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
     disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
@@ -91,8 +96,8 @@ def counted_sources(sources, filename):
 
 
 def outside_ellipse(h, hdiv, v, vdiv):
-    """True outside the ellipse of the divergence; even counts have no point at the centre, so their grid is given
-    half a step of grace. A divergence in one direction only is never cut."""
+    """True where the angles h, v (radians) are outside the ellipse of the divergence's Sweeps hdiv, vdiv; even counts have
+    no point at the centre, so their grid is given half a step of grace. A divergence in one direction only is never cut."""
     if hdiv.span == 0.0 or vdiv.span == 0.0:
         return False
     test = (h * h - hdiv.step * hdiv.step / 4.0 * (1 - hdiv.steps % 2)) / hdiv.span / hdiv.span
@@ -101,5 +106,6 @@ def outside_ellipse(h, hdiv, v, vdiv):
 
 
 def assemble(directions, wavelengths, weights):
+    """Sources from unit vectors towards them, wavelengths (m) and weights."""
     incident = -np.array(directions, dtype=np.float64).reshape(-1, 3)
     return Sources(incident, np.array(wavelengths, dtype=np.float64), np.array(weights, dtype=np.float64))

@@ -7,8 +7,11 @@ from nbkernel.setup.sampling import divergence_sweeps, is_centred
 
 def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=None):
     """Names of the quirks that change this run and are not corrected (but for interpolation, which only the rendering can
-    tell, and adc, which only the noise can). sensor: the Panel, or the Experiment itself, that tells of it; angles: of the phi
-    steps, osc: their range (radians); weight: of all sources; mask: its SMVImage or None."""
+    tell, and adc, which only the noise can).
+
+    sensor: the Panel, or the Experiment itself, that states it; angles: of the phi steps, osc: their range (radians);
+    weight: (sources,), as given; mask: its SMVImage or None.
+    """
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {

@@ -16,8 +16,8 @@ SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays 
 
 
 def matrix_lines(experiment, orientation, matrix, wavelength):
-    """Lines about the matrix (nine numbers) made of an Orientation: whether its cell can be, and is the one stated with
-    it or by -cell."""
+    """Lines about the matrix that `matrix_of` made of an Orientation: whether its cell can be, and is the one stated with it
+    or by -cell. wavelength: the run's, m."""
     yield from orientation.remarks
     name = orientation.name
     angle, step = orientation.start
@@ -91,7 +91,7 @@ def unused_crystal_lines(experiment):
 
 
 def whole_cell(cell):
-    """Six numbers of a cell cut short, as they are rendered."""
+    """(a, b, c, alpha, beta, gamma) (Angstrom, degrees) as rendered, of a cell that may be cut short."""
     lengths, angles = cell_parameters(cell)
     return (*lengths, *(angle * RTD for angle in angles))
 

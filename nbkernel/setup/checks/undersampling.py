@@ -1,8 +1,9 @@
 """Sub-pixels and phi steps that are far too few for the spots of a crystal, so that intensities become chance.
 
-The limits were measured, see docs/precisions.md: intensities are off by some per cent where sub-pixels are 2/3 as wide as spots,
-by a third at 1.3 times, by factors beyond; and alike for phi steps and rocking curves, at 1.2 and 2.4 times. Phi steps do not
-help sub-pixels, since they move all spots one way; mosaic domains and sources do where many of them fall on a spot.
+The limits were measured, see docs/precisions.md: intensities are off by some per cent where sub-pixels are 2/3 as wide as
+spots, by a third at 1.3 times, by factors beyond; and alike for phi steps and rocking curves, at 1.2 and 2.4 times. Phi
+steps do not help sub-pixels, since they move all spots one way; mosaic domains and sources do where many of them fall on a
+spot.
 """
 
 import math
@@ -18,7 +19,7 @@ SUBPIXEL_PER_SPOT = 1.5
 STEP_PER_ROCKING_WIDTH = 2.0
 # of the samples that all mosaic domains and sources take, those within one spot from which on chance averages out
 ENOUGH_HITS = 10.0
-# of lengths in spot widths: whoever gives such numbers is not helped by another one
+# lengths in spot widths from which on no recommendation helps
 ABSURD = 1e9
 
 
@@ -29,6 +30,7 @@ def undersampling_lines(runs):
 
 
 def subpixel_lines(runs):
+    """A line where -oversample makes sub-pixels much wider than spots, and too few domains and sources average that out."""
     prepared = runs[0]
     size, given = max(prepared.crystal.size), prepared.plan.oversample
     if not prepared.experiment.oversample:
@@ -50,6 +52,8 @@ def subpixel_lines(runs):
 
 
 def phi_step_lines(runs):
+    """A line where phi steps are much longer than rocking curves, which are as wide as the shape transform, the mosaic
+    spread and the sources' divergence together."""
     prepared = runs[0]
     steps, osc = len(prepared.plan.phi_slot), prepared.osc
     shape = max(prepared.crystal.size) * middle_of(runs)
@@ -65,7 +69,7 @@ def phi_step_lines(runs):
 
 
 def spread(prepared):
-    """Of the mosaic domains, radians."""
+    """Angle (radians) over which the mosaic domains are spread."""
     return (prepared.experiment.mosaic_spread or 0.0) / RTD if prepared.plan.orientation.shape[1] > 1 else 0.0
 
 
@@ -76,8 +80,8 @@ def source_spread(prepared):
 
 
 def middle_of(runs):
-    """Length of the scattering vector (1/m) half way to the finest resolution that a corner of the detector sees; 0 where none
-    sees any, inf for a wavelength of 0."""
+    """Length of the scattering vector (1/m) half way to the finest resolution that a corner of the detector sees; 0 where
+    none sees any, inf for a wavelength of 0."""
     seen = (math.dist(unitize(corner), run.detector.beam_vector) for run in runs for corner in corners(run.detector))
     return max(seen, default=0.0) / (2.0 * runs[0].wavelength) if runs[0].wavelength != 0.0 else math.inf
 
