@@ -15,6 +15,7 @@ import nbkernel
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import FIELDS
 from nbkernel.geometry.panels import Panel
+from nbkernel.io.nexus import reader
 from nbkernel.support.validation import field_kinds
 
 from running import simulate, write_hkl
@@ -145,6 +146,16 @@ def test_a_digest_is_not_taken_of_files_that_are_not_read(folder, monkeypatch):
     recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)
     assert simulate(f"--config theirs/a.h5 {RUN}").status == 0
     assert seen == [os.path.abspath("theirs/x.hkl")]
+
+
+def test_the_record_of_an_hdf5_file_is_read_once(folder, monkeypatch):
+    read, seen = reader.read_provenance, []
+    monkeypatch.setattr(reader, "read_provenance", lambda *arguments: seen.append(arguments[0]) or read(*arguments))
+    told = f'{{"hkl": {{"path": "{folder}/theirs/x.hkl", "sha256": "0"}}}}'
+    recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)
+    run = simulate(f"--config theirs/a.h5 {RUN}")
+    assert run.status == 0 and "has changed since that image was made from it" in run.err
+    assert seen == ["theirs/a.h5"]
 
 
 def test_the_line_comes_before_anything_is_opened(folder):
