@@ -12,6 +12,8 @@ from nbkernel.setup.prepare import prepare
 
 from golden import expected_file, load_cases
 
+pytestmark = pytest.mark.golden
+
 
 def as_image(pixels):
     return Image("", "float", pixels, False, None, None)

@@ -26,6 +26,7 @@ def value_behind(words, flag, default):
     return words[words.index(flag) + 1] if flag in words else default
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_files_of_a_command_line_are_those_of_the_program(case, tmp_path, monkeypatch):
     """Image, scaled counts and noise, written by the API, byte for byte."""

@@ -9,6 +9,8 @@ from nbkernel.cli.main import main
 
 from golden import expected_file, load_cases, statistics_lines
 
+pytestmark = pytest.mark.golden
+
 
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
 def test_files_and_statistics_are_the_programs(case, tmp_path, monkeypatch, capsys):

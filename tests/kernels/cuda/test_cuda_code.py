@@ -9,7 +9,10 @@ import pytest
 
 from bench import cuda_code
 
-pytestmark = pytest.mark.skipif(cuda_code.missing() is not None, reason=str(cuda_code.missing()))
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(cuda_code.missing() is not None, reason=str(cuda_code.missing())),
+]
 
 KERNELS = cuda_code.kernels()
 # instructions per step that the kernels used most may have on sm_90: some slack for other compilers

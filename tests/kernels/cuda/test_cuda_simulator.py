@@ -21,6 +21,8 @@ from nbkernel.setup.prepare import prepare
 from golden import load_cases
 from kinds_of_runs import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
+pytestmark = pytest.mark.cuda
+
 SIMULATOR = Path(__file__).parents[2] / "helpers" / "cuda_simulator.py"
 # what takes the golden cases' many steps per pixel away: flag, and the value to put there
 FEWER = {"-mosaic_dom": 3, "-mosaic_domains": 3, "-phisteps": 3, "-dispsteps": 2, "-detector_thicksteps": 2}
@@ -66,6 +68,7 @@ def shrunk(arguments):
     return arguments if "-oversample" in arguments else [*arguments, "-oversample", "1"]
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_golden_cases(precision, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
