@@ -1,5 +1,6 @@
 # make demo    an example from nothing: structure factors, then images, in demo/
 # make test    the tests
+# make quick   those to run between edits, in under two minutes: without slow ones and CUDA, and few golden cases
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 CELL = 30 35 40 90 95 90
 
-.PHONY: demo test clean
+.PHONY: demo test quick clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed demo/chain.hkl
@@ -23,6 +24,10 @@ demo: .venv/installed demo/chain.hkl
 
 test: .venv/installed
 	.venv/bin/python -m pytest tests
+
+# golden cases: those of tests/golden
+quick: .venv/installed
+	NBKERNEL_GOLDEN= .venv/bin/python -m pytest tests -m "not slow and not cuda"
 
 clean:
 	rm -rf .venv demo build dist *.egg-info .pytest_cache

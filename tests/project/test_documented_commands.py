@@ -50,7 +50,7 @@ NOT_RUN = {
         "-distance 100 -detpixels 8 -pixel 5 -oversample 1",
     ],
     "docs/files/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
-    "docs/newcomers.md": ["make test", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],
+    "docs/newcomers.md": ["make quick", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],
 }
 
 
@@ -116,6 +116,7 @@ def check_output(said, printed):
         assert any(re.fullmatch(pattern, other) for other in lines), f"{line!r} is not in, or comes earlier in\n{printed}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_pages_commands_run_and_print_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -43,6 +43,7 @@ def findings(part, seed, cases):
     return [line for line in lines if line.startswith("case")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ordinary", "aligned"])
 def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, inputs):
     """Against `exact`; the C program is not needed."""
@@ -51,17 +52,20 @@ def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, inputs)
     assert part.differential.compared > 120
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("case", load(STORED), ids=lambda case: case["line"][:60])
 def test_exact_has_the_programs_bytes_on_drawn_command_lines(case, inputs):
     assert rendered_again(case, inputs) == case
 
 
+@pytest.mark.slow
 @linux
 def test_damaged_files_end_in_one_line(folder):
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     assert not findings(Files(folder), "f2", 200)
 
 
+@pytest.mark.slow
 @linux
 def test_broken_command_lines_end_in_one_line():
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")

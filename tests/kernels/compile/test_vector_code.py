@@ -174,6 +174,7 @@ def test_loops_fill_the_registers(name):
     assert lanes(assembly(name), bits) == register_bits() // bits
 
 
+@pytest.mark.slow
 @x86_64
 @pytest.mark.parametrize("processor", PROCESSORS)
 def test_loops_are_vectorised_for(processor):
@@ -186,6 +187,7 @@ def test_loops_are_vectorised_for(processor):
     assert found == {name: register_bits // bits for name, (_, bits) in LOOPS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["neoverse-n1", "apple-m1"])
 def test_loops_are_vectorised_for_aarch64(processor):
     """LLVM's optimiser is run for another processor, and its code read. It starts from loops that nothing has optimised:
@@ -233,6 +235,7 @@ def digests():
     ]
 
 
+@pytest.mark.slow
 @x86_64
 @pytest.mark.skipif(not binding.get_host_cpu_features().get("avx2"), reason="needs a processor with AVX2")
 def test_images_are_the_same_with_avx2():
