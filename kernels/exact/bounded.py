@@ -18,6 +18,7 @@ from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, exponential
 from nbkernel.kernels.numerics.sine import SINE_ERROR, sine_and_cosine_up_to_sign, sine_up_to_sign
 from nbkernel.kernels.physics.constants import GAUSS, PI, R_E_SQR, ROUND, SQUARE
 from nbkernel.kernels.physics.lattice_factor import F_latt_tophat, rad_star_squared, round_radius_squared
+from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, subpixel_position, vector_at
 from nbkernel.kernels.physics.pixel_geometry import absorbed_fraction, pixel_position, solid_angle
 from nbkernel.kernels.physics.polarization import polarization_factor, unpolarized_factor
@@ -40,14 +41,6 @@ STEP_ERROR = 2.3e-16
 def relative_error(terms):
     """Bound on the relative difference to nanoBragg.c's value before rounding, for a sum of so many terms."""
     return TERM_ERROR + STEP_ERROR * (terms + 40)
-
-
-def cell_vectors(orientation, slot, mos_tic):
-    """a, b, c (m) of one orientation, three tuples: read once, before the loop over pixels."""
-    first = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
-    second = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
-    third = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
-    return first, second, third
 
 
 def index_of(vector, sx, sy, sz, i):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbkernel.kernels.exact.bounded import cell_vectors
 from nbkernel.kernels.numerics.vector_loops import fill
 from nbkernel.kernels.physics.constants import SQUARE
+from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, vector_at
 from nbkernel.kernels.physics.pixel_geometry import pixel_position
 from nbkernel.kernels.physics.scattering import scattering_vector

@@ -10,8 +10,6 @@ import math
 
 import numpy as np
 
-from nbkernel.kernels.physics.constants import PI
-
 IA, IM, IQ, IR = 16807, 2147483647, 127773, 2836
 NTAB = 32
 NDIV = 1 + (IM - 1) // NTAB
@@ -114,7 +112,7 @@ def poidev(xm, seed, shuffle, spare, memo):
     g, sq, alxm = memo[1], memo[2], memo[3]
     while True:
         while True:
-            y = f4(math.tan(PI * f8(ran1(seed, shuffle))))
+            y = f4(math.tan(math.pi * f8(ran1(seed, shuffle))))
             em = f4(f4(sq * y) + xm)
             if not em < 0.0:
                 break

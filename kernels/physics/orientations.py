@@ -4,9 +4,15 @@ The table has a row for each phi step and mosaic domain together, the rotations 
 share what they work out, and need no table.
 """
 
-from nbkernel.kernels.exact.bounded import cell_vectors
-
 from .vectors import rotate_umat
+
+
+def cell_vectors(orientation, slot, mos_tic):
+    """a, b, c (m) of one orientation, three tuples: read once, before the loop over pixels."""
+    first = orientation[slot, mos_tic, 0], orientation[slot, mos_tic, 1], orientation[slot, mos_tic, 2]
+    second = orientation[slot, mos_tic, 3], orientation[slot, mos_tic, 4], orientation[slot, mos_tic, 5]
+    third = orientation[slot, mos_tic, 6], orientation[slot, mos_tic, 7], orientation[slot, mos_tic, 8]
+    return first, second, third
 
 
 def from_table(plan, slot, mos_tic):
