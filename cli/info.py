@@ -80,7 +80,7 @@ def device_lines():
 def cache_lines():
     if find_spec("llvmlite") is None:
         return
-    from nbkernel.kernels.compile.kernel import CACHE
+    from nbkernel.kernels.compile.object_cache import CACHE
 
     if CACHE.folder is None:
         yield f"compiled kernels are not kept: {CACHE.refused or 'no folder can be written'} (NUMBA_CACHE_DIR names another)"

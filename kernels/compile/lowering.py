@@ -224,7 +224,7 @@ def compile_add_eight_of_table(context, builder, signature, arguments):
 
 
 def unpack(context, builder, kind, words, at):
-    """Value of a numba type from the words that `ahead.flatten` made of it, and the place of the next word."""
+    """Value of a numba type from the words that `kernel.flatten` made of it, and the place of the next word."""
 
     def word(place):
         return builder.load(builder.gep(words, [ir.Constant(WORD, place)]))

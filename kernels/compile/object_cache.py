@@ -1,20 +1,65 @@
-"""The folder of compiled kernels. Machine code is loaded only from where nobody but the user and root can have put it."""
+"""The user's folder of compiled kernels: object files by what they were made for, and what is said where there is none.
 
-import contextlib
-import errno
+A file is used only if its key and its checksum are right, and only if nobody else can have written it (`private_files`).
+"""
+
+import hashlib
 import os
-import secrets
-import stat
-import time
 from pathlib import Path
 
-OTHERS_WRITE, OTHERS_ENTER = stat.S_IWGRP | stat.S_IWOTH, stat.S_IXGRP | stat.S_IXOTH
-MOST_LINKS = 40  # as the system follows
-ABANDONED = 60.0  # seconds; writing a file takes milliseconds
+from .private_files import Refused, make_private, opened_folder, read_private, write_private
 
 
-class Refused(Exception):
-    """What is there may be the work of others. The message says why, for the user."""
+class ObjectCache:
+    """folder: None where none can be used; refused: why a folder or a file that is there is not used; say: called with a
+    line before the first compilation."""
+
+    def __init__(self):
+        self.folder, self.refused = cache_folder()
+        self.say = None
+        self.said = False
+
+    def path_of(self, name, key):
+        """The path of a kernel's object file; None without a folder."""
+        if self.folder is None:
+            return None
+        return self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
+
+    def read(self, path, key):
+        """(symbol, bytes) of a file that `write` made for the same key; None where there is none, no whole one, or
+        one that may be the work of others."""
+        try:
+            content = read_private(path)
+        except Refused as reason:
+            self.refused = str(reason)
+            return None
+        except OSError:
+            return None
+        digest, _, rest = content.partition(b"\n")
+        if digest != hashlib.sha256(rest).hexdigest().encode():
+            return None
+        header, _, code = rest.partition(b"\0")
+        symbol, _, for_key = header.decode().partition("\n")
+        return (symbol, code) if for_key == key else None
+
+    def write(self, path, key, symbol, code):
+        rest = f"{symbol}\n{key}".encode() + b"\0" + code
+        try:
+            write_private(path, hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+        except (OSError, Refused):
+            pass  # the next run compiles again
+
+    def announce_once(self):
+        if self.say is None or self.said:
+            return
+        self.said = True
+        if self.folder is None:
+            why = self.refused or "no folder for compiled kernels can be written"
+            self.say(f"compiling, as in every run: {why} (NUMBA_CACHE_DIR names another)")
+        elif self.refused is not None:
+            self.say(f"compiling anew: {self.refused}")
+        else:
+            self.say("compiling, which only the first run does")
 
 
 def cache_folder():
@@ -38,124 +83,4 @@ def cache_folder():
         return None, None
 
 
-def make_private(folder):
-    """Makes the folder, and those above it that are missing, for the user alone. Raises Refused, before anything is made,
-    where others could put another folder in its place, OSError where it cannot be made."""
-    missing = []
-    for place in (folder, *folder.parents):
-        if os.path.lexists(place):
-            break
-        missing.append(place)
-    check_way(place)
-    for new in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(new, 0o700)
-    if missing:
-        check_way(folder)
-
-
-def check_way(path):
-    """Raises Refused where others than the user and root can change what an absolute path leads to: they own a folder or a
-    link on the way, or may write to a folder that they can reach. What is above the home directory is the system's."""
-    home = own_home()
-    here, left, links, reachable = "/", list(Path(path).parts[1:]), 0, True
-    while left:
-        name = left.pop(0)
-        if name == os.pardir:
-            here, reachable = os.path.dirname(here), True
-            continue
-        entry = os.path.join(here, name)
-        found = os.lstat(entry)
-        if not f"{home}/".startswith(f"{entry}/") or entry == home:
-            check_owner(entry, found)
-            if stat.S_ISDIR(found.st_mode) and reachable and not found.st_mode & stat.S_ISVTX:
-                check_mode(entry, found)
-        if stat.S_ISLNK(found.st_mode):
-            links += 1
-            if links > MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-            target = Path(os.readlink(entry))
-            if target.is_absolute():
-                here, reachable = "/", True
-            left[:0] = [part for part in target.parts if part != "/"]
-        else:
-            here, reachable = entry, reachable and bool(found.st_mode & OTHERS_ENTER)
-
-
-def own_home():
-    """The home directory, None where it is not the user's own, as after sudo."""
-    home = os.path.realpath(os.environ.get("HOME") or "/")
-    try:
-        return home if home != "/" and os.stat(home).st_uid == os.geteuid() else None
-    except OSError:
-        return None
-
-
-def check_owner(path, found):
-    if found.st_uid not in (0, os.geteuid()):
-        raise Refused(f"{path} belongs to another user")
-
-
-def check_mode(path, found):
-    if found.st_mode & OTHERS_WRITE:
-        raise Refused(f"others may write to {path}; chmod go-w makes it yours")
-
-
-@contextlib.contextmanager
-def opened_folder(path):
-    """Descriptor of the folder. Raises Refused unless it is the user's (or root's) and nobody else may write to it, OSError
-    where there is none; a link is none."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        check_owner(path, found)
-        check_mode(path, found)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def read_private(path):
-    """The bytes of a file in the folder. Raises Refused for a link, for what is not a regular file, and for one that others own
-    or may write to; OSError where it cannot be read."""
-    with opened_folder(path.parent) as folder:
-        try:
-            descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise Refused(f"{path} is a link") from None
-            raise
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise Refused(f"{path} is not a regular file")
-            check_owner(path, found)
-            check_mode(path, found)
-            return file.read()
-
-
-def write_private(path, content):
-    """Puts a file into the folder, whole or not at all, in the place of whatever has that name; no link is followed. Raises
-    Refused or OSError where that cannot be."""
-    with opened_folder(path.parent) as folder:
-        remove_abandoned(folder)
-        beside = f".{path.name}.{secrets.token_hex(8)}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(beside, flags, 0o600, dir_fd=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(content)
-            os.rename(beside, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(beside, dir_fd=folder)
-            raise
-
-
-def remove_abandoned(folder):
-    """Removes what processes that were killed have left; if one still writes, its file is compiled another time."""
-    for name in os.listdir(folder):
-        if name.startswith(".") and name.endswith(".part"):
-            with contextlib.suppress(OSError):
-                if time.time() - os.lstat(name, dir_fd=folder).st_mtime > ABANDONED:
-                    os.unlink(name, dir_fd=folder)
+CACHE = ObjectCache()

@@ -1,4 +1,4 @@
-"""Makes the formula files known to numba's CUDA compiler, with this device's forms of the few that need one.
+"""Makes formulas known to numba's CUDA compiler, with this device's forms of the few that need one.
 
 Imported only where numba.cuda compiles; its simulator calls the functions as they are.
 """
@@ -13,15 +13,13 @@ from numba.cuda import libdevice, types
 from numba.cuda.cudadrv import nvvm
 from numba.cuda.extending import intrinsic, overload, register_jitable
 
-from nbkernel.kernels.compile.formulas import FORMULA_FILES, functions_in, parts_of
-from nbkernel.kernels.fast import interpolation as row_interpolation
-from nbkernel.kernels.fast import lattice_factor as row_lattice
-from nbkernel.kernels.fast import steps as row_steps
+from nbkernel.kernels.compile.registry import Registry
+from nbkernel.kernels.fast import interpolation, lattice_factor, steps
 from nbkernel.kernels.numerics import arithmetic, vector_loops
 from nbkernel.kernels.numerics.arithmetic import fma
 
 COMPILING = RLock()
-REGISTERED = set()
+REGISTRY = Registry(register_jitable(forceinline=True))
 
 
 @contextmanager
@@ -43,18 +41,8 @@ def named_operations_only():
 
 def in_form(function):
     """Decorates the factory of a function's form under CUDA."""
-    REGISTERED.add(function)
+    REGISTRY.known.add(function)
     return overload(function)
-
-
-def register(function):
-    """Makes a function and those that it was built from known to numba.cuda."""
-    if function in REGISTERED:
-        return
-    REGISTERED.add(function)
-    register_jitable(forceinline=True)(function)
-    for part in parts_of(function):
-        register(part)
 
 
 @in_form(arithmetic.fma)
@@ -116,14 +104,14 @@ def form_of_quotient(a, b):
 
 
 # rounding is done beside the float64 units. Halfway between two whole numbers it may end up at the other one: another sign
-@in_form(row_lattice.less_whole)
+@in_form(lattice_factor.less_whole)
 def form_of_less_whole(N, d):
     return lambda N, d: libdevice.fma(N, d, -libdevice.rint(N * d))
 
 
 # positive float64 have the order of their upper halves as integers; nan is above all. Rounded down, an offset is never
 # taken for larger than it is
-@in_form(row_steps.closer)
+@in_form(steps.closer)
 def form_of_closer(nearest, h, k, l, h0, k0, l0):
     def closer(nearest, h, k, l, h0, k0, l0):
         dh, dk, dl = h - h0, k - k0, l - l0
@@ -135,7 +123,7 @@ def form_of_closer(nearest, h, k, l, h0, k0, l0):
     return closer
 
 
-@in_form(row_steps.closer_to_half)
+@in_form(steps.closer_to_half)
 def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
     def closer_to_half(nearest, h, k, l, h0, k0, l0):
         dh, dk, dl = h - h0, k - k0, l - l0
@@ -150,7 +138,7 @@ def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
 
 
 # what is not a whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
-@in_form(row_steps.table_position)
+@in_form(steps.table_position)
 def form_of_table_position(h0, k0, l0, table):
     whole = libdevice.double2int_rn
 
@@ -222,22 +210,17 @@ def form_of_add_four_of_table(sums, weight, table, position):
 
 
 # a register more than there is; without a width the processor computes all
-@in_form(row_lattice.round_at_whole)
+@in_form(lattice_factor.round_at_whole)
 def form_of_round_at_whole(aa, scale):
     return lambda aa, scale: math.nan
 
 
 # a thread has one pixel, and never eight
-@in_form(row_interpolation.end_of_alike)
+@in_form(interpolation.end_of_alike)
 def form_of_end_of_alike(corner, start, size):
     return lambda corner, start, size: start + 1
 
 
-@in_form(row_interpolation.eight_sums_over_h_and_k)
+@in_form(interpolation.eight_sums_over_h_and_k)
 def form_of_eight_sums_over_h_and_k(work, i, F_flat, corner, k_range, l_range):
     return lambda work, i, F_flat, corner, k_range, l_range: None
-
-
-for module in FORMULA_FILES:
-    for function in functions_in(module):
-        register(function)

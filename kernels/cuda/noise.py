@@ -1,4 +1,4 @@
-"""Noise from counted random numbers under CUDA: the counts, photons and overloads of `cpu_images.counted_noise_rows`.
+"""Noise from counted random numbers under CUDA: the counts, photons and overloads of `images.counted_noise_rows`.
 
 A thread draws a pixel's deviate. Then a thread adds up a row's, one after another as the CPU does.
 """
@@ -47,6 +47,8 @@ def compiled_noise_kernel(name):
     """The numba.cuda kernel of that name; made on the first call."""
     if name not in KERNELS:
         if not SIMULATED:
-            from . import forms as cuda_formulas  # noqa: F401  makes the formulas known
+            from .forms import REGISTRY
+
+            REGISTRY.register_called(NOISE_FUNCTIONS[name])
         KERNELS[name] = cuda.jit(NOISE_FUNCTIONS[name])
     return KERNELS[name]

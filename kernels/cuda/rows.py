@@ -129,7 +129,7 @@ def shared_orientations_of(kind):
                 flush_rest(unflushed, space)
             start = np.uint32(start + SHARED_LINES)
 
-    return piece_of(way, add_orientations, kind.single, now.has_table), (share_lines, add_orientations)
+    return piece_of(way, add_orientations, kind.single, now.has_table)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -149,8 +149,8 @@ def sum_of_block(value, shared, parts, row):
 
 
 def tile_kernel(kind):
-    """The kernel of a kind, and the functions that it was built from here."""
-    render_piece, parts = shared_orientations_of(kind)
+    """The kernel of a kind."""
+    render_piece = shared_orientations_of(kind)
     _, _, comes_near = IMAGE_OF[kind.single]
 
     def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
@@ -204,7 +204,7 @@ def tile_kernel(kind):
             doubtful[row, column] = 1 if comes_near(space, 0, doubt) else 0
             image[row, column] = photons
 
-    return render_tile, (render_piece, comes_near, *parts)
+    return render_tile
 
 
 is_doubtful = doubtful_of(from_rotations)
@@ -235,13 +235,12 @@ def compiled_kernel(key, compute_capability):
     """The numba.cuda kernel of a Kind, or of "mark_doubtful"; made on the first call."""
     blocks = blocks_of(key, compute_capability)
     if (key, blocks) not in KERNELS:
-        function, parts = (mark_doubtful, (is_doubtful,)) if key == "mark_doubtful" else tile_kernel(key)
+        function = mark_doubtful if key == "mark_doubtful" else tile_kernel(key)
         options = {}
         if not SIMULATED:
-            from .forms import register
+            from .forms import REGISTRY
 
-            for part in (*parts, sum_of_block):
-                register(part)
+            REGISTRY.register_called(function)
             options = {"launch_bounds": (THREADS, blocks)}
         KERNELS[key, blocks] = cuda.jit(function, **options)
     return KERNELS[key, blocks]

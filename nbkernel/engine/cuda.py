@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda
 
-from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel, kind_of
 from nbkernel.kernels.exact.rows import render_nan_rows
 

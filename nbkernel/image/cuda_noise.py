@@ -14,7 +14,7 @@ from nbkernel.engine.cuda_streams import (
     pinned_arrays,
     share_tiles,
 )
-from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.counts import NOISE_SUMS
 from nbkernel.kernels.cuda.noise import compiled_noise_kernel
 from nbkernel.kernels.cuda.rows import THREADS

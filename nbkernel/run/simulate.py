@@ -16,7 +16,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.quirks import warning
 from nbkernel.image.panel_image import PanelImage, as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
-from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 from nbkernel.support.interruptible import interruptible

@@ -19,7 +19,7 @@ from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.files.text import c_format
 from nbkernel.io.picture.run_view import RunView
 from nbkernel.io.reflections.fdump import dump_pieces
-from nbkernel.kernels.compile.kernel import CACHE
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 

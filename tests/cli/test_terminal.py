@@ -14,8 +14,9 @@ import pytest
 import nbkernel
 from nbkernel.cli.main import main
 from nbkernel.errors import LONGEST, InputError
-from nbkernel.kernels.compile import kernel
 from nbkernel.kernels.compile.address_space import TooLittle
+from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.support.printable import printable, shortened
 
 from running import BASE, simulate, smv_bytes
@@ -247,10 +248,10 @@ def test_too_little_address_space_for_hdf5_is_one_line(limit):
 
 def test_the_compiler_is_not_even_started_with_too_little(monkeypatch):
     """It would end the process."""
-    monkeypatch.setattr(kernel.CACHE, "folder", None)
+    monkeypatch.setattr(CACHE, "folder", None)
     monkeypatch.setattr(resource, "getrlimit", lambda which: (1 << 20, 1 << 20))
     with pytest.raises(TooLittle, match="compiling needs 400 MiB"):
-        kernel.Kernel(lambda a: 1)(np.zeros(1))
+        Kernel(lambda a: 1)(np.zeros(1))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import numba
 import numpy as np
 import pytest
 
-import nbkernel.kernels.compile.jit  # noqa: F401  lets compiled code call the formulas
 from nbkernel.image.noise import SEGMENT, counted_poisson_image
+from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics import logarithm, philox, poisson
 from nbkernel.kernels.numerics.arithmetic import floor
 
@@ -35,7 +35,7 @@ KNOWN_ANSWERS = (
 
 
 def compiled(function):
-    return numba.njit(error_model="numpy")(function)
+    return numba.njit(error_model="numpy")(REGISTRY.register_called(function))
 
 
 @compiled

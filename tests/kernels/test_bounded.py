@@ -8,7 +8,7 @@ import nbkernel.engine.bounded
 import nbkernel.engine.render
 from nbkernel.engine.bounded import certification
 from nbkernel.engine.render import render
-from nbkernel.kernels.compile import jit  # noqa: F401  (registers the formulas)
+from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
 from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT, SINE_ERROR, sine_up_to_sign
 from nbkernel.kernels.physics.constants import PI
@@ -19,6 +19,7 @@ CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixe
 
 
 @numba.njit
+@REGISTRY.register_called
 def sines(x):
     out = np.empty_like(x)
     for i in range(x.size):
@@ -47,6 +48,7 @@ def test_sine_is_as_good_as_it_claims():
 
 
 @numba.njit
+@REGISTRY.register_called
 def exponentials(x):
     out = np.empty_like(x)
     for i in range(x.size):

@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-import nbkernel.kernels.compile.jit  # noqa: F401  lets compiled code call the formulas
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.physics.orientations import from_rotations, from_table
 from nbkernel.setup.prepare import prepare
 
@@ -36,7 +36,7 @@ def all_orientations(vectors, plan):
 
 
 def compiled(vectors):
-    call = numba.njit(vectors)
+    call = numba.njit(REGISTRY.register_called(vectors))
     return numba.njit(lambda plan, slot, mos_tic: call(plan, slot, mos_tic))
 
 

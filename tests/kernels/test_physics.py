@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-import nbkernel.kernels.compile.jit  # noqa: F401  lets compiled code call the formulas
+from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics import ran1
 from nbkernel.kernels.physics import constants, polarization, rotations, scattering, structure_factor, vectors
 from nbkernel.kernels.physics import lattice_factor as lattice
@@ -353,6 +353,7 @@ def test_park_and_millers_check_value():
 
 
 @numba.njit
+@REGISTRY.register_called
 def poisson_deviates(mean, count, seed):
     state, shuffle = np.array([-seed]), np.zeros(33, np.int64)
     spare, memo = np.zeros(2, np.float32), np.array([-1, 0, 0, 0], np.float32)
@@ -379,6 +380,7 @@ def test_small_poisson_deviates_follow_the_distribution():
 
 
 @numba.njit
+@REGISTRY.register_called
 def gaussian_deviates(count, seed):
     state, shuffle, spare = np.array([-seed]), np.zeros(33, np.int64), np.zeros(2, np.float32)
     return np.array([np.float64(ran1.gaussdev(state, shuffle, spare)) for _ in range(count)])
@@ -497,7 +499,7 @@ FORMULAS = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_a_compiled_formula_has_the_bits_of_bare_python(name):
     bare = FORMULAS[name]
-    compiled = numba.njit(error_model="numpy")(bare)
+    compiled = numba.njit(error_model="numpy")(REGISTRY.register_called(bare))
     random_arguments.generator = np.random.default_rng(5)
     for _ in range(200):
         arguments = random_arguments(name)

@@ -11,7 +11,7 @@ import pytest
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.kernels.compile import jit  # noqa: F401  lets compiled code call the formulas
+from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.pixel import render_pixel
 from nbkernel.setup.prepare import prepare
@@ -144,7 +144,7 @@ def test_a_pixel_is_the_sum_over_unit_cells(name):
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12 * expected.max())
 
 
-compiled_pixel = numba.njit(error_model="numpy")(render_pixel)
+compiled_pixel = numba.njit(error_model="numpy")(REGISTRY.register_called(render_pixel))
 
 
 @pytest.mark.parametrize("name", RUNS)

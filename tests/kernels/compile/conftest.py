@@ -1,6 +1,7 @@
 import pytest
 
-from nbkernel.kernels.compile import jit, kernel
+from nbkernel.kernels.compile import jit
+from nbkernel.kernels.compile.object_cache import CACHE
 
 
 @pytest.fixture
@@ -12,9 +13,9 @@ def compilations(tmp_path, monkeypatch):
         seen.append(function.__name__)
         return original(function, arguments)
 
-    original = jit.compile_ahead
-    monkeypatch.setattr(jit, "compile_ahead", counted)
-    monkeypatch.setattr(kernel.CACHE, "folder", tmp_path)
-    monkeypatch.setattr(kernel.CACHE, "say", None)
-    monkeypatch.setattr(kernel.CACHE, "said", False)
+    original = jit.compile_kernel
+    monkeypatch.setattr(jit, "compile_kernel", counted)
+    monkeypatch.setattr(CACHE, "folder", tmp_path)
+    monkeypatch.setattr(CACHE, "say", None)
+    monkeypatch.setattr(CACHE, "said", False)
     return seen

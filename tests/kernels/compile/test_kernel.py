@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from nbkernel.kernels.compile import kernel
+from nbkernel.kernels.compile.environment import environment
 from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.physics.plan import Tile
 
 from running import BASE
@@ -54,38 +55,37 @@ def test_a_damaged_object_is_compiled_anew(damage, compilations, tmp_path):
 def test_an_object_for_something_else_is_not_used(compilations, tmp_path):
     call()
     path = only_object(tmp_path)
-    symbol, code = kernel.read_object(path, f"weighted_sum (f81ff81)\n{kernel.environment()}") or (None, None)
+    symbol, code = CACHE.read(path, f"weighted_sum (f81ff81)\n{environment()}") or (None, None)
     assert symbol is not None, "the key that the object was written with"
-    kernel.write_object(path, OTHER_KEY, symbol, code)
-    assert kernel.read_object(path, OTHER_KEY) == (symbol, code)
+    CACHE.write(path, OTHER_KEY, symbol, code)
+    assert CACHE.read(path, OTHER_KEY) == (symbol, code)
     assert call() == 5.0 and len(compilations) == 2
 
 
 @pytest.mark.parametrize("what", ["NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"])
 def test_another_processor_has_other_objects(what, monkeypatch):
-    before = kernel.environment()
-    monkeypatch.setattr(kernel.CACHE, "environment", None)
+    before = environment()
     monkeypatch.setenv(what, "other")
-    assert kernel.environment() != before
+    assert environment.__wrapped__() != before
 
 
 def test_without_a_folder_it_compiles_and_says_so(compilations, monkeypatch):
     lines = []
-    monkeypatch.setattr(kernel.CACHE, "folder", None)
-    monkeypatch.setattr(kernel.CACHE, "say", lines.append)
+    monkeypatch.setattr(CACHE, "folder", None)
+    monkeypatch.setattr(CACHE, "say", lines.append)
     assert call() == call() == 5.0
     assert len(compilations) == 2
     assert len(lines) == 1 and "every run" in lines[0]
 
 
 def test_a_folder_that_takes_no_files(compilations, tmp_path, monkeypatch):
-    monkeypatch.setattr(kernel.CACHE, "folder", tmp_path / "gone")
+    monkeypatch.setattr(CACHE, "folder", tmp_path / "gone")
     assert call() == 5.0
 
 
 def test_the_first_compilation_is_announced_once(compilations, monkeypatch):
     lines = []
-    monkeypatch.setattr(kernel.CACHE, "say", lines.append)
+    monkeypatch.setattr(CACHE, "say", lines.append)
     call()
     Kernel(weighted_sum)(np.arange(5.0), 1, np.zeros(1))
     call()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nbkernel.kernels.compile import kernel, object_cache
-from nbkernel.kernels.compile.object_cache import Refused, check_way, read_private, write_private
+from nbkernel.kernels.compile import private_files
+from nbkernel.kernels.compile.object_cache import CACHE, cache_folder
+from nbkernel.kernels.compile.private_files import Refused, check_way, read_private, write_private
 from nbkernel.run import simulate
 
 from small_kernel import call, only_object
@@ -60,21 +61,21 @@ def owned_by_others(monkeypatch, *paths):
 def test_it_is_made_for_the_user_alone(home):
     before = os.umask(0)
     try:
-        assert object_cache.cache_folder() == (home / ".cache/nbkernel", None)
+        assert cache_folder() == (home / ".cache/nbkernel", None)
     finally:
         os.umask(before)
     for folder in (home / ".cache", home / ".cache/nbkernel"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert object_cache.cache_folder() == (home / ".cache/nbkernel", None)
+    assert cache_folder() == (home / ".cache/nbkernel", None)
 
 
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
 def test_the_environment_names_it(variable, home, monkeypatch):
     monkeypatch.setenv(variable, str(home.parent / "other/deep"))
-    assert object_cache.cache_folder() == (home.parent / "other/deep/nbkernel", None)
+    assert cache_folder() == (home.parent / "other/deep/nbkernel", None)
     monkeypatch.chdir(home)
     monkeypatch.setenv(variable, "../relative")
-    assert object_cache.cache_folder() == (home.parent / "relative/nbkernel", None)
+    assert cache_folder() == (home.parent / "relative/nbkernel", None)
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o722])
@@ -82,7 +83,7 @@ def test_a_folder_that_others_may_write_to_is_refused(mode, home):
     folder = home / ".cache/nbkernel"
     folder.mkdir(parents=True)
     folder.chmod(mode)
-    found, why = object_cache.cache_folder()
+    found, why = cache_folder()
     assert found is None and why == f"others may write to {folder}; chmod go-w makes it yours"
 
 
@@ -93,7 +94,7 @@ def test_a_folder_above_counts_where_others_reach_it(mode, refused, home, monkey
     shared.mkdir()
     shared.chmod(mode)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(shared / "mine"))
-    found, why = object_cache.cache_folder()
+    found, why = cache_folder()
     assert (found is None) == refused
     assert list(shared.iterdir()) == ([] if refused else [shared / "mine"]), "nothing is made where it is refused"
     if refused:
@@ -103,34 +104,34 @@ def test_a_folder_above_counts_where_others_reach_it(mode, refused, home, monkey
         private.mkdir(mode=0o700)
         shared.rename(private / "shared")
         monkeypatch.setenv("NUMBA_CACHE_DIR", str(private / "shared/mine"))
-        assert object_cache.cache_folder() == (private / "shared/mine/nbkernel", None)
+        assert cache_folder() == (private / "shared/mine/nbkernel", None)
         # but by a link that leads out of it
         private.chmod(0o755)
-        assert object_cache.cache_folder()[0] is None
+        assert cache_folder()[0] is None
 
 
 def test_what_is_above_the_home_directory_is_the_systems(home, monkeypatch):
     home.parent.chmod(0o777)
-    assert object_cache.cache_folder() == (home / ".cache/nbkernel", None)
-    monkeypatch.setattr(object_cache, "own_home", lambda: None)
-    assert object_cache.cache_folder()[1].startswith(f"others may write to {home.parent}")
+    assert cache_folder() == (home / ".cache/nbkernel", None)
+    monkeypatch.setattr(private_files, "own_home", lambda: None)
+    assert cache_folder()[1].startswith(f"others may write to {home.parent}")
     home.parent.chmod(0o700)
 
 
 @pytest.mark.parametrize("whose", ["home", "home/.cache", "home/.cache/nbkernel"])
 def test_a_folder_of_another_user_is_refused(whose, home, monkeypatch):
     """The home directory is another's after sudo, which may keep HOME."""
-    object_cache.cache_folder()
+    cache_folder()
     owned_by_others(monkeypatch, home.parent / whose)
     if whose == "home":
-        monkeypatch.setattr(object_cache, "own_home", lambda: None)
-    assert object_cache.cache_folder() == (None, f"{home.parent / whose} belongs to another user")
+        monkeypatch.setattr(private_files, "own_home", lambda: None)
+    assert cache_folder() == (None, f"{home.parent / whose} belongs to another user")
 
 
 def test_the_home_of_another_user_is_none_of_ours(home, another_user):
-    assert object_cache.own_home() == str(home)
+    assert private_files.own_home() == str(home)
     another_user()
-    assert object_cache.own_home() is None
+    assert private_files.own_home() is None
 
 
 def test_links_are_followed_where_nobody_else_can_set_them(home, monkeypatch):
@@ -139,13 +140,13 @@ def test_links_are_followed_where_nobody_else_can_set_them(home, monkeypatch):
     (home / ".cache").mkdir()
     link = home / ".cache/nbkernel"
     link.symlink_to("../../target")
-    assert object_cache.cache_folder() == (target, None)
+    assert cache_folder() == (target, None)
     owned_by_others(monkeypatch, link)
-    assert object_cache.cache_folder() == (None, f"{link} belongs to another user")
-    monkeypatch.setattr(object_cache, "check_owner", lambda path, found: None)
+    assert cache_folder() == (None, f"{link} belongs to another user")
+    monkeypatch.setattr(private_files, "check_owner", lambda path, found: None)
     link.unlink()
     link.symlink_to(link)
-    assert object_cache.cache_folder() == (None, None)
+    assert cache_folder() == (None, None)
 
 
 def test_a_link_out_of_a_closed_folder_is_looked_at_again(home):
@@ -180,8 +181,8 @@ def test_what_others_may_have_made_is_compiled_anew_and_said_once(what, compilat
     path = only_object(tmp_path)
     with monkeypatch.context() as patch:
         PLANTED[what](path, patch)
-        patch.setattr(kernel.CACHE, "say", lines.append)
-        patch.setattr(kernel.CACHE, "refused", None)
+        patch.setattr(CACHE, "say", lines.append)
+        patch.setattr(CACHE, "refused", None)
         assert call() == call() == 5.0
         assert lines[0].startswith("compiling anew: ") and str(tmp_path) in lines[0] and len(lines) == 1
     # a good file has taken its place, but in a folder that is not ours
@@ -192,9 +193,9 @@ def test_what_others_may_have_made_is_compiled_anew_and_said_once(what, compilat
 
 def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
     lines = []
-    monkeypatch.setattr(kernel.CACHE, "folder", None)
-    monkeypatch.setattr(kernel.CACHE, "refused", "/shared/nbkernel belongs to another user")
-    monkeypatch.setattr(kernel.CACHE, "say", lines.append)
+    monkeypatch.setattr(CACHE, "folder", None)
+    monkeypatch.setattr(CACHE, "refused", "/shared/nbkernel belongs to another user")
+    monkeypatch.setattr(CACHE, "say", lines.append)
     assert call() == call() == 5.0
     assert lines == ["compiling, as in every run: /shared/nbkernel belongs to another user (NUMBA_CACHE_DIR names another)"]
 
@@ -203,8 +204,8 @@ def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
     "refused, level", [(None, logging.INFO), ("/shared/nbkernel belongs to another user", logging.WARNING)]
 )
 def test_from_python_the_logger_is_told(refused, level, compilations, monkeypatch, caplog):
-    monkeypatch.setattr(kernel.CACHE, "refused", refused)
-    monkeypatch.setattr(kernel.CACHE, "say", simulate.log_compiling)
+    monkeypatch.setattr(CACHE, "refused", refused)
+    monkeypatch.setattr(CACHE, "say", simulate.log_compiling)
     with caplog.at_level(logging.INFO, "nbkernel"):
         assert call() == call() == 5.0
     (record,) = caplog.records
@@ -220,7 +221,7 @@ def test_no_link_is_followed_when_it_is_written(tmp_path, monkeypatch):
     write_private(folder / "k.o", b"code")
     assert (folder / "k.o").read_bytes() == b"code" and not (folder / "k.o").is_symlink()
     # nor where somebody guesses the name beside it
-    monkeypatch.setattr(object_cache.secrets, "token_hex", lambda n: "guessed")
+    monkeypatch.setattr(private_files.secrets, "token_hex", lambda n: "guessed")
     (folder / ".k.o.guessed.part").symlink_to(victim)
     with pytest.raises(FileExistsError):
         write_private(folder / "k.o", b"other")
@@ -239,7 +240,7 @@ def test_the_opened_folder_is_written_to_even_if_another_takes_its_name(tmp_path
         folder.rename(tmp_path / "moved")
         folder.symlink_to(other)
 
-    monkeypatch.setattr(object_cache, "remove_abandoned", exchange)
+    monkeypatch.setattr(private_files, "remove_abandoned", exchange)
     write_private(folder / "k.o", b"code")
     assert list(other.iterdir()) == [] and (tmp_path / "moved/k.o").read_bytes() == b"code"
 
@@ -258,9 +259,9 @@ def test_a_run_goes_on_in_a_shared_folder(tmp_path):
     (tmp_path / "nbkernel").mkdir()
     (tmp_path / "nbkernel").chmod(0o777)
     program = (
-        "import numpy as np; from nbkernel.kernels.compile import kernel; kernel.CACHE.say = print\n"
+        "import numpy as np; from nbkernel.kernels.compile.kernel import CACHE, Kernel; CACHE.say = print\n"
         "def double(a):\n    a[0] *= 2.0\n    return 1\n"
-        "a = np.ones(1); kernel.Kernel(double)(a); kernel.Kernel(double)(a); print(a[0])"
+        "a = np.ones(1); Kernel(double)(a); Kernel(double)(a); print(a[0])"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     Path(tmp_path / "program.py").write_text(program)
