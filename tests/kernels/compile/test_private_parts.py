@@ -62,6 +62,7 @@ CUDA_PARTS = {
     "numba.cuda.extending.intrinsic": "the approximate reciprocal",
     "numba.cuda.extending.overload": "this device's forms of functions",
     "numba.cuda.extending.register_jitable": "makes formulas known to the CUDA compiler",
+    "numba.cuda.simulator.kernel.BlockThread.is_alive": "threads that wait leave Python to others (tests/helpers)",
     "numba.cuda.typing.typeof.Purpose": "types of a kernel's arguments without a device (bench.cuda_code)",
     "numba.cuda.typing.typeof.typeof": "the same",
     "numba.cuda.dispatcher.get_current_device": "replaced, to compile for a device that is not there (bench.cuda_code)",
