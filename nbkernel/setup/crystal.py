@@ -9,6 +9,9 @@ from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat, uniform_rotation_umat
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, vector_rescale, vector_scale
 
+from .checks.contradictions import cell_lines, matrix_lines
+from .matrices import find_orientation, matrix_of
+
 
 @dataclass(frozen=True)
 class Crystal:
@@ -36,6 +39,21 @@ class Crystal:
         """Edges of the whole crystal in metres."""
         a, b, c = self.cell_lengths
         return a * self.Na, b * self.Nb, c * self.Nc
+
+
+def find_crystal(experiment, detector, wavelength, file, seed, shuffle, inputs):
+    """The Crystal of an Experiment, and lines about its cell and matrix that may not be as they were meant.
+
+    wavelength: m; file: the SymmetricFile of the structure factors or None; seed, shuffle: state of the random generator;
+    inputs: InputFiles that the user names. Raises InputError for an impossible cell or matrix.
+    """
+    orientation, matrix, name, remarks = find_orientation(experiment, inputs), None, "mat", []
+    if orientation is not None:
+        matrix, name = matrix_of(orientation, experiment, wavelength, detector), orientation.name
+        remarks += matrix_lines(experiment, orientation, matrix, wavelength)
+    crystal = build_crystal(experiment, wavelength, matrix, seed, shuffle, name)
+    remarks += cell_lines(experiment, orientation, crystal, file)
+    return crystal, remarks
 
 
 def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_name="mat"):
@@ -130,3 +148,16 @@ def cells_along_edges(experiment, a, b, c):
         if edge > 0:
             counts[i] = float(math.ceil(edge / cell))
     return tuple(max(count, 1.0) for count in counts)
+
+
+def with_cell(experiment, file):
+    """The experiment with the cell of an MTZ or mmCIF file (None for a table) where it has neither cell nor matrix.
+
+    Raises InputError where that one has none either.
+    """
+    if experiment.cell is not None or experiment.mat is not None:
+        return experiment
+    if file is None or file.cell is None:
+        without = "" if file is None else f"; {file.path} has none that can be used"
+        raise InputError(f"no unit cell: give -cell a b c alpha beta gamma, or -mat FILE{without}")
+    return experiment.with_header({"cell": file.cell})

@@ -1,9 +1,44 @@
 """Every orientation of the crystal: phi steps times mosaic domains, and which of them a phi step uses."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat
 from nbkernel.kernels.physics.vectors import rotate_axis, rotate_umat
+from nbkernel.support.memory import require_memory
+
+from .sampling import mosaic_sampling, phi_angles, spindle_sweep
+
+
+class Orientations(NamedTuple):
+    """table, phi_vectors, phi_slot, phi_slot_first: see `orientation_table`; mosaic_umats: rotation matrices of the mosaic
+    domains, (domains, 9); angles: of the phi steps, phi0: the first step's, osc: their range (radians)."""
+
+    table: np.ndarray
+    phi_vectors: np.ndarray
+    phi_slot: np.ndarray
+    phi_slot_first: np.ndarray
+    mosaic_umats: np.ndarray
+    angles: list
+    phi0: float
+    osc: float
+
+
+def find_orientations(experiment, crystal, spindle, shuffle):
+    """The Orientations of a Crystal about a spindle (unit vector); shuffle: state of the random generator. Raises InputError
+    for more than fit into memory."""
+    phi = spindle_sweep(experiment)
+    phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
+    domains, spread = mosaic_sampling(
+        experiment.mosaic_domains, None if experiment.mosaic_spread is None else experiment.mosaic_spread / RTD
+    )
+    require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
+    umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
+    angles = phi_angles(phi0, phi, "phi_steps" in experiment.fix)
+    table = orientation_table(crystal, spindle, angles, umats, spread, "phi0" in experiment.fix)
+    return Orientations(*table, np.array(umats, np.float64), angles, phi0, phi.span)
 
 
 def generator_seed(seed):

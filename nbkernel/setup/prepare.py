@@ -12,30 +12,29 @@ from nbkernel.geometry.detector import Detector
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
 from nbkernel.io.reflections.structure_factors import find_reflections
-from nbkernel.io.tables.columns import read_columns
 from nbkernel.kernels.physics.constants import (
     AVOGADRO,
     GAUSS,
     R_E_SQR,
     ROUND,
-    RTD,
     SQUARE,
     TOPHAT,
     WATER_F,
     WATER_MW,
 )
 from nbkernel.kernels.physics.plan import RenderPlan
-from nbkernel.setup.checks.contradictions import cell_lines, matrix_lines, unused_crystal_lines, wavelength_lines
 from nbkernel.support.memory import require_memory
 
+from .beam import beam_fluence, find_beam
 from .checks.active_quirks import active_quirks
-from .crystal import Crystal, build_crystal
+from .checks.contradictions import unused_crystal_lines, wavelength_lines
+from .crystal import Crystal, find_crystal, with_cell
 from .headers import read_headers
-from .matrices import find_orientation, matrix_of
-from .orientations import generator_seed, mosaic_umats, orientation_table
-from .panels import place_detectors, sampled_distance
-from .sampling import mosaic_sampling, phi_angles, phi_sweep, recommended_oversample, sensor_layers
-from .sources import counted_sources, generated_sources, sources_from_rows
+from .orientations import find_orientations, generator_seed
+from .panels import place_detectors
+from .region import wanted_pixels
+from .sampling import interpolation_on, oversampling
+from .sensor import sensor_and_weights
 
 SHORTEST_WAVELENGTH = 1e-100  # m; below it indices may overflow
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
@@ -87,8 +86,7 @@ def prepare_values(experiment, default_seed):
     mask, experiment, header_remarks = read_headers(experiment)
     check_values(experiment)
     detectors = place_detectors(experiment)
-    detector = detectors[0]
-    parts = [wanted_pixels(experiment, placed, mask) for placed in detectors]
+    regions = [wanted_pixels(experiment, detector, mask) for detector in detectors]
 
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
     shuffle = np.zeros(33, np.int64)
@@ -97,101 +95,39 @@ def prepare_values(experiment, default_seed):
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
     reflections = find_reflections(experiment)
     experiment = with_cell(experiment, reflections.file)
-    orientation, matrix, matrix_name = find_orientation(experiment, inputs), None, "mat"
-    remarks += [*header_remarks, *reflections.remarks]
-    remarks += value_remarks("-default_F", np.float64(experiment.default_F))
-    if orientation is not None:
-        matrix, matrix_name = matrix_of(orientation, experiment, wavelength, detector), orientation.name
-        remarks += matrix_lines(experiment, orientation, matrix, wavelength)
-    crystal = build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_name)
-    remarks += cell_lines(experiment, orientation, crystal, reflections.file)
+    remarks += [*header_remarks, *reflections.remarks, *value_remarks("-default_F", np.float64(experiment.default_F))]
+    crystal, crystal_remarks = find_crystal(
+        experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs
+    )
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
-    sources = find_sources(experiment, detector, wavelength)
-    weight = sources.weight
-    weighted = experiment.sourcefile is not None and "weights" in experiment.fix
-    if weighted:
-        sources = counted_sources(sources, experiment.sourcefile)
-    remarks += wavelength_lines(experiment, sources.wavelength, wavelength)
-    phi = spindle_sweep(experiment)
-    phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
-    domains, spread = mosaic_sampling(
-        experiment.mosaic_domains, None if experiment.mosaic_spread is None else experiment.mosaic_spread / RTD
-    )
-    require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
-    umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
-    angles = phi_angles(phi0, phi, "phi_steps" in experiment.fix)
-    orientations, phi_vectors, phi_slot, phi_slot_first = orientation_table(
-        crystal, detector.spindle_vector, angles, umats, spread, "phi0" in experiment.fix
-    )
-    oversample = experiment.oversample
-    if oversample is None or oversample <= 0:
-        oversample = max(
-            recommended_oversample(max(crystal.size), wavelength * sampled_distance(experiment, placed) / placed.pixel_size)
-            for placed in detectors
-        )
+    beam = find_beam(experiment, detectors[0], wavelength)
+    remarks += [*crystal_remarks, *wavelength_lines(experiment, beam.sources.wavelength, wavelength)]
+    orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle)
+    oversample = oversampling(experiment, crystal, detectors, wavelength)
     owners = experiment.panels or (experiment,)
     sensors = [sensor_and_weights(experiment, owner) for owner in owners]
     if experiment.oversample_omega:
         subpixels = oversample * oversample * max(sensor["detector_thicksteps"] for sensor in sensors)
-        longest = max(placed.fpixels for placed in detectors)
+        longest = max(detector.fpixels for detector in detectors)
         require_memory(8 * longest * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
-    steps = len(sources.wavelength) * domains * phi.steps * oversample * oversample
-    plan = RenderPlan(
-        source_incident=np.ascontiguousarray(sources.incident),
-        source_lambda=sources.wavelength,
-        source_weight=sources.weight if weighted else np.ones_like(sources.weight),
-        fluence=beam_fluence(experiment),
-        polarization=float(experiment.polarization),
-        nopolar=experiment.nopolar,
-        orientation=orientations,
-        phi_vectors=phi_vectors,
-        mosaic_umats=np.array(umats, np.float64),
-        phi_slot=phi_slot,
-        phi_slot_first=phi_slot_first,
-        recip=np.array(crystal.a_star + crystal.b_star + crystal.c_star, np.float64),
-        Na=crystal.Na,
-        Nb=crystal.Nb,
-        Nc=crystal.Nc,
-        fudge=float(experiment.fudge),
-        xtal_shape=SHAPES[experiment.xtal_shape],
-        F_latt_is_finite=experiment.fudge >= 0.0 and bool((sources.wavelength > SHORTEST_WAVELENGTH).all()),
-        Fhkl=np.ascontiguousarray(reflections.F),
-        h_min=reflections.h_min,
-        k_min=reflections.k_min,
-        l_min=reflections.l_min,
-        default_F=float(experiment.default_F),
-        interpolate=interpolation_on(experiment) and reflections.count > 0,
-        interpolation_latch="interpolation" not in experiment.fix,
-        I_bg=water_background(experiment, steps),
-        has_water=experiment.water != 0.0,
-        keep_water_beyond_dmin="dmin" in experiment.fix and experiment.water != 0.0,
-        dmin=experiment.dmin * 1e-10,
-        oversample=oversample,
-        steps=float(steps),
-        **sensors[0],
-    )
-    plans = [plan._replace(**sensor) for sensor in sensors]
+    shared = {
+        **beam_terms(experiment, beam),
+        **crystal_terms(experiment, crystal, orientations, beam),
+        **reflection_terms(experiment, reflections),
+        **sampling_terms(experiment, beam, orientations, oversample),
+    }
+    plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
     return tuple(
         Prepared(
-            experiment, number, placed, crystal, reflections, own, *part, wavelength, phi0, phi.span,
-            active_quirks(experiment, own, owner, placed, angles, phi.span, weight, mask), inputs, tuple(remarks), shuffle,
+            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi0, orientations.osc,
+            active_quirks(
+                experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
+            ),
+            inputs, tuple(remarks), shuffle,
         )
-        for number, (placed, own, owner, part) in enumerate(zip(detectors, plans, owners, parts, strict=True))
+        for number, (detector, plan, owner, region) in enumerate(zip(detectors, plans, owners, regions, strict=True))
     )  # fmt: skip
-
-
-def with_cell(experiment, file):
-    """The experiment with the cell of an MTZ or mmCIF file (None for a table) where it has neither cell nor matrix.
-
-    Raises InputError where that one has none either.
-    """
-    if experiment.cell is not None or experiment.mat is not None:
-        return experiment
-    if file is None or file.cell is None:
-        without = "" if file is None else f"; {file.path} has none that can be used"
-        raise InputError(f"no unit cell: give -cell a b c alpha beta gamma, or -mat FILE{without}")
-    return experiment.with_header({"cell": file.cell})
 
 
 def check_values(experiment):
@@ -207,68 +143,62 @@ def check_values(experiment):
         raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; at most 10000")
 
 
-def wanted_pixels(experiment, detector, mask):
-    """(slow, fast) bool of the pixels to render, and the ROI within the detector and as the program counts it.
-
-    Raises InputError where the ROI holds no pixel or the mask is too small.
-    """
-    fpixels, spixels = detector.fpixels, detector.spixels
-    xmin, xmax, ymin, ymax = experiment.roi
-    flags = (max(xmin, 0), fpixels if xmax < 0 else xmax, max(ymin, 0), spixels if ymax < 0 else ymax)
-    roi = (flags[0], min(flags[1], fpixels - 1), flags[2], min(flags[3], spixels - 1))
-    if roi[0] > roi[1] or roi[2] > roi[3]:
-        raise InputError(
-            f"-roi: {' '.join(str(edge) for edge in experiment.roi)} holds no pixel of the {fpixels} x {spixels} "
-            "detector; give fast first, fast last, slow first, slow last"
-        )
-    wanted = np.zeros((spixels, fpixels), np.bool_)
-    wanted[roi[2] : roi[3] + 1, roi[0] : roi[1] + 1] = True
-    if mask is not None:
-        if mask.pixels.size < fpixels * spixels:
-            raise InputError(
-                f"-mask {experiment.mask}: has {mask.width} x {mask.height} pixels, the detector has "
-                f"{fpixels} x {spixels}; need a mask of at least as many"
-            )
-        # by position in the file, whatever the mask's own width
-        misread = mask.program_pixels is not None and "mask" not in experiment.fix
-        pixels = mask.program_pixels if misread else mask.pixels
-        wanted &= pixels[: fpixels * spixels].reshape(spixels, fpixels) != 0
-    return wanted, roi, flags
+def beam_terms(experiment, beam):
+    """Fields of the plan for a Beam."""
+    return dict(
+        source_incident=np.ascontiguousarray(beam.sources.incident),
+        source_lambda=beam.sources.wavelength,
+        source_weight=beam.weight,
+        fluence=beam_fluence(experiment),
+        polarization=float(experiment.polarization),
+        nopolar=experiment.nopolar,
+    )
 
 
-def find_sources(experiment, detector, wavelength):
-    if experiment.sourcefile is not None:
-        rows = read_columns("-sourcefile", experiment.sourcefile, 5)
-        return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
-    return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
+def crystal_terms(experiment, crystal, orientations, beam):
+    """Fields of the plan for a Crystal in its Orientations."""
+    return dict(
+        orientation=orientations.table,
+        phi_vectors=orientations.phi_vectors,
+        mosaic_umats=orientations.mosaic_umats,
+        phi_slot=orientations.phi_slot,
+        phi_slot_first=orientations.phi_slot_first,
+        recip=np.array(crystal.a_star + crystal.b_star + crystal.c_star, np.float64),
+        Na=crystal.Na,
+        Nb=crystal.Nb,
+        Nc=crystal.Nc,
+        fudge=float(experiment.fudge),
+        xtal_shape=SHAPES[experiment.xtal_shape],
+        F_latt_is_finite=experiment.fudge >= 0.0 and bool((beam.sources.wavelength > SHORTEST_WAVELENGTH).all()),
+    )
 
 
-def beam_fluence(experiment):
-    """photons/m^2; a flux, where given, wins over a fluence."""
-    beamsize = experiment.beamsize / 1000
-    if experiment.flux != 0.0 and experiment.exposure > 0.0 and beamsize >= 0:
-        return experiment.flux * experiment.exposure / beamsize / beamsize
-    return float(experiment.fluence)
+def reflection_terms(experiment, reflections):
+    """Fields of the plan for F_cell."""
+    return dict(
+        Fhkl=np.ascontiguousarray(reflections.F),
+        h_min=reflections.h_min,
+        k_min=reflections.k_min,
+        l_min=reflections.l_min,
+        default_F=float(experiment.default_F),
+        interpolate=interpolation_on(experiment) and reflections.count > 0,
+        interpolation_latch="interpolation" not in experiment.fix,
+        dmin=experiment.dmin * 1e-10,
+    )
 
 
-def spindle_sweep(experiment):
-    def radians(value):
-        return None if value is None else value / RTD
-
-    sweep = phi_sweep(experiment.phisteps, radians(experiment.osc), radians(experiment.phistep))
-    if sweep.steps < 1:
-        raise InputError(
-            f"-phistep: steps of {experiment.phistep:g} deg over a range of {experiment.osc:g} deg (-osc, or OSC_RANGE in a "
-            "header) make no usable number of phi steps"
-        )
-    return sweep
-
-
-def interpolation_on(experiment):
-    """The user's choice, else on where the crystal is at most two cells wide (by -N, not by -xtalsize)."""
-    if experiment.interpolate is not None:
-        return experiment.interpolate
-    return experiment.Na <= 2 or experiment.Nb <= 2 or experiment.Nc <= 2
+def sampling_terms(experiment, beam, orientations, oversample):
+    """Fields of the plan for the number of steps, and for the water background, which depends on it."""
+    slots, domains = len(orientations.angles), len(orientations.mosaic_umats)
+    steps = len(beam.sources.wavelength) * domains * slots * oversample * oversample
+    has_water = experiment.water != 0.0
+    return dict(
+        I_bg=water_background(experiment, steps),
+        has_water=has_water,
+        keep_water_beyond_dmin="dmin" in experiment.fix and has_water,
+        oversample=oversample,
+        steps=float(steps),
+    )
 
 
 def water_background(experiment, steps):
@@ -282,37 +212,3 @@ def water_background(experiment, steps):
         return WATER_F * WATER_F * size * size * size * 1e6 * AVOGADRO / WATER_MW * steps
     fluence = beam_fluence(experiment)
     return WATER_F * WATER_F * R_E_SQR * fluence * size * size * size * 1e6 * AVOGADRO / WATER_MW
-
-
-def sensor_and_weights(experiment, owner):
-    """Fields of the plan for the sensor's layers and for how its factors weigh the sum. owner: the Panel, or the
-    Experiment itself, that tells of the sensor."""
-    depth = owner.detector_abs
-    if depth is None:
-        mu = None
-    else:
-        if abs(depth) < 1e-300 and depth != 0.0:
-            raise InputError(f"-detector_abs: {depth:g} um is not an attenuation depth; give inf for none")
-        mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
-    fix_thickness = "thickness" in experiment.fix
-    sensor = sensor_layers(owner.detector_thick * 1e-6, owner.detector_thicksteps, mu, fix_thickness)
-    thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
-    corrected = "oversample" in experiment.fix
-    if corrected:
-        thick = thick and sensor.thick > 0.0
-        polar = polar and not experiment.nopolar
-    return dict(
-        detector_thick=sensor.thick,
-        detector_thickstep=sensor.thickstep,
-        detector_thicksteps=sensor.layers,
-        detector_mu=sensor.mu,
-        oversample_thick=thick,
-        oversample_polar=polar,
-        oversample_omega=omega,
-        running_thick=thick and not corrected,
-        running_polar=polar and not corrected,
-        running_omega=omega and not corrected,
-        own_thick=(thick and corrected) or (fix_thickness and sensor.layers > 1 and not thick),
-        own_polar=polar and corrected,
-        own_omega=omega and corrected,
-    )

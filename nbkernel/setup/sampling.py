@@ -6,7 +6,10 @@ Each function returns counts and step sizes in SI units; unknown inputs are None
 import math
 from dataclasses import dataclass
 
+from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import RTD
+
+from .panels import sampled_distance
 
 
 @dataclass(frozen=True)
@@ -104,41 +107,6 @@ def first_point(sweep, fixed):
     return -sweep.step * (sweep.steps - 1) / 2.0 if fixed and not is_centred(sweep) else -sweep.span / 2.0
 
 
-@dataclass(frozen=True)
-class Sensor:
-    """Layers of the detector's sensor: number, depth of one (m), depth of all (m), attenuation (1/m)."""
-
-    layers: int
-    thickstep: float
-    thick: float
-    mu: float
-
-
-def sensor_layers(thick, layers, mu, fix_thickness):
-    """Layers for a thickness (m), a wanted count and an attenuation (1/m; None: one depth, 0: none)."""
-    layers = 0 if layers is None else layers
-    mu = -1.0 if mu is None else mu
-    if fix_thickness:
-        if thick <= 0.0 or mu == 0.0:
-            return Sensor(1, 0.0, 0.0, mu)
-        layers = layers if layers > 0 else 2
-        thickstep = thick / layers
-    elif thick < 0.0 and layers > 0:
-        thick = 0.5e-6
-        thickstep = thick / layers
-    elif layers <= 0:
-        layers = 2
-        thickstep = thick / layers
-    else:
-        layers = max(layers, 2)
-        thickstep = thick / (layers - 1)
-    if thick > 0.0 and mu < 0.0:
-        mu = 1.0 / thick
-    if thick <= 0.0 or thickstep <= 0.0:
-        return Sensor(1, 0.0, 0.0, mu)
-    return Sensor(layers, thickstep, thick, mu)
-
-
 def mosaic_sampling(domains, spread):
     """Number of mosaic domains and spread (radians). A spread without a count makes 10 domains."""
     if spread is None or spread <= 0.0:
@@ -153,3 +121,36 @@ def recommended_oversample(xtalsize_max, reciprocal_pixel_size):
     if reciprocal_pixel_size == 0.0:
         return 1
     return max(c_ceil(3.0 * xtalsize_max / reciprocal_pixel_size), 1)
+
+
+def spindle_sweep(experiment):
+    """Sweep of an Experiment's spindle. Raises InputError where range and step make no usable number of steps."""
+
+    def radians(value):
+        return None if value is None else value / RTD
+
+    sweep = phi_sweep(experiment.phisteps, radians(experiment.osc), radians(experiment.phistep))
+    if sweep.steps < 1:
+        raise InputError(
+            f"-phistep: steps of {experiment.phistep:g} deg over a range of {experiment.osc:g} deg (-osc, or OSC_RANGE in a "
+            "header) make no usable number of phi steps"
+        )
+    return sweep
+
+
+def oversampling(experiment, crystal, detectors, wavelength):
+    """Sub-pixels per pixel edge: as many as the user wants, else those that resolve the crystal's spots on all detectors."""
+    if experiment.oversample is not None and experiment.oversample > 0:
+        return experiment.oversample
+    size = max(crystal.size)
+    return max(
+        recommended_oversample(size, wavelength * sampled_distance(experiment, detector) / detector.pixel_size)
+        for detector in detectors
+    )
+
+
+def interpolation_on(experiment):
+    """The user's choice, else on where the crystal is at most two cells wide (by -N, not by -xtalsize)."""
+    if experiment.interpolate is not None:
+        return experiment.interpolate
+    return experiment.Na <= 2 or experiment.Nb <= 2 or experiment.Nc <= 2

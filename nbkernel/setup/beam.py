@@ -1,0 +1,44 @@
+"""The beam of a run: its sources, how much each of them counts, and how many photons it has."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nbkernel.io.tables.columns import read_columns
+
+from .sources import Sources, counted_sources, generated_sources, sources_from_rows
+
+
+class Beam(NamedTuple):
+    """sources: the Sources that are rendered; weight: (n,) how much each of them counts; given_weight: the weights of all
+    sources as they were given, which nanoBragg.c ignores."""
+
+    sources: Sources
+    weight: np.ndarray
+    given_weight: np.ndarray
+
+
+def find_beam(experiment, detector, wavelength):
+    """The Beam of an Experiment that falls on a Detector; wavelength: m. Raises InputError for sources that cannot be."""
+    sources = find_sources(experiment, detector, wavelength)
+    given_weight = sources.weight
+    if experiment.sourcefile is None or "weights" not in experiment.fix:
+        return Beam(sources, np.ones_like(given_weight), given_weight)
+    sources = counted_sources(sources, experiment.sourcefile)
+    return Beam(sources, sources.weight, given_weight)
+
+
+def find_sources(experiment, detector, wavelength):
+    """Sources of the source file, or of a divergence and a dispersion about the wavelength (m)."""
+    if experiment.sourcefile is not None:
+        rows = read_columns("-sourcefile", experiment.sourcefile, 5)
+        return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
+    return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
+
+
+def beam_fluence(experiment):
+    """photons/m^2; a flux, where given, wins over a fluence."""
+    beamsize = experiment.beamsize / 1000
+    if experiment.flux != 0.0 and experiment.exposure > 0.0 and beamsize >= 0:
+        return experiment.flux * experiment.exposure / beamsize / beamsize
+    return float(experiment.fluence)

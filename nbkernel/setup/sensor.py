@@ -1,0 +1,75 @@
+"""The sensor of a panel: its layers, and how its factors weigh the sum."""
+
+import math
+from dataclasses import dataclass
+
+from nbkernel.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Layers of the detector's sensor: number, depth of one (m), depth of all (m), attenuation (1/m)."""
+
+    layers: int
+    thickstep: float
+    thick: float
+    mu: float
+
+
+def sensor_layers(thick, layers, mu, fix_thickness):
+    """Layers for a thickness (m), a wanted count and an attenuation (1/m; None: one depth, 0: none)."""
+    layers = 0 if layers is None else layers
+    mu = -1.0 if mu is None else mu
+    if fix_thickness:
+        if thick <= 0.0 or mu == 0.0:
+            return Sensor(1, 0.0, 0.0, mu)
+        layers = layers if layers > 0 else 2
+        thickstep = thick / layers
+    elif thick < 0.0 and layers > 0:
+        thick = 0.5e-6
+        thickstep = thick / layers
+    elif layers <= 0:
+        layers = 2
+        thickstep = thick / layers
+    else:
+        layers = max(layers, 2)
+        thickstep = thick / (layers - 1)
+    if thick > 0.0 and mu < 0.0:
+        mu = 1.0 / thick
+    if thick <= 0.0 or thickstep <= 0.0:
+        return Sensor(1, 0.0, 0.0, mu)
+    return Sensor(layers, thickstep, thick, mu)
+
+
+def sensor_and_weights(experiment, owner):
+    """Fields of the plan for the sensor's layers and for how its factors weigh the sum. owner: the Panel, or the
+    Experiment itself, that tells of the sensor."""
+    depth = owner.detector_abs
+    if depth is None:
+        mu = None
+    else:
+        if abs(depth) < 1e-300 and depth != 0.0:
+            raise InputError(f"-detector_abs: {depth:g} um is not an attenuation depth; give inf for none")
+        mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
+    fix_thickness = "thickness" in experiment.fix
+    sensor = sensor_layers(owner.detector_thick * 1e-6, owner.detector_thicksteps, mu, fix_thickness)
+    thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
+    corrected = "oversample" in experiment.fix
+    if corrected:
+        thick = thick and sensor.thick > 0.0
+        polar = polar and not experiment.nopolar
+    return dict(
+        detector_thick=sensor.thick,
+        detector_thickstep=sensor.thickstep,
+        detector_thicksteps=sensor.layers,
+        detector_mu=sensor.mu,
+        oversample_thick=thick,
+        oversample_polar=polar,
+        oversample_omega=omega,
+        running_thick=thick and not corrected,
+        running_polar=polar and not corrected,
+        running_omega=omega and not corrected,
+        own_thick=(thick and corrected) or (fix_thickness and sensor.layers > 1 and not thick),
+        own_polar=polar and corrected,
+        own_omega=omega and corrected,
+    )
