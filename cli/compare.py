@@ -3,6 +3,8 @@
 import json
 import math
 
+from nbkernel.io.formats import IMAGE, format_names
+
 from .options import options_of, options_text
 from .parsing import file_names, parse
 from .terminal import as_json, say_all
@@ -11,8 +13,9 @@ from .terminal import as_json, say_all
 def help_text():
     return (
         "usage: nbkernel compare A B [options]\n\n"
-        "Compares image B with the reference A: float files (the shape is that of the SMV image beside them), SMV or HDF5\n"
-        "(FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset).\n\n"
+        f"Compares image B with the reference A ({format_names(IMAGE, 'keeps_values')}). A float file has the shape of the SMV\n"
+        "image beside it; FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is\n"
+        "any dataset.\n\n"
         f"{options_text(options_of('compare'))}\n\n"
         "Tolerances, local errors being relative to the largest of A's 5 x 5 neighbours:\n"
         "  exact   identical bits\n"

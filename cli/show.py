@@ -5,6 +5,7 @@ from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.command_line import split_settings
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.io.formats import IMAGE, format_names
 from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.picture.settings import PictureSettings
 
@@ -16,7 +17,8 @@ from .terminal import say, warn
 def help_text():
     return (
         "usage: nbkernel show FILE [options] [geometry flags of simulate]\n\n"
-        "Draws an image, SMV, PGM, HDF5 or float (the shape is that of the SMV image beside it), as a PNG: dark is strong.\n"
+        f"Draws an image ({format_names(IMAGE)}) as a PNG: dark is strong. A float file has the shape of the SMV\n"
+        "image beside it.\n"
         "FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
         "Rings and beam centre need a geometry: that of the header, unless flags say otherwise, such as -distance,\n"
         "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"

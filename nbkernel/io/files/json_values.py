@@ -3,15 +3,12 @@
 import contextlib
 import json
 import math
-import re
 from dataclasses import dataclass
 
 from nbkernel.errors import InputError
 
 from .text import decoded_text
 
-JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
-JSON_START = 512  # bytes that are enough to know it by
 SHOWN = 60  # characters of a wrong value
 
 

@@ -8,6 +8,8 @@ from nbkernel.errors import InputError
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.files.text import c_format
 
+from .image import Image
+
 # width, height and largest value, after white space and comments; one more white space before the pixels
 HEADER = re.compile(rb"P5" + 3 * rb"(?:\s|#[^\n]*\n)+(\d{1,9})" + rb"\s")
 
@@ -30,3 +32,8 @@ def read_pgm(command, path):
     if len(content) < needed:
         raise InputError(f"{command}: {path} is truncated: {len(content)} bytes, {width} x {height} pixels need {needed}")
     return np.frombuffer(content, kind, width * height, offset=header.end()).reshape(height, width)
+
+
+def read_pgm_image(command, path):
+    """Image of a PGM file. Raises InputError, led by `command`, for a file that cannot be read."""
+    return Image(path, "PGM", read_pgm(command, path).astype(np.float32), True, None, None)

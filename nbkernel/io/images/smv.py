@@ -12,6 +12,7 @@ from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.files.text import c_format
 from nbkernel.kernels.physics.constants import RTD
 
+from .image import Image
 from .smv_header import NUMBER, SMVHeader, parse_header, shown
 
 HEADER_BYTES = 512
@@ -79,6 +80,29 @@ def read_smv(flag, path):
     if first == header.start or kind.itemsize != 2:
         return SMVImage(header, pixels, None)
     return SMVImage(header, pixels, np.frombuffer(content, np.uint16, count, offset=first))
+
+
+def read_smv_image(command, path):
+    """Image of an SMV file. Raises InputError, led by `command`, for a file that cannot be read."""
+    smv = read_smv(command, path)
+    pixels = smv.pixels.reshape(smv.height, smv.width)
+    whole = pixels.dtype.kind in "iu"
+    saturated = float(np.iinfo(pixels.dtype).max) if whole else math.inf
+    center, stated = beam_center_of_header(smv.header.text), smv.experiment_fields()
+    return Image(path, "SMV", pixels.astype(np.float32), whole, center, path, stated, saturated)
+
+
+def beam_center_of_header(text):
+    """(fast, slow) of the direct beam in pixels by DENZO_Y_BEAM, DENZO_X_BEAM, else by BEAM_CENTER_Y, _X as MOSFLM
+    counts them, of a header's text; None where it lacks them or the pixel size."""
+    pixel = value_of(text, "PIXEL_SIZE")
+    if not pixel or not math.isfinite(pixel):
+        return None
+    for fast, slow, offset in (("DENZO_Y_BEAM", "DENZO_X_BEAM", 0.0), ("BEAM_CENTER_Y", "BEAM_CENTER_X", 0.5)):
+        center = tuple(value_of(text, keyword) for keyword in (fast, slow))
+        if all(value is not None and math.isfinite(value) for value in center):
+            return tuple(value / pixel + offset for value in center)
+    return None
 
 
 def uncompressed(pixels, ratio):

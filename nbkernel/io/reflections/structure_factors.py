@@ -1,22 +1,14 @@
 """Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
 
 import os
-import re
 
 from nbkernel.errors import InputError
 from nbkernel.io.files.kept_files import KeptFiles
 from nbkernel.io.files.opening import dump_is_there, read_bytes
+from nbkernel.io.formats import REFLECTIONS, find_format, format_names
 
-from .amplitude_columns import choose_columns
-from .expansion import expand_to_P1
 from .fdump import dump_bytes, dump_reflections
-from .hkl_text import table_reflections
 from .reflections import NO_REFLECTIONS
-from .refln_cif import read_cif
-from .symmetric_files import read_mtz
-
-MTZ = re.compile(rb"MTZ ")
-CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
 
 PAGE = 4096  # bytes of memory that one entry takes where all around it are empty
 
@@ -63,16 +55,13 @@ def read_dump(path):
 
 def reflections_of(content, path, default_F, column):
     """The same of a file's bytes."""
-    if MTZ.match(content):
-        data = read_mtz(path, content)
-        return expand_to_P1(data, choose_columns(path, data.types, column), default_F)
-    if CIF.match(content):
-        return expand_to_P1(*read_cif(path, content, column), default_F)
-    if column is not None:
+    found = find_format(REFLECTIONS, content)
+    if column is not None and not found.has_columns:
         raise InputError(
-            f"--column: -hkl {path} is no MTZ or mmCIF file; a table of 'h k l F' has no columns to choose from"
+            f"--column: -hkl {path} is not an {format_names(REFLECTIONS, 'has_columns')} file; a table of 'h k l F' has no "
+            "columns to choose from"
         )
-    return table_reflections(content, path, default_F)
+    return found.read(content, path, default_F, column)
 
 
 def bytes_of(reflections):

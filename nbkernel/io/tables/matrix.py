@@ -7,6 +7,7 @@ import os
 from nbkernel.errors import InputError
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.files.text import decoded_text
+from nbkernel.io.formats import JSON
 
 from .orientation import Orientation, leading_numbers
 
@@ -17,7 +18,7 @@ UNIT = 1e-3
 
 def read_orientation(path, option="-mat"):
     """The Orientation of a file. Raises InputError, led by `option`, for one of another kind."""
-    from nbkernel.io.files.json_values import JSON, parse_json
+    from nbkernel.io.files.json_values import parse_json
 
     from .xparm import is_xparm, read_xparm
 

@@ -6,6 +6,7 @@ from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
 from nbkernel.geometry.unit_cell import cell_parameters
 from nbkernel.io.files.opening import read_bytes
+from nbkernel.io.formats import JSON, START
 from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.kernels.physics.constants import RTD
@@ -74,9 +75,7 @@ def unused_crystal_lines(experiment):
     """A line where the file of an Experiment's panels has a crystal of another cell than -cell, which is taken."""
     if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
         return
-    from nbkernel.io.files.json_values import JSON, JSON_START
-
-    if not JSON.match(read_bytes("--panels", experiment.panels, most=JSON_START)):
+    if not JSON.match(read_bytes("--panels", experiment.panels, most=START)):
         return
     try:
         axes = read_orientation(experiment.panels, "--panels").axes

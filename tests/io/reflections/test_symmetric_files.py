@@ -488,7 +488,7 @@ UNUSABLE = {
     "impossible cell": (lambda: cif_text().replace("alpha 90", "alpha 10").replace("beta 90", "beta 20"), "", "broken has none that can be used"),
     "not text": (lambda: cif_text().encode() + b"\xff\xfe\n", "", "is not a text file"),
     "gzip": (lambda: b"\x1f\x8b\x08\0\0\0\0\0", "", "-hkl: broken is cut short: its gzip data do not end"),
-    "a table": (lambda: "1 2 3 4\n", "--column F", "--column: -hkl broken is no MTZ or mmCIF file"),
+    "a table": (lambda: "1 2 3 4\n", "--column F", "--column: -hkl broken is not an MTZ or mmCIF file"),
 }  # fmt: skip
 
 

@@ -1,0 +1,52 @@
+"""The table of formats: which row a file's first bytes choose, and that help and documents name every row."""
+
+from pathlib import Path
+
+import pytest
+
+from nbkernel.cli import compare, show
+from nbkernel.io.formats import DETECTOR, FORMATS, IMAGE, REFLECTIONS, find_format, format_names
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = "".join(page.read_text() for page in (DOCS / "files").glob("*.md"))
+
+# first bytes of a file as its program writes them: what it holds, the format's name
+STARTS = {
+    b"\x89HDF\r\n\x1a\n\0\0": ((IMAGE, "HDF5"), (DETECTOR, "NXmx")),
+    b"{\nHEADER_BYTES=512;\nDIM=2;": ((IMAGE, "SMV"),),
+    b"{\n  HEADER_BYTES =  4096;": ((IMAGE, "SMV"),),
+    b"P5\n120 100\n": ((IMAGE, "PGM"),),
+    b"P5 120 100 255\n": ((IMAGE, "PGM"),),
+    b"\x89PNG\r\n\x1a\n": ((IMAGE, "PNG"),),
+    b"\0\0\x80?\0\0\0@": ((IMAGE, "float"),),
+    b'{"__id__": "ExperimentList", "experiment": []}': ((DETECTOR, "dxtbx"),),
+    b'[{"name": "panel"}]': ((DETECTOR, "dxtbx"),),
+    b"[beam]\nwavelength = 1.0\n": ((DETECTOR, None), (REFLECTIONS, "text")),
+    b"MTZ \x91\x02\0\0": ((REFLECTIONS, "MTZ"),),
+    b"# a comment\ndata_r1vlmsf\n": ((REFLECTIONS, "mmCIF"),),
+    b"1 2 3 45.6\n": ((REFLECTIONS, "text"),),
+    b"": ((IMAGE, "float"), (REFLECTIONS, "text")),
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_first_bytes_tell_the_format(start):
+    for holds, name in STARTS[start]:
+        found = find_format(holds, start)
+        assert (found and found.name) == name
+
+
+def test_each_format_is_met_here():
+    met = {(holds, name) for cases in STARTS.values() for holds, name in cases if name}
+    assert met == {(row.holds, row.name) for row in FORMATS}
+
+
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.holds}-{row.name}".replace(" ", "-"))
+def test_documents_name_each_format(row):
+    assert row.name in PAGES
+
+
+def test_help_names_what_can_be_read():
+    assert format_names(IMAGE) in show.help_text() and "PGM" in format_names(IMAGE)
+    assert format_names(IMAGE, "keeps_values") in compare.help_text()
+    assert "PGM" not in format_names(IMAGE, "keeps_values") and "PNG" not in format_names(IMAGE)
