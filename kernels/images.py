@@ -8,6 +8,7 @@ that rows can be summed side by side.
 import numpy as np
 
 from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.numerics.arithmetic import clamped
 from nbkernel.kernels.numerics.ran1 import poidev
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
 
@@ -67,16 +68,10 @@ def squared_deviations(image, roi, mean, sums, slow_start, slow_stop):
         sums[row] = total
 
 
-def within(value, top):
-    """`value` cut to 0 .. top; nan is 0."""
-    value = value if value > 0.0 else 0.0
-    return value if value < top else top
-
-
 def counts_of_row(values, scale, adc_offset, top, out):
     full_vector_width()
     for i in range(out.shape[0]):
-        out[i] = np.int32(np.floor(np.float32(within(values[i] * scale + adc_offset, top) + 0.5)))
+        out[i] = np.int32(np.floor(np.float32(clamped(values[i] * scale + adc_offset, top) + 0.5)))
 
 
 @Kernel

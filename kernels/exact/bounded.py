@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from nbkernel.kernels.fast.steps import clamped
+from nbkernel.kernels.numerics.arithmetic import clamped
 from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, exponential
 from nbkernel.kernels.numerics.sine import SINE_ERROR, sine_and_cosine_up_to_sign, sine_up_to_sign
 from nbkernel.kernels.physics.constants import GAUSS, PI, R_E_SQR, ROUND, SQUARE
@@ -24,6 +24,7 @@ from nbkernel.kernels.physics.pixel_geometry import absorbed_fraction, pixel_pos
 from nbkernel.kernels.physics.polarization import polarization_factor, unpolarized_factor
 from nbkernel.kernels.physics.scattering import beyond_dmin, nearest_index, scattering_vector
 from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
+from nbkernel.kernels.physics.weights import step_weight, weigh_final_sum, weight_varies
 
 # rows of the work array
 DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
@@ -157,19 +158,32 @@ def locate(plan, tile, spixel, first, subS, subF, thick_tic, work):
 
 
 def scatter(plan, source, work):
-    """Scattering vectors for one source, each pixel's weight (0 where dmin cuts it) and whether it is kept."""
+    """Scattering vectors for one source, and whether dmin leaves them."""
     incident = vector_at(plan.source_incident, source)
     wavelength = plan.source_lambda[source]
     for i in range(work.shape[1]):
         diffracted = (work[DX, i], work[DY, i], work[DZ, i])
         work[SX, i], work[SY, i], work[SZ, i] = scattering_vector(diffracted, incident, wavelength)
-        work[WEIGHT, i] = plan.source_weight[source]
         work[KEPT, i] = 1.0
     if plan.dmin > 0.0:
         for i in range(work.shape[1]):
             if beyond_dmin((work[SX, i], work[SY, i], work[SZ, i]), plan.dmin):
-                work[WEIGHT, i] = 0.0
                 work[KEPT, i] = 0.0
+
+
+def weigh(plan, source, work):
+    """WEIGHT of one source's steps: 0 where dmin cuts it."""
+    weight = plan.source_weight[source]
+    for i in range(work.shape[1]):
+        work[WEIGHT, i] = weight
+    if weight_varies(plan):
+        for i in range(work.shape[1]):
+            scattering = (work[SX, i], work[SY, i], work[SZ, i])
+            work[WEIGHT, i] = step_weight(plan, weight, scattering, work[CAPTURE, i], work[POLAR, i], work[OMEGA, i])
+    if plan.dmin > 0.0:
+        for i in range(work.shape[1]):
+            if work[KEPT, i] == 0.0:
+                work[WEIGHT, i] = 0.0
 
 
 def polarize(plan, source, axis, work):
@@ -214,6 +228,7 @@ def render_piece(plan, tile, table, axis, spixel, first, work, position):
                     scatter(plan, source, work)
                     if not plan.nopolar:
                         polarize(plan, source, axis, work)
+                    weigh(plan, source, work)
                     if not has_table:
                         for i in range(work.shape[1]):
                             work[TERM, i] = table.F_squared[0] * work[WEIGHT, i]
@@ -292,4 +307,4 @@ def render_piece(plan, tile, table, axis, spixel, first, work, position):
         if work[UNCERTAIN, i] > 0.0:
             work[UNCERTAIN, i] /= work[INTENSITY, i]
         photons = R_E_SQR * plan.fluence * work[INTENSITY, i] / plan.steps
-        work[INTENSITY, i] = photons * work[CAPTURE, i] * work[POLAR, i] * work[OMEGA, i]
+        work[INTENSITY, i] = weigh_final_sum(plan, photons, work[CAPTURE, i], work[POLAR, i], work[OMEGA, i])

@@ -18,6 +18,7 @@ from nbkernel.kernels.physics.pixel import as_vector, vector_at
 from nbkernel.kernels.physics.pixel_geometry import pixel_position
 from nbkernel.kernels.physics.scattering import scattering_vector
 from nbkernel.kernels.physics.vectors import magnitude, unitize
+from nbkernel.kernels.physics.weights import has_running_weights, has_step_weights, needs_scattering
 
 from .geometry import (
     INTENSITY,
@@ -54,11 +55,9 @@ from .phases import FLUSH, flush, needs_offsets, offsets_of, phases_of
 from .steps import index_along_row, index_as_program, orientation_of, there_of
 from .weights import (
     add,
-    add_own_weights,
+    add_pixel_weights,
     begin,
     has_captures,
-    has_own_weights,
-    is_running,
     multiply,
     run_on,
     weigh,
@@ -79,7 +78,7 @@ class StepKind(NamedTuple):
 def step_kind(plan, table, interpolate):
     has_table = table.h_stride > 0.0 and not interpolate
     one_cell = plan.xtal_shape == SQUARE and not has_table and plan.Na <= 1.0 and plan.Nb <= 1.0 and plan.Nc <= 1.0
-    return StepKind(plan.xtal_shape, has_table, interpolate, is_running(plan), one_cell, needs_offsets(plan))
+    return StepKind(plan.xtal_shape, has_table, interpolate, has_running_weights(plan), one_cell, needs_offsets(plan))
 
 
 def cell_lines_of(index_line):
@@ -212,7 +211,7 @@ def piece_of(way, add_orientations, single, may_have_table=True):
     capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
 
     def polarize(plan, source, axis, origin, fdet, work):
-        if not along_row or plan.dmin > 0.0:
+        if not along_row or needs_scattering(plan):
             normalise_again(plan, work)
         incident = unitize(vector_at(plan.source_incident, source))
         E_in, B_in = polarization_plane(plan, incident, axis)
@@ -237,14 +236,16 @@ def piece_of(way, add_orientations, single, may_have_table=True):
         begin(plan, space, single)
         polar_wanted = not simply and (plan.oversample_polar or not plan.nopolar)
         capture_kept = plan.oversample_thick or plan.own_thick
-        may_be_empty = along_row and may_have_table and not interpolate and not is_running(plan) and plan.F_latt_is_finite
+        may_be_empty = (
+            along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
+        )
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
             for subS in range(plan.oversample):
                 origin = subpixel_row(plan, tile, spixel, subS, Odet).origin
                 for subF in range(plan.oversample):
-                    if along_row and plan.dmin > 0.0:
+                    if along_row and needs_scattering(plan):
                         # before `locate`, whose nan for a pixel at the sample has to stay
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     locate(plan, tile, spixel, first, subS, subF, Odet, work)
@@ -257,7 +258,7 @@ def piece_of(way, add_orientations, single, may_have_table=True):
                             line = direction_line(odet, origin, fdet)
                             capture_fractions(plan, thick_tic, line, directions(work), work)
                     for source in range(plan.source_lambda.shape[0]):
-                        if plan.dmin > 0.0 or not along_row:
+                        if needs_scattering(plan) or not along_row:
                             scatter_as_program(plan, source, work)
                         if plan.dmin > 0.0:
                             keep_within_dmin(plan, work)
@@ -269,8 +270,8 @@ def piece_of(way, add_orientations, single, may_have_table=True):
                             continue
                         weigh(plan, table, source, interpolate, work)
                         add_orientations(plan, table, interpolate, source, origin, fdet, space)
-                    if has_own_weights(plan):
-                        add_own_weights(plan, work)
+                    if has_step_weights(plan):
+                        add_pixel_weights(plan, work)
 
     return render_piece
 

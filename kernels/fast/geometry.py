@@ -21,7 +21,7 @@ from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitu
 
 # rows of `work`
 FDET, INVERSE_AIRPATH, X, Y, Z, SX, SY, SZ = range(8)
-OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, OWN, INTENSITY, STEP, TERM, THERE, NEAREST, OMEGAS = range(8, 20)
+OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, PIXEL_WEIGHTS, INTENSITY, STEP, TERM, THERE, NEAREST, OMEGAS = range(8, 20)
 WORK = 20
 
 

@@ -7,7 +7,7 @@ neighbours along an axis are always in the table: a rounding error at its edge c
 
 import numpy as np
 
-from nbkernel.kernels.numerics.arithmetic import floor
+from nbkernel.kernels.numerics.arithmetic import clamped, floor
 from nbkernel.kernels.numerics.vector_loops import (
     add_eight,
     add_eight_of_table,
@@ -22,8 +22,6 @@ from nbkernel.kernels.numerics.vector_loops import (
 )
 from nbkernel.kernels.physics.scattering import nearest_index
 from nbkernel.kernels.physics.structure_factor import F_nearest, interpolation_out_of_range, lagrange_weights
-
-from .steps import clamped
 
 BLOCK, LANES = 128, 8
 # pixels from which eight at a time pay

@@ -5,6 +5,7 @@ import numpy as np
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, store
 from nbkernel.kernels.physics.pixel import vector_at
 from nbkernel.kernels.physics.vectors import cross_product, magnitude, unitize
+from nbkernel.kernels.physics.weights import has_running_weights, has_step_weights
 
 from .geometry import (
     INTENSITY,
@@ -19,7 +20,7 @@ from .geometry import (
     solid_angle_scale,
 )
 from .steps import index_along_row
-from .weights import has_captures, has_own_weights, is_running, photons_per_step, without_tail
+from .weights import has_captures, photons_per_step, without_tail
 
 INFINITY = np.float32(np.inf)
 
@@ -30,7 +31,7 @@ def is_simple(plan, axis):
     usual = plan.polarization == 0.0 or magnitude(cross_product(axis, unitize(vector_at(plan.source_incident, 0)))) > 0.0
     once = plan.oversample == 1 and plan.detector_thicksteps == 1 and plan.dmin == 0.0
     whole = not (plan.nopolar or plan.oversample_omega or plan.oversample_polar)
-    return usual and once and whole and not (is_running(plan) or has_own_weights(plan) or has_captures(plan))
+    return usual and once and whole and not (has_running_weights(plan) or has_step_weights(plan) or has_captures(plan))
 
 
 def nearest_in_float64(space, i):

@@ -7,7 +7,7 @@ so sharp that the last digits count); `place` is what either needs of each pixel
 
 import numpy as np
 
-from nbkernel.kernels.numerics.arithmetic import fma, rint
+from nbkernel.kernels.numerics.arithmetic import clamped, fma, rint
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store
 from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE
 from nbkernel.kernels.physics.scattering import nearest_index
@@ -25,12 +25,6 @@ def index_as_program(vector, place, i):
     """Product of `vector` with that of pixel i, summed as the program does; place: three components."""
     x, y, z = place
     return vector[0] * load(x, i) + vector[1] * load(y, i) + vector[2] * load(z, i)
-
-
-def clamped(position, top):
-    """`position` within 0 .. top; nan is 0, so that it is never an address."""
-    position = position if position > 0.0 else 0.0
-    return position if position < top else top
 
 
 def table_position(h0, k0, l0, table):

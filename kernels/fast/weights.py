@@ -4,6 +4,14 @@ import numpy as np
 
 from nbkernel.kernels.numerics.vector_loops import fill, full_vector_width, load, store
 from nbkernel.kernels.physics.constants import GAUSS, R_E_SQR
+from nbkernel.kernels.physics.weights import (
+    has_step_weights,
+    mean_background,
+    pixel_weight,
+    step_weight,
+    weigh_running_sum,
+    weight_varies,
+)
 
 from .geometry import (
     CAPTURE,
@@ -12,9 +20,12 @@ from .geometry import (
     NEAREST,
     OMEGA,
     OMEGAS,
-    OWN,
+    PIXEL_WEIGHTS,
     POLAR,
     STEP,
+    SX,
+    SY,
+    SZ,
     THERE,
     WEIGHT,
 )
@@ -34,31 +45,23 @@ def add(out, terms):
         store(out, i, load(out, i) + load(terms, i))
 
 
-def is_running(plan):
-    return plan.running_thick or plan.running_polar or plan.running_omega
-
-
 def has_captures(plan):
     """Whether CAPTURE is anything but 1."""
     return plan.detector_thick != 0.0 or plan.oversample_thick
-
-
-def has_own_weights(plan):
-    return plan.own_thick or plan.own_polar or plan.own_omega
 
 
 def begin(plan, space, single):
     """single: whether steps are in float32."""
     work = space.work
     # where each step has its own weight, the background gets the mean of those weights in the end
-    fill(work[INTENSITY], 0.0 if has_own_weights(plan) else plan.I_bg)
+    fill(work[INTENSITY], 0.0 if has_step_weights(plan) else plan.I_bg)
     fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
     if single:
         fill(space.nearest, np.float32(1.0))
     else:
         fill(work[NEAREST], 1.0)
-    if has_own_weights(plan):
-        fill(work[OWN], 0.0)
+    if has_step_weights(plan):
+        fill(work[PIXEL_WEIGHTS], 0.0)
     if plan.oversample_omega:
         fill(work[OMEGAS], 0.0)
 
@@ -79,21 +82,16 @@ def weigh(plan, table, source, interpolate, work):
             store(weights, i, load(kepts, i) * scale)
     else:
         fill(weights, scale)
-    if plan.own_thick:
-        multiply(weights, work[CAPTURE])
-    if plan.own_polar:
-        multiply(weights, work[POLAR])
-    if plan.own_omega:
-        multiply(weights, work[OMEGA])
+    if weight_varies(plan):
+        for i in range(work.shape[1]):
+            scattering = (load(work[SX], i), load(work[SY], i), load(work[SZ], i))
+            factors = (load(work[CAPTURE], i), load(work[POLAR], i), load(work[OMEGA], i))
+            store(weights, i, step_weight(plan, load(weights, i), scattering, factors[0], factors[1], factors[2]))
 
 
-def add_own_weights(plan, work):
+def add_pixel_weights(plan, work):
     for i in range(work.shape[1]):
-        work[OWN, i] += (
-            (work[CAPTURE, i] if plan.own_thick else 1.0)
-            * (work[POLAR, i] if plan.own_polar else 1.0)
-            * (work[OMEGA, i] if plan.own_omega else 1.0)
-        )
+        work[PIXEL_WEIGHTS, i] += pixel_weight(plan, 1.0, work[CAPTURE, i], work[POLAR, i], work[OMEGA, i])
 
 
 def run_on(plan, work):
@@ -104,13 +102,7 @@ def run_on(plan, work):
         if there != 0.0:
             step = work[STEP, i]
             I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step) * (there / there)
-            if plan.running_thick:
-                I *= work[CAPTURE, i]
-            if plan.running_polar:
-                I *= work[POLAR, i]
-            if plan.running_omega:
-                I *= work[OMEGA, i]
-            work[INTENSITY, i] = I
+            work[INTENSITY, i] = weigh_running_sum(plan, I, work[CAPTURE, i], work[POLAR, i], work[OMEGA, i])
 
 
 def photons_per_step(plan):
@@ -133,10 +125,9 @@ def scaled_product(out, scale, first, with_first, second, with_second):
 
 def finish(plan, work):
     """INTENSITY becomes photons, as at the end of `pixel.render_pixel`."""
-    if has_own_weights(plan):
-        layers = 1 if plan.own_thick else plan.detector_thicksteps
+    if has_step_weights(plan):
         for i in range(work.shape[1]):
-            work[INTENSITY, i] += plan.I_bg * work[OWN, i] / (layers * plan.oversample * plan.oversample)
+            work[INTENSITY, i] += mean_background(plan, work[PIXEL_WEIGHTS, i])
     photons = work[INTENSITY]
     with_polar = not (plan.running_polar or plan.own_polar)
     with_omega = not (plan.running_omega or plan.own_omega)

@@ -29,6 +29,12 @@ def ceil(x):
     return np.ceil(x)
 
 
+def clamped(x, top):
+    """`x` within 0 .. top; nan is 0, so that it is never an address."""
+    x = x if x > 0.0 else 0.0
+    return x if x < top else top
+
+
 def quotient(a, b):
     """a / b, for 0 and b where quotients and their reciprocals stay within a float's normal numbers; 0 / 0 is nan."""
     return a / b

@@ -11,6 +11,15 @@ from .polarization import polarization_factor
 from .scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
 from .structure_factor import F_nearest, F_tricubic, interpolation_out_of_range
 from .vectors import dot_product, magnitude, unitize
+from .weights import (
+    has_running_weights,
+    has_step_weights,
+    mean_background,
+    pixel_weight,
+    step_weight,
+    weigh_final_sum,
+    weigh_running_sum,
+)
 
 
 def vector_at(array, row):
@@ -36,7 +45,7 @@ def subpixel_position(tile, oversample, spixel, fpixel, subS, subF, Odet):
 def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fraction, polar, omega_pixel):
     """Adds F_cell^2 F_latt^2 of every phi step and mosaic domain to `I`; returns it and whether interpolation is
     still on. Steps whose F_latt is exactly 0 are skipped unless there is water, as the program does."""
-    running = plan.running_thick or plan.running_polar or plan.running_omega
+    running = has_running_weights(plan)
     skip_zeros = plan.F_latt_is_finite and not running
     for phi_tic in range(slots.shape[0]):
         for mos_tic in range(plan.orientation.shape[1]):
@@ -58,12 +67,7 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
                     F_cell = F_tricubic(h, k, l, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min)
             I += F_cell * F_cell * F_latt * F_latt * weight
             if running:
-                if plan.running_thick:
-                    I *= capture_fraction
-                if plan.running_polar:
-                    I *= polar
-                if plan.running_omega:
-                    I *= omega_pixel
+                I = weigh_running_sum(plan, I, capture_fraction, polar, omega_pixel)
     return I, interpolate
 
 
@@ -75,10 +79,10 @@ def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, ax
     omega: (n,) array that receives the solid angles (sr): one per layer and sub-pixel where they are renewed for
     each (`oversample_omega`), else the pixel's.
     """
-    own = plan.own_thick or plan.own_polar or plan.own_omega
+    own_weights = has_step_weights(plan)
     # where each step has its own weight, the background gets the mean of those weights in the end
-    I = 0.0 if own else plan.I_bg
-    own_weights = 0.0
+    I = 0.0 if own_weights else plan.I_bg
+    pixel_weights = 0.0
     polar = 1.0 if plan.nopolar else 0.0
     omega_pixel = 0.0
     capture_fraction = 1.0
@@ -115,31 +119,14 @@ def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, ax
                         axis_state = axis_next[axis_state]
                     if beyond:
                         continue
-                    weight = plan.source_weight[source]
-                    if plan.own_thick:
-                        weight *= capture_fraction
-                    if plan.own_polar:
-                        weight *= polar
-                    if plan.own_omega:
-                        weight *= omega_pixel
+                    weight = step_weight(plan, plan.source_weight[source], scattering, capture_fraction, polar, omega_pixel)
                     I, interpolate = sum_orientations(
                         plan, I, scattering, slots, interpolate, weight, capture_fraction, polar, omega_pixel
                     )
                     slots = plan.phi_slot
-                if own:
-                    own_weights += (
-                        (capture_fraction if plan.own_thick else 1.0)
-                        * (polar if plan.own_polar else 1.0)
-                        * (omega_pixel if plan.own_omega else 1.0)
-                    )
-    if own:
-        layers = 1 if plan.own_thick else plan.detector_thicksteps
-        I += plan.I_bg * own_weights / (layers * plan.oversample * plan.oversample)
+                if own_weights:
+                    pixel_weights += pixel_weight(plan, 1.0, capture_fraction, polar, omega_pixel)
+    if own_weights:
+        I += mean_background(plan, pixel_weights)
     photons = R_E_SQR * plan.fluence * I / plan.steps
-    if not (plan.running_thick or plan.own_thick):
-        photons *= capture_fraction
-    if not (plan.running_polar or plan.own_polar):
-        photons *= polar
-    if not (plan.running_omega or plan.own_omega):
-        photons *= omega_pixel
-    return photons
+    return weigh_final_sum(plan, photons, capture_fraction, polar, omega_pixel)

@@ -17,6 +17,14 @@ from nbkernel.kernels.physics.polarization import polarization_factor
 from nbkernel.kernels.physics.scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
 from nbkernel.kernels.physics.structure_factor import F_nearest, F_tricubic, interpolation_out_of_range
 from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
+from nbkernel.kernels.physics.weights import (
+    has_step_weights,
+    mean_background,
+    pixel_weight,
+    step_weight,
+    weigh_final_sum,
+    weigh_running_sum,
+)
 
 
 class Start(NamedTuple):
@@ -112,9 +120,9 @@ class PixelChain:
             start.interpolate, start.axis, start.axis_next, start.axis_state,
         )  # fmt: skip
         self.slots = plan.phi_slot_first if start.first_of_run else plan.phi_slot
-        self.own = plan.own_thick or plan.own_polar or plan.own_omega
-        self.I = 0.0 if self.own else plan.I_bg
-        self.own_weights = 0.0
+        self.own_weights = has_step_weights(plan)
+        self.I = 0.0 if self.own_weights else plan.I_bg
+        self.pixel_weights = 0.0
         self.polar = 1.0 if plan.nopolar else 0.0
         self.omega_pixel = 0.0
         self.capture_fraction = 1.0
@@ -149,8 +157,8 @@ class PixelChain:
             yield Absorption(parallax, self.capture_fraction)
         for source in range(plan.source_lambda.shape[0]):
             yield from self.source(source)
-        if self.own:
-            self.own_weights += self.own_weight(1.0)
+        if self.own_weights:
+            self.pixel_weights += pixel_weight(plan, 1.0, *self.factors())
 
     def source(self, source):
         plan = self.plan
@@ -164,7 +172,8 @@ class PixelChain:
             yield self.polarization(unitize(incident))
         if beyond:
             return
-        yield from self.orientations(scattering, self.own_weight(plan.source_weight[source]))
+        weight = step_weight(plan, plan.source_weight[source], scattering, *self.factors())
+        yield from self.orientations(scattering, weight)
         self.slots = plan.phi_slot
 
     def polarization(self, incident):
@@ -174,15 +183,8 @@ class PixelChain:
         self.axis_state = self.axis_next[self.axis_state]
         return Polarization(incident, self.diffracted, axis, self.polar)
 
-    def own_weight(self, weight):
-        plan = self.plan
-        if plan.own_thick:
-            weight *= self.capture_fraction
-        if plan.own_polar:
-            weight *= self.polar
-        if plan.own_omega:
-            weight *= self.omega_pixel
-        return weight
+    def factors(self):
+        return self.capture_fraction, self.polar, self.omega_pixel
 
     def orientations(self, scattering, weight):
         for phi_tic, slot in enumerate(self.slots):
@@ -211,25 +213,12 @@ class PixelChain:
         return F_nearest(*hkl0, *table, self.plan.default_F), False
 
     def add(self, F_cell, F_latt, weight):
-        plan = self.plan
         self.I += F_cell * F_cell * F_latt * F_latt * weight
-        if plan.running_thick:
-            self.I *= self.capture_fraction
-        if plan.running_polar:
-            self.I *= self.polar
-        if plan.running_omega:
-            self.I *= self.omega_pixel
+        self.I = weigh_running_sum(self.plan, self.I, *self.factors())
 
     def total(self):
         plan = self.plan
-        if self.own:
-            layers = 1 if plan.own_thick else plan.detector_thicksteps
-            self.I += plan.I_bg * self.own_weights / (layers * plan.oversample * plan.oversample)
-        photons = R_E_SQR * plan.fluence * self.I / plan.steps
-        if not (plan.running_thick or plan.own_thick):
-            photons *= self.capture_fraction
-        if not (plan.running_polar or plan.own_polar):
-            photons *= self.polar
-        if not (plan.running_omega or plan.own_omega):
-            photons *= self.omega_pixel
-        return Total(self.I, self.capture_fraction, self.polar, self.omega_pixel, float(photons))
+        if self.own_weights:
+            self.I += mean_background(plan, self.pixel_weights)
+        photons = weigh_final_sum(plan, R_E_SQR * plan.fluence * self.I / plan.steps, *self.factors())
+        return Total(self.I, *self.factors(), float(photons))
