@@ -77,7 +77,7 @@ def disassembler():
 
 def kinds():
     """Kinds of kernels that runs may ask for."""
-    from nbkernel.kernels.cuda.rows import SHAPES, Kind
+    from nbkernel.kernels.cuda.rows import SHAPES, KernelKind
     from nbkernel.kernels.fast.build import StepKind
     from nbkernel.kernels.physics.constants import SQUARE, TOPHAT
 
@@ -86,23 +86,23 @@ def kinds():
         for xtal_shape in SHAPES:
             if xtal_shape == TOPHAT and not as_program:
                 continue  # see precision.as_program
-            yield Kind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
+            yield KernelKind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
         for in_offsets in (False, True):
-            yield Kind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, in_offsets))
+            yield KernelKind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, in_offsets))
         if not has_table:
-            yield Kind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
+            yield KernelKind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
 
 
 def kernels():
     """{name: Kind, or of other kernels the name}."""
     from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS
 
-    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_doubtful", *NOISE_FUNCTIONS)}
+    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_unresolved", *NOISE_FUNCTIONS)}
 
 
 def is_plain(key):
     return not isinstance(key, str) and not (
-        key.as_program or key.steps.interpolate or key.steps.running or key.steps.one_cell
+        key.own_operations or key.steps.interpolate or key.steps.running or key.steps.one_cell
     )
 
 
@@ -112,7 +112,7 @@ def signature_of(key):
     from numba.cuda.typing.typeof import Purpose, typeof
 
     from nbkernel.engine.cuda import in_device_types
-    from nbkernel.engine.precision import doubt
+    from nbkernel.engine.precision import choose_rounding_limit
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.counts import NOISE_SUMS
@@ -125,9 +125,10 @@ def signature_of(key):
     prepared = prepared_run(RUN.split())
     whole = panel_tile(prepared.detector)
     plan, tile = in_device_types(prepared.plan), in_device_types(whole)
-    doubts, doubtful, left = doubt(prepared.plan, False, False, whole), np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
-    if key == "mark_doubtful":
-        arguments = (plan, tile, doubts, image, doubtful, left)
+    rounding_limit = choose_rounding_limit(prepared.plan, False, False, whole)
+    suspect, unresolved = np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
+    if key == "mark_unresolved":
+        arguments = (plan, tile, rounding_limit, image, suspect, unresolved)
     elif key == "draw_noise":
         arguments = (image, 1, 0.0, 0, 1, 0, (0, 0), deviates, counts)
     elif key == "sum_noise":
@@ -135,7 +136,9 @@ def signature_of(key):
     else:
         table, share = squared_table(prepared.plan, True), Share(0, 1, 1, 0, 0)
         wanted, parts = np.zeros((1, 1), np.bool_), np.zeros((1, 1))
-        arguments = (plan, tile, table, doubts, np.zeros((1, 3)), share, False, wanted, image, doubtful, left, parts)
+        arguments = (
+            plan, tile, table, rounding_limit, np.zeros((1, 3)), share, False, wanted, image, suspect, unresolved, parts,
+        )  # fmt: skip
     return types.void(*(typeof(argument, Purpose.argument) for argument in arguments))
 
 
@@ -188,10 +191,10 @@ def ptx_of(key, assembly, cc):
     """PTX of a kernel for a compute capability."""
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda.rows import Kind, blocks_of
+    from nbkernel.kernels.cuda.rows import KernelKind, blocks_of
 
     parts, options = assembly
-    if isinstance(key, Kind) or key == "mark_doubtful":
+    if isinstance(key, KernelKind) or key == "mark_unresolved":
         bound = f'!"minctasm", i32 {blocks_of(key, cc)} '
         parts = [re.sub(r'!"minctasm", i32 \d+ ', bound, part) for part in parts]
     options = options | {"arch": "compute_{}{}".format(*cc)}

@@ -10,12 +10,12 @@ def wrapped_integer(value):
     return np.int32(-2147483648)
 
 
-# what `noisy_count` adds up, elements of its `sums`
+# what `noiseimage_value` adds up, elements of its `sums`
 PHOTONS, OVERLOADS_16, OVERLOADS_32 = range(3)
 NOISE_SUMS = 3
 
 
-def noisy_count(photons, adc_offset, sums):
+def noiseimage_value(photons, adc_offset, sums):
     """photons plus adc_offset, truncated, clipped above at what int32 holds. Adds the photons to sums[PHOTONS], and 1 to the
     overloads of 16 bits (above 65535) and of 32 bits."""
     sums[PHOTONS] += photons

@@ -12,7 +12,7 @@ from nbkernel.kernels.numerics.arithmetic import clamped
 from nbkernel.kernels.numerics.ran1 import poidev
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
 
-from .counts import noisy_count, wrapped_integer
+from .counts import noiseimage_value, wrapped_integer
 from .poisson_rows import COUNT as DEVIATE
 from .poisson_rows import poisson_deviates
 
@@ -22,12 +22,12 @@ NO_SUMS = (0.0, 0.0, 0.0, 0.0, -1.0, -1.0)
 
 
 @Kernel
-def add_omegas(omegas, mask, slow_start, repeats, total):
+def add_omegas(omegas, wanted, slow_start, repeats, total):
     """Adds every wanted pixel's solid angles to total[0], one after another; each counts `repeats` times."""
     summed = total[0]
     for row in range(omegas.shape[0]):
         for fpixel in range(omegas.shape[1]):
-            if mask[slow_start + row, fpixel]:
+            if wanted[slow_start + row, fpixel]:
                 for n in range(omegas.shape[2]):
                     for _ in range(repeats):
                         summed += omegas[row, fpixel, n]
@@ -35,7 +35,7 @@ def add_omegas(omegas, mask, slow_start, repeats, total):
 
 
 @Kernel
-def image_sums(image, mask, sums, slow_start, slow_stop):
+def image_sums(image, wanted, sums, slow_start, slow_stop):
     """Sum, sum of squares, number of wanted pixels, and the largest value with its position (slow, fast).
 
     sums: (1, 6) or (slow, 6), begun with NO_SUMS. Squares are float32 products; without a positive pixel the largest value
@@ -45,7 +45,7 @@ def image_sums(image, mask, sums, slow_start, slow_stop):
         row = sums[spixel if sums.shape[0] > 1 else 0]
         total, squares, count, largest = row[TOTAL], row[SQUARES], row[COUNT], row[LARGEST]
         for fpixel in range(image.shape[1]):
-            if mask[spixel, fpixel]:
+            if wanted[spixel, fpixel]:
                 value = image[spixel, fpixel]
                 if value > largest:
                     largest = np.float64(value)
@@ -104,7 +104,7 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
 def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
-    out (int32): the deviates as `noisy_count` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The
+    out (int32): the deviates as `noiseimage_value` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The
     generator's state goes on from row to row.
     """
     for row in range(image.shape[0]):
@@ -112,15 +112,15 @@ def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, 
             out[row, fpixel] = 0
             if roi[2] <= first + row <= roi[3] and roi[0] <= fpixel <= roi[1]:
                 photons = np.float64(poidev(image[row, fpixel], seed, shuffle, spare, memo))
-                out[row, fpixel] = noisy_count(photons, adc_offset, sums)
+                out[row, fpixel] = noiseimage_value(photons, adc_offset, sums)
 
 
 @Kernel
 def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, sums, out, slow_start, slow_stop):
-    """Photon counts with Poisson noise from counted random numbers, see `poisson`: a pixel's depends on no other's.
+    """Photon counts with Poisson noise from counted random numbers, see `numerics/poisson.py`: a pixel's depends on no other's.
 
-    first_pixel: number of the image's first pixel; out (int32): the deviates as `noisy_count` has them, 0 outside the
-    region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_row.WORK, pixels at a time) float64.
+    first_pixel: number of the image's first pixel; out (int32): the deviates as `noiseimage_value` has them, 0 outside the
+    region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_rows.WORK, pixels at a time) float64.
     """
     for spixel in range(slow_start, slow_stop):
         out[spixel, :] = 0
@@ -129,4 +129,4 @@ def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, su
                 means = image[spixel, first : min(first + work.shape[1], roi[1] + 1)]
                 poisson_deviates(means, first_pixel + spixel * image.shape[1] + first, frame, key, work)
                 for i in range(means.shape[0]):
-                    out[spixel, first + i] = noisy_count(work[DEVIATE, i], adc_offset, sums[spixel])
+                    out[spixel, first + i] = noiseimage_value(work[DEVIATE, i], adc_offset, sums[spixel])

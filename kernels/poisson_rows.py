@@ -1,7 +1,7 @@
-"""Poisson deviates of a piece of a row side by side: the counts of `poisson.poisson`, and below its LIMIT in a fraction of
+"""Poisson deviates of a segment of a row side by side: the counts of `poisson.poisson`, and below its LIMIT in a fraction of
 the time.
 
-The pixels of a piece search together, one count at a time, until the last of them has found its own.
+The pixels of a segment search together, one count at a time, until the last of them has found its own.
 """
 
 import numpy as np

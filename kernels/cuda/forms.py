@@ -104,7 +104,7 @@ def form_of_quotient(a, b):
 
 
 # rounding is done beside the float64 units. Halfway between two whole numbers it may end up at the other one: another sign
-@in_form(lattice_factor.less_whole)
+@in_form(lattice_factor.offset_of_multiple)
 def form_of_less_whole(N, d):
     return lambda N, d: libdevice.fma(N, d, -libdevice.rint(N * d))
 
@@ -216,7 +216,7 @@ def form_of_round_at_whole(aa, scale):
 
 
 # a thread has one pixel, and never eight
-@in_form(interpolation.end_of_alike)
+@in_form(interpolation.end_of_same_corner)
 def form_of_end_of_alike(corner, start, size):
     return lambda corner, start, size: start + 1
 

@@ -6,7 +6,7 @@ A thread draws a pixel's deviate. Then a thread adds up a row's, one after anoth
 import numpy as np
 from numba import cuda
 
-from nbkernel.kernels.counts import NOISE_SUMS, noisy_count
+from nbkernel.kernels.counts import NOISE_SUMS, noiseimage_value
 from nbkernel.kernels.numerics.poisson import poisson
 
 from .rows import SIMULATED, THREADS
@@ -23,18 +23,18 @@ def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, devia
         number = np.int64(first_pixel) + np.int64(row) * fpixels + column
         photons = poisson(np.float64(means[row, column]), number, frame, key)
         deviates[row, column] = photons
-        counts[row, column] = noisy_count(photons, adc_offset, cuda.local.array(NOISE_SUMS, np.float64))
+        counts[row, column] = noiseimage_value(photons, adc_offset, cuda.local.array(NOISE_SUMS, np.float64))
 
 
 def sum_noise(deviates, rows, width, adc_offset, sums):
-    """Fills sums[row] with what `noisy_count` adds up of that row's deviates: one row per thread."""
+    """Fills sums[row] with what `noiseimage_value` adds up of that row's deviates: one row per thread."""
     row = cuda.blockIdx.x * THREADS + cuda.threadIdx.x
     if row < rows:
         own = cuda.local.array(NOISE_SUMS, np.float64)
         for i in range(NOISE_SUMS):
             own[i] = 0.0
         for column in range(width):
-            noisy_count(deviates[row, column], adc_offset, own)
+            noiseimage_value(deviates[row, column], adc_offset, own)
         for i in range(NOISE_SUMS):
             sums[row, i] = own[i]
 

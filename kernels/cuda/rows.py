@@ -1,6 +1,6 @@
-"""Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per piece of a row.
+"""Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per segment of a row.
 
-A thread does what the CPU does for a piece of one pixel, in the same functions and order (`rows`); its work array lives in
+A thread does what the CPU does for a segment of one pixel, in the same functions and order (`fast/build.py`); its work array lives in
 registers. The threads of a block work out together what the next orientations need of their row, and share it. A kernel
 is made for one kind of run each: what it is made for are constants, and the branches on them are gone.
 """
@@ -10,13 +10,20 @@ from typing import NamedTuple
 import numpy as np
 from numba import config, cuda
 
-from nbkernel.kernels.fast.build import ALONG_ROW, AS_PROGRAM, STEPS, StepKind, orientation_steps_of, piece_of, step_kind
+from nbkernel.kernels.fast import along_row, as_program
+from nbkernel.kernels.fast.build import (
+    STEPS,
+    StepKind,
+    build_add_orientation_steps,
+    build_render_segment,
+    step_kind,
+)
 from nbkernel.kernels.fast.geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from nbkernel.kernels.fast.interpolation import INTERPOLATION_WORK
-from nbkernel.kernels.fast.lattice_factor import crystals_of
+from nbkernel.kernels.fast.lattice_factor import crystals_by_shape
 from nbkernel.kernels.fast.phases import FLUSH, OFFSET_WORK, PHASE_WORK
-from nbkernel.kernels.fast.photons import IMAGE_OF, INFINITY, single_of
-from nbkernel.kernels.fast.rounding import doubtful_of
+from nbkernel.kernels.fast.photons import INFINITY, TO_IMAGE, as_float32
+from nbkernel.kernels.fast.rounding import build_may_be_rounding
 from nbkernel.kernels.fast.weights import finish
 from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
@@ -35,8 +42,8 @@ FLAGS = {
 }  # fmt: skip
 
 
-class CudaSpace(NamedTuple):
-    """What a thread works in: `plan.Space` for one pixel, and the block's shared orientations."""
+class CudaWorkspace(NamedTuple):
+    """What a thread works in: `plan.Workspace` for one pixel, and the block's shared orientations."""
 
     work: np.ndarray
     phases: np.ndarray
@@ -54,58 +61,60 @@ class Share(NamedTuple):
     first: int
     stop: int
     fpixels: int
-    first_pixel: int  # see plan.Carried
+    first_pixel: int  # see plan.History
     latch_pixel: int
 
 
-class Kind(NamedTuple):
+class KernelKind(NamedTuple):
     """What a kernel is made for."""
 
-    single: bool  # parallelepipeds in float32
-    as_program: bool  # indices by the program's own operations
+    use_float32: bool  # parallelepipeds in float32
+    own_operations: bool  # indices by the program's own operations
     steps: StepKind
 
     @property
     def name(self):
-        words = ["mixed" if self.single else "double", SHAPES[self.steps.xtal_shape]]
+        words = ["mixed" if self.use_float32 else "double", SHAPES[self.steps.xtal_shape]]
         words += [FLAGS[name] for name in FLAGS if getattr(self.steps, name)]
-        return "_".join(words + ["program"] * self.as_program)
+        return "_".join(words + ["program"] * self.own_operations)
 
 
-def kind_of(plan, table, single, as_program, interpolate):
-    """The Kind of a run."""
+def kernel_kind(plan, table, use_float32, own_operations, interpolate):
+    """The KernelKind of a run."""
     steps = step_kind(plan, table, interpolate)
     steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
     # what makes no difference is one kind
-    single = single and not steps.one_cell
-    return Kind(single, as_program, steps._replace(in_offsets=steps.in_offsets and single))
+    use_float32 = use_float32 and not steps.one_cell
+    return KernelKind(use_float32, own_operations, steps._replace(in_offsets=steps.in_offsets and use_float32))
 
 
-def shared_orientations_of(kind):
-    """`rows.orientations_of` with what a row needs of the orientations shared by the block's threads."""
-    way = AS_PROGRAM if kind.as_program else ALONG_ROW
+def build_shared_segment(kind):
+    """`build.build_add_orientations` with what a row needs of the orientations shared by the block's threads."""
+    way = as_program if kind.own_operations else along_row
     scatterings = way.scatterings
-    add_orientation_steps, flush_rest = orientation_steps_of(way.index, STEPS[kind.single, kind.as_program])
+    add_orientation_steps, flush_rest = build_add_orientation_steps(
+        way.miller_indices, STEPS[kind.use_float32, kind.own_operations]
+    )
     index_line = way.index_line
-    now = kind.steps
+    steps = kind.steps
 
     def share_lines(plan, source, origin, fdet, start, size, lines):
-        """Fills `lines` with what `index` needs of the orientations from number `start` on."""
+        """Fills `lines` with what `miller_indices` needs of the orientations from number `start` on."""
         domains = np.uint32(plan.mosaic_umats.shape[0])
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
         # a thread takes one vector after another: more at a time would have the step's registers
         n, vectors = np.uint32(cuda.threadIdx.x), np.uint32(VECTORS * size)
         while n < vectors:
-            place, m = n // np.uint32(VECTORS), n % np.uint32(VECTORS)
-            number = np.uint32(start + place)
+            entry, m = n // np.uint32(VECTORS), n % np.uint32(VECTORS)
+            number = np.uint32(start + entry)
             vector = turned_vector(plan, plan.phi_slot[number // domains], number % domains, m)
             line = index_line(vector, incident, wavelength, origin, fdet)
             for i in range(LINE):
-                lines[place, LINE * m + i] = line[i]
+                lines[entry, LINE * m + i] = line[i]
             n = np.uint32(n + THREADS)
 
-    def add_orientations(plan, table, interpolate, source, origin, fdet, space):
-        place, crystals, lines = scatterings(space.work), crystals_of(plan), space.lines
+    def add_orientations(plan, table, interpolate, source, origin, fdet, workspace):
+        pixel_terms, crystals, lines = scatterings(workspace.work), crystals_by_shape(plan), workspace.lines
         # 32 bits are enough: a pixel with more steps would take seconds
         total = np.uint32(plan.phi_slot.shape[0] * plan.mosaic_umats.shape[0])
         start = np.uint32(0)
@@ -119,17 +128,17 @@ def shared_orientations_of(kind):
                 # the loop of a step neither counts nor flushes
                 stop, unflushed = min(size, np.uint32(n + FLUSH)), 0
                 while n < stop:
-                    cell = (
+                    hkl_lines = (
                         (lines[n, 0], lines[n, 1], lines[n, 2]),
                         (lines[n, 3], lines[n, 4], lines[n, 5]),
                         (lines[n, 6], lines[n, 7], lines[n, 8]),
                     )
-                    unflushed = add_orientation_steps(plan, table, now, crystals, place, cell, 0, space)
+                    unflushed = add_orientation_steps(plan, table, steps, crystals, pixel_terms, hkl_lines, 0, workspace)
                     n = np.uint32(n + 1)
-                flush_rest(unflushed, space)
+                flush_rest(unflushed, workspace)
             start = np.uint32(start + SHARED_LINES)
 
-    return piece_of(way, add_orientations, kind.single, now.has_table)
+    return build_render_segment(way, add_orientations, kind.use_float32, steps.has_table)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -148,16 +157,18 @@ def sum_of_block(value, shared, parts, row):
         parts[row, cuda.blockIdx.x] += shared[0]
 
 
-def tile_kernel(kind):
+def build_tile_kernel(kind):
     """The kernel of a kind."""
-    render_piece = shared_orientations_of(kind)
-    _, _, comes_near = IMAGE_OF[kind.single]
+    render_segment = build_shared_segment(kind)
+    _, _, is_near_limit = TO_IMAGE[kind.use_float32]
 
-    def render_tile(plan, tile, table, doubt, axis, share, interpolate, wanted, image, doubtful, left, omega_parts):
-        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `left`), or
-        where `doubtful` (then `mark_doubtful` is to be called): one pixel per thread, a row per blockIdx.y.
+    def render_tile(
+        plan, tile, table, rounding_limit, axis, share, interpolate, wanted, image, suspect, unresolved, omega_parts
+    ):
+        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `unresolved`), or
+        where `suspect` (then `mark_unresolved` is to be called): one pixel per thread, a row per blockIdx.y.
 
-        wanted, image, doubtful: (slow, fast) from the tile's first pixel on, bool, float32, uint8; left: (slow,) int32;
+        wanted, image, suspect: (slow, fast) from the tile's first pixel on, bool, float32, uint8; unresolved: (slow,) int32;
         omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
         """
         work = cuda.local.array((WORK, 1), np.float64)
@@ -165,7 +176,7 @@ def tile_kernel(kind):
             lines = cuda.shared.array(LINES, np.float64)
         else:
             lines = cuda.shared.array(LINES, np.float64, alignment=ALIGNMENT)
-        space = CudaSpace(
+        workspace = CudaWorkspace(
             work,
             cuda.local.array((PHASE_WORK, 1), np.int32),
             cuda.local.array((OFFSET_WORK, 1), np.float32),
@@ -183,47 +194,49 @@ def tile_kernel(kind):
         within = column < width
         mine = within and wanted[row, min(column, width - 1)]
         if within and not mine:
-            image[row, column], doubtful[row, column] = np.float32(0.0), 0
+            image[row, column], suspect[row, column] = np.float32(0.0), 0
         mine = mine and share.first <= number < share.stop
         if cuda.syncthreads_count(np.int32(1 if mine else 0)) == 0:
             return
         work[KEPT, 0] = work[CAPTURE, 0] = 1.0
-        space.sums[0] = np.float32(0.0)
+        workspace.sums[0] = np.float32(0.0)
         begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
         end = min(np.int32(begin + THREADS), tile.fast_stop)
-        render_piece(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, space)
+        render_segment(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace)
         finish(plan, work)
         omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
         if mine:
-            photons = single_of(work[INTENSITY, 0])
-            apart = number == share.first_pixel or (plan.interpolate and number == share.latch_pixel)
-            if apart or not abs(photons) < INFINITY:
+            photons = as_float32(work[INTENSITY, 0])
+            special = number == share.first_pixel or (plan.interpolate and number == share.latch_pixel)
+            if special or not abs(photons) < INFINITY:
                 photons = NAN
-                cuda.atomic.add(left, row, 1)
-            doubtful[row, column] = 1 if comes_near(space, 0, doubt) else 0
+                cuda.atomic.add(unresolved, row, 1)
+            suspect[row, column] = 1 if is_near_limit(workspace, 0, rounding_limit) else 0
             image[row, column] = photons
 
     return render_tile
 
 
-is_doubtful = doubtful_of(from_rotations)
+may_be_rounding = build_may_be_rounding(from_rotations)
 
 
-def mark_doubtful(plan, tile, doubt, image, doubtful, left):
-    """Makes nan of those doubtful pixels that only the program's own operations tell."""
+def mark_unresolved(plan, tile, rounding_limit, image, suspect, unresolved):
+    """Makes nan of those suspect pixels that only the program's own operations tell."""
     row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
-    if column < tile.fast_stop - tile.fast_start and doubtful[row, column] != 0:
+    if column < tile.fast_stop - tile.fast_start and suspect[row, column] != 0:
         photons = image[row, column]
-        if photons == photons and is_doubtful(plan, tile, tile.slow_start + row, tile.fast_start + column, doubt):
+        if photons == photons and may_be_rounding(
+            plan, tile, tile.slow_start + row, tile.fast_start + column, rounding_limit
+        ):
             image[row, column] = NAN
-            cuda.atomic.add(left, row, 1)
+            cuda.atomic.add(unresolved, row, 1)
 
 
 def blocks_of(key, compute_capability):
     """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
     would spill it gets more."""
-    if key != "mark_doubtful" and (key.steps.interpolate or key.steps.running):
+    if key != "mark_unresolved" and (key.steps.interpolate or key.steps.running):
         return 2
     return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
 
@@ -232,10 +245,10 @@ KERNELS = {}
 
 
 def compiled_kernel(key, compute_capability):
-    """The numba.cuda kernel of a Kind, or of "mark_doubtful"; made on the first call."""
+    """The numba.cuda kernel of a KernelKind, or of "mark_unresolved"; made on the first call."""
     blocks = blocks_of(key, compute_capability)
     if (key, blocks) not in KERNELS:
-        function = mark_doubtful if key == "mark_doubtful" else tile_kernel(key)
+        function = mark_unresolved if key == "mark_unresolved" else build_tile_kernel(key)
         options = {}
         if not SIMULATED:
             from .forms import REGISTRY

@@ -1,4 +1,4 @@
-"""Questions about a pixel whose answers nanoBragg.c carries on to later pixels (see `plan.Carried`).
+"""Questions about a pixel whose answers nanoBragg.c carries on to later pixels (see `plan.History`).
 
 They walk the same loop nest as `pixel.render_pixel`, down to what the question needs.
 """
@@ -10,12 +10,12 @@ from nbkernel.kernels.physics.structure_factor import interpolation_out_of_range
 from nbkernel.kernels.physics.vectors import magnitude, unitize
 
 
-def taken_over(plan, carried, spixel, fpixel, fpixels):
-    """What a pixel of a panel `fpixels` wide takes over from those before it: whether interpolation is still on, whether
+def history_at(plan, history, spixel, fpixel, fpixels):
+    """The history of a pixel of a panel `fpixels` wide: whether interpolation is still on, whether
     the run's first evaluated source is in it, and its first state of the polarisation axis."""
     number = spixel * fpixels + fpixel
-    axis_state = carried.axis_start[spixel, fpixel] if carried.axis.shape[0] > 1 else 0
-    return plan.interpolate and number <= carried.latch_pixel, number == carried.first_pixel, axis_state
+    axis_state = history.axis_start[spixel, fpixel] if history.axis.shape[0] > 1 else 0
+    return plan.interpolate and number <= history.latch_pixel, number == history.first_pixel, axis_state
 
 
 def polar_calls_in_pixel(plan, tile, spixel, fpixel):
@@ -95,7 +95,7 @@ def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
     return False
 
 
-def piece_may_leave_table(plan, tile, spixel, first, last):
+def segment_may_leave_table(plan, tile, spixel, first, last):
     """False only where no step of the pixels first .. last - 1 of a row comes near the edges of the table.
 
     Seen from the sample, a flat detector's row is an arc of a great circle, which leaves the chord between its ends by at

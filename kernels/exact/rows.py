@@ -1,4 +1,4 @@
-"""Rows of a tile by the program's own operations (precision `exact`) for one thread, and the surveys that come before."""
+"""Rows of a tile by the program's own operations (precision `exact`) for one thread, and the questions that come before."""
 
 import math
 
@@ -9,23 +9,23 @@ from nbkernel.kernels.physics.constants import GAUSS
 from nbkernel.kernels.physics.pixel import render_pixel, vector_at
 from nbkernel.kernels.physics.vectors import unitize
 
-from .bounded import INTENSITY, OMEGA, UNCERTAIN, render_piece
-from .history import piece_may_leave_table, pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel, taken_over
+from .bounded import INTENSITY, OMEGA, UNCERTAIN, render_segment
+from .history import history_at, pixel_evaluates, pixel_leaves_table, polar_calls_in_pixel, segment_may_leave_table
 
 # pixels of a row that are asked about together
-SURVEYED, FAR_SURVEYED = 64, 1024
+STRETCH, LONG_STRETCH = 64, 1024
 
 
-def any_wanted(mask, spixel, first, last):
+def any_wanted(wanted, spixel, first, last):
     for fpixel in range(first, last):
-        if mask[spixel, fpixel]:
+        if wanted[spixel, fpixel]:
             return True
     return False
 
 
-def render_exactly(plan, carried, tile, image, omega, spixel, fpixel):
+def render_exactly(plan, history, tile, image, omega, spixel, fpixel):
     """One pixel; omega: see `pixel.render_pixel`."""
-    interpolate, first_of_run, axis_state = taken_over(plan, carried, spixel, fpixel, image.shape[1])
+    interpolate, first_of_run, axis_state = history_at(plan, history, spixel, fpixel, image.shape[1])
     photons = render_pixel(
         plan,
         tile,
@@ -33,8 +33,8 @@ def render_exactly(plan, carried, tile, image, omega, spixel, fpixel):
         fpixel,
         interpolate,
         first_of_run,
-        carried.axis,
-        carried.axis_next,
+        history.axis,
+        history.axis_next,
         axis_state,
         omega,
     )
@@ -43,24 +43,24 @@ def render_exactly(plan, carried, tile, image, omega, spixel, fpixel):
 
 
 @Kernel
-def render_rows_exactly(plan, carried, tile, mask, image, omegas, slow_start, slow_stop):
+def render_rows_exactly(plan, history, tile, wanted, image, omegas, slow_start, slow_stop):
     """Fills the rows slow_start .. slow_stop of the tile's part of `image`.
 
-    mask: (slow, fast) bool, True where a pixel is wanted; image: (slow, fast) float32, the whole panel;
+    wanted: (slow, fast) bool, True for pixels to render; image: (slow, fast) float32, the whole panel;
     omegas: (rows of the tile, fast, n) float64 that receives the solid angles for the statistics.
     """
     for spixel in range(slow_start, slow_stop):
         for fpixel in range(tile.fast_start, tile.fast_stop):
-            if mask[spixel, fpixel]:
+            if wanted[spixel, fpixel]:
                 omega = omegas[spixel - tile.slow_start, fpixel]
-                render_exactly(plan, carried, tile, image, omega, spixel, fpixel)
+                render_exactly(plan, history, tile, image, omega, spixel, fpixel)
 
 
 @Kernel
-def render_rows_certified(plan, carried, tile, table, error, mask, image, omegas, work, position, slow_start, slow_stop):
+def render_rows_bounded(plan, history, tile, table, error, wanted, image, omegas, work, position, slow_start, slow_stop):
     """As `render_rows_exactly`, the vectorised way where it is certain of the float32.
 
-    table: SquaredTable; error: bound on the relative error, see `certified.relative_error`; work: (certified.WORK, n)
+    table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work: (bounded.WORK, n)
     float64 and position: (n,) int32, memory of this thread.
     """
     size = work.shape[1]
@@ -68,16 +68,16 @@ def render_rows_certified(plan, carried, tile, table, error, mask, image, omegas
         row = spixel - tile.slow_start
         for first in range(tile.fast_start, tile.fast_stop, size):
             last = min(first + size, tile.fast_stop)
-            if not any_wanted(mask, spixel, first, last):
+            if not any_wanted(wanted, spixel, first, last):
                 continue
-            render_piece(plan, tile, table, vector_at(carried.axis, 0), spixel, first, work, position)
+            render_segment(plan, tile, table, vector_at(history.axis, 0), spixel, first, work, position)
             for fpixel in range(first, last):
-                if not mask[spixel, fpixel]:
+                if not wanted[spixel, fpixel]:
                     continue
                 photons = work[INTENSITY, fpixel - first]
                 pixel_error = error + work[UNCERTAIN, fpixel - first]
                 lowest, highest = np.float32(photons * (1.0 - pixel_error)), np.float32(photons * (1.0 + pixel_error))
-                _, first_of_run, _ = taken_over(plan, carried, spixel, fpixel, image.shape[1])
+                _, first_of_run, _ = history_at(plan, history, spixel, fpixel, image.shape[1])
                 # of what is 0 as a float64, not all Gaussian spots are as the program's
                 lost = plan.xtal_shape == GAUSS and photons == 0.0 and math.copysign(1.0, photons) < 0.0
                 if lowest == highest and not first_of_run and not lost:
@@ -85,67 +85,67 @@ def render_rows_certified(plan, carried, tile, table, error, mask, image, omegas
                     image[spixel, fpixel] = 0.0 + photons
                     omegas[row, fpixel, 0] = work[OMEGA, fpixel - first]
                 else:
-                    render_exactly(plan, carried, tile, image, omegas[row, fpixel], spixel, fpixel)
+                    render_exactly(plan, history, tile, image, omegas[row, fpixel], spixel, fpixel)
 
 
 @Kernel
-def render_nan_rows(plan, carried, tile, mask, image, left, omega, slow_start, slow_stop):
-    """Renders the wanted pixels that are nan, in those of these rows of the tile where left[slow] is not 0.
+def render_nan_rows(plan, history, tile, wanted, image, unresolved, omega, slow_start, slow_stop):
+    """Renders the wanted pixels that are nan, in those of these rows of the tile where unresolved[slow] is not 0.
 
     omega: (n,) float64, memory of this thread.
     """
     for spixel in range(slow_start, slow_stop):
-        if left[spixel] == 0:
+        if unresolved[spixel] == 0:
             continue
         for fpixel in range(tile.fast_start, tile.fast_stop):
-            if mask[spixel, fpixel] and np.isnan(image[spixel, fpixel]):
-                render_exactly(plan, carried, tile, image, omega, spixel, fpixel)
+            if wanted[spixel, fpixel] and np.isnan(image[spixel, fpixel]):
+                render_exactly(plan, history, tile, image, omega, spixel, fpixel)
 
 
 @Kernel
-def first_evaluated_pixel(plan, tile, mask):
+def first_evaluated_pixel(plan, tile, wanted):
     """Number of the first wanted pixel of the tile with a source that dmin does not cut; -1 if there is none."""
     for spixel in range(tile.slow_start, tile.slow_stop):
         for fpixel in range(tile.fast_start, tile.fast_stop):
-            if mask[spixel, fpixel] and pixel_evaluates(plan, tile, spixel, fpixel):
-                return spixel * mask.shape[1] + fpixel
+            if wanted[spixel, fpixel] and pixel_evaluates(plan, tile, spixel, fpixel):
+                return spixel * wanted.shape[1] + fpixel
     return -1
 
 
 @Kernel
-def rows_outside_table(plan, tile, mask, first_pixel, found, slow_start, slow_stop):
+def rows_outside_table(plan, tile, wanted, first_pixel, found, slow_start, slow_stop):
     """found[slow] (int64): the first wanted pixel of each row that leaves the table of structure factors, -1 if none."""
     for spixel in range(slow_start, slow_stop):
         found[spixel] = -1
-        for first in range(tile.fast_start, tile.fast_stop, FAR_SURVEYED):
-            last = min(first + FAR_SURVEYED, tile.fast_stop)
-            if found[spixel] < 0 and may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * mask.shape[1]):
-                found[spixel] = first_outside_table(plan, tile, mask, spixel, first, last, first_pixel)
+        for first in range(tile.fast_start, tile.fast_stop, LONG_STRETCH):
+            last = min(first + LONG_STRETCH, tile.fast_stop)
+            if found[spixel] < 0 and may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * wanted.shape[1]):
+                found[spixel] = first_outside_table(plan, tile, wanted, spixel, first, last, first_pixel)
 
 
 def may_have_left(plan, tile, spixel, first, last, first_fpixel):
     # the run's first evaluated pixel may have an orientation of its own
-    return first <= first_fpixel < last or piece_may_leave_table(plan, tile, spixel, first, last)
+    return first <= first_fpixel < last or segment_may_leave_table(plan, tile, spixel, first, last)
 
 
-def first_outside_table(plan, tile, mask, spixel, start, stop, first_pixel):
+def first_outside_table(plan, tile, wanted, spixel, start, stop, first_pixel):
     """Number of the first wanted of a row's pixels start .. stop that leaves the table, -1 if none does."""
-    for first in range(start, stop, SURVEYED):
-        last = min(first + SURVEYED, stop)
-        if may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * mask.shape[1]):
+    for first in range(start, stop, STRETCH):
+        last = min(first + STRETCH, stop)
+        if may_have_left(plan, tile, spixel, first, last, first_pixel - spixel * wanted.shape[1]):
             for fpixel in range(first, last):
-                number = spixel * mask.shape[1] + fpixel
-                if mask[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
+                number = spixel * wanted.shape[1] + fpixel
+                if wanted[spixel, fpixel] and pixel_leaves_table(plan, tile, spixel, fpixel, number == first_pixel):
                     return number
     return -1
 
 
 @Kernel
-def count_polar_calls(plan, tile, mask, calls, slow_start, slow_stop):
+def count_polar_calls(plan, tile, wanted, calls, slow_start, slow_stop):
     """calls[slow, fast] (int32): how often each wanted pixel of the tile computes its polarisation factor."""
     for spixel in range(slow_start, slow_stop):
         for fpixel in range(tile.fast_start, tile.fast_stop):
-            if mask[spixel, fpixel]:
+            if wanted[spixel, fpixel]:
                 calls[spixel, fpixel] = polar_calls_in_pixel(plan, tile, spixel, fpixel)
 
 

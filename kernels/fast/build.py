@@ -1,67 +1,59 @@
-"""A piece of a row in precision `double` or `mixed`: nanoBragg's loop nest with the pixels innermost.
+"""A segment of a row in precision `double` or `mixed`: nanoBragg's loop nest with the pixels innermost.
 
-Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the piece.
+Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the segment.
 Every pixel sums its own steps in this order whatever pixels stand beside it, so an image does not depend on how it was cut.
 A pixel comes out as nan where only the program's own operations tell its value (0/0 at a whole index, ...): the caller
 renders those by `pixel.render_pixel`.
+
+Here the parts are put together, from the inside out: a step of all pixels (STEPS), the loops over the orientations, those
+over layers, sub-pixels and sources. Whatever is `build_...` makes a function of other functions.
 """
 
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-
 from nbkernel.kernels.numerics.vector_loops import fill
 from nbkernel.kernels.physics.constants import SQUARE
 from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, vector_at
-from nbkernel.kernels.physics.pixel_geometry import pixel_position
-from nbkernel.kernels.physics.scattering import scattering_vector
 from nbkernel.kernels.physics.vectors import magnitude, unitize
 from nbkernel.kernels.physics.weights import has_running_weights, has_step_weights, needs_scattering
 
+from . import along_row, as_program
+from .as_program import locate as locate_as_program
+from .as_program import normalise_again
+from .as_program import scatter as scatter_as_program
 from .geometry import (
     INTENSITY,
     KEPT,
-    NEAREST,
+    NONZERO,
     OMEGA,
     OMEGAS,
     POLAR,
     STEP,
     TERM,
-    THERE,
     WEIGHT,
-    captures_of,
-    direction_line_along_row,
-    direction_line_as_program,
-    directions_along_row,
-    directions_as_program,
-    index_line_along_row,
-    index_line_as_program,
+    beyond_table,
+    build_capture_fractions,
+    build_polarization_factors,
     keep_within_dmin,
-    locate_along_row,
-    locate_as_program,
-    normalise_again,
     polarization_plane,
-    polarizations_of,
-    scatter_as_program,
-    scatterings_as_program,
     solid_angles,
     subpixel_row,
 )
-from .interpolation import interpolation_of
-from .lattice_factor import crystals_of, square_squared, square_squared_as_program
-from .phases import FLUSH, flush, needs_offsets, offsets_of, phases_of
-from .steps import index_along_row, index_as_program, orientation_of, there_of
-from .weights import (
-    add,
-    add_pixel_weights,
-    begin,
-    has_captures,
-    multiply,
-    run_on,
-    weigh,
-)
+from .interpolation import build_interpolated
+from .lattice_factor import crystals_by_shape, square_squared, square_squared_as_program
+from .phases import FLUSH, build_steps_in_float32, needs_offsets
+from .steps import build_add_nonzero, build_steps_in_float64
+from .weights import add, add_pixel_weights, begin, has_captures, multiply, run_on, weigh
+
+# (step, flush) by whether parallelepipeds are computed in float32, and whether the program's own operations give the indices
+STEPS = {
+    (False, False): build_steps_in_float64(along_row.miller_indices, square_squared, True),
+    (False, True): build_steps_in_float64(as_program.miller_indices, square_squared_as_program, False),
+    (True, False): build_steps_in_float32(along_row),
+    (True, True): build_steps_in_float32(as_program),
+}
 
 
 class StepKind(NamedTuple):
@@ -72,7 +64,7 @@ class StepKind(NamedTuple):
     interpolate: bool
     running: bool  # oversample flags weigh the running sum
     one_cell: bool  # F_latt is 1
-    in_offsets: bool  # see `row_phases`
+    in_offsets: bool  # see `phases`
 
 
 def step_kind(plan, table, interpolate):
@@ -81,9 +73,47 @@ def step_kind(plan, table, interpolate):
     return StepKind(plan.xtal_shape, has_table, interpolate, has_running_weights(plan), one_cell, needs_offsets(plan))
 
 
-def cell_lines_of(index_line):
-    def cell_lines(plan, slot, mos_tic, source, origin, fdet):
-        """What `index` needs for a, b and c of one orientation."""
+@cache  # shared by kernels, a part is compiled once
+def build_add_orientation_steps(miller_indices, steps):
+    """(add_orientation_steps, flush_rest): one orientation's steps of all pixels of a segment, whatever is special about the
+    run. steps: (step, flush)."""
+    step, flush_steps = steps
+    add_nonzero, interpolated = build_add_nonzero(miller_indices), build_interpolated(miller_indices)
+
+    def add_orientation_steps(plan, table, kind, crystals, pixel_terms, hkl_lines, unflushed, workspace):
+        """Returns how many orientations the phases' sums hold. kind: a StepKind."""
+        interpolate, running, work = kind.interpolate, kind.running, workspace.work
+        out = work[STEP] if running else work[INTENSITY]
+        weight = work[TERM] if interpolate else work[WEIGHT]
+        if interpolate:
+            interpolated(plan, weight, table.F_flat, pixel_terms, hkl_lines, workspace.interpolation, workspace.corner)
+            multiply(weight, work[WEIGHT])
+        if running:
+            fill(out, 0.0)
+        if kind.one_cell:
+            add(out, weight)
+        else:
+            step(plan, kind, crystals, out, weight, pixel_terms, hkl_lines, table, workspace)
+            unflushed += 1
+            if unflushed == FLUSH or interpolate or running:
+                flush_steps(out, weight, workspace)
+                unflushed = 0
+        if running:
+            fill(work[NONZERO], 0.0)
+            add_nonzero(plan, kind.xtal_shape, crystals, work[NONZERO], work[KEPT], pixel_terms, hkl_lines)
+            run_on(plan, work)
+        return unflushed
+
+    def flush_rest(unflushed, workspace):
+        if unflushed > 0:
+            flush_steps(workspace.work[INTENSITY], workspace.work[WEIGHT], workspace)
+
+    return add_orientation_steps, flush_rest
+
+
+def build_orientation_lines(index_line):
+    def orientation_lines(plan, slot, mos_tic, source, origin, fdet):
+        """The lines of h, k and l in one orientation: what `miller_indices` needs."""
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
         a, b, c = cell_vectors(plan.orientation, slot, mos_tic)
         return (
@@ -92,89 +122,23 @@ def cell_lines_of(index_line):
             index_line(c, incident, wavelength, origin, fdet),
         )
 
-    return cell_lines
+    return orientation_lines
 
 
-def steps_in_float64(index, square, watched):
-    """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
-    add_orientation = orientation_of(index, square, watched)
+def build_add_orientations(way, steps):
+    """The loops over phi steps and mosaic domains. way: `along_row` or `as_program`; steps: (step, flush)."""
+    add_orientation_steps, flush_rest = build_add_orientation_steps(way.miller_indices, steps)
+    orientation_lines, scatterings = build_orientation_lines(way.index_line), way.scatterings
 
-    def step(plan, kind, crystals, out, weight, place, cell, table, space):
-        add_orientation(kind.xtal_shape, crystals, kind.has_table, out, space.work[NEAREST], weight, place, cell, table)
-
-    def no_flush(out, weight, space):
-        pass
-
-    return step, no_flush
-
-
-def steps_in_float32(index):
-    """The same for parallelepipeds in float32; what `step` adds reaches out by `flush`."""
-    add_phases, add_offsets = phases_of(index), offsets_of(index)
-
-    def step(plan, kind, crystals, out, weight, place, cell, table, space):
-        if kind.in_offsets:
-            add_offsets(plan, kind.has_table, place, cell, table, space)
-        else:
-            add_phases(plan, kind.has_table, place, cell, table, space)
-
-    def flush_sums(out, weight, space):
-        flush(out, weight, space.sums)
-
-    return step, flush_sums
-
-
-@cache  # shared by kernels, a part is compiled once
-def orientation_steps_of(index, steps):
-    """One orientation's steps of all pixels of a piece, whatever is special about the run. steps: (step, flush)."""
-    step, flush_steps = steps
-    add_there, interpolated = there_of(index), interpolation_of(index)
-
-    def add_orientation_steps(plan, table, kind, crystals, place, cell, unflushed, space):
-        """Returns how many orientations the phases' sums hold. kind: a StepKind."""
-        interpolate, running, work = kind.interpolate, kind.running, space.work
-        out = work[STEP] if running else work[INTENSITY]
-        weight = work[TERM] if interpolate else work[WEIGHT]
-        if interpolate:
-            interpolated(plan, weight, table.F_flat, place, cell, space.interpolation, space.corner)
-            multiply(weight, work[WEIGHT])
-        if running:
-            fill(out, 0.0)
-        if kind.one_cell:
-            add(out, weight)
-        else:
-            step(plan, kind, crystals, out, weight, place, cell, table, space)
-            unflushed += 1
-            if unflushed == FLUSH or interpolate or running:
-                flush_steps(out, weight, space)
-                unflushed = 0
-        if running:
-            fill(work[THERE], 0.0)
-            add_there(plan, kind.xtal_shape, crystals, work[THERE], work[KEPT], place, cell)
-            run_on(plan, work)
-        return unflushed
-
-    def flush_rest(unflushed, space):
-        if unflushed > 0:
-            flush_steps(space.work[INTENSITY], space.work[WEIGHT], space)
-
-    return add_orientation_steps, flush_rest
-
-
-def orientations_of(index, index_line, scatterings, steps):
-    """The loops over phi steps and mosaic domains. steps: (step, flush)."""
-    add_orientation_steps, flush_rest = orientation_steps_of(index, steps)
-    cell_lines = cell_lines_of(index_line)
-
-    def add_orientations(plan, table, interpolate, source, origin, fdet, space):
-        place, crystals = scatterings(space.work), crystals_of(plan)
+    def add_orientations(plan, table, interpolate, source, origin, fdet, workspace):
+        pixel_terms, crystals = scatterings(workspace.work), crystals_by_shape(plan)
         kind = step_kind(plan, table, interpolate)
         unflushed = 0
         for phi_tic in range(plan.phi_slot.shape[0]):
             for mos_tic in range(plan.orientation.shape[1]):
-                cell = cell_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
-                unflushed = add_orientation_steps(plan, table, kind, crystals, place, cell, unflushed, space)
-        flush_rest(unflushed, space)
+                hkl_lines = orientation_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
+                unflushed = add_orientation_steps(plan, table, kind, crystals, pixel_terms, hkl_lines, unflushed, workspace)
+        flush_rest(unflushed, workspace)
 
     return add_orientations
 
@@ -186,32 +150,13 @@ def all_known(factors):
     return True
 
 
-def beyond_table(plan, tile, table, source, spixel, first, last):
-    """True where no pixel of the piece (on a flat detector) comes near an index with a structure factor: from the ends of
-    the piece, the scattering vector gets shorter by at most the way between them, a pixel and the sensor's depth."""
-    if table.s_beyond == np.inf:
-        return False
-    incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
-    Sdet = tile.pixel_size * (spixel + 0.5)
-    fdet, sdet, odet, pix0 = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet), as_vector(tile.pix0)
-    left = pixel_position(tile.pixel_size * first, Sdet, 0.0, fdet, sdet, odet, pix0)
-    right = pixel_position(tile.pixel_size * last, Sdet, 0.0, fdet, sdet, odet, pix0)
-    depth = (tile.pixel_size + plan.detector_thick) / min(magnitude(left), magnitude(right))
-    left, right = unitize(left), unitize(right)
-    way = magnitude((right[0] - left[0], right[1] - left[1], right[2] - left[2]))
-    at_left = magnitude(scattering_vector(left, incident, wavelength))
-    at_right = magnitude(scattering_vector(right, incident, wavelength))
-    return min(at_left, at_right) - (way + depth) / wavelength > table.s_beyond
-
-
-def piece_of(way, add_orientations, single, may_have_table=True):
-    """`render_piece` for one way of describing a piece (see `row_geometry`) and its loops over the orientations; single:
-    whether their steps are in float32."""
-    locate, directions, direction_line, index, along_row, _, _ = way
-    capture_fractions, polarization_factors = captures_of(index), polarizations_of(index)
+def build_polarize(way):
+    directions, direction_line = way.directions, way.direction_line
+    polarization_factors = build_polarization_factors(way.product)
+    again = way is as_program
 
     def polarize(plan, source, axis, origin, fdet, work):
-        if not along_row or needs_scattering(plan):
+        if again or needs_scattering(plan):
             normalise_again(plan, work)
         incident = unitize(vector_at(plan.source_incident, source))
         E_in, B_in = polarization_plane(plan, incident, axis)
@@ -225,87 +170,68 @@ def piece_of(way, add_orientations, single, may_have_table=True):
             work,
         )
 
-    def render_piece(plan, tile, table, axis, interpolate, spixel, first, start, stop, simply, space):
-        """Sums of the pixels from `first` on, left in work[INTENSITY] for `row_sums.finish`. A source is left out where that
+    return polarize
+
+
+def build_render_segment(way, add_orientations, use_float32, may_have_table=True):
+    """`render_segment` for one way of describing a row, `along_row` or `as_program`, and its loops over the orientations;
+    use_float32: whether their steps are in float32."""
+    locate, directions, direction_line = way.locate, way.directions, way.direction_line
+    capture_fractions, polarize = build_capture_fractions(way.product), build_polarize(way)
+    is_along_row = way is along_row
+
+    def render_segment(plan, tile, table, axis, interpolate, spixel, first, start, stop, is_simple, workspace):
+        """Sums of the pixels from `first` on, left in work[INTENSITY] for `weights.finish`. A source is left out where that
         holds for all pixels start .. stop.
 
-        simply: POLAR and OMEGA are not needed, because the run `row_image.is_simple`.
+        is_simple: POLAR and OMEGA are not needed, see `photons.run_is_simple`.
         """
-        work = space.work
+        work = workspace.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
-        begin(plan, space, single)
-        polar_wanted = not simply and (plan.oversample_polar or not plan.nopolar)
-        capture_kept = plan.oversample_thick or plan.own_thick
+        begin(plan, workspace, use_float32)
+        needs_polar = not is_simple and (plan.oversample_polar or not plan.nopolar)
+        keeps_captures = plan.oversample_thick or plan.own_thick
         may_be_empty = (
-            along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
+            is_along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
         )
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
-            capture_wanted = capture_kept or thick_tic == plan.detector_thicksteps - 1
+            needs_captures = keeps_captures or thick_tic == plan.detector_thicksteps - 1
             for subS in range(plan.oversample):
                 origin = subpixel_row(plan, tile, spixel, subS, Odet).origin
                 for subF in range(plan.oversample):
-                    if along_row and needs_scattering(plan):
+                    if is_along_row and needs_scattering(plan):
                         # before `locate`, whose nan for a pixel at the sample has to stay
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     locate(plan, tile, spixel, first, subS, subF, Odet, work)
-                    if plan.oversample_omega or (not simply and thick_tic == 0 and subS == 0 and subF == 0):
+                    if plan.oversample_omega or (not is_simple and thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
                         if plan.oversample_omega:
                             add(work[OMEGAS], work[OMEGA])
-                    if has_captures(plan) and capture_wanted:
+                    if has_captures(plan) and needs_captures:
                         if plan.oversample_thick or (subS == 0 and subF == 0):
-                            line = direction_line(odet, origin, fdet)
-                            capture_fractions(plan, thick_tic, line, directions(work), work)
+                            odet_line = direction_line(odet, origin, fdet)
+                            capture_fractions(plan, thick_tic, odet_line, directions(work), work)
                     for source in range(plan.source_lambda.shape[0]):
-                        if needs_scattering(plan) or not along_row:
+                        if needs_scattering(plan) or not is_along_row:
                             scatter_as_program(plan, source, work)
                         if plan.dmin > 0.0:
                             keep_within_dmin(plan, work)
-                        if polar_wanted:
+                        if needs_polar:
                             polarize(plan, source, axis, origin, fdet, work)
                             # without dmin the first source of all is the one that counts
-                            polar_wanted = plan.oversample_polar or (plan.dmin > 0.0 and not all_known(work[POLAR]))
+                            needs_polar = plan.oversample_polar or (plan.dmin > 0.0 and not all_known(work[POLAR]))
                         if may_be_empty and beyond_table(plan, tile, table, source, spixel, start, stop):
                             continue
                         weigh(plan, table, source, interpolate, work)
-                        add_orientations(plan, table, interpolate, source, origin, fdet, space)
+                        add_orientations(plan, table, interpolate, source, origin, fdet, workspace)
                     if has_step_weights(plan):
                         add_pixel_weights(plan, work)
 
-    return render_piece
+    return render_segment
 
 
-class Way(NamedTuple):
-    """How a piece is described: functions of `row_geometry` and `row_steps`."""
-
-    locate: object
-    directions: object
-    direction_line: object
-    index: object
-    along_row: bool
-    scatterings: object
-    index_line: object
-
-
-ALONG_ROW = Way(
-    locate_along_row, directions_along_row, direction_line_along_row, index_along_row, True,
-    directions_along_row, index_line_along_row,
-)  # fmt: skip
-AS_PROGRAM = Way(
-    locate_as_program, directions_as_program, direction_line_as_program, index_as_program, False,
-    scatterings_as_program, index_line_as_program,
-)  # fmt: skip
-# by whether parallelepipeds are computed in float32, and whether the program's own operations give the indices
-STEPS = {
-    (False, False): steps_in_float64(index_along_row, square_squared, True),
-    (False, True): steps_in_float64(index_as_program, square_squared_as_program, False),
-    (True, False): steps_in_float32(index_along_row),
-    (True, True): steps_in_float32(index_as_program),
-}
-
-
-def cpu_piece(single, as_program):
-    way = AS_PROGRAM if as_program else ALONG_ROW
-    index = way.index
-    return piece_of(way, orientations_of(index, way.index_line, way.scatterings, STEPS[single, as_program]), single)
+def build_cpu_segment(use_float32, own_operations):
+    """`render_segment` with the CPU's loops over the orientations."""
+    way = as_program if own_operations else along_row
+    return build_render_segment(way, build_add_orientations(way, STEPS[use_float32, own_operations]), use_float32)

@@ -25,7 +25,7 @@ from nbkernel.kernels.physics.structure_factor import F_nearest, interpolation_o
 
 BLOCK, LANES = 128, 8
 # pixels from which eight at a time pay
-ALIKE = 3
+WORTH_EIGHT = 3
 ZEROS = (0.0, 0.0, 0.0, 0.0)
 NO_LINES = ((0.0,) * LANES,) * 4
 # rows of the work array (INTERPOLATION_WORK, BLOCK + LANES)
@@ -51,7 +51,7 @@ def store_weights(weights, hs, size, low, top):
         store(fourth, i, w[3])
 
 
-def end_of_alike(corner, start, size):
+def end_of_same_corner(corner, start, size):
     """The first pixel after `start`, or `size`, that has other neighbours."""
     end = start + 1
     while end < size and load(corner, end) == load(corner, start):
@@ -112,8 +112,8 @@ def add_planes(sums, weights, planes):
     )
 
 
-def interpolation_of(index):
-    def interpolate(F_squared, place, first, cell, Fhkl, F_flat, h_min, k_min, l_min, work, corner):
+def build_interpolated(miller_indices):
+    def interpolate(F_squared, pixel_terms, first, hkl_lines, Fhkl, F_flat, h_min, k_min, l_min, work, corner):
         """F_squared from pixel `first` on, at most BLOCK of them: F_cell^2 at the fractional indices, of the nearest whole
         ones where the neighbours are not all in the table.
 
@@ -122,11 +122,11 @@ def interpolation_of(index):
         full_vector_width()
         size = min(BLOCK, F_squared.shape[0] - first)
         k_range, l_range = Fhkl.shape[1], Fhkl.shape[2]
-        interpolation_weights(place, first, cell, size, Fhkl, h_min, k_min, l_min, work, corner)
+        interpolation_weights(pixel_terms, first, hkl_lines, size, Fhkl, h_min, k_min, l_min, work, corner)
         start = 0
         while start < size:
-            end = end_of_alike(corner, start, size)
-            if end - start < ALIKE:
+            end = end_of_same_corner(corner, start, size)
+            if end - start < WORTH_EIGHT:
                 for i in range(start, end):
                     sum_over_h_and_k(work, i, F_flat, corner[i], k_range, l_range)
             else:
@@ -144,7 +144,7 @@ def interpolation_of(index):
             )
             store(F_squared, first + i, F_cell * F_cell)
 
-    def interpolation_weights(place, first, cell, size, Fhkl, h_min, k_min, l_min, work, corner):
+    def interpolation_weights(pixel_terms, first, hkl_lines, size, Fhkl, h_min, k_min, l_min, work, corner):
         """h, k, l, the weights of h and k, and the position of the first neighbour, within the table in any case."""
         full_vector_width()
         hs, ks, ls = work[H], work[K], work[L]
@@ -152,7 +152,7 @@ def interpolation_of(index):
         h_top, k_top, l_top = h_low + Fhkl.shape[0] - 4.0, k_low + Fhkl.shape[1] - 4.0, l_low + Fhkl.shape[2] - 4.0
         h_stride, k_stride = float(Fhkl.shape[1] * Fhkl.shape[2]), float(Fhkl.shape[2])
         for i in range(size):
-            h, k, l = index(cell[0], place, first + i), index(cell[1], place, first + i), index(cell[2], place, first + i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, first + i)
             store(hs, i, h)
             store(ks, i, k)
             store(ls, i, l)
@@ -164,28 +164,31 @@ def interpolation_of(index):
             l1 = node_below(load(ls, i), l_low, l_top) - l_low
             store(corner, i, np.int32(h1 * h_stride + k1 * k_stride + l1))
 
-    def out_of_range(place, cell, pixels, Fhkl, h_min, k_min, l_min):
+    def out_of_range(pixel_terms, hkl_lines, pixels, Fhkl, h_min, k_min, l_min):
         """Number of pixels with neighbours outside the table."""
         full_vector_width()
         outside = 0
         for i in range(pixels):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             outside += 1 if interpolation_out_of_range(h, k, l, Fhkl, h_min, k_min, l_min) else 0
         return outside
 
-    def interpolated(plan, F_squared, F_flat, place, cell, work, corner):
+    def interpolated(plan, F_squared, F_flat, pixel_terms, hkl_lines, work, corner):
         """F_squared (n,): F_cell^2 of every pixel of the piece."""
         Fhkl, h_min, k_min, l_min = plan.Fhkl, plan.h_min, plan.k_min, plan.l_min
         if Fhkl.shape[0] >= 4 and Fhkl.shape[1] >= 4 and Fhkl.shape[2] >= 4:
             for first in range(0, F_squared.shape[0], BLOCK):
-                interpolate(F_squared, place, first, cell, Fhkl, F_flat, h_min, k_min, l_min, work, corner)
+                interpolate(F_squared, pixel_terms, first, hkl_lines, Fhkl, F_flat, h_min, k_min, l_min, work, corner)
         else:
             fill(F_squared, 0.0)
         # up to where it ends, interpolation never leaves the table but for steps whose F_latt is 0
-        if plan.interpolation_latch or out_of_range(place, cell, F_squared.shape[0], Fhkl, h_min, k_min, l_min) == 0:
+        if (
+            plan.interpolation_latch
+            or out_of_range(pixel_terms, hkl_lines, F_squared.shape[0], Fhkl, h_min, k_min, l_min) == 0
+        ):
             return
         for i in range(F_squared.shape[0]):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             if interpolation_out_of_range(h, k, l, Fhkl, h_min, k_min, l_min):
                 F_cell = F_nearest(
                     nearest_index(h), nearest_index(k), nearest_index(l), Fhkl, h_min, k_min, l_min, plan.default_F

@@ -1,6 +1,6 @@
-"""F_latt^2 for pixels side by side: branch-free twins of `lattice.py`, good to some 1e-10.
+"""F_latt^2 for pixels side by side: branch-free twins of `physics/lattice_factor.py`, good to some 1e-10.
 
-h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the shape's own of `crystals_of`.
+h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the shape's own of `crystals_by_shape`.
 """
 
 import math
@@ -17,12 +17,12 @@ LN2 = 0.6931471805599453
 FEW_DIGITS = 1e-3 / (PI * PI)
 
 
-def less_whole(N, d):
-    """N d less the nearest whole number; a float64 as large as MAGIC has no bits for anything else."""
+def offset_of_multiple(N, d):
+    """N d modulo 1, between -1/2 and 1/2; a float64 as large as MAGIC has no bits for anything else."""
     return fma(N, d, MAGIC - fma(N, d, MAGIC))
 
 
-def crystals_of(plan):
+def crystals_by_shape(plan):
     """What the loops of each shape need of the plan: for a parallelepiped, an ellipsoid, a Gaussian and a tophat."""
     return (crystal_square(plan), crystal_round(plan), crystal_gauss(plan), crystal_tophat(plan))
 
@@ -35,7 +35,7 @@ def square_squared(h, k, l, h0, k0, l0, crystal):
     """nan where an index is whole."""
     Na, Nb, Nc = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
-    above = (sinpi(less_whole(Na, dh)) * sinpi(less_whole(Nb, dk))) * sinpi(less_whole(Nc, dl))
+    above = (sinpi(offset_of_multiple(Na, dh)) * sinpi(offset_of_multiple(Nb, dk))) * sinpi(offset_of_multiple(Nc, dl))
     below = (sinpi(dh) * sinpi(dk)) * sinpi(dl)
     F_latt = quotient(above, below)
     return F_latt * F_latt
@@ -119,7 +119,7 @@ def gauss_squared(h, k, l, h0, k0, l0, crystal):
     return halved(furthest if times > furthest else times, zz)
 
 
-def gauss_there(h, k, l, h0, k0, l0, crystal):
+def gauss_is_nonzero(h, k, l, h0, k0, l0, crystal):
     """1 where the program's F_latt is not 0: its exponential ends at 2^-1075. 1, too, where F_latt is unknown (nan); nan
     where rounding decides."""
     _, _, _, _, _, zz, _ = crystal
@@ -142,6 +142,6 @@ def tophat_squared(h, k, l, h0, k0, l0, crystal):
     return cells * cells if rad_star_sqr * fudge < 0.3969 else 0.0
 
 
-def tophat_there(h, k, l, h0, k0, l0, crystal):
+def tophat_is_nonzero(h, k, l, h0, k0, l0, crystal):
     """1 where F_latt is not 0."""
     return 1.0 if tophat_squared(h, k, l, h0, k0, l0, crystal) > 0.0 else 0.0

@@ -4,8 +4,8 @@ orientations.
 The offsets of the indices from whole numbers, and N times the offsets, modulo 1, come in one of two ways:
 * reduced in float64, then rounded to float32;
 * as phases in fixed point, a third faster. A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32
-  bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that overflows
-  as it likes. What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice
+  bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that wraps
+  around. What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice
   factor, and then only where that holds for every step of a pixel and of its neighbours. So this is for runs with many
   orientations and sources, which have their steps all over the fringes. Needs |h| < LARGEST_INDEX.
 """
@@ -17,7 +17,7 @@ from nbkernel.kernels.numerics.sine import scaled_sinpi_over_x
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store
 from nbkernel.kernels.physics.scattering import nearest_index
 
-from .lattice_factor import less_whole
+from .lattice_factor import offset_of_multiple
 from .steps import table_position
 
 PHASE_SHIFT = 1.5 * 2.0**20
@@ -43,70 +43,78 @@ def phase_of(shifted):
     return np.int32(bits_of(shifted))
 
 
-def phases_of(index):
-    def fill_phases(place, cell, phases):
+def build_add_phases(way):
+    """way: `along_row` or `as_program`."""
+    product, miller_indices = way.product, way.miller_indices
+
+    def fill_phases(pixel_terms, hkl_lines, phases):
         """Fills the phases (rows of int32) of h, k and l."""
         full_vector_width()
         dh, dk, dl = phases[DH], phases[DK], phases[DL]
         for i in range(dh.shape[0]):
-            store(dh, i, phase_of(index(cell[0], place, i) + PHASE_SHIFT))
-            store(dk, i, phase_of(index(cell[1], place, i) + PHASE_SHIFT))
-            store(dl, i, phase_of(index(cell[2], place, i) + PHASE_SHIFT))
+            store(dh, i, phase_of(product(hkl_lines[0], pixel_terms, i) + PHASE_SHIFT))
+            store(dk, i, phase_of(product(hkl_lines[1], pixel_terms, i) + PHASE_SHIFT))
+            store(dl, i, phase_of(product(hkl_lines[2], pixel_terms, i) + PHASE_SHIFT))
 
-    def fill_phases_and_positions(place, cell, table, phases):
+    def fill_phases_and_positions(pixel_terms, hkl_lines, table, phases):
         """The same, and where the nearest whole indices are in the table: decided in float64."""
         full_vector_width()
         dh, dk, dl, positions = phases[DH], phases[DK], phases[DL], phases[POSITION]
         for i in range(dh.shape[0]):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             store(dh, i, phase_of(h + PHASE_SHIFT))
             store(dk, i, phase_of(k + PHASE_SHIFT))
             store(dl, i, phase_of(l + PHASE_SHIFT))
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
-    def add_phases(plan, has_table, place, cell, table, space):
-        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to space.sums, and keeps in space.nearest the
-        squared offset that comes nearest to a whole index (where there is a table, what `closer_to_half` says too)."""
+    def add_phases(plan, has_table, pixel_terms, hkl_lines, table, workspace):
+        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to workspace.sums, and keeps in workspace.nearest
+        the squared offset that comes nearest to a whole index (where there is a table, what `closer_to_half` says too)."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
-            fill_phases_and_positions(place, cell, table, space.phases)
-            phases, positions = space.phases, space.phases[POSITION]
-            add_table_squares_of_phases(space.sums, space.nearest, (phases, N), positions, table.F_squared_single)
+            fill_phases_and_positions(pixel_terms, hkl_lines, table, workspace.phases)
+            phases, positions = workspace.phases, workspace.phases[POSITION]
+            add_table_squares_of_phases(workspace.sums, workspace.nearest, (phases, N), positions, table.F_squared_single)
         else:
-            fill_phases(place, cell, space.phases)
-            add_squares_of_phases(space.sums, space.nearest, (space.phases, N))
+            fill_phases(pixel_terms, hkl_lines, workspace.phases)
+            add_squares_of_phases(workspace.sums, workspace.nearest, (workspace.phases, N))
 
     return add_phases
 
 
-def offsets_of(index):
-    def fill_offsets(place, line, N, offsets, multiples):
+def build_add_offsets(way):
+    """way: `along_row` or `as_program`."""
+    product, miller_indices = way.product, way.miller_indices
+
+    def fill_offsets(pixel_terms, line, N, offsets, multiples):
         """Fills the offsets (float32) of one index, and N times them, modulo 1."""
         full_vector_width()
         for i in range(offsets.shape[0]):
-            h = index(line, place, i)
+            h = product(line, pixel_terms, i)
             offset = h - rint(h)
             store(offsets, i, np.float32(offset))
-            store(multiples, i, np.float32(less_whole(N, offset)))
+            store(multiples, i, np.float32(offset_of_multiple(N, offset)))
 
-    def fill_positions(place, cell, table, positions):
+    def fill_positions(pixel_terms, hkl_lines, table, positions):
         """Fills where in the table the nearest whole indices are."""
         full_vector_width()
         for i in range(positions.shape[0]):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
-    def add_offsets(plan, has_table, place, cell, table, space):
+    def add_offsets(plan, has_table, pixel_terms, hkl_lines, table, workspace):
         """As `add_phases`."""
-        offsets = space.offsets
-        fill_offsets(place, cell[0], plan.Na, offsets[DH], offsets[NH])
-        fill_offsets(place, cell[1], plan.Nb, offsets[DK], offsets[NK])
-        fill_offsets(place, cell[2], plan.Nc, offsets[DL], offsets[NL])
+        offsets = workspace.offsets
+        fill_offsets(pixel_terms, hkl_lines[0], plan.Na, offsets[DH], offsets[NH])
+        fill_offsets(pixel_terms, hkl_lines[1], plan.Nb, offsets[DK], offsets[NK])
+        fill_offsets(pixel_terms, hkl_lines[2], plan.Nc, offsets[DL], offsets[NL])
         if has_table:
-            fill_positions(place, cell, table, space.phases[POSITION])
-            add_table_squares_of_offsets(space.sums, space.nearest, offsets, space.phases[POSITION], table.F_squared_single)
+            fill_positions(pixel_terms, hkl_lines, table, workspace.phases[POSITION])
+            add_table_squares_of_offsets(
+                workspace.sums, workspace.nearest, offsets, workspace.phases[POSITION], table.F_squared_single
+            )
         else:
-            add_squares_of_offsets(space.sums, space.nearest, offsets)
+            add_squares_of_offsets(workspace.sums, workspace.nearest, offsets)
 
     return add_offsets
 
@@ -130,7 +138,7 @@ def turns(phase):
     return np.float32(np.int32(phase)) * TURN
 
 
-def squares_of(offsets_of_pixel):
+def build_add_squares(offsets_of_pixel):
     """(loop, loop with a table), for offsets in one of the two ways."""
 
     def square(nearest, offsets, i):
@@ -157,15 +165,15 @@ def squares_of(offsets_of_pixel):
         full_vector_width()
         for i in range(sums.shape[0]):
             F_latt_squared, closest, farthest = square(load(nearest, i), offsets, i)
-            # see `row_steps.closer_to_half`; in float32 a half is 1/2 to the last bit
+            # see `steps.closer_to_half`; in float32 a half is 1/2 to the last bit
             store(nearest, i, min(closest, QUARTER - farthest))
             store(sums, i, fma(F_latt_squared, look_up(F_squared, load(positions, i)), load(sums, i)))
 
     return add_squares, add_table_squares
 
 
-add_squares_of_phases, add_table_squares_of_phases = squares_of(phases_at)
-add_squares_of_offsets, add_table_squares_of_offsets = squares_of(offsets_at)
+add_squares_of_phases, add_table_squares_of_phases = build_add_squares(phases_at)
+add_squares_of_offsets, add_table_squares_of_offsets = build_add_squares(offsets_at)
 
 
 def flush(I, weight, sums):
@@ -174,3 +182,19 @@ def flush(I, weight, sums):
     for i in range(I.shape[0]):
         store(I, i, fma(np.float64(load(sums, i)), load(weight, i), load(I, i)))
         store(sums, i, np.float32(0.0))
+
+
+def build_steps_in_float32(way):
+    """(step, flush) for parallelepipeds in float32; what `step` adds reaches out by `flush`."""
+    add_phases, add_offsets = build_add_phases(way), build_add_offsets(way)
+
+    def step(plan, kind, crystals, out, weight, pixel_terms, hkl_lines, table, workspace):
+        if kind.in_offsets:
+            add_offsets(plan, kind.has_table, pixel_terms, hkl_lines, table, workspace)
+        else:
+            add_phases(plan, kind.has_table, pixel_terms, hkl_lines, table, workspace)
+
+    def flush_sums(out, weight, workspace):
+        flush(out, weight, workspace.sums)
+
+    return step, flush_sums

@@ -13,17 +13,17 @@ from nbkernel.kernels.physics.scattering import nearest_index, scattering_vector
 from nbkernel.kernels.physics.vectors import dot_product, unitize
 
 
-def in_doubt(h, N, doubt):
+def index_may_be_rounding(h, N, rounding_limit):
     offset = abs(h - nearest_index(h))
-    near_whole = offset < doubt.smallest or (N > 1.0 and offset < doubt.noise * abs(h))
-    return near_whole or 0.5 - offset < doubt.half
+    near_whole = offset < rounding_limit.offset or (N > 1.0 and offset < rounding_limit.relative_offset * abs(h))
+    return near_whole or 0.5 - offset < rounding_limit.half_way
 
 
-def doubtful_of(vectors):
+def build_may_be_rounding(vectors):
     """vectors: of `orientations`."""
 
-    def is_doubtful(plan, tile, spixel, fpixel, doubt):
-        """True where a step of the pixel has an index of which `doubt` says so. doubt: a plan.Doubt."""
+    def may_be_rounding(plan, tile, spixel, fpixel, rounding_limit):
+        """True where a step of the pixel has an index within the limits. rounding_limit: a plan.RoundingLimit."""
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             for subS in range(plan.oversample):
@@ -36,14 +36,14 @@ def doubtful_of(vectors):
                             for mos_tic in range(plan.mosaic_umats.shape[0]):
                                 a, b, c = vectors(plan, plan.phi_slot[phi_tic], mos_tic)
                                 if (
-                                    in_doubt(dot_product(a, scattering), plan.Na, doubt)
-                                    or in_doubt(dot_product(b, scattering), plan.Nb, doubt)
-                                    or in_doubt(dot_product(c, scattering), plan.Nc, doubt)
+                                    index_may_be_rounding(dot_product(a, scattering), plan.Na, rounding_limit)
+                                    or index_may_be_rounding(dot_product(b, scattering), plan.Nb, rounding_limit)
+                                    or index_may_be_rounding(dot_product(c, scattering), plan.Nc, rounding_limit)
                                 ):
                                     return True
         return False
 
-    return is_doubtful
+    return may_be_rounding
 
 
-is_doubtful = doubtful_of(from_table)
+may_be_rounding = build_may_be_rounding(from_table)

@@ -1,8 +1,7 @@
-"""The innermost loops: one orientation's step of each pixel of a piece of a row, in float64.
+"""The innermost loops: one orientation's step of each pixel of a segment of a row, in float64.
 
-Arrays are (n,) float64, one element per pixel. A cell vector's index comes from `index_along_row` (flat detectors: six
-fused operations for h, k and l) or from `index_as_program` (the program's own operations: curved detectors, and crystals
-so sharp that the last digits count); `place` is what either needs of each pixel.
+Arrays are (n,) float64, one element per pixel. `miller_indices` is that of `along_row` or of `as_program`; hkl_lines is what
+it needs of the orientation, pixel_terms what it needs of each pixel (rows of `work`).
 """
 
 import numpy as np
@@ -12,19 +11,8 @@ from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look
 from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE
 from nbkernel.kernels.physics.scattering import nearest_index
 
-from .lattice_factor import gauss_squared, gauss_there, round_squared, tophat_squared, tophat_there
-
-
-def index_along_row(line, place, i):
-    """(line[0] + line[1] Fdet)/airpath + line[2]; place: (Fdet, 1/airpath)."""
-    Fdet, inverse_airpath = place
-    return fma(fma(line[1], load(Fdet, i), line[0]), load(inverse_airpath, i), line[2])
-
-
-def index_as_program(vector, place, i):
-    """Product of `vector` with that of pixel i, summed as the program does; place: three components."""
-    x, y, z = place
-    return vector[0] * load(x, i) + vector[1] * load(y, i) + vector[2] * load(z, i)
+from .geometry import NEAREST
+from .lattice_factor import gauss_is_nonzero, gauss_squared, round_squared, tophat_is_nonzero, tophat_squared
 
 
 def table_position(h0, k0, l0, table):
@@ -50,39 +38,40 @@ def closer_to_half(nearest, h, k, l, h0, k0, l0):
     return min(nearest, 0.25 - max(max(dh * dh, dk * dk), dl * dl))
 
 
-def steps_of(index, F_latt_squared, watched):
-    """The loop for one kind of index and one shape of crystal, without a table."""
+def build_add_steps(miller_indices, F_latt_squared, track_nearest):
+    """The loop for one kind of indices and one shape of crystal, without a table."""
 
-    def add_steps(I, nearest, weight, place, cell, crystal):
-        """Adds F_latt^2 times weight to I; where `watched`, keeps the squared offset that comes nearest to a whole index."""
+    def add_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal):
+        """Adds F_latt^2 times weight to I; where track_nearest, keeps the squared offset that comes nearest to a
+        whole index."""
         full_vector_width()
         for i in range(I.shape[0]):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             h0, k0, l0 = rint(h), rint(k), rint(l)
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal)
-            if watched:
+            if track_nearest:
                 store(nearest, i, closer(load(nearest, i), h, k, l, h0, k0, l0))
             store(I, i, fma(step, load(weight, i), load(I, i)))
 
     return add_steps
 
 
-def table_steps_of(index, F_latt_squared, watched, halves_watched):
-    """The same with F_cell^2 of the nearest whole indices from a SquaredTable. halves_watched: whether an index half way
+def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_halves):
+    """The same with F_cell^2 of the nearest whole indices from a SquaredTable. track_halves: whether an index half way
     between two whole ones is to be known from `nearest`, too."""
 
-    def add_table_steps(I, nearest, weight, place, cell, crystal, table):
+    def add_table_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal, table):
         full_vector_width()
         for i in range(I.shape[0]):
-            h, k, l = index(cell[0], place, i), index(cell[1], place, i), index(cell[2], place, i)
+            h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
             F_squared = look_up(table.F_squared, table_position(h0, k0, l0, table))
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal) * F_squared
-            if watched or halves_watched:
+            if track_nearest or track_halves:
                 near = load(nearest, i)
-                if watched:
+                if track_nearest:
                     near = closer(near, h, k, l, h0, k0, l0)
-                if halves_watched:
+                if track_halves:
                     near = closer_to_half(near, h, k, l, h0, k0, l0)
                 store(nearest, i, near)
             store(I, i, fma(step, load(weight, i), load(I, i)))
@@ -90,58 +79,73 @@ def table_steps_of(index, F_latt_squared, watched, halves_watched):
     return add_table_steps
 
 
-def orientation_of(index, square_squared, watched):
-    """The choice of the loop by the crystal's shape, for one kind of index and of sines. watched: whether indices are not
-    the program's own. The offsets of other shapes than parallelepipeds lose nothing next to whole indices; Gaussian spots
+def build_add_orientation(miller_indices, square_squared, track_nearest):
+    """The choice of the loop by the crystal's shape, for one kind of indices and of sines. track_nearest: whether
+    indices are not the program's own. The offsets of other shapes than parallelepipeds lose nothing next to whole indices; Gaussian spots
     that reach half way to the next have the program's own indices (`precision.as_program`), tophats always."""
-    add_square = steps_of(index, square_squared, watched)
-    add_table_square = table_steps_of(index, square_squared, watched, watched)
-    add_round, add_table_round = steps_of(index, round_squared, False), table_steps_of(index, round_squared, False, watched)
-    add_gauss, add_table_gauss = steps_of(index, gauss_squared, False), table_steps_of(index, gauss_squared, False, False)
-    add_tophat, add_table_tophat = (
-        steps_of(index, tophat_squared, False),
-        table_steps_of(index, tophat_squared, False, False),
-    )
+    add_square = build_add_steps(miller_indices, square_squared, track_nearest)
+    add_table_square = build_add_table_steps(miller_indices, square_squared, track_nearest, track_nearest)
+    add_round = build_add_steps(miller_indices, round_squared, False)
+    add_table_round = build_add_table_steps(miller_indices, round_squared, False, track_nearest)
+    add_gauss = build_add_steps(miller_indices, gauss_squared, False)
+    add_table_gauss = build_add_table_steps(miller_indices, gauss_squared, False, False)
+    add_tophat = build_add_steps(miller_indices, tophat_squared, False)
+    add_table_tophat = build_add_table_steps(miller_indices, tophat_squared, False, False)
 
-    def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, place, cell, table):
+    def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, pixel_terms, hkl_lines, table):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
         parallelepiped, ellipsoid, gaussian, tophat = crystals
         if xtal_shape == SQUARE:
             if has_table:
-                add_table_square(I, nearest, weight, place, cell, parallelepiped, table)
+                add_table_square(I, nearest, weight, pixel_terms, hkl_lines, parallelepiped, table)
             else:
-                add_square(I, nearest, weight, place, cell, parallelepiped)
+                add_square(I, nearest, weight, pixel_terms, hkl_lines, parallelepiped)
         elif xtal_shape == ROUND:
             if has_table:
-                add_table_round(I, nearest, weight, place, cell, ellipsoid, table)
+                add_table_round(I, nearest, weight, pixel_terms, hkl_lines, ellipsoid, table)
             else:
-                add_round(I, nearest, weight, place, cell, ellipsoid)
+                add_round(I, nearest, weight, pixel_terms, hkl_lines, ellipsoid)
         elif xtal_shape == GAUSS:
             if has_table:
-                add_table_gauss(I, nearest, weight, place, cell, gaussian, table)
+                add_table_gauss(I, nearest, weight, pixel_terms, hkl_lines, gaussian, table)
             else:
-                add_gauss(I, nearest, weight, place, cell, gaussian)
+                add_gauss(I, nearest, weight, pixel_terms, hkl_lines, gaussian)
         elif has_table:
-            add_table_tophat(I, nearest, weight, place, cell, tophat, table)
+            add_table_tophat(I, nearest, weight, pixel_terms, hkl_lines, tophat, table)
         else:
-            add_tophat(I, nearest, weight, place, cell, tophat)
+            add_tophat(I, nearest, weight, pixel_terms, hkl_lines, tophat)
 
     return add_orientation
 
 
-def there_of(index):
+def build_add_nonzero(miller_indices):
     """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
-    add_gauss_there, add_tophat_there = steps_of(index, gauss_there, False), steps_of(index, tophat_there, False)
+    add_gauss_nonzero = build_add_steps(miller_indices, gauss_is_nonzero, False)
+    add_tophat_nonzero = build_add_steps(miller_indices, tophat_is_nonzero, False)
 
-    def add_there(plan, xtal_shape, crystals, there, kept, place, cell):
-        """Adds `kept` to `there` where one orientation's F_latt is not 0, or there is water."""
+    def add_nonzero(plan, xtal_shape, crystals, nonzero, kept, pixel_terms, hkl_lines):
+        """Adds `kept` to `nonzero` where one orientation's F_latt is not 0, or there is water."""
         _, _, gaussian, tophat = crystals
         if plan.has_water or xtal_shape == SQUARE or xtal_shape == ROUND:
-            for i in range(there.shape[0]):
-                there[i] += kept[i]
+            for i in range(nonzero.shape[0]):
+                nonzero[i] += kept[i]
         elif xtal_shape == GAUSS:
-            add_gauss_there(there, there, kept, place, cell, gaussian)
+            add_gauss_nonzero(nonzero, nonzero, kept, pixel_terms, hkl_lines, gaussian)
         else:
-            add_tophat_there(there, there, kept, place, cell, tophat)
+            add_tophat_nonzero(nonzero, nonzero, kept, pixel_terms, hkl_lines, tophat)
 
-    return add_there
+    return add_nonzero
+
+
+def build_steps_in_float64(miller_indices, square_squared, track_nearest):
+    """(step, flush): `step` adds one orientation's F_cell^2 F_latt^2 times weight to out."""
+    add_orientation = build_add_orientation(miller_indices, square_squared, track_nearest)
+
+    def step(plan, kind, crystals, out, weight, pixel_terms, hkl_lines, table, workspace):
+        nearest = workspace.work[NEAREST]
+        add_orientation(kind.xtal_shape, crystals, kind.has_table, out, nearest, weight, pixel_terms, hkl_lines, table)
+
+    def no_flush(out, weight, workspace):
+        pass
+
+    return step, no_flush

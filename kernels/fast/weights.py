@@ -1,4 +1,4 @@
-"""What the sums of a piece of a row begin with, what weighs their steps, and what makes photons of them."""
+"""What the sums of a segment of a row begin with, what weighs their steps, and what makes photons of them."""
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .geometry import (
     INTENSITY,
     KEPT,
     NEAREST,
+    NONZERO,
     OMEGA,
     OMEGAS,
     PIXEL_WEIGHTS,
@@ -26,7 +27,6 @@ from .geometry import (
     SX,
     SY,
     SZ,
-    THERE,
     WEIGHT,
 )
 
@@ -50,14 +50,14 @@ def has_captures(plan):
     return plan.detector_thick != 0.0 or plan.oversample_thick
 
 
-def begin(plan, space, single):
+def begin(plan, workspace, use_float32):
     """single: whether steps are in float32."""
-    work = space.work
+    work = workspace.work
     # where each step has its own weight, the background gets the mean of those weights in the end
     fill(work[INTENSITY], 0.0 if has_step_weights(plan) else plan.I_bg)
     fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
-    if single:
-        fill(space.nearest, np.float32(1.0))
+    if use_float32:
+        fill(workspace.nearest, np.float32(1.0))
     else:
         fill(work[NEAREST], 1.0)
     if has_step_weights(plan):
@@ -96,12 +96,12 @@ def add_pixel_weights(plan, work):
 
 def run_on(plan, work):
     """The sum takes up one step, and is then multiplied by the factors that weigh the running sum; where F_latt is 0 the
-    program leaves it alone. nan where THERE is."""
+    program leaves it alone. nan where NONZERO is."""
     for i in range(work.shape[1]):
-        there = work[THERE, i]
-        if there != 0.0:
+        nonzero = work[NONZERO, i]
+        if nonzero != 0.0:
             step = work[STEP, i]
-            I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step) * (there / there)
+            I = work[INTENSITY, i] + (0.0 if abs(step) < TINY else step) * (nonzero / nonzero)
             work[INTENSITY, i] = weigh_running_sum(plan, I, work[CAPTURE, i], work[POLAR, i], work[OMEGA, i])
 
 

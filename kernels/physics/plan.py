@@ -85,7 +85,7 @@ class Tile(NamedTuple):
     point_pixel: bool
 
 
-class Carried(NamedTuple):
+class History(NamedTuple):
     """What nanoBragg.c carries from pixel to pixel, worked out beforehand so that pixels can be rendered in any order.
 
     Pixels are numbered by their position in the panel's file (slow x fpixels + fast).
@@ -118,23 +118,23 @@ class SquaredTable(NamedTuple):
     F_flat: np.ndarray
 
 
-class Space(NamedTuple):
-    """Memory that one thread works in, for pieces of n pixels."""
+class Workspace(NamedTuple):
+    """Memory that one thread works in, for segments of n pixels."""
 
-    work: np.ndarray  # (row_geometry.WORK, n) float64, made of ones
+    work: np.ndarray  # (geometry.WORK, n) float64, made of ones
     omegas: np.ndarray  # (n,) float64, zeros between rows
-    phases: np.ndarray  # (row_phases.PHASE_WORK, n) int32
-    offsets: np.ndarray  # (row_phases.OFFSET_WORK, n) float32
-    sums: np.ndarray  # (n,) float32, zeros between pieces
+    phases: np.ndarray  # (phases.PHASE_WORK, n) int32
+    offsets: np.ndarray  # (phases.OFFSET_WORK, n) float32
+    sums: np.ndarray  # (n,) float32, zeros between segments
     nearest: np.ndarray  # (n,) float32
-    interpolation: np.ndarray  # (row_interpolation.INTERPOLATION_WORK, row_interpolation.BLOCK + LANES) float64
-    corner: np.ndarray  # (row_interpolation.BLOCK,) int32
+    interpolation: np.ndarray  # (interpolation.INTERPOLATION_WORK, interpolation.BLOCK + LANES) float64
+    corner: np.ndarray  # (interpolation.BLOCK,) int32
 
 
-class Doubt(NamedTuple):
-    """Where only the program's own operations give its value, see `doubt`: 0 where that does not count."""
+class RoundingLimit(NamedTuple):
+    """Where only the program's own operations give a pixel, see `fast/rounding.py`: 0 where that does not count."""
 
-    noise: float  # an offset from a whole index smaller than this times the index
-    smallest: float  # one smaller than this
-    half: float  # an index nearer than this to half way between two whole ones
+    relative_offset: float  # an offset from a whole index smaller than this times the index
+    offset: float  # one smaller than this
+    half_way: float  # an index nearer than this to half way between two whole ones
     largest_index: float  # no index is larger

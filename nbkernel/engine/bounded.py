@@ -1,10 +1,10 @@
-"""Whether a run may take the exact engine's vectorised way (kernels.certified), and what it needs for that."""
+"""Whether a run may take the exact engine's vectorised way (kernels/exact/bounded.py), and what it needs for that."""
 
 import math
 
 from llvmlite import binding
 
-from nbkernel.kernels.exact.bounded import relative_error
+from nbkernel.kernels.exact.lattice_factor import relative_error
 from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT
 from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
 
@@ -12,11 +12,11 @@ from .precision import largest_index
 from .squared_table import LARGEST_TABLE
 
 
-def certification(plan, carried, tables):
+def table_and_error(plan, history, tables):
     """(SquaredTable, relative error) for a run that qualifies, else None. tables: the run's Tables."""
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
-    if plan.fudge < 0.0 or plan.interpolate or len(carried.axis) > 1:
+    if plan.fudge < 0.0 or plan.interpolate or len(history.axis) > 1:
         return None
     if plan.oversample_thick or plan.oversample_polar or plan.oversample_omega or plan.own_thick:
         return None

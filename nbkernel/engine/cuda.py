@@ -7,13 +7,13 @@ import numpy as np
 from numba import cuda
 
 from nbkernel.kernels.compile.object_cache import CACHE
-from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel, kind_of
+from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel, kernel_kind
 from nbkernel.kernels.exact.rows import render_nan_rows
 
 from .cuda_streams import MOST_ROWS, CompiledInOneWay, device_arrays, keep_in_flight, pinned_arrays, share_tiles
-from .precision import as_program, doubt, in_float32
+from .precision import as_program, choose_rounding_limit, in_float32
 from .threads import share_rows, thread_count
-from .tiles import bands, box, panel_tile
+from .tiles import bands, panel_tile, tile_slices
 
 # pixels of a tile: enough to fill a large device, little enough to go on while the last is copied; fewer where they have
 # so many steps that a tile would take long
@@ -24,11 +24,11 @@ NO_TABLE = np.empty((0, 0, 9))
 class Work:
     """A panel to render: what is in the host's memory."""
 
-    def __init__(self, prepared, carried):
-        self.prepared, self.carried = prepared, carried
+    def __init__(self, prepared, history):
+        self.prepared, self.history = prepared, history
         shape = prepared.wanted.shape
         self.image, self.omega_sums = np.zeros(shape, np.float32), np.zeros(shape[0])
-        self.left = np.zeros(shape[0], np.int64)
+        self.unresolved = np.zeros(shape[0], np.int64)
 
     def omega_sum(self):
         plan = self.prepared.plan
@@ -42,10 +42,10 @@ class Job(NamedTuple):
     plan: tuple
     whole: tuple  # the panel's Tile
     table: tuple
-    doubt: tuple
+    rounding_limit: tuple
     axis: object
     launches: tuple  # (kernel, Share, whether it interpolates)
-    mark_doubtful: object  # kernel; None where no pixel can be doubtful
+    mark_unresolved: object  # kernel; None where rounding decides nothing
 
 
 class Slot:
@@ -58,12 +58,12 @@ class Slot:
         copied = {
             "wanted": (shape, np.bool_),
             "image": (shape, np.float32),
-            "left": (rows, np.int32),
+            "unresolved": (rows, np.int32),
             "parts": ((rows, blocks), np.float64),
         }
         self.works, self.job_of = works, job_of
         self.stream, self.host = cuda.stream(), pinned_arrays(copied)
-        self.device = device_arrays(copied | {"doubtful": (shape, np.uint8)})
+        self.device = device_arrays(copied | {"suspect": (shape, np.uint8)})
 
     def send(self, tile):
         """Begins to render a tile."""
@@ -71,24 +71,24 @@ class Slot:
         self.tile = tile
         rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
         host, device = self.host, self.device
-        host["wanted"][:rows, :columns] = wanted[box(tile)]
-        host["left"][:] = 0
+        host["wanted"][:rows, :columns] = wanted[tile_slices(tile)]
+        host["unresolved"][:] = 0
         host["parts"][:] = 0.0
-        for name in ("wanted", "left", "parts"):
+        for name in ("wanted", "unresolved", "parts"):
             device[name].copy_to_device(host[name], stream=self.stream)
         grid = (-(-columns // THREADS), rows)
         edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
         tile_there = job.whole._replace(**edges)
         for kernel, share, interpolate in job.launches:
             kernel[grid, THREADS, self.stream](
-                job.plan, tile_there, job.table, job.doubt, job.axis, share, interpolate,
-                device["wanted"], device["image"], device["doubtful"], device["left"], device["parts"],
+                job.plan, tile_there, job.table, job.rounding_limit, job.axis, share, interpolate,
+                device["wanted"], device["image"], device["suspect"], device["unresolved"], device["parts"],
             )  # fmt: skip
-        if job.mark_doubtful is not None:
-            job.mark_doubtful[grid, THREADS, self.stream](
-                job.plan, tile_there, job.doubt, device["image"], device["doubtful"], device["left"]
+        if job.mark_unresolved is not None:
+            job.mark_unresolved[grid, THREADS, self.stream](
+                job.plan, tile_there, job.rounding_limit, device["image"], device["suspect"], device["unresolved"]
             )
-        for name in ("image", "left", "parts"):
+        for name in ("image", "unresolved", "parts"):
             device[name].copy_to_host(host[name], stream=self.stream)
 
     def receive(self):
@@ -96,20 +96,20 @@ class Slot:
         tile = self.tile
         self.stream.synchronize()
         work, rows, columns = self.works[tile.panel], tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
-        work.image[box(tile)] = self.host["image"][:rows, :columns]
-        work.left[tile.slow_start : tile.slow_stop] = self.host["left"][:rows]
+        work.image[tile_slices(tile)] = self.host["image"][:rows, :columns]
+        work.unresolved[tile.slow_start : tile.slow_stop] = self.host["unresolved"][:rows]
         work.omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
         return tile
 
 
-def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shape, on_pixels):
+def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels):
     """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, by precision double or mixed.
 
-    carried: the Carried of each; tables: the run's Tables; devices: their numbers. Pixels that only the program's own
+    histories: the History of each; tables: the run's Tables; devices: their numbers. Pixels that only the program's own
     operations tell are finished on the CPU's threads. Raises DeviceError where a device fails or has too little memory;
     InputError for a table too large.
     """
-    works = [Work(*parts) for parts in zip(runs, carried, strict=True)]
+    works = [Work(*parts) for parts in zip(runs, histories, strict=True)]
     shapes = [cuda_tile_shape(tile_shape, prepared) for prepared in runs]
     tiles = (
         tile
@@ -128,7 +128,7 @@ def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shap
         work = works[tile.panel]
         finish_on_cpu(work, tile, threads)
         with lock:
-            done[0] += int(np.count_nonzero(work.prepared.wanted[box(tile)]))
+            done[0] += int(np.count_nonzero(work.prepared.wanted[tile_slices(tile)]))
             if on_pixels is not None:
                 on_pixels(done[0])
 
@@ -148,28 +148,31 @@ def render_on_cuda(runs, carried, tables, precision, devices, threads, tile_shap
 
 def make_job(work, tables, precision, uploads):
     """The Job of a panel on the current device."""
-    prepared, carried = work.prepared, work.carried
+    prepared, history = work.prepared, work.history
     plan = prepared.plan
     whole = panel_tile(prepared.detector)
     single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
     own_operations = as_program(plan, single, whole)
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, own_operations, whole)
+    table = tables.checked(plan, single, precision)
+    rounding_limit = choose_rounding_limit(plan, single, own_operations, whole)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
 
     def launch(interpolate, first, stop):
-        kernel = kernel_for(kind_of(plan, table, single, own_operations, interpolate))
-        return kernel, Share(first, stop, fpixels, carried.first_pixel, carried.latch_pixel), interpolate
+        kernel = kernel_for(kernel_kind(plan, table, single, own_operations, interpolate))
+        return kernel, Share(first, stop, fpixels, history.first_pixel, history.latch_pixel), interpolate
 
-    split = min(carried.latch_pixel + 1, last) if plan.interpolate else 0
+    split = min(history.latch_pixel + 1, last) if plan.interpolate else 0
     launches = [launch(True, 0, split)] if split > 0 else []
     if split < last:
         launches.append(launch(False, split, last))
-    axis = cuda.to_device(carried.axis[:1].copy())
-    doubtful = kernel_for("mark_doubtful") if max(doubts.noise, doubts.half) > 0.0 else None
+    axis = cuda.to_device(history.axis[:1].copy())
+    limited = max(rounding_limit.relative_offset, rounding_limit.half_way) > 0.0
+    mark_unresolved = kernel_for("mark_unresolved") if limited else None
     return Job(
-        uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), doubts, axis, tuple(launches), doubtful
-    )
+        uploads.of(without_table(plan)), uploads.of(whole), uploads.of(table), rounding_limit, axis, tuple(launches),
+        mark_unresolved,
+    )  # fmt: skip
 
 
 def kernel_for(key):
@@ -178,7 +181,7 @@ def kernel_for(key):
 
 
 def without_table(plan):
-    """The plan as kernels here take it: they work out the orientations from their rotations, see `kernels.orientations`."""
+    """The plan as kernels here take it: they work out the orientations from their rotations, see `physics/orientations.py`."""
     return plan._replace(orientation=NO_TABLE)
 
 
@@ -207,13 +210,13 @@ def in_device_types(value):
 
 def finish_on_cpu(work, tile, threads):
     """Renders the pixels of a tile that are left as nan by the program's own operations."""
-    if not work.left[tile.slow_start : tile.slow_stop].any():
+    if not work.unresolved[tile.slow_start : tile.slow_stop].any():
         return
     plan = work.prepared.plan
 
     def new_call():
         omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
-        return render_nan_rows.over_rows(plan, work.carried, tile, work.prepared.wanted, work.image, work.left, omega)
+        return render_nan_rows.over_rows(plan, work.history, tile, work.prepared.wanted, work.image, work.unresolved, omega)
 
     share_rows(new_call, tile.slow_start, tile.slow_stop, thread_count(threads))
 

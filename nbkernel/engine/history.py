@@ -1,4 +1,4 @@
-"""What the program carries from pixel to pixel, found out before rendering (see kernels.plan.Carried)."""
+"""What the program carries from pixel to pixel, found out before rendering (see `plan.History`)."""
 
 import numpy as np
 
@@ -9,29 +9,29 @@ from nbkernel.kernels.exact.rows import (
     first_evaluated_pixel,
     rows_outside_table,
 )
-from nbkernel.kernels.physics.plan import Carried
+from nbkernel.kernels.physics.plan import History
 
 from .threads import share_rows
 from .tiles import bands
 
-SURVEY_ROWS = 512
+ROWS_AT_A_TIME = 512
 USUAL_STATES = 4096
 
 
-def survey(plan, whole, wanted, polar_vector, threads, every_axis):
-    """The Carried of a run: plan, the whole panel's Tile, the wanted pixels, the polarisation axis (unit vector).
+def find_history(plan, panel, wanted, polar_vector, threads, every_axis):
+    """The History of a run: plan, the whole panel's Tile, the wanted pixels, the polarisation axis (unit vector).
 
     every_axis: with all states of the polarisation axis, which show in last bits only; else with the first one.
     """
     first_pixel = -1
     if not np.array_equal(plan.phi_slot, plan.phi_slot_first):
-        first_pixel = first_found(whole, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
+        first_pixel = first_found(panel, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
     latch_pixel = wanted.size
     if plan.interpolate and plan.interpolation_latch:
-        found = first_found(whole, wanted, lambda tile: first_outside_table(plan, tile, wanted, first_pixel, threads))
+        found = first_found(panel, wanted, lambda tile: first_outside_table(plan, tile, wanted, first_pixel, threads))
         latch_pixel = found if found >= 0 else wanted.size
-    axis, axis_next, axis_start = polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis)
-    return Carried(first_pixel, latch_pixel, axis, axis_next, axis_start)
+    axis, axis_next, axis_start = polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis)
+    return History(first_pixel, latch_pixel, axis, axis_next, axis_start)
 
 
 def first_outside_table(plan, tile, wanted, first_pixel, threads):
@@ -45,15 +45,15 @@ def first_outside_table(plan, tile, wanted, first_pixel, threads):
     return int(leaving[0]) if leaving.size else -1
 
 
-def first_found(whole, wanted, question):
-    for band in bands(whole, (SURVEY_ROWS, wanted.shape[1]), wanted):
+def first_found(panel, wanted, question):
+    for band in bands(panel, (ROWS_AT_A_TIME, wanted.shape[1]), wanted):
         found = question(band[0])
         if found >= 0:
             return found
     return -1
 
 
-def polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis):
+def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
     """States of the axis that each call normalises again, each one's follower, and each pixel's first state.
 
     Normalising changes nothing from the second time on, as a rule; else it ends in a fixed point or a short cycle, or
@@ -64,7 +64,7 @@ def polarization_axes(plan, whole, wanted, polar_vector, threads, every_axis):
     if unused or not every_axis or len(axis) == 1:
         return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
     calls = np.zeros(wanted.shape, np.int32)
-    share_rows(lambda: count_polar_calls.over_rows(plan, whole, wanted, calls), 0, wanted.shape[0], threads)
+    share_rows(lambda: count_polar_calls.over_rows(plan, panel, wanted, calls), 0, wanted.shape[0], threads)
     if len(axis) == USUAL_STATES:
         axis, axis_next = normalised_again(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
     axis_starts(calls, axis_next)

@@ -6,7 +6,7 @@ import numpy as np
 
 from nbkernel.kernels.fast.phases import FLUSH, LARGEST_INDEX
 from nbkernel.kernels.physics.constants import GAUSS, R_E_SQR, ROUND, SQUARE, TOPHAT
-from nbkernel.kernels.physics.plan import Doubt
+from nbkernel.kernels.physics.plan import RoundingLimit
 
 from .still_places import all_dark, beam_in_the_middle
 
@@ -163,14 +163,14 @@ def as_program(plan, single, whole):
 
 
 @np.errstate(all="ignore")
-def doubt(plan, single, own_operations, whole):
-    """Where to ask the program's own operations, see kernels.doubt; single: in float32; own_operations: `as_program`; whole:
+def choose_rounding_limit(plan, single, own_operations, whole):
+    """Where to ask the program's own operations, see kernels/fast/rounding.py; single: in float32; own_operations: `as_program`; whole:
     the panel's Tile."""
     error = 0.0 if own_operations else index_error(plan, whole)
     half = error if error > 0.0 and takes_nearest(plan, whole) else 0.0
     if plan.xtal_shape != SQUARE:
-        return Doubt(0.0, 0.0, half, largest_index(plan))
-    return Doubt(NOISE_SINGLE if single else NOISE, SMALLEST + error if single else 0.0, half, largest_index(plan))
+        return RoundingLimit(0.0, 0.0, half, largest_index(plan))
+    return RoundingLimit(NOISE_SINGLE if single else NOISE, SMALLEST + error if single else 0.0, half, largest_index(plan))
 
 
 @np.errstate(all="ignore")

@@ -1,30 +1,30 @@
-"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda_render`."""
+"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda.py`."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-from nbkernel.kernels.exact.bounded import WORK as CERTIFIED_WORK
-from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_certified, render_rows_exactly
+from nbkernel.kernels.exact.bounded import WORK as BOUNDED_WORK
+from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, render_rows_exactly
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.fast.geometry import WORK
 from nbkernel.kernels.fast.interpolation import BLOCK, INTERPOLATION_WORK, LANES
 from nbkernel.kernels.fast.phases import OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.images import add_omegas
-from nbkernel.kernels.physics.plan import Carried, Space
+from nbkernel.kernels.physics.plan import History, Workspace
 
-from .bounded import certification
-from .history import survey
+from .bounded import table_and_error
+from .history import find_history
 from .options import DEFAULT_PRECISION
-from .precision import as_program, doubt, in_float32, needs_exact, touches_sample
+from .precision import as_program, choose_rounding_limit, in_float32, needs_exact, touches_sample
 from .squared_table import Tables
 from .threads import share_rows, thread_count
-from .tiles import bands, box, default_tile_shape, panel_tile
+from .tiles import bands, default_tile_shape, panel_tile, tile_slices
 
 # pixels of one row that are worked on side by side: whole vectors, and what is kept of them stays in the first cache
-VECTOR, PIECE = 32, 512
-CERTIFIED_PIECE = 128
+VECTOR, SEGMENT = 32, 512
+BOUNDED_SEGMENT = 128
 CACHE_LINE = 64  # bytes
 
 
@@ -33,7 +33,7 @@ class Rendering(NamedTuple):
 
     image: np.ndarray  # (slow, fast) float32, photons
     omega_sum: float  # sr, of all sub-pixels
-    carried: Carried
+    history: History
 
 
 def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
@@ -51,10 +51,10 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     """
     threads = thread_count(threads)
     tables = Tables(runs[0].reflections.places)
-    carried = [carried_of(prepared, precision, threads) for prepared in runs]
+    histories = [history_of(prepared, precision, threads) for prepared in runs]
     parts, elsewhere, done = [None] * len(runs), [], 0
-    for number, (prepared, own) in enumerate(zip(runs, carried, strict=True)):
-        on_panel = on_pixels and adding(on_pixels, done)
+    for number, (prepared, own) in enumerate(zip(runs, histories, strict=True)):
+        on_panel = on_pixels and offset_progress(on_pixels, done)
         if precision == "exact" or needs_exact(prepared.plan, panel_tile(prepared.detector)):
             parts[number] = render_exact(prepared, own, tables, threads, tile_shape, on_panel)
         elif devices:
@@ -70,31 +70,31 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     if elsewhere:
         from .cuda import render_on_cuda
 
-        theirs = [runs[number] for number in elsewhere], [carried[number] for number in elsewhere]
-        on_panels = on_pixels and adding(on_pixels, done)
+        theirs = [runs[number] for number in elsewhere], [histories[number] for number in elsewhere]
+        on_panels = on_pixels and offset_progress(on_pixels, done)
         found = render_on_cuda(*theirs, tables, precision, devices, threads, tile_shape, on_panels)
         for number, part in zip(elsewhere, found, strict=True):
             parts[number] = part
-    return [Rendering(*part, own) for part, own in zip(parts, carried, strict=True)]
+    return [Rendering(*part, own) for part, own in zip(parts, histories, strict=True)]
 
 
-def adding(on_pixels, before):
+def offset_progress(on_pixels, before):
     return lambda done: on_pixels(before + done)
 
 
-def carried_of(prepared, precision, threads):
-    return survey(
+def history_of(prepared, precision, threads):
+    return find_history(
         prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
         every_axis=precision == "exact",
     )  # fmt: skip
 
 
-def render_exact(prepared, carried, tables, threads, tile_shape, on_pixels):
+def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
     """Image and sum of solid angles by the program's own operations, or the vectorised way where that is certain."""
     plan, wanted = prepared.plan, prepared.wanted
-    whole = panel_tile(prepared.detector)
+    panel = panel_tile(prepared.detector)
     # at the sample directions are made of rounding errors, which no bound holds
-    certain = None if touches_sample(plan, whole) else certification(plan, carried, tables)
+    bound = None if touches_sample(plan, panel) else table_and_error(plan, history, tables)
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
     if tile_shape is None:
@@ -102,12 +102,12 @@ def render_exact(prepared, carried, tables, threads, tile_shape, on_pixels):
         tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, omegas_per_pixel)
     image = np.zeros(wanted.shape, np.float32)
     omega_sum, done = np.zeros(1), 0
-    for band in bands(whole, tile_shape, wanted):
+    for band in bands(panel, tile_shape, wanted):
         slow_start = min(tile.slow_start for tile in band)
         slow_stop = max(tile.slow_stop for tile in band)
         omegas = np.empty((slow_stop - slow_start, wanted.shape[1], omegas_per_pixel))
         for tile in band:
-            exact_tile(plan, carried, tile, certain, wanted, image, omegas[tile.slow_start - slow_start :], threads)
+            exact_tile(plan, history, tile, bound, wanted, image, omegas[tile.slow_start - slow_start :], threads)
         add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
         if on_pixels is not None:
             done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
@@ -115,85 +115,88 @@ def render_exact(prepared, carried, tables, threads, tile_shape, on_pixels):
     return image, float(omega_sum[0])
 
 
-def exact_tile(plan, carried, tile, certain, wanted, image, omegas, threads):
+def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
     """Fills the tile's part of the image and of omegas (rows from the tile's first on)."""
-    size = min(CERTIFIED_PIECE, tile.fast_stop - tile.fast_start)
+    size = min(BOUNDED_SEGMENT, tile.fast_stop - tile.fast_start)
 
     def exactly():
-        return render_rows_exactly.over_rows(plan, carried, tile, wanted, image, omegas)
+        return render_rows_exactly.over_rows(plan, history, tile, wanted, image, omegas)
 
-    def certified():
-        work, position = np.empty((CERTIFIED_WORK, size)), np.empty(size, np.int32)
-        return render_rows_certified.over_rows(plan, carried, tile, *certain, wanted, image, omegas, work, position)
+    def bounded():
+        work, position = np.empty((BOUNDED_WORK, size)), np.empty(size, np.int32)
+        return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, position)
 
-    share_rows(exactly if certain is None else certified, tile.slow_start, tile.slow_stop, threads)
+    share_rows(exactly if bound is None else bounded, tile.slow_start, tile.slow_stop, threads)
 
 
-def render_rows(prepared, carried, tables, precision, threads, tile_shape, on_pixels):
+def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pixels):
     """Image and sum of solid angles in precision double or mixed."""
     plan, wanted = prepared.plan, prepared.wanted
-    whole = panel_tile(prepared.detector)
-    single = precision == "mixed" and in_float32(plan, whole, prepared.reflections.places)
-    own_operations = as_program(plan, single, whole)
-    kernel = RENDER_ROWS[single, own_operations]
-    table, doubts = tables.checked(plan, single, precision), doubt(plan, single, own_operations, whole)
+    panel = panel_tile(prepared.detector)
+    use_float32 = precision == "mixed" and in_float32(plan, panel, prepared.reflections.places)
+    own_operations = as_program(plan, use_float32, panel)
+    kernel = RENDER_ROWS[use_float32, own_operations]
+    table = tables.checked(plan, use_float32, precision)
+    rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
-    spaces = Spaces()
+    workspaces = Workspaces()
     done = 0
-    for band in bands(whole, tile_shape, wanted):
+    for band in bands(panel, tile_shape, wanted):
         for tile in band:
-            fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, spaces, threads)
+            fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image, omega_sums, workspaces, threads)
         if on_pixels is not None:
-            done += sum(int(np.count_nonzero(wanted[box(tile)])) for tile in band)
+            done += sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
             on_pixels(done)
     return image, float(omega_sums.sum())
 
 
-def fill_tile(kernel, plan, carried, tile, table, doubts, wanted, image, omega_sums, spaces, threads):
-    left = np.zeros(wanted.shape[0], np.int64)
+def fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image, omega_sums, workspaces, threads):
+    unresolved = np.zeros(wanted.shape[0], np.int64)
     width = tile.fast_stop - tile.fast_start
 
     def rows():
-        return kernel.over_rows(plan, carried, tile, table, doubts, wanted, image, left, omega_sums, spaces.take(width))
+        return kernel.over_rows(
+            plan, history, tile, table, rounding_limit, wanted, image, unresolved, omega_sums, workspaces.take(width)
+        )
 
     def left_over():
         omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
-        return render_nan_rows.over_rows(plan, carried, tile, wanted, image, left, omega)
+        return render_nan_rows.over_rows(plan, history, tile, wanted, image, unresolved, omega)
 
     share_rows(rows, tile.slow_start, tile.slow_stop, threads)
-    spaces.take_back()
-    if left.any():
+    workspaces.take_back()
+    if unresolved.any():
         share_rows(left_over, tile.slow_start, tile.slow_stop, threads)
 
 
-class Spaces:
-    """Spaces for the threads of one tile after the other: new memory would have to be brought into the cache."""
+class Workspaces:
+    """Workspaces for the threads of one tile after the other: new memory would have to be brought into the cache."""
 
     def __init__(self):
-        self.free, self.taken = {}, []  # lists by width; (width, Space)
+        self.free, self.taken = {}, []  # lists by width; (width, Workspace)
 
     def take(self, width):
         try:
-            space = self.free[width].pop()
+            workspace = self.free[width].pop()
         except LookupError:
-            space = new_space(width, PIECE)
-        self.taken.append((width, space))
-        return space
+            workspace = new_workspace(width, SEGMENT)
+        self.taken.append((width, workspace))
+        return workspace
 
     def take_back(self):
         """Once no thread works any more."""
-        for width, space in self.taken:
-            self.free.setdefault(width, []).append(space)
+        for width, workspace in self.taken:
+            self.free.setdefault(width, []).append(workspace)
         self.taken = []
 
 
-def new_space(width, largest):
-    """Space for rows of so many pixels: pieces of equal size, not above the largest, that leave few lanes idle."""
-    pieces = -(-width // largest)
-    size = -(-width // (pieces * VECTOR)) * VECTOR
-    return Space(
+def new_workspace(width, largest):
+    """Workspace for rows of so many pixels: segments of equal size, not above the largest, that leave few lanes idle."""
+    segments = -(-width // largest)
+    size = -(-width // (segments * VECTOR)) * VECTOR
+    return Workspace(
         work=filled((WORK, size), np.float64, 1.0),
         omegas=filled(size, np.float64, 0.0),
         phases=filled((PHASE_WORK, size), np.int32, 0),

@@ -23,7 +23,7 @@ def panel_tile(detector, panel=0):
     )  # fmt: skip
 
 
-def box(tile):
+def tile_slices(tile):
     """Where a tile's pixels are in its panel: (slow, fast) slices."""
     return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
 

@@ -29,7 +29,7 @@ class Panel(NamedTuple):
     roi: tuple  # fast first, fast last, slow first, slow last
     first_pixel: int  # number of the image's first pixel
     counts: np.ndarray  # (slow, fast) int32
-    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noisy_count`, of each row
+    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noiseimage_value`, of each row
 
     @property
     def width(self):

@@ -148,7 +148,7 @@ def render_on(engine, runs, on_pixels, note):
 
 def interpolation_ended(renderings):
     """Whether an index outside the table has switched interpolation off in any panel."""
-    return any(rendering.carried.latch_pixel < rendering.image.size for rendering in renderings)
+    return any(rendering.history.latch_pixel < rendering.image.size for rendering in renderings)
 
 
 def panel_images(renderings, runs, engine):

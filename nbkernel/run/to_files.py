@@ -125,21 +125,21 @@ def open_dump(files, experiment, path, warn):
 
 def show_pixels(prepared, rendering, outputs, say, warn, precision):
     """Prints what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError if trace and image differ."""
-    image, _, carried = rendering
+    image, _, history = rendering
     if outputs.printout:
-        for text in printouts(Printout(prepared, carried, image), outputs.printout_pixel, warn):
+        for text in printouts(Printout(prepared, history, image), outputs.printout_pixel, warn):
             for line in text.split("\n"):
                 say(line)
     if outputs.trace_pixel is not None:
         spixel, fpixel = outputs.trace_pixel
-        trace = trace_pixel(prepared, carried, fpixel, spixel)
+        trace = trace_pixel(prepared, history, fpixel, spixel)
         for line in trace.lines():
             say(line)
         if trace.stopped:
             warn(trace.stopped)
         else:
             # a trace is computed with the program's own operations
-            exact = image if precision == "exact" else render_one_pixel(prepared, carried, fpixel, spixel)
+            exact = image if precision == "exact" else render_one_pixel(prepared, history, fpixel, spixel)
             require_in_image(trace, exact)
 
 

@@ -260,8 +260,8 @@ def test_the_interpolation_latch_is_each_panels_own(tmp_path, precision):
     near_beam = Panel((0.1, 0.005, -0.006), (0, 0, 1), (0, -1, 0), 12, 9, 1.0)
     fields = dict(hkl=table, interpolate=True, cell=cell, dump=str(tmp_path / "dump"))
     experiment = Experiment(**CRYSTAL | fields, panels=(far_out, near_beam))
-    carried = [render(prepared, precision, 1)[2] for prepared in prepare_panels(experiment, 1)]
-    assert carried[0].latch_pixel < 108 <= carried[1].latch_pixel
+    histories = [render(prepared, precision, 1)[2] for prepared in prepare_panels(experiment, 1)]
+    assert histories[0].latch_pixel < 108 <= histories[1].latch_pixel
     images = render_panels(experiment, precision)
     for number, panel in enumerate(experiment.panels):
         assert np.array_equal(images[number], render_panels(in_panels(experiment, (panel,)), precision)[0])

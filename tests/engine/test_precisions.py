@@ -9,17 +9,24 @@ import numpy as np
 import pytest
 
 from nbkernel.diagnose.images.compare import judge, make_pair
-from nbkernel.engine.precision import as_program, doubt, in_float32, nearest_and_reach, needs_exact, sharpness
-from nbkernel.engine.render import new_space, render
+from nbkernel.engine.precision import (
+    as_program,
+    choose_rounding_limit,
+    in_float32,
+    nearest_and_reach,
+    needs_exact,
+    sharpness,
+)
+from nbkernel.engine.render import new_workspace, render
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.still_places import all_dark
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.io.images.image import Image
-from nbkernel.kernels.exact.history import piece_may_leave_table, pixel_leaves_table
+from nbkernel.kernels.exact.history import pixel_leaves_table, segment_may_leave_table
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.fast.geometry import kahn_polarization, not_vanishing
 from nbkernel.kernels.fast.lattice_factor import gauss_squared
-from nbkernel.kernels.fast.rounding import is_doubtful
+from nbkernel.kernels.fast.rounding import may_be_rounding
 from nbkernel.kernels.numerics.arithmetic import inverse_square_root
 from nbkernel.kernels.numerics.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
 from nbkernel.kernels.numerics.sine import (
@@ -47,13 +54,13 @@ def verdict(expected, image, precision, N):
 @pytest.mark.parametrize("name", RUNS)
 def test_every_pixel_keeps_the_promise(name, precision):
     run = prepared(RUNS[name])
-    expected, omegas, carried = render(run, "exact")
-    image, own_omegas, own_carried = render(run, precision)
+    expected, omegas, history = render(run, "exact")
+    image, own_omegas, own_history = render(run, precision)
     assert expected.any() or name == "thickness without absorption"
     found = verdict(expected, image, precision, sharpness(run.plan))
     assert found["within"], found
     assert own_omegas == pytest.approx(omegas, rel=1e-12, nan_ok=True)
-    assert own_carried.latch_pixel == carried.latch_pixel and own_carried.first_pixel == carried.first_pixel
+    assert own_history.latch_pixel == history.latch_pixel and own_history.first_pixel == history.first_pixel
 
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
@@ -125,13 +132,13 @@ def test_few_pixels_are_left_to_the_programs_operations():
     for name, few in (("plain", 0), ("whole indices", 2 * 41)):
         run = prepared(RUNS[name])
         tile = panel_tile(run.detector)
-        doubts = doubt(run.plan, False, False, tile)
-        doubtful = sum(
-            is_doubtful(run.plan, tile, spixel, fpixel, doubts)
+        rounding_limit = choose_rounding_limit(run.plan, False, False, tile)
+        suspects = sum(
+            may_be_rounding(run.plan, tile, spixel, fpixel, rounding_limit)
             for spixel in range(tile.slow_stop)
             for fpixel in range(tile.fast_stop)
         )
-        assert doubtful <= few, name
+        assert suspects <= few, name
 
 
 @pytest.mark.parametrize("name", ["plain", "table", "sensor", "interpolation", "all three, Gaussian", "ellipsoid"])
@@ -141,15 +148,16 @@ def test_bare_python_does_the_same(name):
     plan = run.plan
     whole = panel_tile(run.detector)
     own_operations = as_program(plan, False, whole)
-    kernel, doubts = RENDER_ROWS[False, own_operations], doubt(plan, False, own_operations, whole)
-    image, _, carried = render(run, "double", threads=1)
+    kernel, rounding_limit = RENDER_ROWS[False, own_operations], choose_rounding_limit(plan, False, own_operations, whole)
+    image, _, history = render(run, "double", threads=1)
     bare = np.zeros(image.shape, np.float32)
-    left, omegas = np.zeros(image.shape[0], np.int64), np.zeros(image.shape[0])
+    unresolved, omegas = np.zeros(image.shape[0], np.int64), np.zeros(image.shape[0])
     tile = whole._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
     with np.errstate(all="ignore"):
         kernel.function(
-            plan, carried, tile, squared_table(plan), doubts, run.wanted, bare, left, omegas, new_space(6, 6), 2, 4
-        )
+            plan, history, tile, squared_table(plan), rounding_limit, run.wanted, bare, unresolved, omegas,
+            new_workspace(6, 6), 2, 4,
+        )  # fmt: skip
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)
 
@@ -177,7 +185,7 @@ def test_the_other_files_follow_from_the_image(tmp_path):
 
 
 def test_pieces_within_the_table_have_no_pixel_outside():
-    """What the survey before interpolation concludes from the ends of a piece, for flat detectors at any angle."""
+    """What the search before interpolation concludes from the ends of a segment, for flat detectors at any angle."""
     draw = np.random.default_rng(6)
     answers = []
     for _ in range(12):
@@ -189,7 +197,7 @@ def test_pieces_within_the_table_have_no_pixel_outside():
         tile = panel_tile(run.detector)
         for spixel in (0, 23, 47):
             for first, last in ((0, 48), (0, 16), (16, 40), (40, 48)):
-                leaves = piece_may_leave_table(run.plan, tile, spixel, first, last)
+                leaves = segment_may_leave_table(run.plan, tile, spixel, first, last)
                 answers.append(leaves)
                 if not leaves:
                     assert not any(
@@ -262,17 +270,19 @@ def index_of(run, spixel, fpixel):
 def test_doubt_is_where_a_last_digit_decides():
     run = prepared(f"{HALVES} -N 3")
     tile = panel_tile(run.detector)
-    doubts = doubt(run.plan, False, False, tile)
-    assert 0.0 < doubts.half < 1e-11
+    rounding_limit = choose_rounding_limit(run.plan, False, False, tile)
+    assert 0.0 < rounding_limit.half_way < 1e-11
     found = set()
     for spixel in range(tile.slow_stop):
         for fpixel in range(tile.fast_stop):
             indices = index_of(run, spixel, fpixel)
             from_half = np.abs(indices - np.floor(indices) - 0.5).min()
             from_whole = np.abs(indices - np.rint(indices))
-            near = from_half < doubts.half or (from_whole < doubts.noise * np.abs(indices)).any()
-            assert is_doubtful(run.plan, tile, spixel, fpixel, doubts) == near, (spixel, fpixel)
-            found.add((from_half < doubts.half, near))
+            near = (
+                from_half < rounding_limit.half_way or (from_whole < rounding_limit.relative_offset * np.abs(indices)).any()
+            )
+            assert may_be_rounding(run.plan, tile, spixel, fpixel, rounding_limit) == near, (spixel, fpixel)
+            found.add((from_half < rounding_limit.half_way, near))
     assert (True, True) in found and (False, False) in found
 
 

@@ -50,7 +50,7 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
 from nbkernel.engine.cuda import Uploads, Work, make_job, render_on_cuda  # noqa: E402
-from nbkernel.engine.history import survey  # noqa: E402
+from nbkernel.engine.history import find_history  # noqa: E402
 from nbkernel.engine.options import Engine  # noqa: E402
 from nbkernel.engine.precision import sharpness  # noqa: E402
 from nbkernel.engine.render import render  # noqa: E402
@@ -71,16 +71,16 @@ def verdict(case):
     """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
     fixes = frozenset(case.get("fix", ()))
     prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
-    carried = carried_of(prepared)
+    history = history_of(prepared)
     pixels = chosen_pixels(prepared, case["pixels"])
     around = np.zeros_like(prepared.wanted)
     for spixel, fpixel in pixels:
         around[max(spixel - REACH, 0) : spixel + REACH + 1, max(fpixel - REACH, 0) : fpixel + REACH + 1] = True
-    expected = exact_pixels(prepared, carried, around & prepared.wanted)
+    expected = exact_pixels(prepared, history, around & prepared.wanted)
     only = np.zeros_like(prepared.wanted)
     only[tuple(np.transpose(pixels))] = True
     ((image, _),) = render_on_cuda(
-        [replace(prepared, wanted=only)], [carried], Tables(), case["precision"], (0,), 1, case.get("tile"), None
+        [replace(prepared, wanted=only)], [history], Tables(), case["precision"], (0,), 1, case.get("tile"), None
     )
     assert not image[~only].any()
     found = np.where(only, image, expected)
@@ -94,9 +94,9 @@ def verdict(case):
     }
 
 
-def carried_of(prepared):
-    whole = panel_tile(prepared.detector)
-    return survey(prepared.plan, whole, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
+def history_of(prepared):
+    panel = panel_tile(prepared.detector)
+    return find_history(prepared.plan, panel, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
 
 
 def orientations_verdict(case):
@@ -111,7 +111,7 @@ def orientations_verdict(case):
     )  # fmt: skip
     runs = [prepared, replace(prepared, plan=listed)]
     images = [
-        render_on_cuda([run], [carried_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
+        render_on_cuda([run], [history_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
     ]
     return {
         "same": images[0].tobytes() == images[1].tobytes(),
@@ -124,7 +124,7 @@ def uploads_verdict(case):
     """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     uploads = Uploads()
-    make_job(Work(prepared, carried_of(prepared)), Tables(), case["precision"], uploads)
+    make_job(Work(prepared, history_of(prepared)), Tables(), case["precision"], uploads)
     return {"bytes": sum(array.nbytes for array, _ in uploads.there.values()), "table": prepared.plan.orientation.nbytes}
 
 
@@ -187,14 +187,14 @@ def chosen_pixels(prepared, count):
     return [tuple(int(i) for i in pixel) for pixel in near[np.argsort(far, kind="stable")[:count]]]
 
 
-def exact_pixels(prepared, carried, wanted):
+def exact_pixels(prepared, history, wanted):
     """Pixels of the exact engine, in an image of zeros."""
     image = np.where(wanted, np.float32(np.nan), np.float32(0.0))
-    left = np.isnan(image).sum(axis=1)
+    unresolved = np.isnan(image).sum(axis=1)
     plan = prepared.plan
     omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
     tile = panel_tile(prepared.detector)
-    render_nan_rows(plan, carried, tile, wanted, image, left, omega, 0, image.shape[0])
+    render_nan_rows(plan, history, tile, wanted, image, unresolved, omega, 0, image.shape[0])
     return image
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import nbkernel.engine.bounded
 import nbkernel.engine.render
-from nbkernel.engine.bounded import certification
+from nbkernel.engine.bounded import table_and_error
 from nbkernel.engine.render import render
 from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
@@ -104,7 +104,7 @@ RUNS = [
 def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
     run = prepared(flags)
     fast, fast_omega, _ = render(run, "exact")
-    monkeypatch.setattr(nbkernel.engine.render, "certification", lambda plan, carried, tables: None)
+    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
     plain, plain_omega, _ = render(run, "exact")
     assert fast.tobytes() == plain.tobytes()
     assert fast_omega == plain_omega
@@ -113,12 +113,12 @@ def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
 @pytest.mark.parametrize("error", [1e-3, 1e-7])
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
-    monkeypatch.setattr(nbkernel.engine.render, "certification", lambda plan, carried, tables: None)
+    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
     plain, _, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.engine.bounded, "relative_error", lambda terms: error)
-    monkeypatch.setattr(nbkernel.engine.render, "certification", certification)
-    doubtful, _, _ = render(run, "exact")
-    assert doubtful.tobytes() == plain.tobytes()
+    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", table_and_error)
+    uncertain, _, _ = render(run, "exact")
+    assert uncertain.tobytes() == plain.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
 def test_only_runs_with_a_known_error_are_vectorised(flags, qualifies, monkeypatch):
     seen = []
 
-    def spy(plan, carried, tables):
-        seen.append(certification(plan, carried, tables))
+    def spy(plan, history, tables):
+        seen.append(table_and_error(plan, history, tables))
         return seen[-1]
 
-    monkeypatch.setattr(nbkernel.engine.render, "certification", spy)
+    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", spy)
     render(prepared(f"{CELL} -detpixels 4 -oversample 1 -default_F 100 {flags}"), "exact")
     assert (seen[0] is not None) == qualifies

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbkernel.kernels.exact.history import taken_over
+from nbkernel.kernels.exact.history import history_at
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.lattice_factor import lattice_factor
 from nbkernel.kernels.physics.pixel import as_vector, render_pixel, subpixel_position, vector_at
@@ -94,10 +94,10 @@ class Total(NamedTuple):
     photons: float
 
 
-def start_of_pixel(plan, carried, spixel, fpixel, fpixels):
-    """The Start of a pixel of a panel `fpixels` wide, from the run's Carried."""
-    interpolate, first_of_run, axis_state = taken_over(plan, carried, spixel, fpixel, fpixels)
-    return Start(interpolate, first_of_run, carried.axis, carried.axis_next, int(axis_state))
+def start_of_pixel(plan, history, spixel, fpixel, fpixels):
+    """The Start of a pixel of a panel `fpixels` wide, from the run's History."""
+    interpolate, first_of_run, axis_state = history_at(plan, history, spixel, fpixel, fpixels)
+    return Start(interpolate, first_of_run, history.axis, history.axis_next, int(axis_state))
 
 
 def engine_photons(plan, tile, spixel, fpixel, start):

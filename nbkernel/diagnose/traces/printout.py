@@ -45,10 +45,10 @@ class LastNumbers:
 
 
 class Printout:
-    """Texts of a Prepared run; carried: its Carried; image: (slow, fast) float32, rendered."""
+    """Texts of a Prepared run; history: its History; image: (slow, fast) float32, rendered."""
 
-    def __init__(self, prepared, carried, image):
-        self.prepared, self.carried, self.image = prepared, carried, image
+    def __init__(self, prepared, history, image):
+        self.prepared, self.history, self.image = prepared, history, image
         self.tile = panel_tile(prepared.detector)
 
     def texts(self, warn):
@@ -82,7 +82,7 @@ class Printout:
     def follow(self, numbers, spixel, fpixel, warn):
         """Adds a pixel's events to `numbers`; False if they leave the range of Python's functions."""
         plan = self.prepared.plan
-        start = start_of_pixel(plan, self.carried, spixel, fpixel, self.image.shape[1])
+        start = start_of_pixel(plan, self.history, spixel, fpixel, self.image.shape[1])
         try:
             numbers.follow(PixelChain(plan, self.tile, spixel, fpixel, start).events())
         except (ArithmeticError, ValueError) as error:

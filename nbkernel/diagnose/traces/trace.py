@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nbkernel.engine.history import survey
+from nbkernel.engine.history import find_history
 from nbkernel.engine.threads import thread_count
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.errors import InputError, InternalError
@@ -87,16 +87,16 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
     check_pixel("--pixel", prepared, fpixel, spixel)
     for line in (*map(warning, prepared.quirks), *run_remarks(runs)):
         warn(line)
-    carried = survey_run(prepared, threads)
-    if carried.latch_pixel < prepared.wanted.size:
+    history = run_history(prepared, threads)
+    if history.latch_pixel < prepared.wanted.size:
         warn(warning("interpolation"))
-    trace = trace_pixel(prepared, carried, fpixel, spixel, all_steps)
+    trace = trace_pixel(prepared, history, fpixel, spixel, all_steps)
     if not trace.stopped:
-        require_in_image(trace, render_one_pixel(prepared, carried, fpixel, spixel))
+        require_in_image(trace, render_one_pixel(prepared, history, fpixel, spixel))
     return trace
 
 
-def render_one_pixel(prepared, carried, fpixel, spixel):
+def render_one_pixel(prepared, history, fpixel, spixel):
     """The image (slow, fast) with only this pixel rendered, by the compiled engine."""
     tile = panel_tile(prepared.detector)._replace(
         slow_start=spixel, slow_stop=spixel + 1, fast_start=fpixel, fast_stop=fpixel + 1
@@ -105,7 +105,7 @@ def render_one_pixel(prepared, carried, fpixel, spixel):
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     image = np.zeros(prepared.wanted.shape, np.float32)
     omegas = np.empty((1, prepared.wanted.shape[1], subpixels if plan.oversample_omega else 1))
-    render_rows_exactly(plan, carried, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
+    render_rows_exactly(plan, history, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
     return image
 
 
@@ -121,22 +121,22 @@ def check_pixel(flag, prepared, fpixel, spixel):
         raise InputError(f"{pixel} is masked by -mask {prepared.experiment.mask}; give a pixel that is not")
 
 
-def survey_run(prepared, threads=None):
-    """The Carried of a Prepared run."""
-    return survey(
+def run_history(prepared, threads=None):
+    """The History of a Prepared run."""
+    return find_history(
         prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector,
         thread_count(threads), every_axis=True,
     )  # fmt: skip
 
 
-def trace_pixel(prepared, carried, fpixel, spixel, all_steps=False):
+def trace_pixel(prepared, history, fpixel, spixel, all_steps=False):
     """The Trace of a pixel of a Prepared run.
 
     all_steps: every layer, sub-pixel and source instead of the first only. Raises InternalError unless the trace ends in
     exactly the engine's value, to the last bit.
     """
     plan, tile = prepared.plan, panel_tile(prepared.detector)
-    start = start_of_pixel(plan, carried, spixel, fpixel, prepared.wanted.shape[1])
+    start = start_of_pixel(plan, history, spixel, fpixel, prepared.wanted.shape[1])
     recorder = Recorder(prepared, all_steps)
     recorder.detector()
     try:

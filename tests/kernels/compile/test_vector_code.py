@@ -11,16 +11,17 @@ import pytest
 from llvmlite import binding
 
 from nbkernel.kernels.compile import jit
+from nbkernel.kernels.fast import along_row, as_program
 from nbkernel.kernels.fast.lattice_factor import gauss_squared, round_squared, square_squared
 from nbkernel.kernels.fast.phases import (
     OFFSET_WORK,
     add_squares_of_offsets,
     add_squares_of_phases,
     add_table_squares_of_phases,
-    offsets_of,
-    phases_of,
+    build_add_offsets,
+    build_add_phases,
 )
-from nbkernel.kernels.fast.steps import index_along_row, index_as_program, steps_of, table_steps_of
+from nbkernel.kernels.fast.steps import build_add_steps, build_add_table_steps
 from nbkernel.kernels.physics.plan import SquaredTable
 from nbkernel.kernels.poisson_rows import WORK, begin, search
 
@@ -43,14 +44,14 @@ def table():
     )
 
 
-def along_row(add, crystal):
+def loop_along_row(add, crystal):
     def loop(I, nearest, weight, Fdet, inverse_airpath):
         add(I, nearest, weight, (Fdet, inverse_airpath), CELL, crystal)
 
     return loop, [row() for _ in range(5)]
 
 
-def as_program(add, crystal):
+def loop_as_program(add, crystal):
     def loop(I, nearest, weight, sx, sy, sz):
         add(I, nearest, weight, (sx, sy, sz), CELL, crystal)
 
@@ -72,7 +73,7 @@ def part(function, name):
 
 
 def phases():
-    fill = part(phases_of(index_along_row), "fill_phases")
+    fill = part(build_add_phases(along_row), "fill_phases")
 
     def loop(Fdet, inverse_airpath, phases):
         fill((Fdet, inverse_airpath), CELL, phases)
@@ -81,7 +82,7 @@ def phases():
 
 
 def offsets():
-    fill = part(offsets_of(index_along_row), "fill_offsets")
+    fill = part(build_add_offsets(along_row), "fill_offsets")
 
     def loop(Fdet, inverse_airpath, offsets):
         fill((Fdet, inverse_airpath), CELL[0], 36.0, offsets[0], offsets[3])
@@ -134,12 +135,21 @@ def searches():
 
 # name: (function and arguments, bits of the numbers)
 LOOPS = {
-    "square": (lambda: along_row(steps_of(index_along_row, square_squared, True), N), 64),
-    "round": (lambda: along_row(steps_of(index_along_row, round_squared, False), ROUND), 64),
-    "gauss": (lambda: along_row(steps_of(index_along_row, gauss_squared, False), GAUSS), 64),
-    "gauss, program's indices": (lambda: as_program(steps_of(index_as_program, gauss_squared, False), GAUSS), 64),
-    "square, table": (lambda: with_table(table_steps_of(index_along_row, square_squared, True, True), N), 64),
-    "gauss, table": (lambda: with_table(table_steps_of(index_along_row, gauss_squared, False, False), GAUSS), 64),
+    "square": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, square_squared, True), N), 64),
+    "round": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, round_squared, False), ROUND), 64),
+    "gauss": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, gauss_squared, False), GAUSS), 64),
+    "gauss, program's indices": (
+        lambda: loop_as_program(build_add_steps(as_program.miller_indices, gauss_squared, False), GAUSS),
+        64,
+    ),
+    "square, table": (
+        lambda: with_table(build_add_table_steps(along_row.miller_indices, square_squared, True, True), N),
+        64,
+    ),
+    "gauss, table": (
+        lambda: with_table(build_add_table_steps(along_row.miller_indices, gauss_squared, False, False), GAUSS),
+        64,
+    ),
     "phases": (phases, 64),
     "offsets": (offsets, 64),
     "squares of phases": (squares_of_phases, 32),

@@ -83,7 +83,7 @@ def test_noise_kernels_need_no_stack(name, rows):
 
 def test_assembly_serves_all_devices():
     """What is compiled from another device's assembly is what is compiled for the device itself."""
-    key, found = KERNELS["mark_doubtful"], []
+    key, found = KERNELS["mark_unresolved"], []
     for first in ((9, 0), (8, 0)):
         ptx = cuda_code.ptx_of(key, cuda_code.assembly_of(key, first), (8, 0))
         code = cuda_code.code_of(ptx, 80)

@@ -16,7 +16,7 @@ from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.geometry.panels import Panel
-from nbkernel.kernels.cuda.rows import kind_of
+from nbkernel.kernels.cuda.rows import kernel_kind
 from nbkernel.setup.prepare import prepare
 
 from golden import load_cases
@@ -131,7 +131,7 @@ def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noq
             own_operations = as_program(prepared.plan, single, panel_tile(prepared.detector))
             table = squared_table(prepared.plan, single)
             for interpolate in {False, prepared.plan.interpolate}:
-                asked.add(kind_of(prepared.plan, table, single, own_operations, interpolate).name)
+                asked.add(kernel_kind(prepared.plan, table, single, own_operations, interpolate).name)
     assert asked <= set(kernels()) and len(asked) > 30
 
 
