@@ -174,7 +174,7 @@ def build_interpolated(miller_indices):
         return outside
 
     def interpolated(plan, F_squared, F_flat, pixel_terms, hkl_lines, work, corner):
-        """F_squared (n,): F_cell^2 of every pixel of the piece."""
+        """F_squared (n,): F_cell^2 of every pixel of the segment."""
         Fhkl, h_min, k_min, l_min = plan.Fhkl, plan.h_min, plan.k_min, plan.l_min
         if Fhkl.shape[0] >= 4 and Fhkl.shape[1] >= 4 and Fhkl.shape[2] >= 4:
             for first in range(0, F_squared.shape[0], BLOCK):
