@@ -77,7 +77,7 @@ def disassembler():
 
 def kinds():
     """Kinds of kernels that runs may ask for."""
-    from nbkernel.kernels.cuda.rows import SHAPES, KernelKind
+    from nbkernel.kernels.cuda.kinds import SHAPES, KernelKind
     from nbkernel.kernels.fast.build import StepKind
     from nbkernel.kernels.physics.constants import SQUARE, TOPHAT
 
@@ -191,7 +191,8 @@ def ptx_of(key, assembly, cc):
     """PTX of a kernel for a compute capability."""
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda.rows import KernelKind, blocks_of
+    from nbkernel.kernels.cuda.kinds import KernelKind
+    from nbkernel.kernels.cuda.rows import blocks_of
 
     parts, options = assembly
     if isinstance(key, KernelKind) or key == "mark_unresolved":

@@ -117,7 +117,8 @@ def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, 
 
 @Kernel
 def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, sums, out, slow_start, slow_stop):
-    """Photon counts with Poisson noise from counted random numbers, see `numerics/poisson.py`: a pixel's depends on no other's.
+    """Photon counts with Poisson noise from counted random numbers, see `numerics/poisson.py`: a pixel's depends on no
+    other's.
 
     first_pixel: number of the image's first pixel; out (int32): the deviates as `noiseimage_value` has them, 0 outside the
     region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_rows.WORK, pixels at a time) float64.

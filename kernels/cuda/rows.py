@@ -1,8 +1,8 @@
 """Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per segment of a row.
 
-A thread does what the CPU does for a segment of one pixel, in the same functions and order (`fast/build.py`); its work array lives in
-registers. The threads of a block work out together what the next orientations need of their row, and share it. A kernel
-is made for one kind of run each: what it is made for are constants, and the branches on them are gone.
+A thread does what the CPU does for a segment of one pixel, in the same functions and order (`fast/build.py`); its work
+array lives in registers. The threads of a block work out together what the next orientations need of their row, and share
+it. There is a kernel for each kind of run, see `kinds`.
 """
 
 from typing import NamedTuple
@@ -11,13 +11,7 @@ import numpy as np
 from numba import config, cuda
 
 from nbkernel.kernels.fast import along_row, as_program
-from nbkernel.kernels.fast.build import (
-    STEPS,
-    StepKind,
-    build_add_orientation_steps,
-    build_render_segment,
-    step_kind,
-)
+from nbkernel.kernels.fast.build import STEPS, build_add_orientation_steps, build_render_segment
 from nbkernel.kernels.fast.geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from nbkernel.kernels.fast.interpolation import INTERPOLATION_WORK
 from nbkernel.kernels.fast.lattice_factor import crystals_by_shape
@@ -25,7 +19,6 @@ from nbkernel.kernels.fast.phases import FLUSH, OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.fast.photons import INFINITY, TO_IMAGE, as_float32
 from nbkernel.kernels.fast.rounding import build_may_be_rounding
 from nbkernel.kernels.fast.weights import finish
-from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
 from nbkernel.kernels.physics.pixel import vector_at
 
@@ -36,10 +29,6 @@ VECTORS, LINE = 3, 3  # cell vectors, numbers per vector
 LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
 ALIGNMENT = 16
 NAN = np.float32(np.nan)
-SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
-FLAGS = {
-    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "in_offsets": "offsets",
-}  # fmt: skip
 
 
 class CudaWorkspace(NamedTuple):
@@ -63,29 +52,6 @@ class Share(NamedTuple):
     fpixels: int
     first_pixel: int  # see plan.History
     latch_pixel: int
-
-
-class KernelKind(NamedTuple):
-    """What a kernel is made for."""
-
-    use_float32: bool  # parallelepipeds in float32
-    own_operations: bool  # indices by the program's own operations
-    steps: StepKind
-
-    @property
-    def name(self):
-        words = ["mixed" if self.use_float32 else "double", SHAPES[self.steps.xtal_shape]]
-        words += [FLAGS[name] for name in FLAGS if getattr(self.steps, name)]
-        return "_".join(words + ["program"] * self.own_operations)
-
-
-def kernel_kind(plan, table, use_float32, own_operations, interpolate):
-    """The KernelKind of a run."""
-    steps = step_kind(plan, table, interpolate)
-    steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
-    # what makes no difference is one kind
-    use_float32 = use_float32 and not steps.one_cell
-    return KernelKind(use_float32, own_operations, steps._replace(in_offsets=steps.in_offsets and use_float32))
 
 
 def build_shared_segment(kind):
@@ -165,8 +131,9 @@ def build_tile_kernel(kind):
     def render_tile(
         plan, tile, table, rounding_limit, axis, share, interpolate, wanted, image, suspect, unresolved, omega_parts
     ):
-        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in `unresolved`), or
-        where `suspect` (then `mark_unresolved` is to be called): one pixel per thread, a row per blockIdx.y.
+        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in
+        `unresolved`), or where `suspect` (then `mark_unresolved` is to be called): one pixel per thread, a row per
+        blockIdx.y.
 
         wanted, image, suspect: (slow, fast) from the tile's first pixel on, bool, float32, uint8; unresolved: (slow,) int32;
         omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).

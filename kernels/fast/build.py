@@ -1,9 +1,9 @@
 """A segment of a row in precision `double` or `mixed`: nanoBragg's loop nest with the pixels innermost.
 
-Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the segment.
-Every pixel sums its own steps in this order whatever pixels stand beside it, so an image does not depend on how it was cut.
-A pixel comes out as nan where only the program's own operations tell its value (0/0 at a whole index, ...): the caller
-renders those by `pixel.render_pixel`.
+Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the
+segment. Every pixel sums its own steps in this order whatever pixels stand beside it, so an image does not depend on how it
+was cut. A pixel comes out as nan where only the program's own operations tell its value (0/0 at a whole index, ...): the
+caller renders those by `pixel.render_pixel`.
 
 Here the parts are put together, from the inside out: a step of all pixels (STEPS), the loops over the orientations, those
 over layers, sub-pixels and sources. Whatever is `build_...` makes a function of other functions.

@@ -87,7 +87,8 @@ def build_render_rows(render_segment, use_float32, own_operations):
         plan, history, tile, table, rounding_limit, wanted, image, unresolved, omega_sums, workspace, slow_start, slow_stop
     ):
         """Fills the rows slow_start .. slow_stop of the tile's part of `image`; unresolved[slow] (int64): how many of its
-        pixels are left as nan, see `build`. Adds to omega_sums[slow] (sr) the solid angles of all their layers and sub-pixels.
+        pixels are left as nan, see `build`. Adds to omega_sums[slow] (sr) the solid angles of all their layers and
+        sub-pixels.
 
         wanted: (slow, fast) bool, True where a pixel is wanted; image: (slow, fast) float32, the whole panel.
         """

@@ -99,8 +99,8 @@ def solid_angles(tile, work):
 @cache  # shared by kernels, a part is compiled once
 def build_capture_fractions(product):
     def capture_fractions(plan, thick_tic, odet_line, pixel_terms, work):
-        """CAPTURE, see `pixel_geometry.absorbed_fraction`; nan where the exponentials are out of the usual range, or the way through
-        the sensor is made of rounding errors."""
+        """CAPTURE, see `pixel_geometry.absorbed_fraction`; nan where the exponentials are out of the usual range, or the way
+        through the sensor is made of rounding errors."""
         full_vector_width()
         captures = work[CAPTURE]
         near = -thick_tic * plan.detector_thickstep * plan.detector_mu

@@ -117,8 +117,8 @@ def build_interpolated(miller_indices):
         """F_squared from pixel `first` on, at most BLOCK of them: F_cell^2 at the fractional indices, of the nearest whole
         ones where the neighbours are not all in the table.
 
-        Fhkl: (h, k, l); F_flat: the same in one dimension; work: (INTERPOLATION_WORK, BLOCK + LANES); corner: (BLOCK,) int32.
-        """
+        Fhkl: (h, k, l); F_flat: the same in one dimension; work: (INTERPOLATION_WORK, BLOCK + LANES); corner: (BLOCK,)
+        int32."""
         full_vector_width()
         size = min(BLOCK, F_squared.shape[0] - first)
         k_range, l_range = Fhkl.shape[1], Fhkl.shape[2]

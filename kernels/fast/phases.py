@@ -68,8 +68,9 @@ def build_add_phases(way):
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
     def add_phases(plan, has_table, pixel_terms, hkl_lines, table, workspace):
-        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to workspace.sums, and keeps in workspace.nearest
-        the squared offset that comes nearest to a whole index (where there is a table, what `closer_to_half` says too)."""
+        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to workspace.sums, and keeps in
+        workspace.nearest the squared offset that comes nearest to a whole index (where there is a table, what
+        `closer_to_half` says too)."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             fill_phases_and_positions(pixel_terms, hkl_lines, table, workspace.phases)

@@ -7,7 +7,8 @@ import numpy as np
 from numba import cuda
 
 from nbkernel.kernels.compile.object_cache import CACHE
-from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel, kernel_kind
+from nbkernel.kernels.cuda.kinds import kernel_kind
+from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel
 from nbkernel.kernels.exact.rows import render_nan_rows
 
 from .cuda_streams import MOST_ROWS, CompiledInOneWay, device_arrays, keep_in_flight, pinned_arrays, share_tiles
@@ -181,7 +182,8 @@ def kernel_for(key):
 
 
 def without_table(plan):
-    """The plan as kernels here take it: they work out the orientations from their rotations, see `physics/orientations.py`."""
+    """The plan as kernels here take it: they work out the orientations from their rotations, see
+    `physics/orientations.py`."""
     return plan._replace(orientation=NO_TABLE)
 
 

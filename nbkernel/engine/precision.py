@@ -164,8 +164,8 @@ def as_program(plan, single, whole):
 
 @np.errstate(all="ignore")
 def choose_rounding_limit(plan, single, own_operations, whole):
-    """Where to ask the program's own operations, see kernels/fast/rounding.py; single: in float32; own_operations: `as_program`; whole:
-    the panel's Tile."""
+    """Where to ask the program's own operations, see kernels/fast/rounding.py; single: in float32; own_operations:
+    `as_program`; whole: the panel's Tile."""
     error = 0.0 if own_operations else index_error(plan, whole)
     half = error if error > 0.0 and takes_nearest(plan, whole) else 0.0
     if plan.xtal_shape != SQUARE:

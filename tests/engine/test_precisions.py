@@ -267,7 +267,7 @@ def index_of(run, spixel, fpixel):
     return np.array(miller_indices(plan.orientation, plan.phi_slot[0], 0, scattering))
 
 
-def test_doubt_is_where_a_last_digit_decides():
+def test_rounding_limits_hold_where_a_last_digit_decides():
     run = prepared(f"{HALVES} -N 3")
     tile = panel_tile(run.detector)
     rounding_limit = choose_rounding_limit(run.plan, False, False, tile)

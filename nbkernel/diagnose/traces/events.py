@@ -111,7 +111,7 @@ def engine_photons(plan, tile, spixel, fpixel, start):
         return float(render_pixel(plan, tile, spixel, fpixel, *start, omega))
 
 
-class PixelChain:
+class PixelEvents:
     """The events of one pixel, see `events`. plan, tile: RenderPlan and Tile; start: Start."""
 
     def __init__(self, plan, tile, spixel, fpixel, start):

@@ -13,7 +13,7 @@ from nbkernel.engine.tiles import panel_tile
 from nbkernel.io.files.text import c_format
 from nbkernel.kernels.physics.vectors import magnitude
 
-from .events import PixelChain, Source, Step, Subpixel, Total, start_of_pixel
+from .events import PixelEvents, Source, Step, Subpixel, Total, start_of_pixel
 
 
 class LastNumbers:
@@ -84,7 +84,7 @@ class Printout:
         plan = self.prepared.plan
         start = start_of_pixel(plan, self.history, spixel, fpixel, self.image.shape[1])
         try:
-            numbers.follow(PixelChain(plan, self.tile, spixel, fpixel, start).events())
+            numbers.follow(PixelEvents(plan, self.tile, spixel, fpixel, start).events())
         except (ArithmeticError, ValueError) as error:
             warn(f"-printout: pixel {fpixel} {spixel} (fast slow) cannot be shown: {error}")
             return False

@@ -21,7 +21,7 @@ from nbkernel.setup.prepare import prepare_panels
 
 from .events import (
     Absorption,
-    PixelChain,
+    PixelEvents,
     Polarization,
     SolidAngle,
     Source,
@@ -140,7 +140,7 @@ def trace_pixel(prepared, history, fpixel, spixel, all_steps=False):
     recorder = Recorder(prepared, all_steps)
     recorder.detector()
     try:
-        for event in PixelChain(plan, tile, spixel, fpixel, start).events():
+        for event in PixelEvents(plan, tile, spixel, fpixel, start).events():
             recorder.add(event)
         expected = engine_photons(plan, tile, spixel, fpixel, start)
     except (ArithmeticError, ValueError) as error:

@@ -16,7 +16,7 @@ from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.geometry.panels import Panel
-from nbkernel.kernels.cuda.rows import kernel_kind
+from nbkernel.kernels.cuda.kinds import kernel_kind
 from nbkernel.setup.prepare import prepare
 
 from golden import load_cases
