@@ -184,7 +184,7 @@ def test_the_other_files_follow_from_the_image(tmp_path):
     assert found["double"][1][0] == found["exact"][1][0]  # the solid angle
 
 
-def test_pieces_within_the_table_have_no_pixel_outside():
+def test_segments_within_the_table_have_no_pixel_outside():
     """What the search before interpolation concludes from the ends of a segment, for flat detectors at any angle."""
     draw = np.random.default_rng(6)
     answers = []

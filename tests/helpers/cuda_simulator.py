@@ -59,7 +59,7 @@ from nbkernel.engine.tiles import panel_tile  # noqa: E402
 from nbkernel.experiment.experiment import Experiment  # noqa: E402
 from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
 from nbkernel.image.noise import FRAME, key_of, noisy_panels, totals  # noqa: E402
-from nbkernel.io.images.read import Image  # noqa: E402
+from nbkernel.io.images.image import Image  # noqa: E402
 from nbkernel.io.images.smv import read_smv  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
 from nbkernel.setup.prepare import prepare  # noqa: E402
