@@ -1,7 +1,8 @@
 """python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
 
-Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, where given, by the C program, all in turn. An image that is not what its precision
-promises gets no speed. Without the C program the reference is --precision exact, and there are no ratios.
+Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, where given, by the C
+program, all in turn. An image that is not what its precision promises gets no speed. Without the C program the reference is
+--precision exact, and there are no ratios.
 
 Columns: ns per step (computing time over all threads by steps); computing time, without starting, reading and writing;
 whole process; peak memory; ratios of computing and of whole processes to the C program's.

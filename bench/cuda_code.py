@@ -145,7 +145,7 @@ def signature_of(key):
 @contextmanager
 def device_of(cc):
     """Within, numba.cuda compiles for a device that need not be there."""
-    import numba.cuda.dispatcher as dispatcher
+    from numba.cuda import dispatcher
 
     current = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
@@ -268,7 +268,7 @@ def successors(instructions):
 def step_loop(instructions):
     """The numbers of the instructions of the innermost loop that reads whole orientations."""
     best = None
-    for i, (_, labels, target, _) in enumerate(instructions):
+    for i, (_, _labels, target, _) in enumerate(instructions):
         if target is None:
             continue
         first = next(j for j, there in enumerate(instructions) if target in there[1])
@@ -379,7 +379,7 @@ def main():
         archs = [int(arch) for arch in options.arch.split(",")]
     except ValueError:
         parser.error(f"--arch: needs numbers such as 70,80,90, not {options.arch!r}")
-    results = results_of({name: archs for name in options.kernels or known}, options.jobs)
+    results = results_of(dict.fromkeys(options.kernels or known, archs), options.jobs)
     columns = ["instructions", *CLASSES]
     print(f"{'':<36} registers stack spills threads/SM  " + "  ".join(columns) + "  floor, ns/step")
     for (name, arch), row in results.items():

@@ -1,9 +1,9 @@
 """python -m bench.golden FOLDER: how near each precision comes to nanoBragg.c's own float images.
 
-FOLDER holds cases.json, golden.h5 and inputs/ (see tests/helpers/golden.py, which reads the same). Prints, for each precision and over
-all cases: pixels with the program's bits, images identical as a whole, pixels farther than one ulp of float32, the largest
-local error of these (relative to the largest of the 5 x 5 neighbours), its largest part of what is promised, and the largest
-error of a total.
+FOLDER holds cases.json, golden.h5 and inputs/ (see tests/helpers/golden.py, which reads the same). Prints, for each
+precision and over all cases: pixels with the program's bits, images identical as a whole, pixels farther than one ulp of
+float32, the largest local error of these (relative to the largest of the 5 x 5 neighbours), its largest part of what is
+promised, and the largest error of a total.
 """
 
 import argparse
@@ -69,10 +69,10 @@ def main():
     with h5py.File(options.folder / "golden.h5") as golden:
         for case in cases:
             prepared = prepared_run([argument.replace("{in}", str(options.folder / "inputs")) for argument in case["args"]])
-            for precision in found:
-                found[precision][case["id"]] = figures(precision, prepared, golden[case["id"]]["float.bin"][...])
-    for precision in found:
-        print("\n".join(lines(precision, found[precision])))
+            for precision, of_cases in found.items():
+                of_cases[case["id"]] = figures(precision, prepared, golden[case["id"]]["float.bin"][...])
+    for precision, of_cases in found.items():
+        print("\n".join(lines(precision, of_cases)))
 
 
 if __name__ == "__main__":

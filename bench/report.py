@@ -38,7 +38,8 @@ def processor():
 
 
 def title(about):
-    return f"{about['date']}, {about['processor']}, {about['cores']} cores, Python {about['python']}, nbkernel {about['nbkernel']}"
+    machine = f"{about['date']}, {about['processor']}, {about['cores']} cores"
+    return f"{machine}, Python {about['python']}, nbkernel {about['nbkernel']}"
 
 
 def table_lines(result):

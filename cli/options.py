@@ -13,6 +13,8 @@ from .readers import each
 
 
 class Option(NamedTuple):
+    """A double-dash option of some sub-commands: a row of the table."""
+
     name: str
     commands: tuple  # sub-commands that take it
     values: str  # names of the values, empty for a switch

@@ -122,11 +122,13 @@ def structure_factors(hkl, stol2, elements, positions, b_factor):
     """Complex structure factors in electrons, shape (m,).
 
     F(hkl) = sum_j f_j(s) exp(-B s^2) exp(2 pi i h . x_j). International Tables vol. B, section 1.2.
-    `elements`, shape (n,), are indices into ELEMENTS; `positions`, shape (n, 3), are fractional; `b_factor` is B in Angstrom^2.
+    `elements`, shape (n,), are indices into ELEMENTS; `positions`, shape (n, 3), are fractional; `b_factor` is B in
+    Angstrom^2.
     """
     factors = form_factors(stol2) * np.exp(-b_factor * stol2)
     total = np.zeros(len(hkl), dtype=complex)
-    for element, position in zip(elements, positions):  # atom by atom: the phases of all at once would need gigabytes
+    # atom by atom: the phases of all at once would need gigabytes
+    for element, position in zip(elements, positions, strict=True):
         total += factors[element] * np.exp(2j * np.pi * (hkl @ position))
     return total
 

@@ -1,3 +1,5 @@
+"""`python -m nbkernel`: the command line."""
+
 from nbkernel.cli.start import console
 
 console()

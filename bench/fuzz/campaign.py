@@ -22,7 +22,8 @@ def campaign(part, seed, seconds, only=None, out=print):
                 sys.stdout.flush()
         cases, number = cases + 1, number + 1
     out(
-        f"seed {seed}: {cases} cases in {time.monotonic() - started:.0f} s, {len(shown)} different findings in {shown.total()}"
+        f"seed {seed}: {cases} cases in {time.monotonic() - started:.0f} s, {len(shown)} different findings in "
+        f"{shown.total()}"
     )
     for what, count in counts.most_common():
         out(f"  {count:7} {what}")

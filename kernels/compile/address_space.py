@@ -14,7 +14,8 @@ def require_address_space(needed, what):
     left = address_space_left()
     if left is not None and left < needed:
         raise TooLittle(
-            f"{what} needs {needed // MIB} MiB of address space, its limit leaves {max(left, 0) // MIB} (ulimit -v raises it)"
+            f"{what} needs {needed // MIB} MiB of address space, its limit leaves {max(left, 0) // MIB} (ulimit -v raises "
+            "it)"
         )
 
 

@@ -65,8 +65,8 @@ class Choice:
 
 
 def parse_device(text, lead="device"):
-    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, led by the name of the argument
-    or option, for anything else."""
+    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, led by the name of the
+    argument or option, for anything else."""
     if not isinstance(text, str):
         raise InputError(f"{lead}: needs a text such as auto, cpu or cuda:0, not {text!r}")
     match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d{1,9}(?:,\d{1,9})*))?", text, re.ASCII)

@@ -28,15 +28,15 @@ class Tables:
         """`of`; raises InputError for a table that 32-bit positions cannot count."""
         if plan.Fhkl.size > LARGEST_TABLE // 8:
             raise InputError(
-                f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision {precision}; "
-                "give --precision exact"
+                f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision "
+                f"{precision}; give --precision exact"
             )
         return self.of(plan, single)
 
 
 def squared_table(plan, single=False, places=None):
-    """single: with the copy in float32 that precision `mixed` needs. places: positions in the flattened Fhkl of all that is not 0,
-    None where they are many."""
+    """single: with the copy in float32 that precision `mixed` needs. places: positions in the flattened Fhkl of all that is
+    not 0, None where they are many."""
     default = plan.default_F * plan.default_F
     if plan.Fhkl.size == 0:
         return SquaredTable(

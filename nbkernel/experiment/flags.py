@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 
 class Flag(NamedTuple):
+    """A single-dash flag: a row of the table."""
+
     spellings: tuple  # any of these
     kind: str  # none, float, int, text, or a special reader of nbkernel.experiment.arguments
     value_count: int

@@ -11,18 +11,28 @@ def summary_lines(runs):
     crystal, plan, experiment = prepared.crystal, prepared.plan, prepared.experiment
     a, b, c = (magnitude(vector) * 1e10 for vector in (crystal.a, crystal.b, crystal.c))
     lines = [
-        f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources, "
-        f"{'no polarisation factor' if plan.nopolar else f'Kahn factor {plan.polarization:g}'}",
-        f"crystal: {experiment.xtal_shape}, {crystal.Na:.0f} x {crystal.Nb:.0f} x {crystal.Nc:.0f} cells of "
-        f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3",
-        f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
-        f"{plan.orientation.shape[1]} mosaic domains",
+        (
+            f"beam: {prepared.wavelength * 1e10:g} A, {plan.fluence:g} photons/m^2, {len(plan.source_lambda)} sources, "
+            f"{'no polarisation factor' if plan.nopolar else f'Kahn factor {plan.polarization:g}'}"
+        ),
+        (
+            f"crystal: {experiment.xtal_shape}, {crystal.Na:.0f} x {crystal.Nb:.0f} x {crystal.Nc:.0f} cells of "
+            f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3"
+        ),
+        (
+            f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
+            f"{plan.orientation.shape[1]} mosaic domains"
+        ),
         *file_lines(prepared),
-        f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} elsewhere, "
-        f"{'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}",
+        (
+            f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} "
+            f"elsewhere, {'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}"
+        ),
         *(panel_lines(runs) if experiment.panels else [detector_line(prepared.detector)]),
-        f"sampling: {plan.oversample} x {plan.oversample} sub-pixels, {plan.detector_thicksteps} sensor layers, "
-        f"{plan.steps * plan.detector_thicksteps:.0f} steps per pixel",
+        (
+            f"sampling: {plan.oversample} x {plan.oversample} sub-pixels, {plan.detector_thicksteps} sensor layers, "
+            f"{plan.steps * plan.detector_thicksteps:.0f} steps per pixel"
+        ),
     ]
     if crystal.misset is not None:
         lines.insert(2, "misset: {:f} {:f} {:f} deg".format(*crystal.misset))
@@ -44,8 +54,8 @@ def panel_lines(runs):
         kinds.setdefault((d.fpixels, d.spixels, d.pixel_size), []).append(d.close_distance)
     for (fpixels, spixels, pixel_size), distances in kinds.items():
         yield (
-            f"detector: {len(distances)} panel{'s' if len(distances) > 1 else ''} of {fpixels} x {spixels} pixels of {pixel_size * 1e3:g} mm, planes "
-            f"{min(distances) * 1e3:g} to {max(distances) * 1e3:g} mm from the sample"
+            f"detector: {len(distances)} panel{'s' if len(distances) > 1 else ''} of {fpixels} x {spixels} pixels of "
+            f"{pixel_size * 1e3:g} mm, planes {min(distances) * 1e3:g} to {max(distances) * 1e3:g} mm from the sample"
         )
 
 

@@ -81,8 +81,8 @@ def counted_sources(sources, filename):
     weight = sources.weight
     if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
         raise InputError(
-            f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one above "
-            "(or leave out --fix weights)"
+            f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one "
+            "above (or leave out --fix weights)"
         )
     kept = weight > 0.0
     # by a power of two, which changes no digit: sums stay finite

@@ -2,8 +2,8 @@
 
 
 def printable(text):
-    """The text in one line, with what a terminal would obey, hide or reorder written as Python's escapes: control characters,
-    line ends, marks of direction, bytes that are not text."""
+    """The text in one line, with what a terminal would obey, hide or reorder written as Python's escapes: control
+    characters, line ends, marks of direction, bytes that are not text."""
     text = str(text)
     if text.isprintable():
         return text

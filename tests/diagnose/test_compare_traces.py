@@ -196,7 +196,7 @@ def test_an_inner_loop_begins_anew():
 def test_a_trace_without_blocks_is_aligned_by_occurrence():
     with_blocks = read_trace("x", steps_trace([0.1, 0.2, 0.3], 3))
     without = read_trace("x", "rot_b_angstroms -11.5 0.1 -29.1")
-    pairs, only_a, only_b = align(with_blocks, without)
+    pairs, _only_a, only_b = align(with_blocks, without)
     assert [pair[0].at for pair in pairs] == [(("phi_tic", 0),)]
     assert only_b == []
 
@@ -337,7 +337,8 @@ def large_trace(factor=1.0, turned=False):
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_work_grows_as_the_traces_do(turned):
-    """Comparing each with each would take some minutes. The bound is on the processor's time, and ten times what is needed."""
+    """Comparing each with each would take some minutes. The bound is on the processor's time, and ten times what is
+    needed."""
     start = time.process_time()
     a, b = (read_trace("x", large_trace(factor, turned)) for factor in (1.0, 1.0 + 1e-9))
     found = compare_traces(a, b, 1e-12)

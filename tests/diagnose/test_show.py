@@ -93,7 +93,7 @@ def test_a_lone_float_file_needs_its_shape(options):
 def test_show_draws_from_the_header_what_the_run_drew(flags, options):
     run = simulate(f"{RUN} {flags} -floatfile a.bin -intfile a.img --preview run.png {options}")
     assert run.status == 0
-    status, out, err = show(f"a.bin {options}")
+    status, _out, err = show(f"a.bin {options}")
     assert (status, err) == (0, [])
     assert Path("a.bin.png").read_bytes() == Path("run.png").read_bytes()
     if options:

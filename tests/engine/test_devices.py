@@ -1,4 +1,5 @@
-"""The choice of a device, and what is said where CUDA cannot be had. The driver is a stand-in that answers as CUDA's does."""
+"""The choice of a device, and what is said where CUDA cannot be had. The driver is a stand-in that answers as CUDA's
+does."""
 
 import ctypes
 from pathlib import Path

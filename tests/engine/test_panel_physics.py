@@ -1,6 +1,7 @@
 """Detectors of several panels: the same pixels as the single detector that they are parts of, closed forms for panels at
 any angle, and what is each panel's own."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -43,24 +44,14 @@ def in_panels(experiment, panels):
 
 def cut(detector, pixel, rows, columns, **sensor):
     """Panels that are the parts of a Detector between the given rows and columns, in file order; pixel: mm."""
-    parts = []
-    for slow, slow_stop in zip(rows, rows[1:]):
-        for fast, fast_stop in zip(columns, columns[1:]):
+    parts, directions = [], (detector.fdet_vector, detector.sdet_vector)
+    for slow, slow_stop in itertools.pairwise(rows):
+        for fast, fast_stop in itertools.pairwise(columns):
             corner = np.array(detector.pix0_vector)
             corner = corner + detector.pixel_size * (
                 fast * np.array(detector.fdet_vector) + slow * np.array(detector.sdet_vector)
             )
-            parts.append(
-                Panel(
-                    tuple(corner.tolist()),
-                    detector.fdet_vector,
-                    detector.sdet_vector,
-                    fast_stop - fast,
-                    slow_stop - slow,
-                    pixel,
-                    **sensor,
-                )  # fmt: skip
-            )
+            parts.append(Panel(tuple(corner.tolist()), *directions, fast_stop - fast, slow_stop - slow, pixel, **sensor))
     return tuple(parts)
 
 

@@ -104,7 +104,7 @@ def test_no_bit_depends_on_tiles_and_threads(name, precision):
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("name", ["plain", "polarised", "table", "sensor", "interpolation, many pixels from index to index"])
 def test_no_bit_depends_on_the_pixels_beside(name, precision):
-    run = prepared(RUNS[name] if name in RUNS else f"{NEAR} -N 5 -polar 0.9")
+    run = prepared(RUNS.get(name, f"{NEAR} -N 5 -polar 0.9"))
     expected, omega_sum, _ = render(run, precision)
     some = np.random.default_rng(5).random(run.wanted.shape) < 0.7
     some[20:] = True

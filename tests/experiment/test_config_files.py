@@ -133,14 +133,14 @@ def test_what_lies_beside_needs_no_word(folder, caplog):
         run = simulate(f"--config theirs/a.toml {RUN}")
         assert run.status == 0 and run.err == ""
         Experiment.from_toml("theirs/a.toml")
-        assert simulate("--config a.toml", RUN.split()[0]).status == 2  # the folder of the file counts, not ours
+        assert simulate("--config a.toml", RUN.split(maxsplit=1)[0]).status == 2  # the folder of the file counts, not ours
     assert not caplog.records
 
 
 def test_a_digest_is_not_taken_of_files_that_are_not_read(folder, monkeypatch):
     """The record of an HDF5 file names files with their digests; who wrote it may name any."""
     seen = []
-    monkeypatch.setattr("nbkernel.experiment.config.input_warnings.sha256_of", lambda path: seen.append(path))
+    monkeypatch.setattr("nbkernel.experiment.config.input_warnings.sha256_of", seen.append)
     victim = str(folder / "elsewhere/victim")
     told = f'{{"mat": {{"path": "{victim}", "sha256": "0"}}, "hkl": {{"path": "{victim}", "sha256": "0"}}}}'
     recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)

@@ -162,8 +162,8 @@ def one_source(row):
 
 @pytest.mark.parametrize("precision", ["exact", "double"])
 def test_a_source_of_weight_0_has_no_part_in_anything(precision):
-    """First of all it would decide on the polarisation, the program's solid angle and the water's share; the image, the lines
-    and the warnings are those of a file without it."""
+    """First of all it would decide on the polarisation, the program's solid angle and the water's share; the image, the
+    lines and the warnings are those of a file without it."""
     on, off = "-10 0.3 0 2 1e-10", "-10 0 9 0 1.4e-10"
     command = f"{RUN} -polar 0.9 -water 20 -distance 8 --precision {precision}"
     alone, run = image_and_run(f"{command} {one_source(on)}", "--fix", "weights")

@@ -189,7 +189,7 @@ def test_means_out_of_the_ordinary():
 
 @pytest.mark.parametrize("mean", [1e-9, 0.3, 5.0, 11.9, 23.99])
 def test_inversion_changes_its_count_where_the_sum_of_probabilities_does(mean):
-    counts, p = probabilities(mean)
+    _counts, p = probabilities(mean)
     for count in range(50):
         below = math.fsum(p[: count + 1])
         if below > 1 - 1e-12:
@@ -202,7 +202,7 @@ def test_inversion_changes_its_count_where_the_sum_of_probabilities_does(mean):
 def test_inversion_ends_at_the_last_uniform_deviate(mean):
     last = 1 - 2.0**-53
     count = compiled_inversion(mean, last)
-    counts, p = probabilities(mean) if mean else (None, np.array([1.0]))
+    _counts, p = probabilities(mean) if mean else (None, np.array([1.0]))
     # no more than what a probability of 1e-17 allows
     assert count <= np.flatnonzero(p > 1e-18)[-1] + 1
 

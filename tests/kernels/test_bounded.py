@@ -86,16 +86,20 @@ RUNS = [
     f"{CELL} -default_F 100 -N 5 -water 10 -dmin 3 -dispersion 2 -dispsteps 3",
     f"{CELL} -default_F 100 -N 5 -detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2",
     # indices that are exactly 0 along a row and a column: 0/0 in the fast way
-    "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
-    "-Xbeam 10 -Ybeam 10 -denzo",
+    (
+        "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
+        "-Xbeam 10 -Ybeam 10 -denzo"
+    ),
     f"{CELL} -default_F 100 -N 5 -curved_det -point_pixel -nopolar",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -fudge 0.001 -mosaic 0.3 -mosaic_dom 7",
     f"{CELL} -default_F 100 -N 5 -gauss_xtal -nopolar",
     f"{CELL} -default_F 100 -N 14 -gauss_xtal -fudge 0.1 -twotheta 120",
     f"{CELL} -default_F 100 -N 5 -round_xtal -oversample 2",
     f"{CELL} -default_F 100 -Na 36 -Nb 3 -Nc 7 -round_xtal -fudge 0.3 -mosaic 0.3 -mosaic_dom 7",
-    "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -round_xtal -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
-    "-Xbeam 10 -Ybeam 10 -denzo",
+    (
+        "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -round_xtal -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
+        "-Xbeam 10 -Ybeam 10 -denzo"
+    ),
     f"{CELL} -default_F 100 -N 5 -tophat_spots -fudge 0.0001 -mosaic 0.3 -mosaic_dom 7",
 ]
 

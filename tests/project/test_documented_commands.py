@@ -1,7 +1,7 @@
 """README.md and docs/: every command runs, what it is said to print it prints, and links lead somewhere.
 
-A page's fenced blocks run in order in a folder of its own, as if it were the repository's: ```sh by one bash, ```python in one
-namespace. The lines of an ```output block are among those that the block above it printed, in
+A page's fenced blocks run in order in a folder of its own, as if it were the repository's: ```sh by one bash, ```python in
+one namespace. The lines of an ```output block are among those that the block above it printed, in
 this order; `...` stands for any. Marks behind the language:
 
     no-test          is not run (a GPU, pip, make, the C program): listed below
@@ -46,8 +46,10 @@ NOT_RUN = {
     ],
     "docs/cuda.md": [
         "pip install 'nbkernel[cu12]'     # NVIDIA driver 525 or later",
-        "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
-        "-distance 100 -detpixels 8 -pixel 5 -oversample 1",
+        (
+            "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
+            "-distance 100 -detpixels 8 -pixel 5 -oversample 1"
+        ),
     ],
     "docs/files/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
     "docs/newcomers.md": ["make quick", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],

@@ -1,5 +1,5 @@
-"""Signals end a process at once, with one line and without leftovers, wherever it is; what a killed process leaves is removed
-by the next that writes the same file."""
+"""Signals end a process at once, with one line and without leftovers, wherever it is; what a killed process leaves is
+removed by the next that writes the same file."""
 
 import os
 import re

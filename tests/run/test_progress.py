@@ -105,6 +105,7 @@ def test_time_goes_on_where_nothing_is_reported(monkeypatch):
             if words in bar.stream.getvalue().split("\r")[-1]:
                 return True
             time.sleep(0.01)
+        return False
 
     with bar.bar.rendering([bar.prepared]) as report:
         bar.now += 3.0

@@ -466,9 +466,11 @@ def test_a_cell_that_is_given_is_held_against_the_space_group():
         write_mtz("a.mtz", "P 43 21 2", cell, np.array([[1, 2, 3], [3, 2, 1]]), {"F": ("F", [50.0, 60.0])})
         assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.1 30.1 50 90 90 90")) == []
         assert remarks_of(simulate(f"{RUN} -lambda 1 -hkl a.mtz -cell 30.5 29.9 50 90 90 90")) == [
-            "-cell: a cell of 30.5 29.9 50 A, 90 90 90 deg does not have the symmetry of P 43 21 2; the nearest that "
-            "has is 30.201 30.201 "
-            "50 A, 90 90 90 deg"
+            (
+                "-cell: a cell of 30.5 29.9 50 A, 90 90 90 deg does not have the symmetry of P 43 21 2; the nearest that "
+                "has is 30.201 30.201 "
+                "50 A, 90 90 90 deg"
+            )
         ]
 
 

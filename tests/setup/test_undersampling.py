@@ -90,7 +90,8 @@ def blocks(command):
 
 
 def test_what_is_told_is_so():
-    """Intensities with as many sub-pixels, or phi steps, as the limits allow are near those of many; beyond, they are not."""
+    """Intensities with as many sub-pixels, or phi steps, as the limits allow are near those of many; beyond, they are
+    not."""
     base = f"{RUN} -N 12 -detpixels 48 -Xbeam 40 -Ybeam 50"
     true = blocks(f"{base} -oversample 10")
     bright = true > np.percentile(true, 70)

@@ -99,10 +99,10 @@ class Files:
 
     def __init__(self, folder, kinds=tuple(READERS), seconds=SHRINK_SECONDS):
         self.folder, self.kinds, self.seconds = folder, kinds, seconds
-        with tempfile.TemporaryDirectory() as folder:
-            seeds = make_seeds(folder)
-            self.content = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-            sandbox.warm_up(warm_commands(), folder)
+        with tempfile.TemporaryDirectory() as seed_folder:
+            seeds = make_seeds(seed_folder)
+            self.content = {path.name: path.read_bytes() for path in Path(seed_folder).iterdir()}
+            sandbox.warm_up(warm_commands(), seed_folder)
         self.seeds = seeds
 
     def case(self, seed, number):

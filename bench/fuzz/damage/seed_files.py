@@ -183,8 +183,9 @@ def write_smv_files(draw):
         smv(f"Data_type=long int;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=long_integer;\n{sizes}", pixels, "<i4")
     )
     Path("big.img").write_bytes(smv(f"DIM=2;\nBYTE_ORDER=big_endian;\nTYPE=unsigned_short;\n{sizes}", pixels, ">u2"))
-    adsc = "DIM= 2 ;\nBYTE_ORDER = little_endian;\nTYPE=unsigned_short;\nBIN=none;\nSIZE1 = 13 ;\nSIZE2= 11;\nPIXEL_SIZE=0.8;\nDATE=Mon;\n"
-    adsc += "BEAM_CENTER_X=5.2;\nBEAM_CENTER_Y=4.4;\nOSC_START=0.000;\nOSC_RANGE=1.000;\nPHI=0.000;\nDISTANCE=100.000;\nWAVELENGTH=1.0;\n"
+    adsc = "DIM= 2 ;\nBYTE_ORDER = little_endian;\nTYPE=unsigned_short;\nBIN=none;\nSIZE1 = 13 ;\nSIZE2= 11;\n"
+    adsc += "PIXEL_SIZE=0.8;\nDATE=Mon;\nBEAM_CENTER_X=5.2;\nBEAM_CENTER_Y=4.4;\n"
+    adsc += "OSC_START=0.000;\nOSC_RANGE=1.000;\nPHI=0.000;\nDISTANCE=100.000;\nWAVELENGTH=1.0;\n"
     Path("adsc.img").write_bytes(smv(adsc, pixels, "<u2"))
     write_image(Path("mask.img"), draw, "")
 

@@ -78,6 +78,7 @@ def write_tables(folder, draw):
 def write_image(path, draw, header):
     """An SMV image of few blank pixels."""
     size = MOST_PIXELS
-    text = f"{{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\nSIZE1={size};\nSIZE2={size};\n{header}}}\f"
+    kind = "HEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;"
+    text = f"{{\n{kind}\nSIZE1={size};\nSIZE2={size};\n{header}}}\f"
     pixels = np.array([draw.random() > 0.1 for _ in range(size * size)], "<u2")
     path.write_bytes(text.encode().ljust(512) + pixels.tobytes())

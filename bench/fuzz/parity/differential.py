@@ -66,7 +66,7 @@ class Reference:
         try:
             done = subprocess.run(
                 [self.binary, *arguments, *OUTPUT_FLAGS], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                timeout=SECONDS,
+                timeout=SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return None
@@ -234,7 +234,7 @@ def precision_findings(prepared, precision, expected, solid_angle):
             return [Finding(precision, traceback.format_exc(limit=-3))]
     findings = [Finding(precision, f"warning of Python: {w.message}") for w in shown]
     ours = omega_sum / prepared.plan.steps
-    if not (math.isclose(ours, solid_angle, rel_tol=1e-5) or math.isnan(ours) and math.isnan(solid_angle)):
+    if not (math.isclose(ours, solid_angle, rel_tol=1e-5) or (math.isnan(ours) and math.isnan(solid_angle))):
         findings.append(Finding(f"{precision}, solid angle", f"{ours:g} for {solid_angle:g} steradian"))
     return findings + pixel_findings(precision, expected, image, sharpness(prepared.plan))
 

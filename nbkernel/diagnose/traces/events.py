@@ -38,6 +38,8 @@ class Start(NamedTuple):
 
 
 class Subpixel(NamedTuple):
+    """A layer of the sensor and a sub-pixel in it begin."""
+
     thick_tic: int
     subS: int
     subF: int
@@ -47,15 +49,21 @@ class Subpixel(NamedTuple):
 
 
 class SolidAngle(NamedTuple):
+    """The solid angle of a sub-pixel."""
+
     omega_pixel: float  # sr
 
 
 class Absorption(NamedTuple):
+    """What a layer of the sensor captures."""
+
     parallax: float
     capture_fraction: float
 
 
 class Source(NamedTuple):
+    """A source's contribution to a sub-pixel begins."""
+
     source: int
     incident: tuple
     wavelength: float  # m
@@ -65,6 +73,8 @@ class Source(NamedTuple):
 
 
 class Polarization(NamedTuple):
+    """The polarisation factor of a sub-pixel and source."""
+
     incident: tuple
     diffracted: tuple
     axis: tuple
@@ -87,6 +97,8 @@ class Step(NamedTuple):
 
 
 class Total(NamedTuple):
+    """The sum over all steps and the factors that make it photons."""
+
     I: float
     capture_fraction: float
     polar: float

@@ -95,17 +95,12 @@ class Printout:
         x, y, z = numbers.subpixel.pixel_pos
         twotheta = math.atan2(math.sqrt(y * y + z * z), x)
         stol = 0.5 * magnitude(numbers.source.scattering)
+        stol_of_angle = math.sin(twotheta / 2.0) / (self.prepared.wavelength * 1e10)
         hkl, hkl0, F_latt, vectors = self.step_numbers(numbers.step)
         F_cell = self.prepared.reflections.last_F if numbers.F_cell is None else numbers.F_cell
         a, b, c = ([x * 1e10 for x in vectors[i : i + 3]] for i in (0, 3, 6))
         lines = [
-            c_format(
-                "%4d %4d : stol = %g or %g",
-                fpixel,
-                spixel,
-                stol,
-                math.sin(twotheta / 2.0) / (self.prepared.wavelength * 1e10),
-            ),  # fmt: skip
+            c_format("%4d %4d : stol = %g or %g", fpixel, spixel, stol, stol_of_angle),
             c_format("at %g %g %g", x, y, z),
             c_format("hkl= %f %f %f  hkl0= %d %d %d", *hkl, *hkl0),
             c_format(" F_cell=%g  F_latt=%g   I = %g", F_cell, F_latt, total.I),

@@ -36,8 +36,8 @@ def config_text(experiment, path):
 
 
 def resolved(prepared):
-    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read. Where
-    a table was read, its dump is only written, which a file has no say in."""
+    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read.
+    Where a table was read, its dump is only written, which a file has no say in."""
     experiment = dataclasses.replace(prepared.experiment, img=None)
     if experiment.hkl is not None and experiment.dump is not None:
         experiment = dataclasses.replace(experiment, dump=DEFAULTS["dump"])

@@ -1,5 +1,5 @@
-"""Opening the user's files: only regular ones, since a pipe may wait for ever and a device has no end. What gzip has compressed
-is read as its content, up to the limit of `input_limit`."""
+"""Opening the user's files: only regular ones, since a pipe may wait for ever and a device has no end. What gzip has
+compressed is read as its content, up to the limit of `input_limit`."""
 
 import contextlib
 import os
@@ -33,12 +33,12 @@ KINDS = (
 
 @contextlib.contextmanager
 def open_input(flag, path):
-    """The regular file `path`, open to read bytes. Raises InputError, led by `flag`, where there is none or where it cannot be
-    opened or read; nothing else is ever opened."""
+    """The regular file `path`, open to read bytes. Raises InputError, led by `flag`, where there is none or where it cannot
+    be opened or read; nothing else is ever opened."""
     try:
         # a FIFO is not even opened, and does not make us wait if it takes the file's place meanwhile
         require_regular(flag, path, os.stat(path))
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  returned
     except FileNotFoundError:
         raise InputError(f"{flag}: there is no file {os.fspath(path)}") from None
     except (OSError, ValueError) as error:
@@ -91,7 +91,8 @@ def refuse_other_compression(flag, path, start):
 
 
 def unpacked(flag, path, file, start, most):
-    """Pieces of what gzip compressed to `start` and the rest of the open file, at most `most` bytes in all (-1: no such end).
+    """Pieces of what gzip compressed to `start` and the rest of the open file, at most `most` bytes in all (-1: no such
+    end).
 
     Raises InputError where it is damaged, cut short, or more than may be unpacked.
     """

@@ -32,6 +32,8 @@ class Gap(NamedTuple):
 
 
 class Place(NamedTuple):
+    """Where a file is written, and where it goes."""
+
     final: str  # path
     temporary: str | None  # path; None for a device or a pipe
     file: BinaryIO
@@ -141,7 +143,8 @@ class OutputFiles:
                 place.file.flush()
 
     def write_meanwhile(self, flag, *pieces):
-        """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until then."""
+        """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until
+        then."""
         if self.places[flag].temporary is None:
             # lines that are printed meanwhile must not come between
             self.write(flag, *pieces)
@@ -194,8 +197,8 @@ def existing_mode(path):
 
 
 def is_stream(path, mode):
-    """Whether what is at a path, with that type, is not to be replaced by another file: a device, a pipe, or one of the process'
-    own streams, whatever it is connected to."""
+    """Whether what is at a path, with that type, is not to be replaced by another file: a device, a pipe, or one of the
+    process' own streams, whatever it is connected to."""
     return mode is not None and not stat.S_ISDIR(mode) and (stream_number(path) is not None or not stat.S_ISREG(mode))
 
 

@@ -34,8 +34,8 @@ def temporary_files(folder):
 
 
 def remove_abandoned(folder, name, names):
-    """Of `names` of temporary files in a folder, removes those of a file called `name` whose writers are gone: processes of this
-    machine and of this user. Of a writer elsewhere nothing can be said."""
+    """Of `names` of temporary files in a folder, removes those of a file called `name` whose writers are gone: processes of
+    this machine and of this user. Of a writer elsewhere nothing can be said."""
     begins = beginning(name)
     for own in names:
         token = own.startswith(begins) and TOKEN.fullmatch(own, len(begins), len(own) - len(ENDING))

@@ -27,8 +27,8 @@ def decoded_text(flag, path, content):
 
 
 def odd_word(words):
-    """The first of a bad line's words that is not a number, shortened, behind a colon. Nothing where the line does not begin with
-    a number: it is of another kind of file, whose content is nobody's business."""
+    """The first of a bad line's words that is not a number, shortened, behind a colon. Nothing where the line does not begin
+    with a number: it is of another kind of file, whose content is nobody's business."""
     for count, word in enumerate(words):
         try:
             float(word)

@@ -1,5 +1,5 @@
-"""Fields and attributes of HDF5 files of others, read with care: what is not a plain text or number is refused, and sizes are
-held against `input_limit` before anything is unpacked."""
+"""Fields and attributes of HDF5 files of others, read with care: what is not a plain text or number is refused, and sizes
+are held against `input_limit` before anything is unpacked."""
 
 import functools
 import math

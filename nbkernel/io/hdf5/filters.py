@@ -1,4 +1,5 @@
-"""The compression that hdf5plugin adds to HDF5: bitshuffle, LZ4, zstandard and what else detectors' files are compressed by."""
+"""The compression that hdf5plugin adds to HDF5: bitshuffle, LZ4, zstandard and what else detectors' files are compressed
+by."""
 
 import functools
 import os
@@ -11,8 +12,8 @@ NEEDED = 64 * MIB  # of address space, for the filters and what arrays take afte
 
 
 def hdf5plugin():
-    """The module, its filters registered, None where it is not installed. Raises TooLittle where a limit on the address space
-    would end the process on the way."""
+    """The module, its filters registered, None where it is not installed. Raises TooLittle where a limit on the address
+    space would end the process on the way."""
     if "hdf5plugin" not in sys.modules:
         require_address_space(NEEDED, "reading or writing HDF5")
     try:
@@ -26,7 +27,8 @@ def hdf5plugin():
 @functools.cache
 def register(module):
     if os.environ.get(FOLDER):
-        # set for other programs, it lets HDF5 find filters that do not work within h5py, and hdf5plugin take them for its own
+        # set for other programs, it lets HDF5 find filters that do not work within h5py, and hdf5plugin take them for its
+        # own
         module.register()
 
 

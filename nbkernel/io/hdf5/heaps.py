@@ -14,8 +14,8 @@ MOST_LOOKED_THROUGH = 1 << 27
 
 
 def check_heaps(file):
-    """Raises Unusable where the objects of a collection do not fill it. file: open to read; of a large one only the beginning
-    is looked through."""
+    """Raises Unusable where the objects of a collection do not fill it. file: open to read; of a large one only the
+    beginning is looked through."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         end = min(len(content), MOST_LOOKED_THROUGH)
         place = content.find(SIGNATURE, 0, end)

@@ -98,6 +98,8 @@ class Source:
 
 
 class Group(Node):
+    """A group of an HDF5 file."""
+
     def names(self):
         """Raises Unusable for a group of very many members."""
         count = self.handle.get_num_objs()

@@ -9,9 +9,10 @@ SMV_SATURATED = 65535
 
 @dataclass(frozen=True)
 class Image:
-    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and cut off at `saturated`;
-    beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the file
-    that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's fields."""
+    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and cut off at
+    `saturated`; beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the
+    file that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's
+    fields."""
 
     path: str
     kind: str

@@ -128,7 +128,8 @@ def experiment_fields(text, shape, is_mask=False):
 
 
 def stray_lines(flag, path, header, wanted):
-    """Lines about those of the wanted Experiment's fields that a header's text gives from within another keyword than theirs."""
+    """Lines about those of the wanted Experiment's fields that a header's text gives from within another keyword than
+    theirs."""
     for keyword, field in FIELDS.items():
         found = value_of(header.text, keyword)
         own = [header.keywords[name] for name in (keyword, *ALSO.get(keyword, ())) if name in header.keywords]
@@ -136,8 +137,8 @@ def stray_lines(flag, path, header, wanted):
             continue
         stated = f"that keyword itself says {shown(own[0])}" if own else "there is no such keyword by itself"
         yield (
-            f"{flag} {path}: {keyword} is taken as {found:g}, from where its letters stand last in the header, as nanoBragg.c takes it; "
-            f"{stated}; a flag of yours wins over it"
+            f"{flag} {path}: {keyword} is taken as {found:g}, from where its letters stand last in the header, as "
+            f"nanoBragg.c takes it; {stated}; a flag of yours wins over it"
         )
 
 

@@ -1,10 +1,10 @@
 """SMV headers that DIALS reads as they are meant.
 
-nanoBragg.c's own headers have BEAMLINE=fake, which DIALS takes for those of another simulator: it finds another beam centre and
-pedestal than the run's (docs/files/formats.md). Without that, dxtbx's FormatSMVADSC takes the file: a flat detector head on, fast to the
-right, slow down as the sample sees it, spindle along fast; its centre is BEAM_CENTER_Y along fast and BEAM_CENTER_X along slow from
-the first pixel's corner, its offset IMAGE_PEDESTAL, its counts per photon GAIN. It wants TIME, and DATE keeps its relatives away
-that take a negative oscillation twice.
+nanoBragg.c's own headers have BEAMLINE=fake, which DIALS takes for those of another simulator: it finds another beam centre
+and pedestal than the run's (docs/files/formats.md). Without that, dxtbx's FormatSMVADSC takes the file: a flat detector head
+on, fast to the right, slow down as the sample sees it, spindle along fast; its centre is BEAM_CENTER_Y along fast and
+BEAM_CENTER_X along slow from the first pixel's corner, its offset IMAGE_PEDESTAL, its counts per photon GAIN. It wants TIME,
+and DATE keeps its relatives away that take a negative oscillation twice.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ SWAPPED = (2463, 2527)
 
 
 def dials_header(detector, wavelength, phi0, osc, adc, gain):
-    """Header bytes, whole blocks of 512, for a Detector, a wavelength (m), the spindle's start and range (radians), the offset
-    (counts) and the counts per photon."""
+    """Header bytes, whole blocks of 512, for a Detector, a wavelength (m), the spindle's start and range (radians), the
+    offset (counts) and the counts per photon."""
     fast, slow = beam_center(detector)
     numbers = {
         "SIZE1": detector.fpixels, "SIZE2": detector.spixels, "PIXEL_SIZE": detector.pixel_size * 1000.0,
@@ -32,7 +32,8 @@ def dials_header(detector, wavelength, phi0, osc, adc, gain):
         "OSC_START": phi0 * RTD, "OSC_RANGE": osc * RTD, "TIME": 1, "IMAGE_PEDESTAL": float(adc), "GAIN": float(gain),
     }  # fmt: skip
     lines = [
-        "DIM=2;", f"BYTE_ORDER={BYTE_ORDER};", "TYPE=unsigned_short;", *(f"{name}={value:.12g};" for name, value in numbers.items()),
+        "DIM=2;", f"BYTE_ORDER={BYTE_ORDER};", "TYPE=unsigned_short;",
+        *(f"{name}={value:.12g};" for name, value in numbers.items()),
         "DATE=Thu Jan 01 00:00:00 1970;", "BEAMLINE=nbkernel;", "}", "\f",
     ]  # fmt: skip
     text = "\n".join(lines)

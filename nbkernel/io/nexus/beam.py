@@ -16,7 +16,7 @@ STEADY = 1e-3  # relative; wavelengths of images that differ by less need no wor
 
 
 class NotNXmx(Unusable):
-    pass
+    """An HDF5 file that is by another definition, or by none."""
 
 
 def find_entry(root):

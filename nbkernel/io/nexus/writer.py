@@ -1,7 +1,7 @@
 """Images and their geometry as an HDF5 file by the NeXus application definition NXmx, see docs/files/hdf5.md."""
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def check_panels(runs):
 
 
 def write_tree(file, file_name, runs, images, counts, provenance):
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     set_attributes(
         file, NX_class="NXroot", default="entry", file_name=file_name, file_time=now,
         creator="nbkernel", creator_version=nbkernel.__version__,
@@ -88,8 +88,9 @@ def write_tree(file, file_name, runs, images, counts, provenance):
 
 
 def add_mask(detector, wanted):
-    """The pixel mask of the panels' (slow, fast) bool. Of one panel it is in one piece, because the XDS plugin neggia reads no
-    other; of several, which XDS takes for no plane, or of a very large one it is compressed, as every HDF5 library can."""
+    """The pixel mask of the panels' (slow, fast) bool. Of one panel it is in one piece, because the XDS plugin neggia reads
+    no other; of several, which XDS takes for no plane, or of a very large one it is compressed, as every HDF5 library
+    can."""
     mask = stacked([np.where(own, 0, GAP).astype(np.int8) for own in wanted], GAP)
     if len(wanted) == 1 and mask.size <= PLAIN_MASK:
         return add_field(detector, "pixel_mask", mask)
@@ -125,8 +126,8 @@ def add_data(entry, runs, images, counts):
 
 
 def safe_integers(counts):
-    """Counts of 16 bits as they are, others as int32: DIALS refuses uint32, and the XDS plugin durin reads uint16 from 32768 on
-    as negative. Raises InputError for what int32 cannot hold."""
+    """Counts of 16 bits as they are, others as int32: DIALS refuses uint32, and the XDS plugin durin reads uint16 from 32768
+    on as negative. Raises InputError for what int32 cannot hold."""
     if counts.dtype in (np.uint16, np.int32):
         return counts
     least, most = int(counts.min()), int(counts.max())

@@ -18,7 +18,8 @@ WHOLE = 1e-6  # of a pixel: what rounding may add to an edge
 
 class Assembly(NamedTuple):
     """detectors: of all panels; panel, detector: the Panel that the picture is the image of, and its Detector; shown,
-    left_out: numbers of the panels that are in it, and of those that face it from behind the sample or reach beyond WIDEST."""
+    left_out: numbers of the panels that are in it, and of those that face it from behind the sample or reach beyond
+    WIDEST."""
 
     detectors: tuple
     panel: Panel

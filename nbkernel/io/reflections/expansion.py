@@ -110,8 +110,10 @@ def absence_remarks(data, F, absent):
     if count <= max(FEW_ABSENT, MOST_ABSENT * F.size) or F[absent].mean() <= WEAK * F[~absent].mean():
         return []
     return [
-        f"-hkl {data.path}: {count} of {F.size} values are for reflections that the space group {data.group.name} makes 0, "
-        f"on average {F[absent].mean():.3g}, the others {F[~absent].mean():.3g}; is it the right group?"
+        (
+            f"-hkl {data.path}: {count} of {F.size} values are for reflections that the space group {data.group.name} makes "
+            f"0, on average {F[absent].mean():.3g}, the others {F[~absent].mean():.3g}; is it the right group?"
+        )
     ]
 
 
@@ -122,9 +124,11 @@ def further_remarks(path, merged):
         return []
     kind = "unmerged observations, it seems: further ones" if merged.apart.size > merged.unique / 2 else "further values"
     return [
-        f"-hkl {path}: {merged.further} of {merged.values} values (of {merged.unique} unique reflections) are {kind} "
-        f"of an index or its symmetry copies, {100.0 * np.median(apart):.3g} % apart in the median, "
-        f"{100.0 * apart.max():.0f} % at most; their mean is taken (aimless and dials.merge merge observations)"
+        (
+            f"-hkl {path}: {merged.further} of {merged.values} values (of {merged.unique} unique reflections) are {kind} "
+            f"of an index or its symmetry copies, {100.0 * np.median(apart):.3g} % apart in the median, "
+            f"{100.0 * apart.max():.0f} % at most; their mean is taken (aimless and dials.merge merge observations)"
+        )
     ]
 
 

@@ -69,8 +69,10 @@ def half_remarks(path, alone, entries, default_F):
     if alone <= MOST_ALONE * entries:
         return ()
     return (
-        f"-hkl {os.fspath(path)}: {alone} of {entries} entries have no entry for their Friedel mate -h -k -l, which "
-        f"gets F = {default_F:g}; a text table must list all of P1",
+        (
+            f"-hkl {os.fspath(path)}: {alone} of {entries} entries have no entry for their Friedel mate -h -k -l, which "
+            f"gets F = {default_F:g}; a text table must list all of P1"
+        ),
     )
 
 

@@ -104,7 +104,7 @@ def test_a_plain_detector_is_the_one_of_the_dials_convention():
             distance=265.0,
             ORGX=15.5 / 0.075 + 0.5,
             ORGY=16.25 / 0.075 + 0.5,
-        )  # fmt: skip
+        )
     )
     half_turn = np.diag((1.0, -1.0, -1.0))
     for name in ("fdet_vector", "sdet_vector", "odet_vector", "pix0_vector", "beam_vector"):

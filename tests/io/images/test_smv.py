@@ -1,4 +1,5 @@
-"""SMV images as ADSC's, Rigaku's and other programs write them: every reader takes the same pixels, or says what is wrong."""
+"""SMV images as ADSC's, Rigaku's and other programs write them: every reader takes the same pixels, or says what is
+wrong."""
 
 import gzip
 import itertools

@@ -511,7 +511,7 @@ def test_records_of_input_files_that_are_not_such(text):
     config = '[crystal]\nhkl = "x.hkl"\n'
     write("own.h5", provenance={"config": config, "inputs": text})
     line = refused("simulate", "--config", "own.h5")
-    assert line.startswith("nbkernel: --config own.h5") and "inputs" in line or "/inputs" in line
+    assert (line.startswith("nbkernel: --config own.h5") and "inputs" in line) or "/inputs" in line
 
 
 # broken values in an NXmx file

@@ -120,12 +120,16 @@ def test_operations_win_over_name_and_number_and_a_line_says_so():
     table = read_structure_factors("a", 0.0)
     assert table.F.tobytes() == right.F.tobytes() and table.file.space_group == "P 43 21 2"
     assert table.remarks == (
-        "-hkl a: its symmetry operations (P 43 21 2) and its space group name (P 4 2 2) are of different space groups; "
-        "the symmetry "
-        "operations are taken",
-        "-hkl a: its symmetry operations (P 43 21 2) and its space group number (P 4 2 2) are of different space "
-        "groups; the symmetry "
-        "operations are taken",
+        (
+            "-hkl a: its symmetry operations (P 43 21 2) and its space group name (P 4 2 2) are of different space groups; "
+            "the symmetry "
+            "operations are taken"
+        ),
+        (
+            "-hkl a: its symmetry operations (P 43 21 2) and its space group number (P 4 2 2) are of different space "
+            "groups; the symmetry "
+            "operations are taken"
+        ),
     )
     run = simulate(f"{RUN} -hkl a")
     assert remarks_of(run) == list(table.remarks)

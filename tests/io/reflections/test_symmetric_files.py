@@ -414,7 +414,7 @@ def test_the_files_cell_is_as_good_as_cell(pair_file):
 
 def test_the_dump_is_always_the_last_files(pair_file):
     """An old dump never gets in the way of -hkl, and a run without -hkl says where its table is from."""
-    molecule, unique = pair_file
+    _molecule, _unique = pair_file
     cell = "-cell 25.13 31.4 36.77"
     first = image(f"{RUN} -hkl a")
     write_table("table.hkl", all_indices(3), np.arange(343.0))
@@ -428,12 +428,12 @@ def test_the_dump_is_always_the_last_files(pair_file):
 
 
 def test_trace_reads_the_same_file(pair_file, capsys):
-    molecule, unique = pair_file
+    _molecule, _unique = pair_file
     pixels = image(f"{RUN} -hkl a --column F(+),F(-)")
     spixel, fpixel = np.unravel_index(pixels.argmax(), pixels.shape)
     trace = ["trace", *RUN.replace("-seed 1 -noprogress", "").split(), "-hkl", "a", "--column", "F(+),F(-)"]
     assert main([*trace, "--pixel", str(fpixel), str(spixel)]) == 0
-    name, value = capsys.readouterr().out.splitlines()[-1].split()
+    _name, value = capsys.readouterr().out.splitlines()[-1].split()
     assert np.float32(value) == pixels.max() > 0
 
 

@@ -1,4 +1,5 @@
-"""The folder of compiled kernels: whose it must be, what is never loaded, and that no link is followed when it is written."""
+"""The folder of compiled kernels: whose it must be, what is never loaded, and that no link is followed when it is
+written."""
 
 import logging
 import os
