@@ -42,7 +42,7 @@ def library_heard():
     from nbkernel.support.logger import LOG
 
     handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: warn(record.getMessage())
+    handler.emit = lambda record: warn(record.getMessage())  # type: ignore[method-assign]
     LOG.addHandler(handler)
     try:
         yield
@@ -71,6 +71,6 @@ def open_streams():
             if null != number:
                 os.dup2(null, number)
                 os.close(null)
-            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115  open to the end
     if sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -5,8 +5,8 @@
     experiment = nbkernel.Experiment(cell=(78, 78, 38, 90, 90, 90), default_F=100, Na=10, Nb=10, Nc=10, wavelength=1.0)
     image = nbkernel.simulate(experiment)
 
-`simulate` renders, `add_noise` and `to_counts` make whole numbers of photons, `write_float`, `write_smv`, `write_pgm`, `write_hdf5`
-and `write_preview` make files. Nothing is printed: see the logger "nbkernel".
+`simulate` renders, `add_noise` and `to_counts` make whole numbers of photons, `write_float`, `write_smv`, `write_pgm`,
+`write_hdf5` and `write_preview` make files. Nothing is printed: see the logger "nbkernel".
 """
 
 __version__ = "0.1.0"
@@ -48,17 +48,19 @@ PUBLIC = {
     "write_preview": "run.writers",
     "write_smv": "run.writers",
 }
-__all__ = [*PUBLIC]
+__all__ = [*PUBLIC]  # noqa: PLE0604  the keys are texts
 
 
-def __getattr__(name):
-    if name not in PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # a checker would take it to know any name
 
-    value = globals()[name] = getattr(importlib.import_module(f".{PUBLIC[name]}", __name__), name)
-    return value
+    def __getattr__(name):
+        if name not in PUBLIC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        value = globals()[name] = getattr(importlib.import_module(f".{PUBLIC[name]}", __name__), name)
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *PUBLIC})

@@ -8,7 +8,7 @@ LONGEST = 2000  # letters; whole paths need some
 class InputError(Exception):
     """Input that cannot be used. The message names the flag or file, what is wrong and what would be right, in one line."""
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         super().__init__(shortened(printable(message), LONGEST))
 
 

@@ -49,8 +49,10 @@ def step_counts(number, tolerance, larger, smaller):
     count = round(number)
     if count <= MAX_STEPS and count * tolerance < 0.1 and same(number, count, tolerance):
         reasons = [
-            f"{count} phi steps, mosaic domains or sources (or a product of such counts): "
-            f"{larger} is not divided by steps, or {smaller} is divided twice"
+            (
+                f"{count} phi steps, mosaic domains or sources (or a product of such counts): "
+                f"{larger} is not divided by steps, or {smaller} is divided twice"
+            )
         ]
         root = math.isqrt(count)
         if root * root == count:

@@ -1,7 +1,7 @@
 """Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda.py`."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 

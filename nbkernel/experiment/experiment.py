@@ -1,6 +1,6 @@
 """Experiment: what the user asked for, and the command lines and files that state it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
 
@@ -20,7 +20,7 @@ class Experiment(ExperimentFields):
     """
 
     @classmethod
-    def from_command_line(cls, command: str | list[str], fix: str | Iterable[str] = ()) -> "Experiment":
+    def from_command_line(cls, command: str | list[str], fix: str | Collection[str] = ()) -> "Experiment":
         """The Experiment of a nanoBragg command line, a text or a list of its words; a leading program's name is skipped.
 
         Flags for output files, their scales and the progress are read and left out. fix: names of the quirks to
@@ -33,8 +33,8 @@ class Experiment(ExperimentFields):
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
-        """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError for a
-        file that cannot be used; logs a warning that names what it would read outside its folder."""
+        """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError
+        for a file that cannot be used; logs a warning that names what it would read outside its folder."""
         from nbkernel.experiment.config.input_warnings import outside_inputs
         from nbkernel.experiment.config.reading import read_config
 

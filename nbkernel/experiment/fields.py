@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from nbkernel.errors import InputError
-from nbkernel.geometry.panels import Panel, Vector
+from nbkernel.geometry.panels import Panel
+from nbkernel.support.given import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
 from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, shown, with_unit
 
@@ -42,10 +43,10 @@ class ExperimentFields:
     round_div: bool = True
     dispersion: float = with_unit(0.0, "%")
     dispsteps: int | None = None
-    sourcefile: str | None = None
+    sourcefile: File | None = None
     # crystal
-    cell: tuple[float, ...] | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma, cut short as given
-    mat: tuple[Vector, Vector, Vector] | str | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
+    cell: Numbers | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma, cut short as given
+    mat: Matrix | File | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
     misset: Vector | str | None = with_unit(None, "degrees")  # about x, y, z, or "random"
     misset_seed: int | None = None
     Na: int = 1
@@ -59,11 +60,11 @@ class ExperimentFields:
     mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
-    hkl: str | None = None  # text table, MTZ or mmCIF
+    hkl: File | None = None  # text table, MTZ or mmCIF
     column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
-    dump: str | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
+    dump: File | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
-    stol: str | None = None  # profile of amorphous scattering; read, but of no effect
+    stol: File | None = None  # profile of amorphous scattering; read, but of no effect
     # spindle
     phi: float | None = with_unit(None, "degrees")
     osc: float | None = with_unit(None, "degrees")
@@ -82,7 +83,7 @@ class ExperimentFields:
     pivot: str = "beam"  # beam or sample; only a custom convention asks
     Xbeam: float | None = with_unit(None, "mm")
     Ybeam: float | None = with_unit(None, "mm")
-    Ybeam_from_far_edge: tuple[float, float] | None = with_unit(None, "m, mm")  # detector size, distance from its far edge
+    Ybeam_from_far_edge: NumberPair | None = with_unit(None, "m, mm")  # detector size, distance from its far edge
     Xclose: float | None = with_unit(None, "mm")
     Yclose: float | None = with_unit(None, "mm")
     ORGX: float | None = with_unit(None, "pixels")
@@ -104,21 +105,21 @@ class ExperimentFields:
     detector_thick: float = with_unit(0.0, "micrometres")
     detector_thicksteps: int | None = None
     # where there are some, they replace the size, place and sensor above; a path names a dxtbx JSON or NXmx file of them
-    panels: tuple[Panel, ...] | str = ()
-    img: str | None = None
-    mask: str | None = None
+    panels: Many[Panel] | File = ()
+    img: File | None = None
+    mask: File | None = None
     # sampling
     oversample: int | None = None
     oversample_thick: bool = False
     oversample_polar: bool = False
     oversample_omega: bool = False
     # fast first, fast last, slow first, slow last; -1: the edge
-    roi: tuple[int, int, int, int] = with_unit(WHOLE_IMAGE, "pixels")
+    roi: Region = with_unit(WHOLE_IMAGE, "pixels")
     dmin: float = with_unit(0.0, "Angstrom")
     interpolate: bool | None = None
     water: float = with_unit(0.0, "micrometres")
     # quirks of nanoBragg.c that are corrected, see `quirks`
-    fix: frozenset[str] = frozenset()
+    fix: Names = frozenset()
 
     def __post_init__(self):
         if isinstance(self.fix, str):
@@ -127,8 +128,8 @@ class ExperimentFields:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
                 raise InputError(
-                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python writes "
-                    "such a file from an array"
+                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python "
+                    "writes such a file from an array"
                 )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))

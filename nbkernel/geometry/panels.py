@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import DBL_MIN
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize, vector_scale
+from nbkernel.support.given import Vector
 from nbkernel.support.validation import convert_fields, with_unit
 
 from .detector import Detector, origin_for_dials
 
-Vector = tuple[float, float, float]
 ROUNDING = 1e-12  # relative to the corner's distance; a plane closer than this passes through the sample
 
 
@@ -83,15 +83,15 @@ def panel_name(number, panel):
 
 
 def check_panel(name, panel):
-    for field in ("pix0_vector", "fdet_vector", "sdet_vector"):
-        if not all(math.isfinite(x) for x in getattr(panel, field)):
-            raise InputError(f"{name}: {field} = {getattr(panel, field)} is not a vector; need three finite numbers")
-    for field in ("detpixels_f", "detpixels_s"):
-        count = getattr(panel, field)
+    for vector in ("pix0_vector", "fdet_vector", "sdet_vector"):
+        if not all(math.isfinite(x) for x in getattr(panel, vector)):
+            raise InputError(f"{name}: {vector} = {getattr(panel, vector)} is not a vector; need three finite numbers")
+    for side in ("detpixels_f", "detpixels_s"):
+        count = getattr(panel, side)
         if not 0 < count < 2147483647:
-            raise InputError(f"{name}: {field} = {count} is not a number of pixels; it must be greater than 0")
+            raise InputError(f"{name}: {side} = {count} is not a number of pixels; it must be greater than 0")
     if not 0.0 < panel.pixel < math.inf:
         raise InputError(f"{name}: pixel = {panel.pixel:g} mm is not a pixel size; it must be greater than 0")
-    for field in ("fdet_vector", "sdet_vector"):
-        if magnitude(getattr(panel, field)) == 0.0:
-            raise InputError(f"{name}: {field} = 0 0 0 has no direction")
+    for vector in ("fdet_vector", "sdet_vector"):
+        if magnitude(getattr(panel, vector)) == 0.0:
+            raise InputError(f"{name}: {vector} = 0 0 0 has no direction")

@@ -4,7 +4,7 @@ import numpy as np
 
 from nbkernel.errors import InputError
 
-DTYPES = {16: np.uint16, 32: np.int32}
+DTYPES: dict[int, type[np.integer]] = {16: np.uint16, 32: np.int32}
 LARGEST = {bits: int(np.iinfo(dtype).max) for bits, dtype in DTYPES.items()}
 ROWS_AT_A_TIME = 256  # keeps temporary arrays small compared with the image
 

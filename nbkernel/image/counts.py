@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def add_noise(
     bits: int = 32,
     threads: int | None = None,
     device: str = "cpu",
-) -> PanelImage | list[PanelImage]:
+) -> PanelImage | Any:  # a list of them for a list
     """Photon-counting noise: the counts that an ideal photon-counting detector would record.
 
     images: the PanelImage from `simulate` (or any (slow, fast) array of photons), or a list of them, one per panel. seed:
@@ -95,8 +96,8 @@ class Noise:
             lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)
             nearly_all = overloads > NEARLY_ALL * lit
             yield (
-                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} bits can "
-                "hold"
+                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} "
+                "bits can hold"
                 + (
                     "; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?"
                     if nearly_all
@@ -106,8 +107,8 @@ class Noise:
         total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels) if photons == 0.0 else 0.0
         if total > 0.0:
             yield (
-                f"{name}: not one photon was counted, and {total:g} are expected in all pixels together; is the beam meant to be "
-                "so weak (-flux, -exposure and -beamsize, or -fluence)?"
+                f"{name}: not one photon was counted, and {total:g} are expected in all pixels together; is the beam meant "
+                "to be so weak (-flux, -exposure and -beamsize, or -fluence)?"
             )
 
 
@@ -128,13 +129,13 @@ def to_counts(
     adc: float = 40.0,
     bits: int = 16,
     threads: int | None = None,
-) -> PanelImage | list[PanelImage]:
+) -> PanelImage | Any:  # a list of them for a list
     """Scaled counts without noise, as in nanoBragg.c's integer image: photons times scale plus adc, rounded and clipped to
     0 .. 65535.
 
-    images: as for `add_noise`. scale: None, 0 or less makes the brightest pixel of all panels 55000. bits: 16 returns uint16;
-    32 returns int32 within 0 .. 2147483520, rounded through float32, which has 24 bits. Returns (slow, fast) counts, or a
-    list of them. Raises InputError for an unusable argument.
+    images: as for `add_noise`. scale: None, 0 or less makes the brightest pixel of all panels 55000. bits: 16 returns
+    uint16; 32 returns int32 within 0 .. 2147483520, rounded through float32, which has 24 bits. Returns (slow, fast) counts,
+    or a list of them. Raises InputError for an unusable argument.
     """
     panels, is_single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]
@@ -172,7 +173,7 @@ def grey_scale(rmsd, otherwise):
 
 def chosen_grey_scale(images):
     """The default scale of grey levels: from the statistics of rendered images, from the brightest pixel of others."""
-    statistics = [getattr(image, "statistics", None) for image in images]
+    statistics: list[Any] = [getattr(image, "statistics", None) for image in images]
     rmsd = max(own.rmsd for own in statistics) if all(statistics) else 0.0
     return grey_scale(rmsd, count_scale(largest([as_photons(image) for image in images])))
 

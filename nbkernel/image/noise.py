@@ -41,7 +41,8 @@ def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
 
 
 def counted_panels(images, rois, adc_offset, seed, engine, note):
-    """(counts, photons, overloads) of each image from counter-based random numbers: on the engine's devices, else on threads."""
+    """(counts, photons, overloads) of each image from counter-based random numbers: on the engine's devices, else on
+    threads."""
     first_pixels = list(itertools.accumulate((image.size for image in images), initial=0))[:-1]
     if engine.devices:
         from .cuda_noise import counted_noise_on_cuda

@@ -12,6 +12,8 @@ from nbkernel.errors import InputError
 from .statistics import Statistics, image_statistics
 
 if typing.TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from nbkernel.engine.options import Engine
     from nbkernel.geometry.detector import Detector
     from nbkernel.setup.prepare import Prepared
@@ -27,13 +29,22 @@ class PanelImage(np.ndarray):
     image keeps only the pixels.
     """
 
-    run: Prepared | None
-    engine: Engine | None
+    # or None: a type checker takes their users at their word
+    run: Prepared | typing.Any
+    engine: Engine | typing.Any
     omega_sum: float | None
-    noise: dict | None
-    offset_and_gain: tuple | None
+    noise: dict[str, typing.Any] | typing.Any
+    offset_and_gain: tuple[float, float] | typing.Any
 
-    def __new__(cls, pixels, run=None, engine=None, omega_sum=None, noise=None, offset_and_gain=None):
+    def __new__(
+        cls,
+        pixels: ArrayLike,
+        run: Prepared | None = None,
+        engine: Engine | None = None,
+        omega_sum: float | None = None,
+        noise: dict[str, typing.Any] | None = None,
+        offset_and_gain: tuple[float, float] | None = None,
+    ) -> PanelImage:
         image = np.asarray(pixels).view(cls)
         image.run, image.engine, image.omega_sum, image.noise = run, engine, omega_sum, noise
         image.offset_and_gain = offset_and_gain
@@ -68,12 +79,12 @@ class PanelImage(np.ndarray):
     T = property(transpose)
 
     @property
-    def detector(self) -> Detector | None:
+    def detector(self) -> Detector | typing.Any:
         """Directions, corner, pixel size and distances in metres."""
         return None if self.run is None else self.run.detector
 
     @property
-    def statistics(self) -> Statistics | None:
+    def statistics(self) -> Statistics | typing.Any:
         """Statistics of the current photons; None for counts, and for anything but a whole panel."""
         if self.run is None or self.omega_sum is None or self.dtype != np.float32 or self.shape != self.run.wanted.shape:
             return None

@@ -82,7 +82,7 @@ class ProgressBar:
 
     def time_left(self, now):
         """Seconds left, from the speed between the two reports; None if unknown or if nothing is left."""
-        if self.last is None or not self.first[1] < self.last[1] < self.total:
+        if self.first is None or self.last is None or not self.first[1] < self.last[1] < self.total:
             return None
         seconds_per_pixel = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
         return max(0.0, seconds_per_pixel * (self.total - self.last[1]) - (now - self.last[0]))

@@ -4,8 +4,9 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 from nbkernel.engine.devices import choose, parse_device
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
@@ -33,11 +34,11 @@ def simulate(
     *,
     device: str = "auto",
     precision: str = DEFAULT_PRECISION,
-    fix: str | Iterable[str] | None = None,
+    fix: str | Collection[str] | None = None,
     threads: int | None = None,
-    tile: tuple[int, int] | None = None,
+    tile: Sequence[int] | None = None,
     progress: bool | Callable[[int, int], None] | None = None,
-) -> PanelImage | list[PanelImage]:
+) -> PanelImage | Any:  # a list of them where there are panels, which a type checker does not see
     """Renders an Experiment.
 
     device: "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:0", "cuda:0,1". precision: "double", "mixed" or

@@ -41,8 +41,9 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     """Writes counts, the (slow, fast) PanelImage from `add_noise` or `to_counts`, as an SMV image. It has 16 bits: a warning
     says how many pixels are cut off at 65535, or at 0.
 
-    style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the correct beam centre, offset and gain;
-    a warning says what it cannot represent. Raises InputError if the counts are not integers or their geometry is unknown.
+    style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the correct beam centre, offset and
+    gain; a warning says what it cannot represent. Raises InputError if the counts are not integers or their geometry is
+    unknown.
     """
     if style not in SMV_STYLES:
         raise InputError(f"style: {style!r} is not supported; need {' or '.join(SMV_STYLES)}")
@@ -86,8 +87,8 @@ def smv_lines(lead, runs, style):
 
 
 def write_pgm(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], scale: float | None = None) -> None:
-    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, 0 or less takes it from the `statistics`
-    of rendered images, as nanoBragg.c does, or from the brightest pixel of other arrays."""
+    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, 0 or less takes it from the
+    `statistics` of rendered images, as nanoBragg.c does, or from the brightest pixel of other arrays."""
     panels, _ = checked_panels("write_pgm", images)
     scale = chosen_grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     write_files("write_pgm", path, panels, [pgm_contents(image, scale) for image in panels])
@@ -99,19 +100,19 @@ def pgm_contents(image, pgmscale, threads=None):
 
 
 @naming_arguments()
-def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings) -> None:
+def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings: Any) -> None:
     """Draws an image, or a list of panels as seen along the beam, as a PNG: dark is strong.
 
     settings: those of `PictureSettings`, such as scale="linear", rings="auto", beam=True. Rings, beam and several panels
     need a PanelImage from `simulate`. Raises InputError for what cannot be drawn.
     """
-    settings = PictureSettings(**settings)
+    chosen = PictureSettings(**settings)
     panels, is_single = checked_panels("write_preview", images)
-    if is_single and not settings.needs_geometry():
-        drawing = draw(make_scene(settings, panels[0].shape), as_ndarray(panels[0]))
+    if is_single and not chosen.needs_geometry():
+        drawing = draw(make_scene(chosen, panels[0].shape), as_ndarray(panels[0]))
         png, missing = drawing.png, drawing.missing
     else:
-        png, missing = RunView(settings, runs_of("write_preview", panels)).draw([as_ndarray(image) for image in panels])
+        png, missing = RunView(chosen, runs_of("write_preview", panels)).draw([as_ndarray(image) for image in panels])
     for line in missing:
         LOG.warning("%s", line)
     write_files("write_preview", path, panels[:1], [[png]])

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.unit_cell import cell_parameters, cell_volume, standard_orientation
@@ -63,7 +64,9 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_n
     wavelength) or None; misset_seed, shuffle: state of the random generator; matrix_name: how messages call the matrix.
     Raises InputError for an impossible cell.
     """
-    lengths, V_cell, star = None, None, None
+    lengths: Any = None
+    V_cell: Any = None
+    star: Any = None
     if experiment.cell is not None:
         lengths, angles = cell_parameters(experiment.cell)
         V_cell = cell_volume(lengths, angles)

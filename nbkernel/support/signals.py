@@ -1,8 +1,8 @@
 """The end of a process by Ctrl-C or a signal, at any moment: nothing unfinished stays behind.
 
-Python's own way, an exception between any two steps of the main thread, may come where nobody can catch it, and does not come
-while that thread waits for compiled code. So the command line leaves signals to a thread of its own (`end_on_signals`), which
-removes what `UNFINISHED` names and ends the process.
+Python's own way, an exception between any two steps of the main thread, may come where nobody can catch it, and does not
+come while that thread waits for compiled code. So the command line leaves signals to a thread of its own (`end_on_signals`),
+which removes what `UNFINISHED` names and ends the process.
 """
 
 import os
@@ -43,7 +43,7 @@ def end_on_signals(message, status):
         threading.stack_size(size)
     # a thread that was there before may take it
     for number in heard:
-        signal.signal(number, lambda number, frame: signal.pthread_kill(listener.ident, number))
+        signal.signal(number, lambda number, frame: signal.pthread_kill(listener.ident, number))  # type: ignore[arg-type]  # it runs
 
 
 def end(message, status):

@@ -28,7 +28,7 @@ def unit_of(cls, name):
 def convert_fields(instance):
     """Replaces each field's value by that of its annotated type: numpy's numbers by Python's, lists by tuples. Raises
     InputError, naming the field, for a value of another kind."""
-    for name, kind in field_kinds(type(instance)).items():
+    for name, kind in field_kinds(instance.__class__).items():
         value = getattr(instance, name)
         try:
             converted = converted_value(value, kind)

@@ -59,8 +59,10 @@ def moved_peaks(pair, numbers, peaks):
     unmatched = peaks.unmatched_a + peaks.unmatched_b
     if count and unmatched > MANY_UNMATCHED * count:
         return [
-            f"{unmatched} of {count} peaks have no match: orientation (-misset, matrix, start of phi), cell, or a geometry "
-            "that is off by several pixels"
+            (
+                f"{unmatched} of {count} peaks have no match: orientation (-misset, matrix, start of phi), cell, or a "
+                "geometry that is off by several pixels"
+            )
         ]
     if len(peaks.shifts) < 3:
         return []
@@ -97,9 +99,11 @@ def repeated_step(pair, numbers, peaks):
         # the first pixel of a run has no earlier step to repeat
         if excess <= 1 and light >= NEW_LIGHT and highest > 1.8:
             return [
-                f"no pixel of {name} is more than twice that of {other}, while {light} pixels of {other} are more than twice "
-                f"those of {name}, and the totals agree within {abs(numbers['sum_ratio'] - 1.0):.1g}: in {name} one step counts "
-                "twice and another not at all, as at a stale phi step (quirk phi0; see --fix phi0)",
+                (
+                    f"no pixel of {name} is more than twice that of {other}, while {light} pixels of {other} are more than "
+                    f"twice those of {name}, and the totals agree within {abs(numbers['sum_ratio'] - 1.0):.1g}: in {name} "
+                    "one step counts twice and another not at all, as at a stale phi step (quirk phi0; see --fix phi0)"
+                ),
                 trace_hint(numbers),
             ]
     return []
@@ -145,7 +149,8 @@ def few_pixels(pair, numbers, peaks):
 
 
 def peak_ratios(pair, numbers, peaks):
-    """Peaks at the same positions with other intensities: does B/A change within a peak, from peak to peak, or with position?"""
+    """Peaks at the same positions with other intensities: does B/A change within a peak, from peak to peak, or with
+    position?"""
     positions = peaks.positions_a
     within, level = ratios_by_peak(pair, positions)
     usable = np.isfinite(within) & np.isfinite(level)

@@ -108,8 +108,8 @@ def compare_peaks(a, b, limit=MATCH_LIMIT, strongest=STRONGEST):
 
 
 class PeakMatch:
-    """Matched peaks: positions_a, positions_b (n, 2) in pixels; shifts (n, 2) from A to B in pixels, slow and fast; ratios (n,)
-    of the peak pixels, B/A; counts of the peaks searched for and of those without a match."""
+    """Matched peaks: positions_a, positions_b (n, 2) in pixels; shifts (n, 2) from A to B in pixels, slow and fast; ratios
+    (n,) of the peak pixels, B/A; counts of the peaks searched for and of those without a match."""
 
     def __init__(self, a, b, positions_a, positions_b, count_a, count_b, unmatched_b):
         self.positions_a, self.positions_b = positions_a, positions_b

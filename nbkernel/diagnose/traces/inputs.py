@@ -34,7 +34,7 @@ INPUTS = {
     "scattering_vec": (("diffracted_vec", "incident_vec", "lambda_meters"), ""),
     "beyond_dmin": (("scattering_vec",), "-dmin"),
     "cell_from_phi_tic": ((), "phi of the step: a step at phi = 0 may keep the cell of another step (quirk phi0)"),
-    **{name: (("cell_from_phi_tic", "spindle_vector"), REAL) for name in ROTATED},
+    **dict.fromkeys(ROTATED, (("cell_from_phi_tic", "spindle_vector"), REAL)),
     **{f"rot_{axis}_star": (ROTATED, REAL) for axis in "abc"},
     "hkl_frac": ((*ROTATED, "scattering_vec"), ""),
     "h_frac": (("rot_a_angstroms", "scattering_vec"), ""),

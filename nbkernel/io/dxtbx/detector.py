@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.detector import negative
-from nbkernel.geometry.panels import Panel, Vector
+from nbkernel.geometry.panels import Panel
 from nbkernel.io.files.json_values import parse_json
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate_axis, unitize
@@ -16,6 +16,8 @@ KINDS = ("detector", "beam", "goniometer")
 TO_SOURCE, POLARIZATION_NORMAL, SPINDLE = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
 MOST_SKEW = 1e-3  # cosine between fast and slow axis
 SQUARE = 1e-6  # relative difference of a pixel's edges
+
+Vector = tuple[float, ...]
 
 
 class Frame(NamedTuple):
@@ -122,7 +124,7 @@ def read_panels(detector):
     """Panels of a detector in dxtbx' frame, in the file's order; local frames are within the groups of the hierarchy."""
     found = detector if detector.is_list() else detector.at("panels") if not detector.has("origin") else None
     panels = [detector] if found is None else found.items()
-    if not panels:
+    if found is not None and not panels:
         raise found.error("at least one panel")
     parents = [LABORATORY] * len(panels)
     if detector.has("hierarchy"):
@@ -132,7 +134,8 @@ def read_panels(detector):
 
 def find_parents(hierarchy, count):
     """The Frames, by the panels' numbers, of the groups that `count` panels are in."""
-    parents, groups = [None] * count, [(hierarchy, LABORATORY)]
+    parents: list[Frame | None] = [None] * count
+    groups = [(hierarchy, LABORATORY)]
     while groups:
         group, parent = groups.pop()
         if any(group.has(key) for key in ("origin", "fast_axis", "slow_axis")):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from nbkernel.errors import InputError
 
@@ -19,7 +20,7 @@ class Value:
     All methods raise InputError, which names the key, for a value of another kind. A null is as good as no key.
     """
 
-    value: object
+    value: Any
     where: str
     key: str = ""
 

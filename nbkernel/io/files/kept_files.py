@@ -36,8 +36,7 @@ class KeptFiles:
         content = read_content()
         settled = before is not None and now - max(before[-2:]) > YOUNG
         digest = None if settled and kept is None else hashlib.sha256(content).digest()
-        same = kept is not None and kept[1] == digest
-        result = kept[3] if same else make(content)
+        result = kept[3] if kept is not None and kept[1] == digest else make(content)
         if before is not None and file_state(path) == before:
             self.keep(key, (before, digest, settled, result, size_of(result)))
         return result

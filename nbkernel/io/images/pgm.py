@@ -23,7 +23,7 @@ def read_pgm(command, path):
     content = read_bytes(command, path)
     header = HEADER.match(content)
     width, height, largest = map(int, header.groups()) if header else (0, 0, 0)
-    if width == 0 or height == 0 or not 0 < largest < 65536:
+    if header is None or width == 0 or height == 0 or not 0 < largest < 65536:
         raise InputError(
             f"{command}: {path} is not a PGM image: P5 must be followed by width, height and a largest value below 65536"
         )

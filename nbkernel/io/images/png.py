@@ -23,7 +23,7 @@ def png_bytes(grey, colours=None):
         for level, colour in colours.items():
             levels[level] = colour
         palette = chunk(b"PLTE", levels.tobytes())
-    data = chunk(b"IDAT", zlib.compress(raw, COMPRESSION))
+    data = chunk(b"IDAT", zlib.compress(raw.data, COMPRESSION))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + data + chunk(b"IEND", b"")
 
 

@@ -1,7 +1,7 @@
 """Headers of SMV images, of ADSC, Rigaku (d*TREK) and nanoBragg: what they say of size, type and place of the pixels.
 
-A header begins with a brace and HEADER_BYTES, has KEYWORD=value; with blanks wherever they please, values of several words or
-lines or in braces of their own, and ends with a line that begins with the closing brace.
+A header begins with a brace and HEADER_BYTES, has KEYWORD=value; with blanks wherever they please, values of several words
+or lines or in braces of their own, and ends with a line that begins with the closing brace.
 """
 
 import math
@@ -27,8 +27,9 @@ LARGEST_RATIO = 1 << 16  # its products fit int32
 # d*TREK's words, and ADSC's, without underscores and in small letters
 TYPES = {
     "unsigned short int": "u2", "unsigned short": "u2", "mad": "u2", "short int": "i2", "signed short": "i2", "short": "i2",
-    "signed short int": "i2", "unsigned char": "u1", "signed char": "i1", "char": "i1", "long int": "i4", "signed long": "i4",
-    "long": "i4", "signed long int": "i4", "int": "i4", "unsigned long int": "u4", "unsigned long": "u4", "unsigned int": "u4",
+    "signed short int": "i2", "unsigned char": "u1", "signed char": "i1", "char": "i1",
+    "long int": "i4", "signed long": "i4", "long": "i4", "signed long int": "i4", "int": "i4",
+    "unsigned long int": "u4", "unsigned long": "u4", "unsigned int": "u4",
     "float ieee": "f4", "float": "f4",
 }  # fmt: skip
 ACCEPTED = (
@@ -41,9 +42,9 @@ BYTE_ORDERS = {"little endian": "<", "big endian": ">"}
 
 @dataclass(frozen=True)
 class SMVHeader:
-    """text: as far as HEADER_BYTES says, in which nanoBragg.c searches; keywords: {NAME in capitals: value, str}, the last of
-    each; width, height in pixels; stated, start: bytes before the pixels as the header says, and as it is; kind: numpy dtype of
-    a pixel; ratio: of RAXIS_COMPRESSION_RATIO."""
+    """text: as far as HEADER_BYTES says, in which nanoBragg.c searches; keywords: {NAME in capitals: value, str}, the last
+    of each; width, height in pixels; stated, start: bytes before the pixels as the header says, and as it is; kind: numpy
+    dtype of a pixel; ratio: of RAXIS_COMPRESSION_RATIO."""
 
     text: str
     keywords: dict
@@ -61,8 +62,8 @@ def is_smv(start):
 
 
 def parse_header(flag, path, content):
-    """SMVHeader of a file's bytes. Raises InputError where it is not an SMV image, contradicts itself, is of a kind that cannot be
-    read, or has fewer pixels than it says."""
+    """SMVHeader of a file's bytes. Raises InputError where it is not an SMV image, contradicts itself, is of a kind that
+    cannot be read, or has fewer pixels than it says."""
     lead = f"{flag}: {path}"
     if not is_smv(content[:START]):
         raise InputError(f"{lead} is not an SMV image (its header must begin with HEADER_BYTES)")
@@ -78,12 +79,13 @@ def parse_header(flag, path, content):
     start = first_pixel(content, stated, end, needed)
     if len(content) < start + needed:
         raise InputError(
-            f"{lead} is truncated: {len(content)} bytes, {width} x {height} pixels of {8 * kind.itemsize} bits need {start + needed}"
+            f"{lead} is truncated: {len(content)} bytes, {width} x {height} pixels of {8 * kind.itemsize} bits need "
+            f"{start + needed}"
         )
     if kind.itemsize == 2 and len(content) == start + 2 * needed:
         raise InputError(
-            f"{lead} has 4 bytes for each of its {width} x {height} pixels, but its header says 16 bits; need Data_type=long int "
-            "or float IEEE there"
+            f"{lead} has 4 bytes for each of its {width} x {height} pixels, but its header says 16 bits; need "
+            "Data_type=long int or float IEEE there"
         )
     return SMVHeader(
         header_text(content[:stated]), keywords, width, height, stated, start, kind, raxis_ratio(lead, keywords)
@@ -91,8 +93,8 @@ def parse_header(flag, path, content):
 
 
 def first_pixel(content, stated, end, needed):
-    """Where `needed` bytes of pixels begin: behind the header's stated bytes, or, as nanoBragg.c's headers may be longer than the
-    512 bytes they state, right behind its end."""
+    """Where `needed` bytes of pixels begin: behind the header's stated bytes, or, as nanoBragg.c's headers may be longer
+    than the 512 bytes they state, right behind its end."""
     if end <= stated or len(content) == stated + needed:
         return stated
     # a form feed alone, behind a brace that is the last of the stated bytes, may be a pixel's
@@ -146,11 +148,12 @@ def keywords_of(text):
 
 def statements(text, braces):
     """The texts between semicolons, or lines that begin with a keyword, up to a brace where a keyword or a line would begin;
-    and the place behind that. braces: a value that begins with a brace goes on to the next one; None where there is no next one.
+    and the place behind that. braces: a value that begins with a brace goes on to the next one; None where there is no next
+    one.
 
     Takes time in proportion to the text, whatever is in it.
     """
-    start = line = BLANKS.match(text, text.find("{") + 1).end()
+    start = line = BLANKS.match(text, text.find("{") + 1).end()  # type: ignore[union-attr]  # none is a match
     found, inside = [], False
     for token in TOKEN.finditer(text, start):
         mark, place, behind = token.group()[0], token.start(), token.end()

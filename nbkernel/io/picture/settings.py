@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nbkernel.support.given import NumberPair, Numbers, Region, WholePair
 from nbkernel.support.validation import check_choice, convert_fields, with_unit
 
 SCALES = ("log", "linear", "sqrt")
@@ -16,15 +17,15 @@ class PictureSettings:
     None to fit; rings: spacings (Angstrom), "auto" or (); beam: whether to mark the direct beam."""
 
     scale: str = SCALES[0]
-    percentiles: tuple[float, float] = with_unit(PERCENTILES, "%")
-    roi: tuple[int, int, int, int] | None = with_unit(None, "pixels")
-    zoom: tuple[int, int] | None = None
-    rings: tuple[float, ...] | str = with_unit((), "Angstrom")
+    percentiles: NumberPair = with_unit(PERCENTILES, "%")
+    roi: Region | None = with_unit(None, "pixels")
+    zoom: WholePair | None = None
+    rings: Numbers | str = with_unit((), "Angstrom")
     beam: bool = False
 
     def __post_init__(self):
         convert_fields(self)
         check_choice("scale", self.scale, SCALES)
 
-    def needs_geometry(self):
+    def needs_geometry(self) -> bool:
         return bool(self.rings) or self.beam

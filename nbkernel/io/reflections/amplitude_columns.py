@@ -90,7 +90,7 @@ def listing(types, choices):
 
 def candidates(types):
     """Labels of all amplitudes, in the file's order: each alone, or with its Friedel mate's."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for label, kind in types.items():
         if kind == AMPLITUDE:
             found.append((label,))

@@ -82,7 +82,7 @@ def dense_pieces(F):
 def sparse_pieces(F, places):
     """The same of an array that is 0 but for some positions in its flattened form."""
     spare = [n + 1 for n in F.shape]
-    targets = np.ravel_multi_index(np.unravel_index(places, F.shape), spare)
+    targets = np.asarray(np.ravel_multi_index(np.unravel_index(places, F.shape), spare))
     values = F.reshape(-1)[places]
     at = 0
     # what is near is written together

@@ -8,6 +8,7 @@ import math
 import os
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def parsed(path, content):
     header = (place - 1) * WORD
     if not DATA_START <= header < len(content):
         raise broken(path, f"its header would stand at byte {header} of {len(content)}")
-    found = {"COLUMN": [], "SYMM": [], "DCELL": {}}
+    found: dict[str, Any] = {"COLUMN": [], "SYMM": [], "DCELL": {}}
     for keyword, rest in header_records(content, header):
         read_record(found, keyword, rest)
     if "END" not in found:

@@ -107,7 +107,7 @@ def first_with_amplitudes(path, blocks, wanted):
     if len(blocks) > 1:
         names = ", ".join(block.block.name for block in blocks[:10])
         raise InputError(f"{first_error} (blocks with reflections: {names})")
-    raise first_error
+    raise first_error  # type: ignore[misc]  # of the only block
 
 
 def types_of(path, block):

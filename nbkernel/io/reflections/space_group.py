@@ -80,8 +80,8 @@ def find_space_group(path, stated, cell):
                 f"{lead}: its {what} ({name_of(gemmi, operations)}) and its {other} ({name_of(gemmi, theirs)}) are of "
                 f"different space groups; the {what} {'are' if what.endswith('s') else 'is'} taken"
             )
-    same = known is not None and equal_amplitudes(operations, known.operations())
-    return SpaceGroup(known.xhm() if same else name_of(gemmi, operations), operations, tuple(remarks))
+    same = known if known is not None and equal_amplitudes(operations, known.operations()) else None
+    return SpaceGroup(name_of(gemmi, operations) if same is None else same.xhm(), operations, tuple(remarks))
 
 
 def named_groups(gemmi, stated, cell):

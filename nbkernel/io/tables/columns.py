@@ -30,7 +30,7 @@ def read_columns(flag, path, columns):
         if not all(map(math.isfinite, row)):
             raise InputError(f"{flag} {path}: line {number} has a value that is not a finite number")
         missing = None if line.endswith("\n") else 0.0
-        rows.append(row + [missing] * (columns - len(row)))
+        rows.append([*row, *[missing] * (columns - len(row))])
     if not rows:
         raise InputError(f"{flag} {path}: has no numbers in it")
     return rows

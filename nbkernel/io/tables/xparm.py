@@ -23,8 +23,8 @@ from nbkernel.geometry.cell_axes import (
 from .orientation import Orientation, leading_numbers
 
 NAMES = ("XPARM.XDS", "GXPARM.XDS")
-# numbers of the old kind: frame, angle and step, axis; wavelength, beam; size and pixel; distance and origin; three unit vectors;
-# group and cell; a, b, c
+# numbers of the old kind: frame, angle and step, axis; wavelength, beam; size and pixel; distance and origin; three unit
+# vectors; group and cell; a, b, c
 OLD_NUMBERS = 42
 UNIT = 1e-3
 
@@ -67,12 +67,14 @@ def read_xparm(path, text):
         direct_axes(cell)
     except InputError as error:
         raise InputError(f"{where}: {str(error).removeprefix('-cell: ')}") from None
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     theirs = cell_of_axes(axes)
     if cell_difference(cell, theirs) > CELL_DIFFERENCE:
         remarks = (
-            f"{where}: its axes are those of a cell of {cell_text(theirs)}, but its cell is {cell_text(cell)}; the "
-            "cell is taken, turned as its axes are",
+            (
+                f"{where}: its axes are those of a cell of {cell_text(theirs)}, but its cell is {cell_text(cell)}; the "
+                "cell is taken, turned as its axes are"
+            ),
         )
         axes = turned_as(cell, axes)
     rows = tuple(map(tuple, axes.tolist()))

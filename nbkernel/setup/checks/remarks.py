@@ -9,7 +9,8 @@ from .undersampling import undersampling_lines
 
 MANY_SUBPIXELS = 50  # along an edge
 VECTORS = (
-    "fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis", "twotheta_axis", "pix0_vector",
+    "fdet_vector", "sdet_vector", "odet_vector", "beam_vector", "polar_vector", "spindle_axis",
+    "twotheta_axis", "pix0_vector",
 )  # fmt: skip
 
 
@@ -23,8 +24,8 @@ def run_remarks(runs):
     yield from undersampling_lines(runs)
     if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
         yield (
-            f"a crystal this large on pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve its "
-            "spots; -oversample N takes fewer"
+            f"a crystal this large on pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve "
+            "its spots; -oversample N takes fewer"
         )
     if experiment.hkl is None and runs[0].reflections.count:
         yield f"structure factors come from the dump file {experiment.dump}, because there is no -hkl"
@@ -36,8 +37,8 @@ def detector_remarks(detector):
     how = ""
     if detector.pivot == "beam" and detector.twotheta != 0.0:
         how = (
-            f": -twotheta {detector.twotheta * RTD:g} rotates it about the direct beam position on it; -xds, -dials, or -pivot "
-            "sample with custom vectors rotate it about the sample"
+            f": -twotheta {detector.twotheta * RTD:g} rotates it about the direct beam position on it; -xds, -dials, or "
+            "-pivot sample with custom vectors rotate it about the sample"
         )
     if abs(detector.close_distance) <= ROUNDING * magnitude(detector.pix0_vector):
         yield f"the sample sees the detector edge-on, as its plane passes through the sample{how}"

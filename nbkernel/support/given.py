@@ -1,0 +1,32 @@
+"""Types of the fields that users fill in. A type checker reads what may be given; at run time each is what
+`validation.convert_fields` makes of it, so that a field's annotation says both."""
+
+import typing
+
+T = typing.TypeVar("T")
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from os import PathLike
+
+    import numpy as np
+
+    Many = Sequence[T]
+    Numbers = Sequence[float] | np.ndarray
+    NumberPair = Numbers
+    Vector = Numbers
+    Matrix = Sequence[Numbers] | np.ndarray
+    WholePair = Sequence[int] | np.ndarray
+    Region = WholePair
+    File = str | PathLike[str]
+    Names = Collection[str]  # a single name, too
+else:
+    Many = tuple[T, ...]
+    Numbers = tuple[float, ...]
+    NumberPair = tuple[float, float]
+    Vector = tuple[float, float, float]
+    Matrix = tuple[Vector, Vector, Vector]
+    WholePair = tuple[int, int]
+    Region = tuple[int, int, int, int]
+    File = str
+    Names = frozenset[str]
