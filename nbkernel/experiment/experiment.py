@@ -33,7 +33,7 @@ class Experiment(ExperimentFields):
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
-        """The Experiment of a TOML file (see docs/python.md), or of an HDF5 file that `write_hdf5` made. Raises InputError
+        """The Experiment of the file `path`: TOML (see docs/python.md), or HDF5 that `write_hdf5` made. Raises InputError
         for a file that cannot be used; logs a warning that names what it would read outside its folder."""
         from nbkernel.experiment.config.input_warnings import outside_inputs
         from nbkernel.experiment.config.reading import read_config
@@ -45,7 +45,7 @@ class Experiment(ExperimentFields):
         return experiment
 
     def to_toml(self, path: str | PathLike) -> None:
-        """Writes what differs from the defaults as a TOML file. Raises InputError where it cannot be written."""
+        """Writes what differs from the defaults to the TOML file `path`. Raises InputError where it cannot be written."""
         from nbkernel.experiment.config.writing import config_text
         from nbkernel.io.files.output_files import OutputFiles
 

@@ -17,7 +17,10 @@ ROUNDING = 1e-12  # relative to the corner's distance; a plane closer than this 
 @dataclass(frozen=True)
 class Panel:
     """One flat part of a detector. Names and units are those of Experiment: metres for the corner, mm for the pixel,
-    micrometres for the sensor. Vectors are in the same frame as those of beam and spindle."""
+    micrometres for the sensor. Vectors are in the same frame as those of beam and spindle.
+
+    Raises InputError, naming the field, for a value of another kind.
+    """
 
     pix0_vector: Vector = field(metadata={"unit": "m"})  # corner of the first pixel
     fdet_vector: Vector  # direction of the fast axis, of any length

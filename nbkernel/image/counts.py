@@ -134,8 +134,8 @@ def to_counts(
     0 .. 65535.
 
     images: as for `add_noise`. scale: None, 0 or less makes the brightest pixel of all panels 55000. bits: 16 returns
-    uint16; 32 returns int32 within 0 .. 2147483520, rounded through float32, which has 24 bits. Returns (slow, fast) counts,
-    or a list of them. Raises InputError for an unusable argument.
+    uint16; 32 returns int32 within 0 .. 2147483520, rounded through float32, which has 24 bits. threads: None
+    means all cores. Returns (slow, fast) counts, or a list of them. Raises InputError for an unusable argument.
     """
     panels, is_single = checked_panels("to_counts", images)
     pixels = [as_photons(image) for image in panels]

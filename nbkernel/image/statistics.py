@@ -38,15 +38,18 @@ class Statistics:
     solid_angle_per_step: float
 
     def solid_angle_line(self) -> str:
+        """The program's line of the solid angle."""
         return c_format(
             "solid angle subtended by detector = %g steradian ( %g%% sphere)",
             self.solid_angle_per_step, 100 * self.solid_angle_per_step / 4 / PI,
         )  # fmt: skip
 
     def max_line(self) -> str:
+        """The program's line of the brightest pixel."""
         return c_format("max_I = %g  at %g %g", self.max_I, self.max_I_x, self.max_I_y)
 
     def mean_line(self) -> str:
+        """The program's line of mean, rms and rmsd."""
         return c_format("mean= %g rms= %g rmsd= %g", self.mean, self.rms, self.rmsd)
 
 

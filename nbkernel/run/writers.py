@@ -7,6 +7,7 @@ For a list of panels, formats with one image per file get a file per panel, with
 import os
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,11 @@ from .hdf5_output import fill_hdf5
 
 
 def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray]) -> None:
-    """Writes the pixels as raw float32, row by row, like nanoBragg.c's -floatfile."""
+    """Writes the pixels as raw float32, row by row, like nanoBragg.c's -floatfile.
+
+    path: the file; of several panels each has its own, with its number before the ending. images: a (slow, fast) array, or
+    a list of them, one per panel. Raises InputError for anything else, or if the file cannot be written.
+    """
     panels, _ = checked_panels("write_float", images)
     write_files("write_float", path, panels, [[as_photons(image)] for image in panels])
 
@@ -41,9 +46,9 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     """Writes counts, the (slow, fast) PanelImage from `add_noise` or `to_counts`, as an SMV image. It has 16 bits: a warning
     says how many pixels are cut off at 65535, or at 0.
 
-    style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the correct beam centre, offset and
-    gain; a warning says what it cannot represent. Raises InputError if the counts are not integers or their geometry is
-    unknown.
+    path: as for `write_float`. style: "nanobragg", nanoBragg.c's header, or "dials", one from which DIALS reads the correct
+    beam centre, offset and gain; a warning says what it cannot represent. Raises InputError if the counts are not integers
+    or their geometry is unknown.
     """
     if style not in SMV_STYLES:
         raise InputError(f"style: {style!r} is not supported; need {' or '.join(SMV_STYLES)}")
@@ -87,8 +92,11 @@ def smv_lines(lead, runs, style):
 
 
 def write_pgm(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], scale: float | None = None) -> None:
-    """Writes photons times scale, cut off at 255, as an 8-bit PGM image. scale: None, 0 or less takes it from the
-    `statistics` of rendered images, as nanoBragg.c does, or from the brightest pixel of other arrays."""
+    """Writes photons times scale, cut off at 255, as an 8-bit PGM image.
+
+    path, images: as for `write_float`. scale: None, 0 or less takes it from the `statistics` of rendered images, as
+    nanoBragg.c does, or from the brightest pixel of other arrays. Raises InputError like `write_float`.
+    """
     panels, _ = checked_panels("write_pgm", images)
     scale = chosen_grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
     write_files("write_pgm", path, panels, [pgm_contents(image, scale) for image in panels])
@@ -103,8 +111,8 @@ def pgm_contents(image, pgmscale, threads=None):
 def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings: Any) -> None:
     """Draws an image, or a list of panels as seen along the beam, as a PNG: dark is strong.
 
-    settings: those of `PictureSettings`, such as scale="linear", rings="auto", beam=True. Rings, beam and several panels
-    need a PanelImage from `simulate`. Raises InputError for what cannot be drawn.
+    path: the file; images: as for `write_float`. settings: those of `PictureSettings`, such as scale="linear", rings="auto",
+    beam=True. Rings, beam and several panels need a PanelImage from `simulate`. Raises InputError for what cannot be drawn.
     """
     chosen = PictureSettings(**settings)
     panels, is_single = checked_panels("write_preview", images)
@@ -127,9 +135,9 @@ def write_hdf5(
     """Writes what `simulate` returned as a NeXus NXmx HDF5 file (docs/files/hdf5.md), with the geometry of all panels, the
     beam, and the provenance.
 
-    counts: integers for the same panels, such as those of `add_noise`, which become the data that other programs read;
-    command: a command line, for the provenance. Raises InputError if the images are not photons of all panels of one run,
-    and for what NXmx cannot represent.
+    path: the file; images: all panels of one run. counts: integers for the same panels, such as those of `add_noise`, which
+    become the data that other programs read; command: a command line, for the provenance. Raises InputError if the images
+    are not photons of all panels of one run, and for what NXmx cannot represent.
     """
     panels, _ = checked_panels("write_hdf5", images)
     numbers = None if counts is None else checked_panels("write_hdf5", counts)[0]

@@ -12,9 +12,12 @@ PERCENTILES = (80.0, 99.95)
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """scale: of SCALES; percentiles: of the positive values shown, white and black; roi: fast first, fast last, slow
-    first, slow last, ends included, None for all; zoom: (picture pixels, detector pixels) along an edge, one of them 1,
-    None to fit; rings: spacings (Angstrom), "auto" or (); beam: whether to mark the direct beam."""
+    """What `write_preview` draws.
+
+    scale: "log", "linear" or "sqrt"; percentiles: of the positive values shown, white and black; roi: fast first, fast last,
+    slow first, slow last, ends included, None for all; zoom: (picture pixels, detector pixels) along an edge, one of them 1,
+    None to fit; rings: spacings (Angstrom), "auto" or (); beam: whether to mark the direct beam. Raises InputError, naming
+    the field, for a value of another kind."""
 
     scale: str = SCALES[0]
     percentiles: NumberPair = with_unit(PERCENTILES, "%")
@@ -28,4 +31,5 @@ class PictureSettings:
         check_choice("scale", self.scale, SCALES)
 
     def needs_geometry(self) -> bool:
+        """Whether the picture can be drawn of a PanelImage only."""
         return bool(self.rings) or self.beam
