@@ -30,13 +30,17 @@ quick: .venv/installed
 	NBKERNEL_GOLDEN= .venv/bin/python -m pytest tests -m "not slow and not cuda"
 
 clean:
-	rm -rf .venv demo build dist *.egg-info .pytest_cache
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp file, because the folder is there even when the installation failed.
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --editable '.[$(EXTRAS)]'
+	touch $@
+
+.venv/linters: .venv/installed
+	.venv/bin/python -m pip install --editable '.[lint]'
 	touch $@
 
 demo/chain.hkl: examples/random_chain.py | .venv/installed
