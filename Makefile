@@ -1,6 +1,8 @@
 # make demo    an example from nothing: structure factors, then images, in demo/
 # make test    the tests
 # make quick   those to run between edits, in under two minutes: without slow ones and CUDA, and few golden cases
+# make lint    ruff (rules and format), mypy, the layers of imports
+# make format  what ruff can mend by itself
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 CELL = 30 35 40 90 95 90
 
-.PHONY: demo test quick clean
+.PHONY: demo test quick lint format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed demo/chain.hkl
@@ -28,6 +30,16 @@ test: .venv/installed
 # golden cases: those of tests/golden
 quick: .venv/installed
 	NBKERNEL_GOLDEN= .venv/bin/python -m pytest tests -m "not slow and not cuda"
+
+lint: .venv/linters
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	if grep -q '^\[tool.importlinter\]' pyproject.toml; then .venv/bin/lint-imports; fi
+
+format: .venv/linters
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
 
 clean:
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
