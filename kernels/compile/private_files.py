@@ -95,8 +95,8 @@ def opened_folder(path):
 
 
 def read_private(path):
-    """The bytes of a file in the folder. Raises Refused for a link, for what is not a regular file, and for one that others own
-    or may write to; OSError where it cannot be read."""
+    """The bytes of a file in the folder. Raises Refused for a link, for what is not a regular file, and for one that others
+    own or may write to; OSError where it cannot be read."""
     with opened_folder(path.parent) as folder:
         try:
             descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)

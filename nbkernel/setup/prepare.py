@@ -120,7 +120,8 @@ def prepare_values(experiment, default_seed):
     plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
     return tuple(
         Prepared(
-            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi0, orientations.osc,
+            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi0,
+            orientations.osc,
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
             ),
