@@ -13,7 +13,8 @@ from .terminal import as_json, say_all
 def help_text():
     return (
         "usage: nbkernel compare A B [options]\n\n"
-        f"Compares image B with the reference A ({format_names(IMAGE, 'keeps_values')}). A float file has the shape of the SMV\n"
+        f"Compares image B with the reference A ({format_names(IMAGE, 'keeps_values')}). A float file has the shape of the "
+        "SMV\n"
         "image beside it; FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is\n"
         "any dataset.\n\n"
         f"{options_text(options_of('compare'))}\n\n"

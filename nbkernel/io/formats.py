@@ -32,8 +32,8 @@ class Format(NamedTuple):
 
 
 class ImageFile(NamedTuple):
-    """path: as the user gave it; file_path, dataset: the two parts of FILE:/path/in/file; shape: (slow, fast) of what the file
-    itself does not tell, or None; to_look_at: whether pixels that the file masks are nan."""
+    """path: as the user gave it; file_path, dataset: the two parts of FILE:/path/in/file; shape: (slow, fast) of what the
+    file itself does not tell, or None; to_look_at: whether pixels that the file masks are nan."""
 
     command: str
     path: str

@@ -32,8 +32,8 @@ def read_float_image(command, path, shape):
 
 
 def shape_beside(command, path, count):
-    """Path, header text and shape (slow, fast) of that of the SMV files in the folder of `path` that have `count` pixels which
-    is most like it by name. Raises InputError unless they all have one shape."""
+    """Path, header text and shape (slow, fast) of that of the SMV files in the folder of `path` that have `count` pixels
+    which is most like it by name. Raises InputError unless they all have one shape."""
     found = {}
     for candidate, text, (width, height) in headers_beside(command, path):
         if width > 0 and width * height == count:
@@ -42,7 +42,9 @@ def shape_beside(command, path, count):
         shape, alike = found.popitem()
         # of several, the one whose name begins most like the file's: panels of one run have their number in it
         own = os.path.basename(path)
-        header_path, text = max(alike, key=lambda pair: len(os.path.commonprefix([own, os.path.basename(pair[0])])))
+        names = [os.path.basename(candidate) for candidate, _ in alike]
+        common = [len(os.path.commonprefix([own, name])) for name in names]  # noqa: RUF071  of letters
+        header_path, text = alike[common.index(max(common))]
         return header_path, text, shape
     ask = "give --shape SLOW FAST"
     if not found:
