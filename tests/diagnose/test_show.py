@@ -240,7 +240,7 @@ def test_a_float_file_in_a_folder_that_cannot_be_listed(monkeypatch):
     def refused(folder):
         raise PermissionError(13, "Permission denied", folder)
 
-    monkeypatch.setattr("nbkernel.io.images.read.os.listdir", refused)
+    monkeypatch.setattr("nbkernel.io.images.float_image.os.listdir", refused)
     status, _, errors = show("a.bin")
     assert status == 2
     assert errors == ["nbkernel: show: no SMV image beside a.bin has its 12 pixels; give --shape SLOW FAST"]
