@@ -8,7 +8,8 @@ from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE, TOPHAT
 
 SHAPES = {SQUARE: "square", ROUND: "round", GAUSS: "gauss", TOPHAT: "tophat"}
 FLAGS = {
-    "has_table": "table", "interpolate": "interpolated", "running": "running", "one_cell": "one_cell", "in_offsets": "offsets",
+    "has_table": "table", "interpolate": "interpolated", "running": "running",
+    "one_cell": "one_cell", "in_offsets": "offsets",
 }  # fmt: skip
 
 

@@ -52,7 +52,8 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     threads = thread_count(threads)
     tables = Tables(runs[0].reflections.places)
     histories = [history_of(prepared, precision, threads) for prepared in runs]
-    parts, elsewhere, done = [None] * len(runs), [], 0
+    parts: list[Any] = [None] * len(runs)
+    elsewhere, done = [], 0
     for number, (prepared, own) in enumerate(zip(runs, histories, strict=True)):
         on_panel = on_pixels and offset_progress(on_pixels, done)
         if precision == "exact" or needs_exact(prepared.plan, panel_tile(prepared.detector)):
