@@ -35,7 +35,7 @@ lint: .venv/linters
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	if grep -q '^\[tool.importlinter\]' pyproject.toml; then .venv/bin/lint-imports; fi
+	.venv/bin/lint-imports
 
 format: .venv/linters
 	.venv/bin/ruff check --fix .
