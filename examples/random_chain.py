@@ -1,14 +1,14 @@
-"""Structure factors of a made-up molecule, for simulations that need no data file.
+"""Structure factors of a made-up molecule, for simulations without a data file.
 
     python examples/random_chain.py OUT [--cell A B C AL BE GA] [--atoms N] [--dmin D] [--seed S] [--B B]
 
-One self-avoiding chain of carbon, nitrogen and oxygen atoms stands in a P1 cell. Its structure factors are on the
-absolute scale, in electrons. The rest of the cell is vacuum: without bulk solvent the reflections at low resolution
-are stronger than in a real crystal.
+The P1 cell contains one self-avoiding chain of carbon, nitrogen and oxygen atoms. Its structure factors are on the
+absolute scale, in electrons. The rest of the cell is vacuum: without bulk solvent the low-resolution reflections are
+stronger than in a real crystal.
 
-OUT.hkl has a line `h k l |F|` for every reflection to D Angstrom, Friedel mates and 0 0 0 included, because
-nanoBragg applies no symmetry. OUT.mtz is an MTZ file with the cell, and one of each two Friedel mates in the column
-FC; it needs gemmi (pip install gemmi).
+OUT.hkl has a line `h k l |F|` for every reflection to D Angstrom, including Friedel mates and 0 0 0, because nanoBragg
+does not apply symmetry. OUT.mtz is an MTZ file with the cell, and one of each pair of Friedel mates in the column FC; it
+needs gemmi (pip install gemmi).
 """
 
 import argparse
@@ -18,9 +18,9 @@ import numpy as np
 
 ELEMENTS = ("C", "N", "O")
 ELECTRONS = np.array([6, 7, 8])
-PROPORTIONS = (0.63, 0.17, 0.20)  # as in proteins, sulphur and hydrogen left out
+PROPORTIONS = (0.63, 0.17, 0.20)  # as in proteins, without sulphur and hydrogen
 
-# Cromer-Mann coefficients of the neutral atoms, a row per element: International Tables for Crystallography, vol. C,
+# Cromer-Mann coefficients of the neutral atoms, one row per element: International Tables for Crystallography, vol. C,
 # table 6.1.1.4.
 GAUSS_A = np.array([[2.3100, 1.0200, 1.5886, 0.8650], [12.2126, 3.1322, 2.0125, 1.1663], [3.0485, 2.2868, 1.5463, 0.8670]])
 GAUSS_B = np.array(
@@ -33,7 +33,7 @@ GAUSS_B = np.array(
 GAUSS_C = np.array([0.2156, -11.529, 0.2508])
 
 BOND = 1.5  # Angstrom
-CONTACT = 2.4  # Angstrom, closest approach of two atoms without a bond; it keeps bond angles above 106 degrees
+CONTACT = 2.4  # Angstrom, closest approach of two unbonded atoms; it keeps bond angles above 106 degrees
 
 
 def cell_axes(a, b, c, alpha, beta, gamma):
@@ -43,7 +43,7 @@ def cell_axes(a, b, c, alpha, beta, gamma):
     """
     cos_al, cos_be, cos_ga = np.cos(np.radians([alpha, beta, gamma]))
     sin_ga = np.sin(np.radians(gamma))
-    # the square of the volume of the cell with edges of 1
+    # squared volume of the cell with edges of 1
     unit_volume2 = 1 - cos_al**2 - cos_be**2 - cos_ga**2 + 2 * cos_al * cos_be * cos_ga
     if not (np.min([a, b, c, alpha, beta, gamma]) > 0 and unit_volume2 > 0):
         raise ValueError("these edges and angles do not form a unit cell")
@@ -68,13 +68,13 @@ def is_free(position, others, axes):
     Both are fractional coordinates.
     """
     offset = others - position
-    # Rounding finds the nearest copy of an atom if that is closer than half the spacing of the lattice planes: here it is.
+    # Rounding finds the nearest copy of an atom if it is closer than half the spacing of the lattice planes, as it is here.
     offset -= np.round(offset)
     return bool(np.all(np.sum((offset @ axes) ** 2, axis=1) >= CONTACT**2))
 
 
 def random_chain(axes, atoms, rng):
-    """Fractional coordinates, shape (atoms, 3), of a chain that keeps clear of itself and of its lattice copies."""
+    """Fractional coordinates, shape (atoms, 3), of a chain that does not touch itself or its lattice copies."""
     to_fractional = np.linalg.inv(axes)
     chain = [rng.random(3)]
     misses = 0
@@ -94,7 +94,7 @@ def random_chain(axes, atoms, rng):
 
 
 def reflections(axes, dmin):
-    """Miller indices of all reflections with a spacing of at least `dmin` Angstrom and of 0 0 0, shape (m, 3).
+    """Miller indices of 0 0 0 and all reflections with a spacing of at least `dmin` Angstrom, shape (m, 3).
 
     Also their (sin(theta) / lambda)^2 in 1/Angstrom^2, shape (m,).
     """
@@ -127,7 +127,7 @@ def structure_factors(hkl, stol2, elements, positions, b_factor):
     """
     factors = form_factors(stol2) * np.exp(-b_factor * stol2)
     total = np.zeros(len(hkl), dtype=complex)
-    # atom by atom: the phases of all at once would need gigabytes
+    # atom by atom, as the phases of all at once would need gigabytes
     for element, position in zip(elements, positions, strict=True):
         total += factors[element] * np.exp(2j * np.pi * (hkl @ position))
     return total
@@ -171,7 +171,7 @@ def write_mtz(path, hkl, amplitudes, cell):
 
 
 def main(arguments=None):
-    """Read the command line, write the file, say what is in it."""
+    """Reads the command line, writes the file, and prints what is in it."""
     parser = argparse.ArgumentParser(
         description="Structure factors of a random chain of C, N and O atoms in P1.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

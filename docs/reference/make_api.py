@@ -20,20 +20,20 @@ HEAD = """\
 
 Written by `python docs/reference/make_api.py` from the code: change that, not this page. [python](../python.md) shows how to use it.
 
-All of this is in `nbkernel`. Other modules are for those who work on the program ([newcomers](../newcomers.md)) and may change.
+All of this is in `nbkernel`. Other modules are for developers ([newcomers](../newcomers.md)) and may change.
 """
 FUNCTIONS = ("simulate", "add_noise", "to_counts", "write_hdf5", "write_float", "write_smv", "write_pgm", "write_preview")
 CLASSES = ("PanelImage", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
 EXPERIMENT_FIELDS = """\
-Fields, by the tables of a TOML file; the flag is the one of [flags](flags.md) that sets the field. What is None is chosen as
-nanoBragg.c chooses it. The detector's vectors and twotheta_axis count with `convention="custom"` only, which their flags set by
-themselves; so do beam_vector, polar_vector and spindle_axis, whose directions the other conventions fix.
+Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as
+nanoBragg.c chooses them. The detector's vectors and twotheta_axis are used only with `convention="custom"`, which their flags
+set automatically; so are beam_vector, polar_vector and spindle_axis, which the other conventions fix.
 """
 
 
 def signature(function):
-    """Its text, an argument a line where it is long."""
+    """The signature as text, with one argument per line if it is long."""
     shown = inspect.signature(function)
     text = f"{function.__name__}{shown.replace(return_annotation=inspect.Signature.empty)}"
     text = text.replace("(self, ", "(")
@@ -51,7 +51,7 @@ def documented(heading, function):
 
 
 def comments(cls):
-    """{field: comment behind or above it} of a dataclass's source."""
+    """{field: comment after or above it} from a dataclass's source."""
     found, above = {}, ""
     for line in "".join(inspect.getsource(base) for base in cls.__mro__[-2::-1]).splitlines():
         match = re.match(r"    (\w+): [^#]*?(?:# (.*))?$", line)
@@ -62,7 +62,7 @@ def comments(cls):
 
 
 def flag_of(field):
-    """The flag that sets a field best: it alone, it with others, or as a switch; None where there is none."""
+    """The flag that best sets a field: only this field, this field with others, or as a switch; None if there is none."""
     ways = (
         lambda flag: flag.sets == (field.name,),
         lambda flag: field.name in flag.sets,

@@ -20,36 +20,36 @@ HEAD = """\
 # Flags and options
 
 Written by `python docs/reference/make_flags.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/options.py`
-and others): change those, not this page. `nbkernel simulate -h` prints the same in short.
+and others): change those, not this page. `nbkernel simulate -h` prints a short version.
 
-* [nanoBragg.c's flags](#nanobraggcs-flags): one dash, of `simulate`, `trace` and (for the geometry) `show`
+* [nanoBragg.c's flags](#nanobraggcs-flags): one dash, for `simulate`, `trace` and (the geometry) `show`
 * [Our own options](#our-own-options): two dashes, by command
 """
 
 FLAGS_HEAD = """\
 ## nanoBragg.c's flags
 
-As in the program an argument that begins with a dash is searched for each flag's name, in the order of `nbkernel/experiment/flags.py`:
+As in nanoBragg.c, an argument that begins with a dash is searched for the name of each flag, in the order of
+`nbkernel/experiment/flags.py`:
 
-* **whole**: the argument must be the name and nothing else, as `-phi`.
-* **part**: the name may stand anywhere in the argument. So `-matrix` is `-mat`, `-wavelength` is `-wave`, and one argument
-  can set off several flags: `-misset_seed` is `-misset` too.
+* **whole**: the argument must be exactly the name, like `-phi`.
+* **part**: the name may be anywhere in the argument. So `-matrix` is `-mat`, `-wavelength` is `-wave`, and one argument can
+  match several flags: `-misset_seed` is also `-misset`.
 * **part, last**: the same, and no later flag is tried on the argument.
 
-The last of several flags that set the same thing counts, and a flag overrides what the header of `-img` or `-mask` says.
-An unknown flag is a warning; a missing or unusable value is an error. Whole numbers are read as C's `atoi` reads them
-(`5.7` is 5, with a warning).
+Of several flags that set the same thing the last counts, and flags override the header of `-img` or `-mask`. An unknown flag is
+a warning; a missing or unusable value is an error. Integers are read as C's `atoi` reads them (`5.7` is 5, with a warning).
 
-*Sets* tells the field of `Experiment` (or of `Outputs`) that gets the value, in the unit given here, and what else the
-flag sets. With the conventions `mosflm`, `denzo`, `adxv`, `xds` and `dials` the pivot is the convention's own in the end;
-only with vectors (`custom`) does the last flag that sets it decide.
+*Sets* names the field of `Experiment` (or of `Outputs`) that gets the value, in the unit given here, and whatever else the flag
+sets. With the conventions `mosflm`, `denzo`, `adxv`, `xds` and `dials` the pivot is always the convention's own; only with
+vectors (`custom`) does the last flag that sets it decide.
 """
 
 OPTIONS_HEAD = """\
 ## Our own options
 
-`--option value` and `--option=value` are the same. An option may stand anywhere among the flags. *Sets* tells the field of
-`Experiment` (or of the class that is named) that gets the value.
+`--option value` and `--option=value` are the same. Options may be anywhere among the flags. *Sets* names the field of
+`Experiment` (or of the class given) that gets the value.
 """
 
 # what the readers of nbkernel.experiment.arguments do besides, by kind
@@ -57,7 +57,7 @@ READERS_DO = {
     "cell": "angles (and what an earlier `-cell` gave) may be left out",
     "misset": "`-misset random` draws an orientation, see [quirks](../quirks.md#misset)",
     "energy": "`wavelength` = 12398.42 / energy",
-    "absorption": "`inf` or 0: also `detector_thick = 0`, so give the thickness after it",
+    "absorption": "`inf` or 0 also sets `detector_thick = 0`, so give the thickness after it",
 }
 VALUES = {
     "none": "", "curved": "", "float": "number", "int": "whole", "text": "FILE", "cell": "a b c al be ga", "misset": "x y z",
@@ -75,7 +75,7 @@ SWITCHES = {
 
 
 def field_name(setting):
-    """Where a setting goes. Raises KeyError for one that goes nowhere."""
+    """The field that a setting goes to. Raises KeyError if there is none."""
     for kind, shown in ((Experiment, setting), (Outputs, f"Outputs.{setting}")):
         if setting in {field.name for field in fields(kind)}:
             return shown
@@ -108,12 +108,12 @@ def match(flag):
 def meaning(flag):
     notes = [READERS_DO[flag.kind]] if flag.kind in READERS_DO else []
     if flag.quirk:
-        notes.append(f"with [`--fix {flag.quirk}`](../quirks.md#{flag.quirk}) the whole argument only")
+        notes.append(f"with [`--fix {flag.quirk}`](../quirks.md#{flag.quirk}) only as the whole argument")
     return "; ".join([coded(flag.help), *notes])
 
 
 def coded(text):
-    """The flags and options in a text as code."""
+    """The text with its flags and options marked as code."""
     return re.sub(r"(?<![\w`-])(--fix \w+|--?[A-Za-z]\w*)", r"`\1`", text)
 
 
@@ -158,7 +158,7 @@ def option_tables():
     for command, told in (
         ("simulate", "Takes nanoBragg.c's flags and:"),
         ("trace", "Takes nanoBragg.c's flags and:"),
-        ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which those of the geometry count, and:"),
+        ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which only those of the geometry matter, and:"),
         ("compare", "`nbkernel compare A B`; A is the reference:"),
         ("compare-traces", "`nbkernel compare-traces A B`; A is the reference:"),
     ):
