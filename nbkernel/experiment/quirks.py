@@ -1,4 +1,4 @@
-"""Where nanoBragg.c surprises: the names of the fixes, and what is said of them."""
+"""Surprising behaviour of nanoBragg.c: the names of the fixes, and their texts."""
 
 from nbkernel.errors import InputError
 
@@ -30,7 +30,7 @@ QUIRKS = {
     ),
     "weights": (
         "the weights in the source file are ignored",
-        "each source counts by its weight",
+        "each source counts with its weight",
     ),
     "water": (
         "the water background is scaled by r_e^2 fluence twice and divided by the steps",
@@ -45,23 +45,23 @@ QUIRKS = {
         "they keep it",
     ),
     "mask": (
-        "the pixels of a mask whose header is longer than it states are taken from within the header",
-        "they are taken from where they begin",
+        "the pixels of a mask whose header is longer than it states are read from within the header",
+        "they are read from where they start",
     ),
     "phi_steps": (
-        "the phi steps stand at the beginning of their parts of -osc",
-        "they stand in the middle",
+        "the phi steps are at the beginning of their parts of -osc",
+        "they are in the middle",
     ),
     "divergence": (
-        "the sources of this divergence do not lie about the beam",
-        "they do, the same step apart",
+        "the sources of this divergence are not centred on the beam",
+        "they are, with the same step",
     ),
     "behind": (
         "a detector that the sample sees from behind gets negative photons",
         "its solid angle is positive",
     ),
     "adc": (
-        "counts below 0 of the noise image, by a negative -adc, come out as 65536 more",
+        "counts below 0 in the noise image, from a negative -adc, wrap around (65536 is added)",
         "they are 0",
     ),
 }

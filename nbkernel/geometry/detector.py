@@ -20,7 +20,7 @@ X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Frame:
-    """Directions that a program's convention fixes, and the pivot about which it turns the detector."""
+    """Directions that a program's convention fixes, and the pivot about which it rotates the detector."""
 
     beam: tuple
     fdet: tuple
@@ -156,7 +156,7 @@ def place_detector(experiment):
     distance = close_distance / ratio
     seen_from_behind = close_distance < 0.0
     if seen_from_behind and "behind" in experiment.fix:
-        # the layers of its sensor lie behind one another as the sample sees them; a sphere lies where the beam goes
+        # the sensor's layers are behind one another as seen from the sample; a sphere is downstream of it
         odet, close_distance = vector_scale(odet, -1.0), -close_distance
         distance = abs(distance) if experiment.curved_detector else distance
     return Detector(

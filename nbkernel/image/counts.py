@@ -54,7 +54,7 @@ def add_noise(
         raise InputError(f"rng: {rng!r} is not supported; need {' or '.join(NOISE_RNGS)}")
     seed = fresh_seed() if seed is None else whole_number("seed", seed)
     if rng == "ran1" and not -(2**63) < seed < 2**63:
-        raise InputError(f"seed: ran1 needs an integer from -2^63 + 1 to 2^63 - 1, not {seed}")
+        raise InputError(f"seed: ran1 needs a whole number from -2^63 + 1 to 2^63 - 1, not {seed}")
     panels, is_single = checked_panels("add_noise", images)
     wanted = parse_device(device)
     choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
@@ -74,26 +74,28 @@ class Noise:
 
     counts: list  # (slow, fast) int32 of each panel
     panels: list  # the images that they were drawn from
-    told: dict  # rng, seed, adc, photons
+    properties: dict  # rng, seed, adc, photons
     overloads: dict
 
     def images(self, bits, wraps=False):
         """PanelImages of 16 or 32 bits, see `bits.cut_to`."""
         cut = [cut_to(bits, counts, wraps) for counts in self.counts]
-        return like_images(cut, self.panels, {**self.told, "overloads": self.overloads[bits]}, (self.told["adc"], 1.0))
+        return like_images(
+            cut, self.panels, {**self.properties, "overloads": self.overloads[bits]}, (self.properties["adc"], 1.0)
+        )
 
     def has_negative(self):
-        return self.told["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
+        return self.properties["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
 
     def lines(self, name, bits):
         """Warnings if counts are cut off above, or if no photon is counted. name: of the file or function."""
-        overloads, photons = self.overloads[bits], self.told["photons"]
-        if overloads and self.told["adc"] > LARGEST[bits] - 1:
+        overloads, photons = self.overloads[bits], self.properties["photons"]
+        if overloads and self.properties["adc"] > LARGEST[bits] - 1:
             yield (
-                f"{name}: -adc {self.told['adc']:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
+                f"{name}: -adc {self.properties['adc']:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
             )
         elif overloads:
-            lit = sum(int(np.count_nonzero(counts > self.told["adc"])) for counts in self.counts)
+            lit = sum(int(np.count_nonzero(counts > self.properties["adc"])) for counts in self.counts)
             nearly_all = overloads > NEARLY_ALL * lit
             yield (
                 f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} "

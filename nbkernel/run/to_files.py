@@ -192,7 +192,7 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
     if outputs.noisefile is None:
         return None
     noise = draw_noise(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
-    say(c_format("%.0f photons on noise image (%d overloads)", noise.told["photons"], noise.overloads[16]))
+    say(c_format("%.0f photons on noise image (%d overloads)", noise.properties["photons"], noise.overloads[16]))
     for line in noise.lines(outputs.noisefile, 16):
         warn(line)
     wraps = "adc" not in images[0].run.experiment.fix and noise.has_negative()

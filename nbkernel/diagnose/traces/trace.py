@@ -180,7 +180,7 @@ class Recorder:
         self.prepared, self.plan, self.all_steps = prepared, prepared.plan, all_steps
         self.quantities = []
         self.cos_2theta = None
-        self.turns = {
+        self.iterations = {
             "thick_tic": self.plan.detector_thicksteps,
             "subS": self.plan.oversample,
             "subF": self.plan.oversample,
@@ -209,7 +209,7 @@ class Recorder:
 
     def enter(self, outer, **loops):
         """`outer` with the indices of these loops, leaving out loops of a single iteration."""
-        return outer + tuple((loop, index) for loop, index in loops.items() if self.turns[loop] > 1)
+        return outer + tuple((loop, index) for loop, index in loops.items() if self.iterations[loop] > 1)
 
     def detector(self):
         d = self.prepared.detector
@@ -270,7 +270,7 @@ class Recorder:
         if not self.wanted:
             return
         self.at = self.enter(self.beam, phi_tic=event.phi_tic, mos_tic=event.mos_tic)
-        if self.turns["phi_tic"] > 1:
+        if self.iterations["phi_tic"] > 1:
             # -1 stands for the unrotated cell
             self.put("cell_from_phi_tic", event.slot - 1)
         cell = [tuple(event.vectors[i : i + 3] * 1e10) for i in (0, 3, 6)]
