@@ -85,8 +85,8 @@ def rows(numbers):
     yield (
         "peaks",
         (
-            f"{peaks['peaks_a']} in A, {peaks['unmatched_a']} without a partner; "
-            f"{peaks['peaks_b']} in B, {peaks['unmatched_b']} without a partner"
+            f"{peaks['peaks_a']} in A, {peaks['unmatched_a']} unmatched; "
+            f"{peaks['peaks_b']} in B, {peaks['unmatched_b']} unmatched"
         ),
     )
     if peaks["matched"]:

@@ -61,16 +61,16 @@ def match_peaks(positions, others, shape, limit=MATCH_LIMIT):
     """(n,) row of `others` matched to each of `positions`, -1 where none is within `limit` pixels. One to one, the nearest
     pairs first."""
     index = index_image(others, shape)
-    partner = np.full(len(positions), -1, np.int64)
+    match = np.full(len(positions), -1, np.int64)
     taken = np.zeros(len(others), bool)
     for ds, df in offsets_within(limit):
         found = look_up(index, positions, ds, df)
-        free = (found >= 0) & (partner < 0)
+        free = (found >= 0) & (match < 0)
         free[free] = ~taken[found[free]]
         # with one offset, two positions cannot have the same match
-        partner[free] = found[free]
+        match[free] = found[free]
         taken[found[free]] = True
-    return partner
+    return match
 
 
 def offsets_within(limit):
@@ -101,10 +101,10 @@ def compare_peaks(a, b, limit=MATCH_LIMIT, strongest=STRONGEST):
     """
     peaks_a, peaks_b = (find_peaks(image, threshold(image, 6.0))[:strongest] for image in (a, b))
     all_a, all_b = (find_peaks(image, threshold(image, 3.0)) for image in (a, b))
-    partner = match_peaks(peaks_a, all_b, a.shape, limit)
+    match = match_peaks(peaks_a, all_b, a.shape, limit)
     unmatched_b = int(np.count_nonzero(match_peaks(peaks_b, all_a, a.shape, limit) < 0))
-    matched = partner >= 0
-    return PeakMatch(a, b, peaks_a[matched], all_b[partner[matched]], len(peaks_a), len(peaks_b), unmatched_b)
+    matched = match >= 0
+    return PeakMatch(a, b, peaks_a[matched], all_b[match[matched]], len(peaks_a), len(peaks_b), unmatched_b)
 
 
 class PeakMatch:
