@@ -41,7 +41,7 @@ nbkernel() {
 # blocks that are not run, by page: the first line of each
 NOT_RUN = {
     "README.md": [
-        "make demo     # environment, installation, one example; says where its picture is",
+        "make demo     # environment, installation, one example; prints where its picture is",
         "pip install '.[sf,hdf5]'",
     ],
     "docs/cuda.md": [
