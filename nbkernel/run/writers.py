@@ -56,7 +56,9 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     runs = runs_of("write_smv", panels)
     for image in panels:
         if image.dtype.kind not in "iu":
-            raise InputError(f"write_smv: needs counts, which are whole numbers, not {image.dtype}; use add_noise or to_counts")
+            raise InputError(
+                f"write_smv: needs counts, which are whole numbers, not {image.dtype}; use add_noise or to_counts"
+            )
         if style == "dials" and image.offset_and_gain is None:
             raise InputError(
                 "write_smv: the style dials needs unmodified counts from add_noise or to_counts, for their offset and gain"
