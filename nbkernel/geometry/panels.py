@@ -42,7 +42,8 @@ def place_panel(panel, number, frame, point_pixel=False):
     """The Detector that a Panel is in a laboratory Frame (its beam, polarisation and spindle count); `number` names it in
     errors.
 
-    Its normal points away from the sample, whatever the handedness of fast and slow. Raises InputError for an impossible panel.
+    Its normal points away from the sample, whatever the handedness of fast and slow. Raises InputError for an impossible
+    panel.
     """
     name = panel_name(number, panel)
     check_panel(name, panel)

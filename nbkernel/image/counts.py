@@ -92,7 +92,8 @@ class Noise:
         overloads, photons = self.overloads[bits], self.properties["photons"]
         if overloads and self.properties["adc"] > LARGEST[bits] - 1:
             yield (
-                f"{name}: -adc {self.properties['adc']:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
+                f"{name}: -adc {self.properties['adc']:g} leaves no room for photons; "
+                f"{bits} bits can hold at most {LARGEST[bits]}"
             )
         elif overloads:
             lit = sum(int(np.count_nonzero(counts > self.properties["adc"])) for counts in self.counts)
