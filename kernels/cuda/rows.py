@@ -21,6 +21,7 @@ from nbkernel.kernels.fast.rounding import build_may_be_rounding
 from nbkernel.kernels.fast.weights import finish
 from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
 from nbkernel.kernels.physics.pixel import vector_at
+from nbkernel.kernels.physics.weights import is_renewed
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
@@ -171,7 +172,7 @@ def build_tile_kernel(kind):
         end = min(np.int32(begin + THREADS), tile.fast_stop)
         render_segment(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace)
         finish(plan, work)
-        omega = work[OMEGAS, 0] if plan.oversample_omega else work[OMEGA, 0]
+        omega = work[OMEGAS, 0] if is_renewed(plan.oversample_omega) else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)
         if mine:
             photons = as_float32(work[INTENSITY, 0])

@@ -8,6 +8,7 @@ from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
 from nbkernel.kernels.physics.scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
 from nbkernel.kernels.physics.structure_factor import interpolation_out_of_range
 from nbkernel.kernels.physics.vectors import magnitude, unitize
+from nbkernel.kernels.physics.weights import is_renewed
 
 
 def history_at(plan, history, spixel, fpixel, fpixels):
@@ -31,10 +32,10 @@ def polar_calls_in_pixel(plan, tile, spixel, fpixel):
                     scattering = scattering_vector(diffracted, incident, plan.source_lambda[source])
                     if beyond_dmin(scattering, plan.dmin) and not plan.keep_water_beyond_dmin:
                         continue
-                    if plan.oversample_polar or (calls == 0 and not plan.nopolar):
+                    if is_renewed(plan.oversample_polar) or (calls == 0 and not plan.nopolar):
                         diffracted = unitize(diffracted)
                         calls += 1
-                    if not plan.oversample_polar:
+                    if not is_renewed(plan.oversample_polar):
                         return calls
     return calls
 
@@ -84,7 +85,7 @@ def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
                     beyond = beyond_dmin(scattering, plan.dmin)
                     if beyond and not plan.keep_water_beyond_dmin:
                         continue
-                    if plan.oversample_polar or not polar_known:
+                    if is_renewed(plan.oversample_polar) or not polar_known:
                         diffracted = unitize(diffracted)
                         polar_known = True
                     if beyond:

@@ -9,6 +9,7 @@ from nbkernel.kernels.physics.pixel import as_vector, subpixel_position, vector_
 from nbkernel.kernels.physics.pixel_geometry import pixel_position
 from nbkernel.kernels.physics.scattering import scattering_vector
 from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.kernels.physics.weights import is_renewed
 
 from .geometry import INVERSE_AIRPATH, KEPT, POLAR, SX, SY, SZ, X, Y, Z
 
@@ -53,7 +54,7 @@ def normalise_again(plan, work):
     """The program normalises a diffracted direction again whenever it computes a polarisation factor from it."""
     full_vector_width()
     xs, ys, zs, polars, kepts = work[X], work[Y], work[Z], work[POLAR], work[KEPT]
-    always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
+    always, keep_all = is_renewed(plan.oversample_polar), plan.keep_water_beyond_dmin
     for i in range(work.shape[1]):
         x, y, z = load(xs, i), load(ys, i), load(zs, i)
         renewed = (always or load(polars, i) == 0.0) and (keep_all or load(kepts, i) != 0.0)

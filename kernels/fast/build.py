@@ -17,7 +17,7 @@ from nbkernel.kernels.physics.constants import SQUARE
 from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, vector_at
 from nbkernel.kernels.physics.vectors import magnitude, unitize
-from nbkernel.kernels.physics.weights import has_running_weights, has_step_weights, needs_scattering
+from nbkernel.kernels.physics.weights import FINAL_SUM, has_running_weights, has_step_weights, is_renewed, needs_scattering
 
 from . import along_row, as_program
 from .as_program import locate as locate_as_program
@@ -189,8 +189,8 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
         work = workspace.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
         begin(plan, workspace, use_float32)
-        needs_polar = not is_simple and (plan.oversample_polar or not plan.nopolar)
-        keeps_captures = plan.oversample_thick or plan.own_thick
+        needs_polar = not is_simple and (is_renewed(plan.oversample_polar) or not plan.nopolar)
+        keeps_captures = plan.oversample_thick != FINAL_SUM
         may_be_empty = (
             is_along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
         )
@@ -204,12 +204,12 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                         # before `locate`, whose nan for a pixel at the sample has to stay
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     locate(plan, tile, spixel, first, subS, subF, Odet, work)
-                    if plan.oversample_omega or (not is_simple and thick_tic == 0 and subS == 0 and subF == 0):
+                    if is_renewed(plan.oversample_omega) or (not is_simple and thick_tic == 0 and subS == 0 and subF == 0):
                         solid_angles(tile, work)
-                        if plan.oversample_omega:
+                        if is_renewed(plan.oversample_omega):
                             add(work[OMEGAS], work[OMEGA])
                     if has_captures(plan) and needs_captures:
-                        if plan.oversample_thick or (subS == 0 and subF == 0):
+                        if is_renewed(plan.oversample_thick) or (subS == 0 and subF == 0):
                             odet_line = direction_line(odet, origin, fdet)
                             capture_fractions(plan, thick_tic, odet_line, directions(work), work)
                     for source in range(plan.source_lambda.shape[0]):
@@ -220,7 +220,9 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                         if needs_polar:
                             polarize(plan, source, axis, origin, fdet, work)
                             # without dmin the first source of all is the one that counts
-                            needs_polar = plan.oversample_polar or (plan.dmin > 0.0 and not all_known(work[POLAR]))
+                            needs_polar = is_renewed(plan.oversample_polar) or (
+                                plan.dmin > 0.0 and not all_known(work[POLAR])
+                            )
                         if may_be_empty and beyond_table(plan, tile, table, source, spixel, start, stop):
                             continue
                         weigh(plan, table, source, interpolate, work)

@@ -8,6 +8,7 @@ import numpy as np
 from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
 from nbkernel.kernels.physics.pixel import vector_at
+from nbkernel.kernels.physics.weights import is_renewed
 
 from .build import build_cpu_segment
 from .geometry import INTENSITY, OMEGA, OMEGAS, subpixel_row
@@ -69,7 +70,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
             suspects = simple_to_image(plan, tile, row, axis, workspace, pixels, rounding_limit)
         else:
             finish(plan, workspace.work)
-            omegas = workspace.work[OMEGAS] if plan.oversample_omega else workspace.work[OMEGA]
+            omegas = workspace.work[OMEGAS] if is_renewed(plan.oversample_omega) else workspace.work[OMEGA]
             if start == first:
                 suspects = to_image(workspace, omegas, wanted_here, pixels, rounding_limit)
             else:
@@ -94,7 +95,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
         """
         size = workspace.work.shape[1]
         simple = not own_operations and run_is_simple(plan, vector_at(history.axis, 0))
-        repeats = 1 if plan.oversample_omega else plan.detector_thicksteps * plan.oversample * plan.oversample
+        repeats = 1 if is_renewed(plan.oversample_omega) else plan.detector_thicksteps * plan.oversample * plan.oversample
         for spixel in range(slow_start, slow_stop):
             unresolved[spixel] = 0
             for first in range(tile.fast_start, tile.fast_stop, size):

@@ -16,6 +16,7 @@ from nbkernel.kernels.physics.pixel import as_vector, vector_at
 from nbkernel.kernels.physics.pixel_geometry import pixel_position
 from nbkernel.kernels.physics.scattering import beyond_dmin, scattering_vector
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize
+from nbkernel.kernels.physics.weights import is_renewed
 
 # rows of `work`
 FDET, INVERSE_AIRPATH, X, Y, Z, SX, SY, SZ = range(8)
@@ -140,7 +141,7 @@ def build_polarization_factors(product):
         full_vector_width()
         polars, kepts = work[POLAR], work[KEPT]
         kahn_factor = plan.polarization
-        always, keep_all = plan.oversample_polar, plan.keep_water_beyond_dmin
+        always, keep_all = is_renewed(plan.oversample_polar), plan.keep_water_beyond_dmin
         for i in range(work.shape[1]):
             cos2theta, E, B = (
                 product(along_beam, pixel_terms, i),

@@ -5,7 +5,7 @@ import numpy as np
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, store
 from nbkernel.kernels.physics.pixel import vector_at
 from nbkernel.kernels.physics.vectors import cross_product, magnitude, unitize
-from nbkernel.kernels.physics.weights import has_running_weights, has_step_weights
+from nbkernel.kernels.physics.weights import weighs_final_sum_only
 
 from .along_row import direction_line, directions, product
 from .geometry import (
@@ -28,10 +28,7 @@ def run_is_simple(plan, axis):
     sub-pixel, by the usual formulas."""
     usual = plan.polarization == 0.0 or magnitude(cross_product(axis, unitize(vector_at(plan.source_incident, 0)))) > 0.0
     once = plan.oversample == 1 and plan.detector_thicksteps == 1 and plan.dmin == 0.0
-    usual_factors = not (plan.nopolar or plan.oversample_omega or plan.oversample_polar)
-    return (
-        usual and once and usual_factors and not (has_running_weights(plan) or has_step_weights(plan) or has_captures(plan))
-    )
+    return usual and once and not plan.nopolar and weighs_final_sum_only(plan) and not has_captures(plan)
 
 
 def nearest_in_float64(workspace, i):

@@ -5,7 +5,9 @@ import numpy as np
 from nbkernel.kernels.numerics.vector_loops import fill, full_vector_width, load, store
 from nbkernel.kernels.physics.constants import GAUSS, R_E_SQR
 from nbkernel.kernels.physics.weights import (
+    FINAL_SUM,
     has_step_weights,
+    is_renewed,
     mean_background,
     pixel_weight,
     step_weight,
@@ -47,7 +49,7 @@ def add(out, terms):
 
 def has_captures(plan):
     """Whether CAPTURE is anything but 1."""
-    return plan.detector_thick != 0.0 or plan.oversample_thick
+    return plan.detector_thick != 0.0 or is_renewed(plan.oversample_thick)
 
 
 def begin(plan, workspace, use_float32):
@@ -62,7 +64,7 @@ def begin(plan, workspace, use_float32):
         fill(work[NEAREST], 1.0)
     if has_step_weights(plan):
         fill(work[PIXEL_WEIGHTS], 0.0)
-    if plan.oversample_omega:
+    if is_renewed(plan.oversample_omega):
         fill(work[OMEGAS], 0.0)
 
 
@@ -129,8 +131,8 @@ def finish(plan, work):
         for i in range(work.shape[1]):
             work[INTENSITY, i] += mean_background(plan, work[PIXEL_WEIGHTS, i])
     photons = work[INTENSITY]
-    with_polar = not (plan.running_polar or plan.own_polar)
-    with_omega = not (plan.running_omega or plan.own_omega)
+    with_polar = plan.oversample_polar == FINAL_SUM
+    with_omega = plan.oversample_omega == FINAL_SUM
     scaled_product(photons, photons_per_step(plan), work[POLAR], with_polar, work[OMEGA], with_omega)
-    if has_captures(plan) and not (plan.running_thick or plan.own_thick):
+    if has_captures(plan) and plan.oversample_thick == FINAL_SUM:
         multiply(photons, work[CAPTURE])

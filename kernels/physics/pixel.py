@@ -14,6 +14,7 @@ from .vectors import dot_product, magnitude, unitize
 from .weights import (
     has_running_weights,
     has_step_weights,
+    is_renewed,
     mean_background,
     pixel_weight,
     step_weight,
@@ -97,12 +98,12 @@ def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, ax
                 airpath = magnitude(pixel_pos)
                 diffracted = unitize(pixel_pos)
                 # 0 stands for "not yet known"
-                if omega_pixel == 0.0 or plan.oversample_omega:
+                if omega_pixel == 0.0 or is_renewed(plan.oversample_omega):
                     omega_pixel = solid_angle(tile.pixel_size, airpath, tile.close_distance, tile.point_pixel)
                     omega[subpixel] = omega_pixel
-                if plan.oversample_omega:
+                if is_renewed(plan.oversample_omega):
                     subpixel += 1
-                if capture_fraction == 0.0 or plan.oversample_thick:
+                if capture_fraction == 0.0 or is_renewed(plan.oversample_thick):
                     parallax = dot_product(diffracted, as_vector(tile.odet))
                     capture_fraction = absorbed_fraction(thick_tic, plan.detector_thickstep, plan.detector_mu, parallax)
                 for source in range(plan.source_lambda.shape[0]):
@@ -111,7 +112,7 @@ def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, ax
                     beyond = beyond_dmin(scattering, plan.dmin)
                     if beyond and not plan.keep_water_beyond_dmin:
                         continue
-                    if polar == 0.0 or plan.oversample_polar:
+                    if polar == 0.0 or is_renewed(plan.oversample_polar):
                         diffracted = unitize(diffracted)
                         polar = polarization_factor(
                             plan.polarization, unitize(incident), diffracted, vector_at(axis, axis_state)

@@ -52,17 +52,10 @@ class RenderPlan(NamedTuple):
     detector_thickstep: float
     detector_thicksteps: int
     detector_mu: float  # 1/m
-    # a factor is renewed for every sub-pixel or once per pixel (the capture fraction: per layer)
-    oversample_thick: bool
-    oversample_polar: bool
-    oversample_omega: bool
-    # and weights the running sum after every step, or each step's own term, or (neither) the final sum
-    running_thick: bool
-    running_polar: bool
-    running_omega: bool
-    own_thick: bool
-    own_polar: bool
-    own_omega: bool
+    # what a factor multiplies and how often it is renewed: FINAL_SUM, RUNNING_SUM, EACH_STEP, ... of `weights`
+    oversample_thick: int  # capture fraction
+    oversample_polar: int  # polarisation factor
+    oversample_omega: int  # solid angle
 
 
 class Tile(NamedTuple):

@@ -1,19 +1,42 @@
 """What weighs the steps of a pixel, for all engines and the trace: the weight of the source, the sensor's capture fraction,
 the polarisation factor, the solid angle, and whatever else depends on pixel and source.
 
-A factor counts in one of three ways: each step has its own, or it multiplies the running sum after every step, or the final
-sum. Numbers or arrays' elements; operations in nanoBragg.c's order.
+Each of the sensor's, the polarisation's and the solid angle's factors multiplies one of three things, which the plan's
+`oversample_thick`, `oversample_polar` and `oversample_omega` choose. Numbers or arrays' elements; operations in nanoBragg.c's
+order.
 """
+
+FINAL_SUM = 0  # computed once per pixel (a capture fraction once per layer), the last one multiplies the sum of all steps
+RUNNING_SUM = 1  # renewed for each sub-pixel, it multiplies the sum so far after every step
+EACH_STEP = 2  # renewed for each sub-pixel, it multiplies each of its steps
+EACH_LAYER = 3  # of capture fractions: computed once per layer, it multiplies each of its steps
+
+
+def is_renewed(choice):
+    """Whether a factor is renewed for each sub-pixel. choice: FINAL_SUM, ..."""
+    return choice == RUNNING_SUM or choice == EACH_STEP
+
+
+def weighs_steps(choice):
+    """Whether a factor multiplies single steps. choice: FINAL_SUM, ..."""
+    return choice == EACH_STEP or choice == EACH_LAYER
 
 
 def has_step_weights(plan):
     """Whether some factor weighs each step by its own value."""
-    return plan.own_thick or plan.own_polar or plan.own_omega
+    return weighs_steps(plan.oversample_thick) or weighs_steps(plan.oversample_polar) or weighs_steps(plan.oversample_omega)
 
 
 def has_running_weights(plan):
     """Whether some factor multiplies the running sum."""
-    return plan.running_thick or plan.running_polar or plan.running_omega
+    return (
+        plan.oversample_thick == RUNNING_SUM or plan.oversample_polar == RUNNING_SUM or plan.oversample_omega == RUNNING_SUM
+    )
+
+
+def weighs_final_sum_only(plan):
+    """Whether no factor is renewed or multiplies anything but the final sum."""
+    return plan.oversample_thick == FINAL_SUM and plan.oversample_polar == FINAL_SUM and plan.oversample_omega == FINAL_SUM
 
 
 def needs_scattering(plan):
@@ -28,11 +51,11 @@ def weight_varies(plan):
 
 def pixel_weight(plan, weight, capture_fraction, polar, omega_pixel):
     """`weight` times the factors of which each step has its own: what weighs the background, too."""
-    if plan.own_thick:
+    if weighs_steps(plan.oversample_thick):
         weight *= capture_fraction
-    if plan.own_polar:
+    if weighs_steps(plan.oversample_polar):
         weight *= polar
-    if plan.own_omega:
+    if weighs_steps(plan.oversample_omega):
         weight *= omega_pixel
     return weight
 
@@ -48,11 +71,11 @@ def step_weight(plan, weight, scattering, capture_fraction, polar, omega_pixel):
 
 def weigh_running_sum(plan, I, capture_fraction, polar, omega_pixel):
     """The running sum after a step."""
-    if plan.running_thick:
+    if plan.oversample_thick == RUNNING_SUM:
         I *= capture_fraction
-    if plan.running_polar:
+    if plan.oversample_polar == RUNNING_SUM:
         I *= polar
-    if plan.running_omega:
+    if plan.oversample_omega == RUNNING_SUM:
         I *= omega_pixel
     return I
 
@@ -60,16 +83,16 @@ def weigh_running_sum(plan, I, capture_fraction, polar, omega_pixel):
 def mean_background(plan, pixel_weights):
     """The background where steps have their own weights: times the mean of the `pixel_weight` of all layers and sub-pixels,
     whose sum is `pixel_weights`."""
-    layers = 1 if plan.own_thick else plan.detector_thicksteps
+    layers = 1 if weighs_steps(plan.oversample_thick) else plan.detector_thicksteps
     return plan.I_bg * pixel_weights / (layers * plan.oversample * plan.oversample)
 
 
 def weigh_final_sum(plan, photons, capture_fraction, polar, omega_pixel):
     """The final sum times the factors that have not weighed anything before."""
-    if not (plan.running_thick or plan.own_thick):
+    if plan.oversample_thick == FINAL_SUM:
         photons *= capture_fraction
-    if not (plan.running_polar or plan.own_polar):
+    if plan.oversample_polar == FINAL_SUM:
         photons *= polar
-    if not (plan.running_omega or plan.own_omega):
+    if plan.oversample_omega == FINAL_SUM:
         photons *= omega_pixel
     return photons

@@ -7,6 +7,7 @@ from llvmlite import binding
 from nbkernel.kernels.exact.lattice_factor import relative_error
 from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT
 from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
+from nbkernel.kernels.physics.weights import weighs_final_sum_only
 
 from .precision import largest_index
 from .squared_table import LARGEST_TABLE
@@ -18,7 +19,7 @@ def table_and_error(plan, history, tables):
         return None
     if plan.fudge < 0.0 or plan.interpolate or len(history.axis) > 1:
         return None
-    if plan.oversample_thick or plan.oversample_polar or plan.oversample_omega or plan.own_thick:
+    if not weighs_final_sum_only(plan):
         return None
     if not binding.get_host_cpu_features().get("fma", False):
         return None

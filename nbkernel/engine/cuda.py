@@ -10,6 +10,7 @@ from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind
 from nbkernel.kernels.cuda.rows import THREADS, Share, compiled_kernel
 from nbkernel.kernels.exact.rows import render_nan_rows
+from nbkernel.kernels.physics.weights import is_renewed
 
 from .cuda_streams import MOST_ROWS, CompiledInOneWay, device_arrays, keep_in_flight, pinned_arrays, share_tiles
 from .precision import as_program, choose_rounding_limit, in_float32
@@ -34,7 +35,7 @@ class Work:
     def omega_sum(self):
         plan = self.prepared.plan
         subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-        return float(self.omega_sums.sum()) * (1 if plan.oversample_omega else subpixels)
+        return float(self.omega_sums.sum()) * (1 if is_renewed(plan.oversample_omega) else subpixels)
 
 
 class Job(NamedTuple):

@@ -10,6 +10,7 @@ from nbkernel.kernels.exact.rows import (
     rows_outside_table,
 )
 from nbkernel.kernels.physics.plan import History
+from nbkernel.kernels.physics.weights import is_renewed
 
 from .threads import share_rows
 from .tiles import bands
@@ -60,7 +61,7 @@ def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
     drifts by a last bit for very long.
     """
     axis, axis_next = normalised_again(polar_vector, USUAL_STATES)
-    unused = plan.polarization == 0.0 or (plan.nopolar and not plan.oversample_polar)
+    unused = plan.polarization == 0.0 or (plan.nopolar and not is_renewed(plan.oversample_polar))
     if unused or not every_axis or len(axis) == 1:
         return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
     calls = np.zeros(wanted.shape, np.int32)

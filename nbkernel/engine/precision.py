@@ -7,6 +7,7 @@ import numpy as np
 from nbkernel.kernels.fast.phases import FLUSH, LARGEST_INDEX
 from nbkernel.kernels.physics.constants import GAUSS, R_E_SQR, ROUND, SQUARE, TOPHAT
 from nbkernel.kernels.physics.plan import RoundingLimit
+from nbkernel.kernels.physics.weights import has_running_weights
 
 from .still_places import all_dark, beam_in_the_middle
 
@@ -127,7 +128,7 @@ def spots_touch(plan, tile):
     oblique = np.abs(form / np.outer(lengths, lengths) - np.eye(3)).max() > 1e-12
     if plan.Fhkl.size == 0 and not oblique:
         return False
-    if plan.running_thick or plan.running_polar or plan.running_omega:
+    if has_running_weights(plan):
         return True
     cells = plan.Na * plan.Nb * plan.Nc
     # F_latt^2 is 2^-times; least of all indices that are half a cell away along one axis

@@ -13,6 +13,7 @@ from nbkernel.kernels.fast.interpolation import BLOCK, INTERPOLATION_WORK, LANES
 from nbkernel.kernels.fast.phases import OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.images import add_omegas
 from nbkernel.kernels.physics.plan import History, Workspace
+from nbkernel.kernels.physics.weights import is_renewed
 
 from .bounded import table_and_error
 from .history import find_history
@@ -97,7 +98,7 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
     # at the sample directions are made of rounding errors, which no bound holds
     bound = None if touches_sample(plan, panel) else table_and_error(plan, history, tables)
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-    omegas_per_pixel, repeats = (subpixels, 1) if plan.oversample_omega else (1, subpixels)
+    omegas_per_pixel, repeats = (subpixels, 1) if is_renewed(plan.oversample_omega) else (1, subpixels)
     if tile_shape is None:
         steps_per_pixel = plan.steps * plan.detector_thicksteps
         tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, omegas_per_pixel)

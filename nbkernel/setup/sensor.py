@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from nbkernel.errors import InputError
+from nbkernel.kernels.physics.weights import EACH_LAYER, EACH_STEP, FINAL_SUM, RUNNING_SUM
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,31 @@ def sensor_and_weights(experiment, owner):
         mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
     fix_thickness = "thickness" in experiment.fix
     sensor = sensor_layers(owner.detector_thick * 1e-6, owner.detector_thicksteps, mu, fix_thickness)
-    thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
-    corrected = "oversample" in experiment.fix
-    if corrected:
-        thick = thick and sensor.thick > 0.0
-        polar = polar and not experiment.nopolar
     return dict(
         detector_thick=sensor.thick,
         detector_thickstep=sensor.thickstep,
         detector_thicksteps=sensor.layers,
         detector_mu=sensor.mu,
-        oversample_thick=thick,
-        oversample_polar=polar,
-        oversample_omega=omega,
-        running_thick=thick and not corrected,
-        running_polar=polar and not corrected,
-        running_omega=omega and not corrected,
-        own_thick=(thick and corrected) or (fix_thickness and sensor.layers > 1 and not thick),
-        own_polar=polar and corrected,
-        own_omega=omega and corrected,
+        **weights_of_factors(experiment, sensor),
+    )
+
+
+def weights_of_factors(experiment, sensor):
+    """The plan's `oversample_thick`, `oversample_polar` and `oversample_omega`, see kernels/physics/weights.py.
+
+    The program multiplies the running sum by an oversampled factor, and the final one by others. Corrected, an oversampled
+    factor multiplies each step; so does each layer's capture fraction, of which the program takes the last layer's for all.
+    sensor: the Sensor.
+    """
+    thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
+    oversampled = RUNNING_SUM
+    if "oversample" in experiment.fix:
+        oversampled = EACH_STEP
+        thick = thick and sensor.thick > 0.0
+        polar = polar and not experiment.nopolar
+    once = EACH_LAYER if "thickness" in experiment.fix and sensor.layers > 1 else FINAL_SUM
+    return dict(
+        oversample_thick=oversampled if thick else once,
+        oversample_polar=oversampled if polar else FINAL_SUM,
+        oversample_omega=oversampled if omega else FINAL_SUM,
     )

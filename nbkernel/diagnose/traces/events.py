@@ -19,6 +19,7 @@ from nbkernel.kernels.physics.structure_factor import F_nearest, F_tricubic, int
 from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import (
     has_step_weights,
+    is_renewed,
     mean_background,
     pixel_weight,
     step_weight,
@@ -118,7 +119,7 @@ def engine_photons(plan, tile, spixel, fpixel, start):
     Raises ArithmeticError or ValueError where compiled code would go on with an infinity or a nan.
     """
     renewed = plan.detector_thicksteps * plan.oversample * plan.oversample
-    omega = np.empty(renewed if plan.oversample_omega else 1)
+    omega = np.empty(renewed if is_renewed(plan.oversample_omega) else 1)
     with np.errstate(all="ignore"):
         return float(render_pixel(plan, tile, spixel, fpixel, *start, omega))
 
@@ -160,10 +161,10 @@ class PixelEvents:
         airpath = magnitude(pixel_pos)
         self.diffracted = unitize(pixel_pos)
         yield Subpixel(thick_tic, subS, subF, pixel_pos, airpath, self.diffracted)
-        if self.omega_pixel == 0.0 or plan.oversample_omega:
+        if self.omega_pixel == 0.0 or is_renewed(plan.oversample_omega):
             self.omega_pixel = solid_angle(tile.pixel_size, airpath, tile.close_distance, tile.point_pixel)
             yield SolidAngle(self.omega_pixel)
-        if self.capture_fraction == 0.0 or plan.oversample_thick:
+        if self.capture_fraction == 0.0 or is_renewed(plan.oversample_thick):
             parallax = dot_product(self.diffracted, as_vector(tile.odet))
             self.capture_fraction = absorbed_fraction(thick_tic, plan.detector_thickstep, plan.detector_mu, parallax)
             yield Absorption(parallax, self.capture_fraction)
@@ -180,7 +181,7 @@ class PixelEvents:
         yield Source(source, incident, plan.source_lambda[source], plan.source_weight[source], scattering, bool(beyond))
         if beyond and not plan.keep_water_beyond_dmin:
             return
-        if self.polar == 0.0 or plan.oversample_polar:
+        if self.polar == 0.0 or is_renewed(plan.oversample_polar):
             yield self.polarization(unitize(incident))
         if beyond:
             return

@@ -16,6 +16,7 @@ from nbkernel.kernels.exact.rows import render_rows_exactly
 from nbkernel.kernels.physics.constants import PI, R_E_SQR, SQUARE
 from nbkernel.kernels.physics.lattice_factor import sincg
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, vector_scale
+from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
@@ -104,7 +105,7 @@ def render_one_pixel(prepared, history, fpixel, spixel):
     plan = prepared.plan
     subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     image = np.zeros(prepared.wanted.shape, np.float32)
-    omegas = np.empty((1, prepared.wanted.shape[1], subpixels if plan.oversample_omega else 1))
+    omegas = np.empty((1, prepared.wanted.shape[1], subpixels if is_renewed(plan.oversample_omega) else 1))
     render_rows_exactly(plan, history, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
     return image
 
@@ -302,9 +303,9 @@ class Recorder:
         self.put("r_e_sqr", R_E_SQR)
         self.put("fluence_photons_per_m2", plan.fluence)
         self.put("steps", plan.steps)
-        self.put("oversample_thick", plan.oversample_thick)
-        self.put("oversample_polar", plan.oversample_polar)
-        self.put("oversample_omega", plan.oversample_omega)
+        self.put("oversample_thick", is_renewed(plan.oversample_thick))
+        self.put("oversample_polar", is_renewed(plan.oversample_polar))
+        self.put("oversample_omega", is_renewed(plan.oversample_omega))
         self.put("capture_fraction", event.capture_fraction)
         if plan.polarization != 0.0:
             self.put("kahn_factor", plan.polarization)

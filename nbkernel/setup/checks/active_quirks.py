@@ -2,6 +2,7 @@
 
 from nbkernel.geometry.unit_cell import is_distorted
 from nbkernel.kernels.physics.vectors import magnitude
+from nbkernel.kernels.physics.weights import RUNNING_SUM, is_renewed
 from nbkernel.setup.sampling import divergence_sweeps, is_centred
 
 
@@ -16,16 +17,17 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {
         "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
-        "oversample": plan.running_thick
-        or ((plan.running_polar or plan.running_omega) and several_terms)
-        or (plan.running_polar and experiment.nopolar),
-        "thickness": plan.detector_thick > 0.0 and (not plan.oversample_thick or sensor.detector_thicksteps is not None),
+        "oversample": plan.oversample_thick == RUNNING_SUM
+        or (RUNNING_SUM in (plan.oversample_polar, plan.oversample_omega) and several_terms)
+        or (plan.oversample_polar == RUNNING_SUM and experiment.nopolar),
+        "thickness": plan.detector_thick > 0.0
+        and (not is_renewed(plan.oversample_thick) or sensor.detector_thicksteps is not None),
         "cell": experiment.cell is not None and experiment.mat is None and is_distorted(experiment.cell),
         "misset": experiment.misset == "random",
         "weights": not (weight == weight[0]).all() or not weight[0] > 0.0,
         "water": water,
         "vectors": experiment.convention == "custom" and not experiment.panels and ignores_vectors(experiment),
-        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not plan.oversample_polar,
+        "dmin": experiment.dmin > 0.0 and water and not experiment.nopolar and not is_renewed(plan.oversample_polar),
         "mask": mask is not None and mask.is_misread(),
         "phi_steps": osc > 0.0,
         "divergence": not are_centred(experiment),
