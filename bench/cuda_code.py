@@ -82,15 +82,15 @@ def kinds():
     from nbkernel.kernels.physics.constants import SQUARE, TOPHAT
 
     lookups = ((False, False), (True, False), (False, True))  # has_table, interpolate
-    for running, as_program, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
+    for running, own_operations, (has_table, interpolate) in itertools.product((False, True), (False, True), lookups):
         for xtal_shape in SHAPES:
-            if xtal_shape == TOPHAT and not as_program:
-                continue  # see precision.as_program
-            yield KernelKind(False, as_program, StepKind(xtal_shape, has_table, interpolate, running, False, False))
+            if xtal_shape == TOPHAT and not own_operations:
+                continue  # see precision.needs_own_operations
+            yield KernelKind(False, own_operations, StepKind(xtal_shape, has_table, interpolate, running, False, False))
         for in_offsets in (False, True):
-            yield KernelKind(True, as_program, StepKind(SQUARE, has_table, interpolate, running, False, in_offsets))
+            yield KernelKind(True, own_operations, StepKind(SQUARE, has_table, interpolate, running, False, in_offsets))
         if not has_table:
-            yield KernelKind(False, as_program, StepKind(SQUARE, False, interpolate, running, True, False))
+            yield KernelKind(False, own_operations, StepKind(SQUARE, False, interpolate, running, True, False))
 
 
 def kernels():
@@ -111,7 +111,7 @@ def signature_of(key):
     from numba.cuda import types
     from numba.cuda.typing.typeof import Purpose, typeof
 
-    from nbkernel.engine.cuda import in_device_types
+    from nbkernel.engine.cuda.panels import in_device_types
     from nbkernel.engine.precision import choose_rounding_limit
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile

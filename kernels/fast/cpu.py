@@ -7,7 +7,7 @@ import numpy as np
 
 from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
-from nbkernel.kernels.physics.pixel import vector_at
+from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel, vector_at
 from nbkernel.kernels.physics.weights import is_renewed
 
 from .build import build_cpu_segment
@@ -95,7 +95,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
         """
         size = workspace.work.shape[1]
         simple = not own_operations and run_is_simple(plan, vector_at(history.axis, 0))
-        repeats = 1 if is_renewed(plan.oversample_omega) else plan.detector_thicksteps * plan.oversample * plan.oversample
+        repeats = subpixels_per_pixel(plan) // omegas_per_pixel(plan)
         for spixel in range(slow_start, slow_stop):
             unresolved[spixel] = 0
             for first in range(tile.fast_start, tile.fast_stop, size):

@@ -82,7 +82,8 @@ def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_h
 def build_add_orientation(miller_indices, square_squared, track_nearest):
     """The choice of the loop by the crystal's shape, for one kind of indices and of sines. track_nearest: whether indices
     are not the program's own. The offsets of other shapes than parallelepipeds lose nothing next to whole indices; Gaussian
-    spots that reach half way to the next have the program's own indices (`precision.as_program`), tophats always."""
+    spots that reach half way to the next have the program's own indices (`precision.needs_own_operations`), tophats
+    always."""
     add_square = build_add_steps(miller_indices, square_squared, track_nearest)
     add_table_square = build_add_table_steps(miller_indices, square_squared, track_nearest, track_nearest)
     add_round = build_add_steps(miller_indices, round_squared, False)

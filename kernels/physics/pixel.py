@@ -72,13 +72,23 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
     return I, interpolate
 
 
+def subpixels_per_pixel(plan):
+    """How many sub-pixels of all the sensor's layers a pixel has."""
+    return plan.detector_thicksteps * plan.oversample * plan.oversample
+
+
+def omegas_per_pixel(plan):
+    """How many solid angles `render_pixel` leaves."""
+    return subpixels_per_pixel(plan) if is_renewed(plan.oversample_omega) else 1
+
+
 def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, axis_next, axis_state, omega):
     """Photons in one pixel (float64).
 
     interpolate: whether interpolation is still on when the pixel is reached; first_of_run: the run's first evaluated
     source lies in this pixel; axis, axis_next, axis_state: the polarisation axis' states, and the one to begin with.
-    omega: (n,) array that receives the solid angles (sr): one per layer and sub-pixel where they are renewed for
-    each (`oversample_omega`), else the pixel's.
+    omega: (omegas_per_pixel,) array that receives the solid angles (sr): one per layer and sub-pixel where they are renewed
+    for each, else the pixel's.
     """
     own_weights = has_step_weights(plan)
     # where each step has its own weight, the background gets the mean of those weights in the end

@@ -2,8 +2,8 @@
 the polarisation factor, the solid angle, and whatever else depends on pixel and source.
 
 Each of the sensor's, the polarisation's and the solid angle's factors multiplies one of three things, which the plan's
-`oversample_thick`, `oversample_polar` and `oversample_omega` choose. Numbers or arrays' elements; operations in nanoBragg.c's
-order.
+`oversample_thick`, `oversample_polar` and `oversample_omega` choose. Numbers or arrays' elements; operations in
+nanoBragg.c's order.
 """
 
 FINAL_SUM = 0  # computed once per pixel (a capture fraction once per layer), the last one multiplies the sum of all steps

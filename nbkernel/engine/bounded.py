@@ -14,7 +14,10 @@ from .squared_table import LARGEST_TABLE
 
 
 def table_and_error(plan, history, tables):
-    """(SquaredTable, relative error) for a run that qualifies, else None. tables: the run's Tables."""
+    """(SquaredTable, bound on the relative error of a pixel) for a run that qualifies, else None.
+
+    history: the panel's History; tables: the run's SquaredTables.
+    """
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
     if plan.fudge < 0.0 or plan.interpolate or len(history.axis) > 1:
@@ -35,6 +38,7 @@ def table_and_error(plan, history, tables):
 
 
 def largest_sine_argument(plan):
+    """Bound (radians) on the arguments of a lattice factor's sines. plan: a RenderPlan."""
     if plan.xtal_shape == ROUND:
         # at most half a cell from a whole index along each axis
         return PI * math.hypot(plan.Na, plan.Nb, plan.Nc) * math.sqrt(plan.fudge)

@@ -20,8 +20,9 @@ USUAL_STATES = 4096
 
 
 def find_history(plan, panel, wanted, polar_vector, threads, every_axis):
-    """The History of a run: plan, the whole panel's Tile, the wanted pixels, the polarisation axis (unit vector).
+    """The History of a panel's pixels.
 
+    panel: the Tile that is a whole panel; wanted: (slow, fast) bool; polar_vector: the polarisation axis, a unit vector.
     every_axis: with all states of the polarisation axis, which show in last bits only; else with the first one.
     """
     first_pixel = -1
@@ -46,16 +47,17 @@ def first_outside_table(plan, tile, wanted, first_pixel, threads):
     return int(leaving[0]) if leaving.size else -1
 
 
-def first_found(panel, wanted, question):
+def first_found(panel, wanted, find):
+    """The first find(tile) that is not negative, of tiles of whole rows in file order; -1 if all are."""
     for band in bands(panel, (ROWS_AT_A_TIME, wanted.shape[1]), wanted):
-        found = question(band[0])
+        found = find(band[0])
         if found >= 0:
             return found
     return -1
 
 
 def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
-    """States of the axis that each call normalises again, each one's follower, and each pixel's first state.
+    """`axis`, `axis_next` and `axis_start` of the History: each call of the polarisation factor normalises the axis again.
 
     Normalising changes nothing from the second time on, as a rule; else it ends in a fixed point or a short cycle, or
     drifts by a last bit for very long.
@@ -73,6 +75,7 @@ def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
 
 
 def normalised_again(polar_vector, most):
+    """(n, 3) states of the axis, and (n,) int64 which follows each; at most so many."""
     states = np.empty((most, 3))
     followers = np.empty(most, np.int64)
     # as bare Python unless there may be very many

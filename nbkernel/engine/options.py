@@ -15,8 +15,11 @@ DEFAULT_PRECISION = "double"
 
 @dataclass(frozen=True)
 class Engine:
-    """precision: of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one; devices:
-    numbers of CUDA devices, none for the CPU; falls_back: to the CPU where they fail."""
+    """How a run is computed.
+
+    precision: a name of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one;
+    devices: numbers of CUDA devices, none for the CPU; falls_back: to the CPU where they fail.
+    """
 
     precision: str = DEFAULT_PRECISION
     threads: int | None = None

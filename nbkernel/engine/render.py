@@ -1,4 +1,4 @@
-"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda.py`."""
+"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda/render.py`."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,25 +8,21 @@ import numpy as np
 from nbkernel.kernels.exact.bounded import WORK as BOUNDED_WORK
 from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, render_rows_exactly
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
-from nbkernel.kernels.fast.geometry import WORK
-from nbkernel.kernels.fast.interpolation import BLOCK, INTERPOLATION_WORK, LANES
-from nbkernel.kernels.fast.phases import OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.images import add_omegas
-from nbkernel.kernels.physics.plan import History, Workspace
-from nbkernel.kernels.physics.weights import is_renewed
+from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
+from nbkernel.kernels.physics.plan import History
 
 from .bounded import table_and_error
 from .history import find_history
 from .options import DEFAULT_PRECISION
-from .precision import as_program, choose_rounding_limit, in_float32, needs_exact, touches_sample
-from .squared_table import Tables
+from .precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
+from .squared_table import SquaredTables
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
+from .workspaces import Workspaces
 
-# pixels of one row that are worked on side by side: whole vectors, and what is kept of them stays in the first cache
-VECTOR, SEGMENT = 32, 512
+# pixels of one row that are worked on side by side in precision `exact`
 BOUNDED_SEGMENT = 128
-CACHE_LINE = 64  # bytes
 
 
 class Rendering(NamedTuple):
@@ -46,45 +42,47 @@ def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None,
 def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
     """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
 
-    precision: of `engine.PRECISIONS`. tile_shape: (slow, fast) pixels; on_pixels: called with the number of pixels done.
-    devices: numbers of CUDA devices, none for the CPU (which exact needs). Raises InputError for a table too large for the
-    precision, DeviceError where a device fails.
+    precision: of `options.PRECISIONS`; threads: at most so many, None for all cores; tile_shape: (slow, fast) pixels, None
+    for a good one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, none for the
+    CPU (which exact needs). Raises InputError for a table too large for the precision, DeviceError where a device fails.
     """
     threads = thread_count(threads)
-    tables = Tables(runs[0].reflections.places)
+    tables = SquaredTables(runs[0].reflections.nonzero)
     histories = [history_of(prepared, precision, threads) for prepared in runs]
-    parts: list[Any] = [None] * len(runs)
-    elsewhere, done = [], 0
-    for number, (prepared, own) in enumerate(zip(runs, histories, strict=True)):
+    images: list[Any] = [None] * len(runs)
+    on_devices, done = [], 0
+    for number, (prepared, history) in enumerate(zip(runs, histories, strict=True)):
         on_panel = on_pixels and offset_progress(on_pixels, done)
         if precision == "exact" or needs_exact(prepared.plan, panel_tile(prepared.detector)):
-            parts[number] = render_exact(prepared, own, tables, threads, tile_shape, on_panel)
+            images[number] = render_exact(prepared, history, tables, threads, tile_shape, on_panel)
         elif devices:
-            elsewhere.append(number)
+            on_devices.append(number)
             continue
         else:
-            parts[number] = render_rows(prepared, own, tables, precision, threads, tile_shape, on_panel)
-            if math.isnan(parts[number][1]):
+            images[number] = render_rows(prepared, history, tables, precision, threads, tile_shape, on_panel)
+            if math.isnan(images[number][1]):
                 # of a pixel at the sample, with axes at other angles than right ones
-                parts[number] = render_exact(prepared, own, tables, threads, tile_shape, None)
+                images[number] = render_exact(prepared, history, tables, threads, tile_shape, None)
         if on_pixels is not None:
             done += int(np.count_nonzero(prepared.wanted))
-    if elsewhere:
-        from .cuda import render_on_cuda
+    if on_devices:
+        from .cuda.render import render_on_cuda
 
-        theirs = [runs[number] for number in elsewhere], [histories[number] for number in elsewhere]
+        panels = [runs[number] for number in on_devices], [histories[number] for number in on_devices]
         on_panels = on_pixels and offset_progress(on_pixels, done)
-        found = render_on_cuda(*theirs, tables, precision, devices, threads, tile_shape, on_panels)
-        for number, part in zip(elsewhere, found, strict=True):
-            parts[number] = part
-    return [Rendering(*part, own) for part, own in zip(parts, histories, strict=True)]
+        found = render_on_cuda(*panels, tables, precision, devices, threads, tile_shape, on_panels)
+        for number, image_and_sum in zip(on_devices, found, strict=True):
+            images[number] = image_and_sum
+    return [Rendering(*image_and_sum, history) for image_and_sum, history in zip(images, histories, strict=True)]
 
 
 def offset_progress(on_pixels, before):
+    """`on_pixels` for a panel before which so many pixels are done."""
     return lambda done: on_pixels(before + done)
 
 
 def history_of(prepared, precision, threads):
+    """The History of a Prepared panel."""
     return find_history(
         prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
         every_axis=precision == "exact",
@@ -92,22 +90,23 @@ def history_of(prepared, precision, threads):
 
 
 def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
-    """Image and sum of solid angles by the program's own operations, or the vectorised way where that is certain."""
+    """(image (slow, fast) float32, sum of solid angles (sr)) by the program's own operations, or the vectorised way where
+    that is certain. tables: the run's SquaredTables."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
     # at the sample directions are made of rounding errors, which no bound holds
     bound = None if touches_sample(plan, panel) else table_and_error(plan, history, tables)
-    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
-    omegas_per_pixel, repeats = (subpixels, 1) if is_renewed(plan.oversample_omega) else (1, subpixels)
+    kept_omegas = omegas_per_pixel(plan)
+    repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
         steps_per_pixel = plan.steps * plan.detector_thicksteps
-        tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, omegas_per_pixel)
+        tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, kept_omegas)
     image = np.zeros(wanted.shape, np.float32)
     omega_sum, done = np.zeros(1), 0
     for band in bands(panel, tile_shape, wanted):
         slow_start = min(tile.slow_start for tile in band)
         slow_stop = max(tile.slow_stop for tile in band)
-        omegas = np.empty((slow_stop - slow_start, wanted.shape[1], omegas_per_pixel))
+        omegas = np.empty((slow_stop - slow_start, wanted.shape[1], kept_omegas))
         for tile in band:
             exact_tile(plan, history, tile, bound, wanted, image, omegas[tile.slow_start - slow_start :], threads)
         add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
@@ -118,7 +117,7 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
 
 
 def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
-    """Fills the tile's part of the image and of omegas (rows from the tile's first on)."""
+    """Fills the tile's part of the image and of omegas (sr, rows from the tile's first on). bound: see `table_and_error`."""
     size = min(BOUNDED_SEGMENT, tile.fast_stop - tile.fast_start)
 
     def exactly():
@@ -132,11 +131,11 @@ def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
 
 
 def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pixels):
-    """Image and sum of solid angles in precision double or mixed."""
+    """(image (slow, fast) float32, sum of solid angles (sr)) in precision double or mixed, on the CPU."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
-    use_float32 = precision == "mixed" and in_float32(plan, panel, prepared.reflections.places)
-    own_operations = as_program(plan, use_float32, panel)
+    use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
+    own_operations = needs_own_operations(plan, use_float32, panel)
     kernel = RENDER_ROWS[use_float32, own_operations]
     table = tables.checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
@@ -155,6 +154,7 @@ def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pi
 
 
 def fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image, omega_sums, workspaces, threads):
+    """Fills the tile's part of the image, and adds its solid angles (sr) to omega_sums (slow,)."""
     unresolved = np.zeros(wanted.shape[0], np.int64)
     width = tile.fast_stop - tile.fast_start
 
@@ -163,59 +163,11 @@ def fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image,
             plan, history, tile, table, rounding_limit, wanted, image, unresolved, omega_sums, workspaces.take(width)
         )
 
-    def left_over():
-        omega = np.empty(plan.detector_thicksteps * plan.oversample * plan.oversample)
+    def unresolved_pixels():
+        omega = np.empty(subpixels_per_pixel(plan))
         return render_nan_rows.over_rows(plan, history, tile, wanted, image, unresolved, omega)
 
     share_rows(rows, tile.slow_start, tile.slow_stop, threads)
     workspaces.take_back()
     if unresolved.any():
-        share_rows(left_over, tile.slow_start, tile.slow_stop, threads)
-
-
-class Workspaces:
-    """Workspaces for the threads of one tile after the other: new memory would have to be brought into the cache."""
-
-    def __init__(self):
-        self.free, self.taken = {}, []  # lists by width; (width, Workspace)
-
-    def take(self, width):
-        try:
-            workspace = self.free[width].pop()
-        except LookupError:
-            workspace = new_workspace(width, SEGMENT)
-        self.taken.append((width, workspace))
-        return workspace
-
-    def take_back(self):
-        """Once no thread works any more."""
-        for width, workspace in self.taken:
-            self.free.setdefault(width, []).append(workspace)
-        self.taken = []
-
-
-def new_workspace(width, largest):
-    """Workspace for rows of so many pixels: segments of equal size, not above the largest, that leave few lanes idle."""
-    segments = -(-width // largest)
-    size = -(-width // (segments * VECTOR)) * VECTOR
-    return Workspace(
-        work=filled((WORK, size), np.float64, 1.0),
-        omegas=filled(size, np.float64, 0.0),
-        phases=filled((PHASE_WORK, size), np.int32, 0),
-        offsets=filled((OFFSET_WORK, size), np.float32, 0.0),
-        sums=filled(size, np.float32, 0.0),
-        nearest=filled(size, np.float32, 1.0),
-        interpolation=filled((INTERPOLATION_WORK, BLOCK + LANES), np.float64, 0.0),
-        corner=filled(BLOCK, np.int32, 0),
-    )
-
-
-def filled(shape, dtype, value):
-    """An array that begins at a cache line, as its rows do: a vector register's load that crosses into the next line counts
-    double."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
-    array = memory[start : start + size].view(dtype).reshape(shape)
-    array[...] = value
-    return array
+        share_rows(unresolved_pixels, tile.slow_start, tile.slow_stop, threads)

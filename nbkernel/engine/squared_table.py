@@ -8,91 +8,99 @@ from nbkernel.errors import InputError
 from nbkernel.kernels.physics.plan import SquaredTable
 
 LARGEST_TABLE = 2**31 - 1
-NOTHING_SINGLE = np.zeros(1, np.float32)
+NO_FLOAT32_TABLE = np.zeros(1, np.float32)
 PLANES_OF = 1_000_000  # structure factors looked through at a time
 
 
-class Tables:
-    """The SquaredTables of plans that share their structure factors, each worked out once. places: of Reflections."""
+class SquaredTables:
+    """The SquaredTable of plans that share their structure factors, without and with float32, each worked out once.
 
-    def __init__(self, places=None):
+    nonzero: see `squared_table`.
+    """
+
+    def __init__(self, nonzero=None):
         self.made = {}
-        self.places = places
+        self.nonzero = nonzero
 
-    def of(self, plan, single=False):
-        if single not in self.made:
-            self.made[single] = squared_table(plan, single, self.places)
-        return self.made[single]
+    def of(self, plan, use_float32=False):
+        if use_float32 not in self.made:
+            self.made[use_float32] = squared_table(plan, use_float32, self.nonzero)
+        return self.made[use_float32]
 
-    def checked(self, plan, single, precision):
+    def checked(self, plan, use_float32, precision):
         """`of`; raises InputError for a table that 32-bit positions cannot count."""
         if plan.Fhkl.size > LARGEST_TABLE // 8:
             raise InputError(
                 f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision "
                 f"{precision}; give --precision exact"
             )
-        return self.of(plan, single)
+        return self.of(plan, use_float32)
 
 
-def squared_table(plan, single=False, places=None):
-    """single: with the copy in float32 that precision `mixed` needs. places: positions in the flattened Fhkl of all that is
-    not 0, None where they are many."""
+def squared_table(plan, use_float32=False, nonzero=None):
+    """The SquaredTable of a RenderPlan. use_float32: with the copy in float32 that precision `mixed` needs.
+
+    nonzero: (n,) positions in the flattened `plan.Fhkl` of all that is not 0, None where they are many.
+    """
     default = plan.default_F * plan.default_F
     if plan.Fhkl.size == 0:
         return SquaredTable(
-            np.array([default]), *[0.0] * 8, s_beyond=math.inf, F_squared_single=NOTHING_SINGLE, largest=1.0,
+            np.array([default]), *[0.0] * 8, s_beyond=math.inf, F_squared_single=NO_FLOAT32_TABLE, largest=1.0,
             F_flat=plan.Fhkl.reshape(-1),
         )  # fmt: skip
     nh, nk, nl = shape = [n + 2 for n in plan.Fhkl.shape]
     # what is too large for a square is infinite, as in the program
     with np.errstate(over="ignore", under="ignore"):
-        if places is not None and default == 0.0:
-            padded, there = np.zeros(shape), padded_places(plan.Fhkl.shape, places)
+        if nonzero is not None and default == 0.0:
+            padded, filled = np.zeros(shape), padded_positions(plan.Fhkl.shape, nonzero)
             flat = padded.reshape(-1)
-            flat[there] = plan.Fhkl.reshape(-1)[places] ** 2
+            flat[filled] = plan.Fhkl.reshape(-1)[nonzero] ** 2
         else:
-            padded, there = np.full(shape, default), slice(None)
+            padded, filled = np.full(shape, default), slice(None)
             np.multiply(plan.Fhkl, plan.Fhkl, out=padded[1:-1, 1:-1, 1:-1])
             flat = padded.reshape(-1)
-        largest = float(flat[there].max(initial=0.0)) if single else 1.0
+        largest = float(flat[filled].max(initial=0.0)) if use_float32 else 1.0
         largest = largest if 0.0 < largest < math.inf else 1.0
-        scaled = NOTHING_SINGLE
-        if single:
+        scaled = NO_FLOAT32_TABLE
+        if use_float32:
             scaled = np.zeros(flat.shape, np.float32)
-            scaled[there] = flat[there] / largest
+            scaled[filled] = flat[filled] / largest
     return SquaredTable(
         flat,
         plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
         nh - 1.0, nk - 1.0, nl - 1.0,
         float(nk * nl), float(nl),
         # interpolation leaves out no source
-        s_beyond=math.inf if default != 0.0 or plan.interpolate else beyond_all(plan, places),
+        s_beyond=math.inf if default != 0.0 or plan.interpolate else length_beyond_table(plan, nonzero),
         F_squared_single=scaled,
         largest=largest,
         F_flat=plan.Fhkl.reshape(-1),
     )  # fmt: skip
 
 
-def padded_places(shape, places):
-    """Positions in the flattened table with a border of one of what is at `places` without it."""
-    return np.ravel_multi_index([index + 1 for index in np.unravel_index(places, shape)], [n + 2 for n in shape])
+def padded_positions(shape, nonzero):
+    """Positions in the flattened table with a border of one entry. shape, nonzero: of the table without it."""
+    return np.ravel_multi_index([index + 1 for index in np.unravel_index(nonzero, shape)], [n + 2 for n in shape])
 
 
-def beyond_all(plan, places=None):
-    """Length (1/m) of a scattering vector whose nearest whole index has no structure factor, whatever its direction."""
+def length_beyond_table(plan, nonzero=None):
+    """Length (1/m) of scattering vectors from which the nearest whole index has no structure factor, whatever the direction.
+
+    No |s| exceeds that of its nearest whole index by more than half of |a*| + |b*| + |c*|.
+    """
     stars = plan.recip.reshape(3, 3)
     farthest = 0.0
-    if places is not None:
-        h, k, l = np.unravel_index(places, plan.Fhkl.shape)
+    if nonzero is not None:
+        h, k, l = np.unravel_index(nonzero, plan.Fhkl.shape)
         indices = np.stack([h + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
         farthest = float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0))
     planes = max(1, PLANES_OF // max(1, plan.Fhkl[0].size))
-    for first in range(0, plan.Fhkl.shape[0] if places is None else 0, planes):
-        there = plan.Fhkl[first : first + planes] != 0.0
-        h, k = np.nonzero(there.any(axis=2))
-        there = there[h, k]
+    for first in range(0, plan.Fhkl.shape[0] if nonzero is None else 0, planes):
+        filled = plan.Fhkl[first : first + planes] != 0.0
+        h, k = np.nonzero(filled.any(axis=2))
+        filled = filled[h, k]
         # along l the squared length is a parabola: largest at one of the two ends
-        for l in (there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)):
+        for l in (filled.argmax(axis=1), filled.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)):
             indices = np.stack([h + first + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
             farthest = max(farthest, float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0)))
     half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)

@@ -11,14 +11,15 @@ def thread_count(threads):
 
 
 def share_rows(new_call, slow_start, slow_stop, threads):
-    """Calls function(start, stop) for blocks of rows until all are done; each thread makes its own by new_call().
+    """Calls call(start, stop) for chunks of the rows slow_start .. slow_stop until all are done; each thread has a `call` of
+    its own, made by new_call().
 
     Raises what the first failing call raised.
     """
     rows = slow_stop - slow_start
-    # small helpings keep threads busy where work is uneven (masks, dmin, empty parts of the table)
-    block = max(1, rows // (8 * threads)) if threads > 1 else max(1, rows)
-    starts = iter(range(slow_start, slow_stop, block))
+    # small chunks keep threads busy where work is uneven (masks, dmin, empty parts of the table)
+    chunk = max(1, rows // (8 * threads)) if threads > 1 else max(1, rows)
+    starts = iter(range(slow_start, slow_stop, chunk))
     lock = threading.Lock()
     errors = []
 
@@ -30,11 +31,11 @@ def share_rows(new_call, slow_start, slow_stop, threads):
                     start = next(starts, None)
                 if start is None:
                     return
-                call(start, min(start + block, slow_stop))
+                call(start, min(start + chunk, slow_stop))
         except BaseException as error:
             errors.append(error)
 
-    helpers = [threading.Thread(target=serve, daemon=True) for _ in range(min(threads, -(-rows // block)) - 1)]
+    helpers = [threading.Thread(target=serve, daemon=True) for _ in range(min(threads, -(-rows // chunk)) - 1)]
     for helper in helpers:
         helper.start()
     serve()

@@ -1,4 +1,4 @@
-"""Cutting a panel into tiles that carry their own geometry; what nobody asked for is cut away."""
+"""Cutting a panel into tiles that carry their own geometry; unwanted edges are cut away."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ OMEGAS_PER_BAND = 4_000_000
 
 
 def panel_tile(detector, panel=0):
-    """The Tile that is a whole panel."""
+    """The Tile that is a whole panel of a Detector. panel: its number."""
     d = detector
 
     def array(vector):
@@ -29,26 +29,32 @@ def tile_slices(tile):
 
 
 def default_tile_shape(fpixels, steps_per_pixel, omegas_per_pixel):
-    """(slow, fast) size: whole rows, as many as make a good helping of work."""
+    """(slow, fast) size in pixels: whole rows, as many as make a good chunk of work.
+
+    fpixels: of the panel's rows; omegas_per_pixel: solid angles that are kept for each pixel of a band.
+    """
     rows = STEPS_PER_TILE // max(1, int(fpixels * steps_per_pixel))
     most = max(1, OMEGAS_PER_BAND // (fpixels * omegas_per_pixel))
     return min(max(rows, 4), 256, most), fpixels
 
 
-def bands(whole, tile_shape, wanted):
-    """Lists of tiles side by side, in file order; each tile is shrunk to its wanted pixels and dropped without any."""
-    for slow in range(whole.slow_start, whole.slow_stop, tile_shape[0]):
+def bands(panel, tile_shape, wanted):
+    """Yields lists of Tiles side by side, in file order; each Tile is shrunk to its wanted pixels, and dropped without any.
+
+    panel: the Tile that is a whole panel; tile_shape: (slow, fast) pixels; wanted: (slow, fast) bool, of the panel.
+    """
+    for slow in range(panel.slow_start, panel.slow_stop, tile_shape[0]):
         band = []
-        for fast in range(whole.fast_start, whole.fast_stop, tile_shape[1]):
+        for fast in range(panel.fast_start, panel.fast_stop, tile_shape[1]):
             edges = (
                 slow,
-                min(slow + tile_shape[0], whole.slow_stop),
+                min(slow + tile_shape[0], panel.slow_stop),
                 fast,
-                min(fast + tile_shape[1], whole.fast_stop),
+                min(fast + tile_shape[1], panel.fast_stop),
             )
             edges = shrink(edges, wanted)
             if edges is not None:
-                band.append(whole._replace(slow_start=edges[0], slow_stop=edges[1], fast_start=edges[2], fast_stop=edges[3]))
+                band.append(panel._replace(slow_start=edges[0], slow_stop=edges[1], fast_start=edges[2], fast_stop=edges[3]))
         if band:
             yield band
 

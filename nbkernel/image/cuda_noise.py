@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda
 
-from nbkernel.engine.cuda_streams import (
+from nbkernel.engine.cuda.streams import (
     MOST_ROWS,
     CompiledInOneWay,
     device_arrays,

@@ -19,6 +19,7 @@ from nbkernel.kernels.images import (
     squared_deviations,
 )
 from nbkernel.kernels.physics.constants import PI
+from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
         mean,
         rms,
         rmsd,
-        omega_sum / (plan.detector_thicksteps * plan.oversample * plan.oversample),
+        omega_sum / subpixels_per_pixel(plan),
         omega_sum / plan.steps,
     )
 

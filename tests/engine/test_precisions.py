@@ -10,17 +10,18 @@ import pytest
 
 from nbkernel.diagnose.images.compare import judge, make_pair
 from nbkernel.engine.precision import (
-    as_program,
+    can_use_float32,
     choose_rounding_limit,
-    in_float32,
     nearest_and_reach,
     needs_exact,
+    needs_own_operations,
     sharpness,
 )
-from nbkernel.engine.render import new_workspace, render
+from nbkernel.engine.render import render
 from nbkernel.engine.squared_table import squared_table
-from nbkernel.engine.still_places import all_dark
+from nbkernel.engine.stationary import all_dark
 from nbkernel.engine.tiles import panel_tile
+from nbkernel.engine.workspaces import new_workspace
 from nbkernel.io.images.image import Image
 from nbkernel.kernels.exact.history import pixel_leaves_table, segment_may_leave_table
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
@@ -115,16 +116,16 @@ def test_no_bit_depends_on_the_pixels_beside(name, precision):
 
 def test_float32_is_used_and_left_where_it_must_be():
     run = prepared(RUNS["plain"])
-    assert in_float32(run.plan, panel_tile(run.detector))
+    assert can_use_float32(run.plan, panel_tile(run.detector))
     for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
         run = prepared(f"{NEAR} -N 5 {flags}")
-        assert not in_float32(run.plan, panel_tile(run.detector)), flags
+        assert not can_use_float32(run.plan, panel_tile(run.detector)), flags
     for name, expected in (("plain", False), ("N 1000", True), ("tophat", True), ("curved", True), ("interpolation", False)):
         run = prepared(RUNS[name])
-        assert as_program(run.plan, False, panel_tile(run.detector)) == expected, name
+        assert needs_own_operations(run.plan, False, panel_tile(run.detector)) == expected, name
     for flags, fixes in (("interpolation far away", []), ("interpolation", ["interpolation"])):
         run = prepared(RUNS[flags], fixes)
-        assert as_program(run.plan, False, panel_tile(run.detector)), (flags, fixes)
+        assert needs_own_operations(run.plan, False, panel_tile(run.detector)), (flags, fixes)
 
 
 def test_few_pixels_are_left_to_the_programs_operations():
@@ -147,7 +148,7 @@ def test_bare_python_does_the_same(name):
     run = prepared(f"{RUNS[name]} -roi 3 8 2 3")
     plan = run.plan
     whole = panel_tile(run.detector)
-    own_operations = as_program(plan, False, whole)
+    own_operations = needs_own_operations(plan, False, whole)
     kernel, rounding_limit = RENDER_ROWS[False, own_operations], choose_rounding_limit(plan, False, own_operations, whole)
     image, _, history = render(run, "double", threads=1)
     bare = np.zeros(image.shape, np.float32)
@@ -216,7 +217,7 @@ def test_spots_that_touch_and_those_that_do_not():
         ("-N 8 -gauss_xtal -fudge 0.001 -fluence 1e30", True),
     ):
         run = prepared(f"{NEAR} {flags}")
-        assert as_program(run.plan, False, panel_tile(run.detector)) == expected, flags
+        assert needs_own_operations(run.plan, False, panel_tile(run.detector)) == expected, flags
 
 
 def test_only_images_of_zeros_are_all_dark():

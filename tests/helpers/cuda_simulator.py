@@ -49,12 +49,13 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
-from nbkernel.engine.cuda import Uploads, Work, make_job, render_on_cuda  # noqa: E402
+from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
+from nbkernel.engine.cuda.render import render_on_cuda  # noqa: E402
 from nbkernel.engine.history import find_history  # noqa: E402
 from nbkernel.engine.options import Engine  # noqa: E402
 from nbkernel.engine.precision import sharpness  # noqa: E402
 from nbkernel.engine.render import render  # noqa: E402
-from nbkernel.engine.squared_table import Tables  # noqa: E402
+from nbkernel.engine.squared_table import SquaredTables  # noqa: E402
 from nbkernel.engine.tiles import panel_tile  # noqa: E402
 from nbkernel.experiment.experiment import Experiment  # noqa: E402
 from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
@@ -80,7 +81,7 @@ def verdict(case):
     only = np.zeros_like(prepared.wanted)
     only[tuple(np.transpose(pixels))] = True
     ((image, _),) = render_on_cuda(
-        [replace(prepared, wanted=only)], [history], Tables(), case["precision"], (0,), 1, case.get("tile"), None
+        [replace(prepared, wanted=only)], [history], SquaredTables(), case["precision"], (0,), 1, case.get("tile"), None
     )
     assert not image[~only].any()
     found = np.where(only, image, expected)
@@ -111,7 +112,8 @@ def orientations_verdict(case):
     )  # fmt: skip
     runs = [prepared, replace(prepared, plan=listed)]
     images = [
-        render_on_cuda([run], [history_of(prepared)], Tables(), case["precision"], (0,), 1, None, None)[0][0] for run in runs
+        render_on_cuda([run], [history_of(prepared)], SquaredTables(), case["precision"], (0,), 1, None, None)[0][0]
+        for run in runs
     ]
     return {
         "same": images[0].tobytes() == images[1].tobytes(),
@@ -124,7 +126,7 @@ def uploads_verdict(case):
     """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     uploads = Uploads()
-    make_job(Work(prepared, history_of(prepared)), Tables(), case["precision"], uploads)
+    upload_panel(HostPanel(prepared, history_of(prepared)), SquaredTables(), case["precision"], uploads)
     return {"bytes": sum(array.nbytes for array, _ in uploads.there.values()), "table": prepared.plan.orientation.nbytes}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from nbkernel.kernels.exact.history import history_at
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.lattice_factor import lattice_factor
-from nbkernel.kernels.physics.pixel import as_vector, render_pixel, subpixel_position, vector_at
+from nbkernel.kernels.physics.pixel import as_vector, omegas_per_pixel, render_pixel, subpixel_position, vector_at
 from nbkernel.kernels.physics.pixel_geometry import absorbed_fraction, solid_angle
 from nbkernel.kernels.physics.polarization import polarization_factor
 from nbkernel.kernels.physics.scattering import beyond_dmin, miller_indices, nearest_index, scattering_vector
@@ -118,8 +118,7 @@ def engine_photons(plan, tile, spixel, fpixel, start):
 
     Raises ArithmeticError or ValueError where compiled code would go on with an infinity or a nan.
     """
-    renewed = plan.detector_thicksteps * plan.oversample * plan.oversample
-    omega = np.empty(renewed if is_renewed(plan.oversample_omega) else 1)
+    omega = np.empty(omegas_per_pixel(plan))
     with np.errstate(all="ignore"):
         return float(render_pixel(plan, tile, spixel, fpixel, *start, omega))
 

@@ -15,6 +15,7 @@ from nbkernel.image.seeds import fresh_seed
 from nbkernel.kernels.exact.rows import render_rows_exactly
 from nbkernel.kernels.physics.constants import PI, R_E_SQR, SQUARE
 from nbkernel.kernels.physics.lattice_factor import sincg
+from nbkernel.kernels.physics.pixel import omegas_per_pixel
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, vector_scale
 from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.setup.checks.remarks import run_remarks
@@ -103,9 +104,8 @@ def render_one_pixel(prepared, history, fpixel, spixel):
         slow_start=spixel, slow_stop=spixel + 1, fast_start=fpixel, fast_stop=fpixel + 1
     )
     plan = prepared.plan
-    subpixels = plan.detector_thicksteps * plan.oversample * plan.oversample
     image = np.zeros(prepared.wanted.shape, np.float32)
-    omegas = np.empty((1, prepared.wanted.shape[1], subpixels if is_renewed(plan.oversample_omega) else 1))
+    omegas = np.empty((1, prepared.wanted.shape[1], omegas_per_pixel(plan)))
     render_rows_exactly(plan, history, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
     return image
 

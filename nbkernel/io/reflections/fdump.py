@@ -64,10 +64,10 @@ def dump_pieces(reflections):
     F, first = reflections.F, (reflections.h_min, reflections.k_min, reflections.l_min)
     limits = [limit for start, length in zip(first, F.shape, strict=True) for limit in (start, start + length - 1)]
     yield (" ".join(map(str, limits)) + "\n\f").encode()
-    if reflections.places is None:
+    if reflections.nonzero is None:
         yield from dense_pieces(F)
     else:
-        yield from sparse_pieces(F, reflections.places)
+        yield from sparse_pieces(F, reflections.nonzero)
 
 
 def dense_pieces(F):
@@ -79,14 +79,14 @@ def dense_pieces(F):
     yield Gap(8 * (rows + 1) * (columns + 1))
 
 
-def sparse_pieces(F, places):
+def sparse_pieces(F, nonzero):
     """The same of an array that is 0 but for some positions in its flattened form."""
     spare = [n + 1 for n in F.shape]
-    targets = np.asarray(np.ravel_multi_index(np.unravel_index(places, F.shape), spare))
-    values = F.reshape(-1)[places]
+    targets = np.asarray(np.ravel_multi_index(np.unravel_index(nonzero, F.shape), spare))
+    values = F.reshape(-1)[nonzero]
     at = 0
     # what is near is written together
-    for group in np.split(np.arange(places.size), np.flatnonzero(np.diff(targets) > PIECE // 64) + 1):
+    for group in np.split(np.arange(nonzero.size), np.flatnonzero(np.diff(targets) > PIECE // 64) + 1):
         if not group.size:
             continue
         for some in np.array_split(group, 1 + (targets[group[-1]] - targets[group[0]]) // (PIECE // 8)):

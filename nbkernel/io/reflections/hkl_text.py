@@ -38,13 +38,13 @@ def table_reflections(content, path, default_F):
     if sparse:
         given = np.unique(np.ravel_multi_index(at, grid.shape))
         entries, alone = given.size, without_mate_of_few(given, grid.shape, lowest)
-        places = given[grid.reshape(-1)[given] != 0.0]
+        nonzero = given[grid.reshape(-1)[given] != 0.0]
     else:
         given = ~np.isnan(grid)
         grid[~given] = default_F
-        entries, alone, places = int(np.count_nonzero(given)), without_mate(given, lowest), None
+        entries, alone, nonzero = int(np.count_nonzero(given)), without_mate(given, lowest), None
     remarks = (*value_remarks(f"-hkl {os.fspath(path)}", F), *half_remarks(path, alone, entries, default_F))
-    return Reflections(grid, *lowest.tolist(), F.size, float(F[-1]), places=places, remarks=remarks)
+    return Reflections(grid, *lowest.tolist(), F.size, float(F[-1]), nonzero=nonzero, remarks=remarks)
 
 
 def without_mate(given, lowest):

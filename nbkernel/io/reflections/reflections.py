@@ -40,7 +40,7 @@ class Reflections:
     """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given, the
     last one read from a text table has last_F.
 
-    file: what an MTZ or mmCIF file held, None for tables of P1. places: positions in F, flattened, of all that is not
+    file: what an MTZ or mmCIF file held, None for tables of P1. nonzero: positions in F, flattened, of all that is not
     0, in their order, where these are few: then most of F has never been written to, and takes no memory; else None.
     remarks: lines about what the user may not have meant. Readers share one Reflections of an unchanged file, so F
     cannot be written to."""
@@ -52,11 +52,11 @@ class Reflections:
     count: int
     last_F: float = 0.0
     file: SymmetricFile | None = None
-    places: np.ndarray | None = None
+    nonzero: np.ndarray | None = None
     remarks: tuple = ()
 
     def __post_init__(self):
-        for array in (self.F, self.places):
+        for array in (self.F, self.nonzero):
             if array is not None:
                 array.flags.writeable = False
 

@@ -66,6 +66,6 @@ def reflections_of(content, path, default_F, column):
 
 def bytes_of(reflections):
     """Memory that Reflections take at most."""
-    if reflections.places is None:
+    if reflections.nonzero is None:
         return reflections.F.nbytes
-    return reflections.places.nbytes + min(reflections.F.nbytes, PAGE * reflections.places.size)
+    return reflections.nonzero.nbytes + min(reflections.F.nbytes, PAGE * reflections.nonzero.size)

@@ -126,7 +126,7 @@ def test_entries_without_their_friedel_mate_are_counted(indices, alone, far):
     if far:
         indices = [*indices, (far, 0, 0), (-far, 0, 0)]
     table = table_of(indices)
-    assert table.places is not None or not far
+    assert table.nonzero is not None or not far
     if alone == 0:
         assert table.remarks == ()
     else:
@@ -148,7 +148,7 @@ def test_a_table_with_few_entries_far_apart_is_kept_by_its_entries():
     for (h, k, l), value in zip(indices, [2.5, -7.0, 1.0, 0.0, 4.0], strict=True):
         expected[h + 5, k + 2, l] = value
     np.testing.assert_array_equal(table.F, expected)
-    np.testing.assert_array_equal(table.places, np.flatnonzero(expected))
+    np.testing.assert_array_equal(table.nonzero, np.flatnonzero(expected))
 
 
 @pytest.mark.parametrize(

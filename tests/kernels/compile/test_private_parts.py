@@ -133,9 +133,9 @@ def test_the_version_file_is_where_it_is_read():
 def test_words_and_names_of_numba_cuda():
     dispatcher = importlib.import_module("numba.cuda.dispatcher")
     text = Path(dispatcher.__file__).read_text()
-    assert "Grid size " in text and "under-utilization" in text, "the warning that nbkernel/engine/cuda_streams.py silences"
+    assert "Grid size " in text and "under-utilization" in text, "the warning that nbkernel/engine/cuda/streams.py silences"
     driver = importlib.import_module("numba.cuda.cudadrv.driver")
-    assert driver.CudaAPIError.__module__.split(".")[0] in ("numba", "cuda"), "see device_errors in cuda_streams.py"
+    assert driver.CudaAPIError.__module__.split(".")[0] in ("numba", "cuda"), "see device_errors in cuda/streams.py"
     assert hasattr(numba.cuda.jit(lambda: None), "targetoptions"), "a kernel's launch bounds, see bench.cuda_code"
     nvvm = Path(importlib.import_module("numba.cuda.cudadrv.nvvm").__file__).read_text()
     assert '"fma"' in nvvm, "the option that kernels/cuda/forms.py gives compile_ir"

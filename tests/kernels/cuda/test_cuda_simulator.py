@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.cuda_code import kernels
-from nbkernel.engine.precision import as_program, in_float32, needs_exact
+from nbkernel.engine.precision import can_use_float32, needs_exact, needs_own_operations
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.experiment import Experiment
@@ -127,8 +127,8 @@ def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noq
     experiments += [Experiment.from_command_line(case.command()) for case in load_cases()]
     asked = set()
     for prepared in (prepare(experiment, 1) for experiment in experiments):
-        for single in (False, in_float32(prepared.plan, panel_tile(prepared.detector))):
-            own_operations = as_program(prepared.plan, single, panel_tile(prepared.detector))
+        for single in (False, can_use_float32(prepared.plan, panel_tile(prepared.detector))):
+            own_operations = needs_own_operations(prepared.plan, single, panel_tile(prepared.detector))
             table = squared_table(prepared.plan, single)
             for interpolate in {False, prepared.plan.interpolate}:
                 asked.add(kernel_kind(prepared.plan, table, single, own_operations, interpolate).name)

@@ -18,7 +18,8 @@ warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
 
 
 def share_tiles(tiles, devices, serve):
-    """serve(next_tile) on each device, by its number, in a thread of its own; next_tile() gives a tile, None after the last.
+    """Calls serve(next_tile) for each device, by its number, in a thread of its own; next_tile() gives one of `tiles`, None
+    after the last.
 
     Raises what the first failing device raised, as a DeviceError where it is CUDA's.
     """
@@ -69,6 +70,7 @@ def pinned_arrays(types):
 
 
 def device_arrays(types):
+    """Arrays in the current device's memory. types: {name: (shape, dtype)}."""
     return {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in types.items()}
 
 

@@ -1,4 +1,7 @@
-"""Where on a flat panel indices hardly change their way from pixel to pixel, and whether nothing but zeros is there."""
+"""Where on a flat panel indices change from pixel to pixel by nearly the same again, and whether nothing but zeros is there.
+
+plan: the RenderPlan; panel: the Tile that is a whole panel.
+"""
 
 import math
 
@@ -8,13 +11,13 @@ from nbkernel.kernels.physics.constants import SQUARE
 
 # pixels, from a sub-pixel's middle
 MIDDLE = 1e-6
-# pixels that a whole panel has
+# pixels of a panel that has very few
 FEW = 4
 # turns from a zero of the lattice factor, within which a step is taken to be dark
 DARK = 0.05
 
 
-def all_dark(plan, tile):
+def all_dark(plan, panel):
     """Whether there is a place, on a flat panel, where each pixel is next to a zero of a parallelepiped's lattice factor in
     all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against. Of very
     few pixels that is taken for granted.
@@ -24,22 +27,22 @@ def all_dark(plan, tile):
     at in the middle and at both ends of phi steps, domains and sources.
     """
     cells = np.array([plan.Na, plan.Nb, plan.Nc])
-    if plan.xtal_shape != SQUARE or tile.curved_detector or not (cells > 1.0).any():
+    if plan.xtal_shape != SQUARE or panel.curved_detector or not (cells > 1.0).any():
         return False
-    if tile.fast_stop * tile.slow_stop <= FEW:
+    if panel.fast_stop * panel.slow_stop <= FEW:
         return True
     cells = np.where(cells > 1.0, cells, math.nan)
     slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
     vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
     dark = True
-    directions = directions_at(plan, tile, still_places(plan, tile))
+    directions = directions_at(plan, panel, stationary_pixels(plan, panel))
     for source in some_of(range(plan.source_lambda.size)):
         scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
         turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
         here = turns[:, 0]
         steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
         bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
-        # by place and axis
+        # by pixel and axis
         dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
         if not dark.any():
             return False
@@ -51,31 +54,33 @@ def some_of(values):
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 
 
-def still_points(plan, tile):
+def stationary_points(plan, panel):
     """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
     slow) in pixels from the panel's corner."""
-    towards, nearest = float(plan.source_incident[0] @ tile.odet), float(tile.pix0 @ tile.odet)
-    points = [tile.odet * nearest]
+    towards, nearest = float(plan.source_incident[0] @ panel.odet), float(panel.pix0 @ panel.odet)
+    points = [panel.odet * nearest]
     if towards * nearest > 0.0:
         points.append(plan.source_incident[0] * (nearest / towards))
-    return [np.array([(point - tile.pix0) @ axis for axis in (tile.fdet, tile.sdet)]) / tile.pixel_size for point in points]
+    return [
+        np.array([(point - panel.pix0) @ axis for axis in (panel.fdet, panel.sdet)]) / panel.pixel_size for point in points
+    ]
 
 
-def still_places(plan, tile):
+def stationary_pixels(plan, panel):
     """(fast, slow) of pixels a little beside these points, or where the panel is nearest to them."""
-    last = [max(tile.fast_stop - 2.0, 0.0), max(tile.slow_stop - 2.0, 0.0)]
-    return np.floor(np.minimum(np.maximum(np.array(still_points(plan, tile)) + 3.0, 0.0), last))
+    last = [max(panel.fast_stop - 2.0, 0.0), max(panel.slow_stop - 2.0, 0.0)]
+    return np.floor(np.minimum(np.maximum(np.array(stationary_points(plan, panel)) + 3.0, 0.0), last))
 
 
-def beam_in_the_middle(plan, tile):
+def beam_in_the_middle(plan, panel):
     """Whether the direct beam meets the middle of a sub-pixel."""
-    middles = still_points(plan, tile)[-1] * plan.oversample - 0.5
+    middles = stationary_points(plan, panel)[-1] * plan.oversample - 0.5
     return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
 
 
-def directions_at(plan, tile, places):
-    """(3 n, 3) unit vectors to the first sub-pixels of each of n places and of their next neighbours along fast and slow."""
+def directions_at(plan, panel, pixels):
+    """(3 n, 3) unit vectors to the first sub-pixels of each of n pixels and of their next neighbours along fast and slow."""
     around = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    Fdet, Sdet = ((places[:, None] + around + 0.5 / plan.oversample) * tile.pixel_size).reshape(-1, 2).T
-    positions = tile.pix0 + np.outer(Fdet, tile.fdet) + np.outer(Sdet, tile.sdet)
+    Fdet, Sdet = ((pixels[:, None] + around + 0.5 / plan.oversample) * panel.pixel_size).reshape(-1, 2).T
+    positions = panel.pix0 + np.outer(Fdet, panel.fdet) + np.outer(Sdet, panel.sdet)
     return positions / np.sqrt((positions * positions).sum(axis=1))[:, None]

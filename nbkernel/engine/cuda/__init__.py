@@ -1,0 +1,1 @@
+"""Rendering on CUDA devices."""

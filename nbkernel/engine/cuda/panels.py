@@ -1,0 +1,113 @@
+"""A panel to render on CUDA devices: what of it is in the host's memory, and what in a device's."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import cuda
+
+from nbkernel.engine.precision import can_use_float32, choose_rounding_limit, needs_own_operations
+from nbkernel.engine.tiles import panel_tile
+from nbkernel.kernels.compile.object_cache import CACHE
+from nbkernel.kernels.cuda.kinds import kernel_kind
+from nbkernel.kernels.cuda.rows import Share, compiled_kernel
+from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
+
+from .streams import CompiledInOneWay
+
+NO_TABLE = np.empty((0, 0, 9))
+
+
+class HostPanel:
+    """A panel in the host's memory, with what becomes of it.
+
+    image: (slow, fast) float32, photons; omega_sums: (slow,) float64, sums of the solid angles (sr); unresolved: (slow,)
+    int64, how many pixels are left to the program's own operations.
+    """
+
+    def __init__(self, prepared, history):
+        """prepared: the Prepared panel; history: its History."""
+        self.prepared, self.history = prepared, history
+        shape = prepared.wanted.shape
+        self.image, self.omega_sums = np.zeros(shape, np.float32), np.zeros(shape[0])
+        self.unresolved = np.zeros(shape[0], np.int64)
+
+    def omega_sum(self):
+        """Sum of the solid angles (sr) of all layers and sub-pixels."""
+        plan = self.prepared.plan
+        return float(self.omega_sums.sum()) * (subpixels_per_pixel(plan) // omegas_per_pixel(plan))
+
+
+class DevicePanel(NamedTuple):
+    """What is the same for all tiles of a panel on a device: arrays are in its memory."""
+
+    plan: tuple  # RenderPlan
+    tile: tuple  # the Tile that is the whole panel
+    table: tuple  # SquaredTable
+    rounding_limit: tuple  # RoundingLimit
+    axis: object  # (1, 3): the polarisation axis
+    launches: tuple  # (kernel, Share, whether it interpolates)
+    mark_unresolved: object  # kernel; None where rounding decides nothing
+
+
+def upload_panel(host_panel, tables, precision, uploads):
+    """The DevicePanel of a HostPanel on the current device. tables: the run's SquaredTables; uploads: the device's."""
+    prepared, history = host_panel.prepared, host_panel.history
+    plan = prepared.plan
+    panel = panel_tile(prepared.detector)
+    use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
+    own_operations = needs_own_operations(plan, use_float32, panel)
+    table = tables.checked(plan, use_float32, precision)
+    rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
+    last = prepared.wanted.size
+    fpixels = prepared.wanted.shape[1]
+
+    def launch(interpolate, first, stop):
+        kernel = kernel_for(kernel_kind(plan, table, use_float32, own_operations, interpolate))
+        return kernel, Share(first, stop, fpixels, history.first_pixel, history.latch_pixel), interpolate
+
+    split = min(history.latch_pixel + 1, last) if plan.interpolate else 0
+    launches = [launch(True, 0, split)] if split > 0 else []
+    if split < last:
+        launches.append(launch(False, split, last))
+    axis = cuda.to_device(history.axis[:1].copy())
+    limited = max(rounding_limit.relative_offset, rounding_limit.half_way) > 0.0
+    mark_unresolved = kernel_for("mark_unresolved") if limited else None
+    return DevicePanel(
+        uploads.of(without_table(plan)), uploads.of(panel), uploads.of(table), rounding_limit, axis, tuple(launches),
+        mark_unresolved,
+    )  # fmt: skip
+
+
+def kernel_for(key):
+    """The kernel of a KernelKind, or of "mark_unresolved", for the current device."""
+    CACHE.announce_once()
+    return CompiledInOneWay(compiled_kernel(key, cuda.current_context().device.compute_capability))
+
+
+def without_table(plan):
+    """The plan as kernels here take it: they work out the orientations from their rotations, see
+    `physics/orientations.py`."""
+    return plan._replace(orientation=NO_TABLE)
+
+
+class Uploads:
+    """Arrays in the current device's memory; one that several panels share is there once."""
+
+    def __init__(self):
+        self.there = {}  # by the host array's identity; the array is kept, so that it stays its own
+
+    def of(self, value):
+        """A NamedTuple with its arrays in the device's memory."""
+        return type(value)(
+            *(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
+        )
+
+    def array(self, array):
+        if id(array) not in self.there:
+            self.there[id(array)] = array, cuda.to_device(array)
+        return self.there[id(array)][1]
+
+
+def in_device_types(value):
+    """A NamedTuple with its numbers as kernels take them: loops count in fewer registers in 32 bits."""
+    return type(value)(*(np.int32(field) if type(field) is int else field for field in value))

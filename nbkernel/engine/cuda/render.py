@@ -1,0 +1,149 @@
+"""Rendering on CUDA devices, tile by tile: several tiles in flight on streams, memory by tiles and not by the panel."""
+
+import threading
+
+import numpy as np
+from numba import cuda
+
+from nbkernel.engine.threads import share_rows, thread_count
+from nbkernel.engine.tiles import bands, panel_tile, tile_slices
+from nbkernel.kernels.cuda.rows import THREADS
+from nbkernel.kernels.exact.rows import render_nan_rows
+from nbkernel.kernels.physics.pixel import subpixels_per_pixel
+
+from .panels import HostPanel, Uploads, upload_panel
+from .streams import MOST_ROWS, device_arrays, keep_in_flight, pinned_arrays, share_tiles
+
+# pixels of a tile: enough to fill a large device, few enough to go on while the last is copied; fewer where they have
+# so many steps that a tile would take long
+TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
+
+
+def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels):
+    """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, by precision double or mixed.
+
+    histories: the History of each; tables: the run's SquaredTables; devices: their numbers; tile_shape: (slow, fast) pixels,
+    None for a good one; on_pixels: called with the number of pixels done. Pixels that only the program's own operations tell
+    are finished on the CPU's threads. Raises DeviceError where a device fails or has too little memory; InputError for a
+    table too large.
+    """
+    host_panels = [HostPanel(*parts) for parts in zip(runs, histories, strict=True)]
+    shapes = [cuda_tile_shape(tile_shape, prepared) for prepared in runs]
+    tiles = (
+        tile
+        for number, (prepared, shape) in enumerate(zip(runs, shapes, strict=True))
+        for band in bands(panel_tile(prepared.detector, number), shape, prepared.wanted)
+        for tile in band
+    )
+    largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+    lock, done = threading.Lock(), [0]
+
+    def new_device_panel(panel, uploads):
+        with lock:
+            return upload_panel(host_panels[panel], tables, precision, uploads)
+
+    def finish(tile):
+        host_panel = host_panels[tile.panel]
+        finish_on_cpu(host_panel, tile, threads)
+        with lock:
+            done[0] += int(np.count_nonzero(host_panel.prepared.wanted[tile_slices(tile)]))
+            if on_pixels is not None:
+                on_pixels(done[0])
+
+    def serve(next_tile):
+        uploads, device_panels = Uploads(), {}
+
+        def device_panel(panel):
+            if panel not in device_panels:
+                device_panels[panel] = new_device_panel(panel, uploads)
+            return device_panels[panel]
+
+        keep_in_flight(next_tile, lambda: Slot(largest, host_panels, device_panel), finish)
+
+    share_tiles(tiles, devices, serve)
+    return [(host_panel.image, host_panel.omega_sum()) for host_panel in host_panels]
+
+
+class Slot:
+    """A stream with the memory for one tile, on the device and (pinned, so that copies overlap) on the host."""
+
+    def __init__(self, shape, host_panels, device_panel):
+        """shape: (slow, fast) pixels of the largest tile; host_panels: by number; device_panel(number): its DevicePanel on
+        the current device."""
+        rows, columns = shape
+        blocks = -(-columns // THREADS)
+        copied = {
+            "wanted": (shape, np.bool_),
+            "image": (shape, np.float32),
+            "unresolved": (rows, np.int32),
+            "parts": ((rows, blocks), np.float64),
+        }
+        self.host_panels, self.device_panel = host_panels, device_panel
+        self.stream, self.host = cuda.stream(), pinned_arrays(copied)
+        self.device = device_arrays(copied | {"suspect": (shape, np.uint8)})
+
+    def send(self, tile):
+        """Begins to render a Tile."""
+        panel, wanted = self.device_panel(tile.panel), self.host_panels[tile.panel].prepared.wanted
+        self.tile = tile
+        rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
+        host, device = self.host, self.device
+        host["wanted"][:rows, :columns] = wanted[tile_slices(tile)]
+        host["unresolved"][:] = 0
+        host["parts"][:] = 0.0
+        for name in ("wanted", "unresolved", "parts"):
+            device[name].copy_to_device(host[name], stream=self.stream)
+        grid = (-(-columns // THREADS), rows)
+        # as `in_device_types` has them
+        edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
+        tile_there = panel.tile._replace(**edges)
+        for kernel, share, interpolate in panel.launches:
+            kernel[grid, THREADS, self.stream](
+                panel.plan, tile_there, panel.table, panel.rounding_limit, panel.axis, share, interpolate,
+                device["wanted"], device["image"], device["suspect"], device["unresolved"], device["parts"],
+            )  # fmt: skip
+        if panel.mark_unresolved is not None:
+            panel.mark_unresolved[grid, THREADS, self.stream](
+                panel.plan, tile_there, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
+            )
+        for name in ("image", "unresolved", "parts"):
+            device[name].copy_to_host(host[name], stream=self.stream)
+
+    def receive(self):
+        """Waits for the tile in flight, puts its pixels in its panel's image and returns it."""
+        tile = self.tile
+        self.stream.synchronize()
+        panel, rows, columns = (
+            self.host_panels[tile.panel],
+            tile.slow_stop - tile.slow_start,
+            tile.fast_stop - tile.fast_start,
+        )
+        panel.image[tile_slices(tile)] = self.host["image"][:rows, :columns]
+        panel.unresolved[tile.slow_start : tile.slow_stop] = self.host["unresolved"][:rows]
+        panel.omega_sums[tile.slow_start : tile.slow_stop] += self.host["parts"][:rows].sum(axis=1)
+        return tile
+
+
+def finish_on_cpu(host_panel, tile, threads):
+    """Renders the pixels of a tile that are left as nan by the program's own operations."""
+    if not host_panel.unresolved[tile.slow_start : tile.slow_stop].any():
+        return
+    plan = host_panel.prepared.plan
+
+    def new_call():
+        omega = np.empty(subpixels_per_pixel(plan))
+        return render_nan_rows.over_rows(
+            plan, host_panel.history, tile, host_panel.prepared.wanted, host_panel.image, host_panel.unresolved, omega
+        )
+
+    share_rows(new_call, tile.slow_start, tile.slow_stop, thread_count(threads))
+
+
+def cuda_tile_shape(tile_shape, prepared):
+    """(slow, fast) size in pixels of a tile within the panel: what is asked for, else whole rows."""
+    panel_shape = prepared.wanted.shape
+    if tile_shape is None:
+        pixels = TILE_STEPS / (prepared.plan.steps * prepared.plan.detector_thicksteps)
+        pixels = int(min(max(pixels, FEWEST_PIXELS), TILE_PIXELS))
+        tile_shape = (max(1, pixels // panel_shape[1]), panel_shape[1])
+    return min(tile_shape[0], panel_shape[0], MOST_ROWS), min(tile_shape[1], panel_shape[1])
