@@ -15,22 +15,22 @@ def fma(a, b, c):
 
 
 def rint(x):
-    """The nearest whole number, halves to the even one."""
+    """The nearest integer, as a float; halves to the even one."""
     return np.rint(x)
 
 
 def floor(x):
-    """The whole number at or below x, as a float."""
+    """The largest integer at or below x, as a float."""
     return np.floor(x)
 
 
 def ceil(x):
-    """The whole number at or above x, as a float."""
+    """The smallest integer at or above x, as a float."""
     return np.ceil(x)
 
 
 def clamped(x, top):
-    """`x` within 0 .. top; nan is 0, so that it is never an address."""
+    """`x` clipped to 0 .. top; nan becomes 0, so that it is never an address."""
     x = x if x > 0.0 else 0.0
     return x if x < top else top
 

@@ -1,7 +1,7 @@
 """Decimal numbers in text, rounded as C's strtod rounds them: to the nearest double, ties to even.
 
-The first 18 digits are a whole number w, the number is w 10^e. Where the program of the last resort is needed (rarely:
-more digits, large exponents, ties) this says so instead of guessing.
+The first 18 digits are an integer w, the number is w 10^e. If this does not suffice (rarely: more digits, large exponents,
+ties), it says so instead of guessing.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ CORRECTION_ERROR = 2.0**-50  # relative; four roundings make 2**-51
 
 
 def two_product(a, b):
-    """a * b and its rounding error, exactly (Dekker, Numerische Mathematik 18 (1971) 224), where nothing overflows."""
+    """a * b and its rounding error, exactly (Dekker, Numerische Mathematik 18 (1971) 224), if nothing overflows."""
     product = a * b
     a_high = SPLITTER * a - (SPLITTER * a - a)
     b_high = SPLITTER * b - (SPLITTER * b - b)
@@ -25,10 +25,10 @@ def two_product(a, b):
 
 
 def scaled_decimal(w, exponent):
-    """w * 10**exponent rounded, and whether it is certainly rounded rightly. w: whole, 0 to 10**18.
+    """w * 10**exponent rounded, and whether it is certainly rounded correctly. w: integer, 0 to 10**18.
 
-    A first approximation and a correction make nearly twice a double's digits; where the two ends of the interval that
-    is left round to the same double, that is the number.
+    A first approximation and a correction give nearly twice a double's digits; if the two ends of the remaining interval
+    round to the same double, that is the number.
     """
     if w == 0:
         return 0.0, True
@@ -51,8 +51,8 @@ def scaled_decimal(w, exponent):
 
 
 def read_number(text, at):
-    """The number whose sign or first digit is text[at] (uint8): its value, the place behind it, and NO_NUMBER, RIGHT or
-    DOUBTFUL. A doubtful number's value means nothing."""
+    """The number whose sign or first digit is text[at] (uint8): its value, the position after it, and NO_NUMBER, RIGHT
+    or DOUBTFUL. A doubtful number's value is meaningless."""
     stop = text.shape[0]
     negative = at < stop and text[at] == MINUS
     if at < stop and (text[at] == MINUS or text[at] == PLUS):
@@ -85,7 +85,7 @@ def read_number(text, at):
 
 
 def read_exponent(text, at):
-    """The power of ten whose sign or first digit is text[at], the place behind it, and whether there is one."""
+    """The power of ten whose sign or first digit is text[at], the position after it, and whether there is one."""
     stop = text.shape[0]
     negative = at < stop and text[at] == MINUS
     if at < stop and (text[at] == MINUS or text[at] == PLUS):

@@ -1,8 +1,8 @@
 """An exponential without branches, for loops that the compiler vectorises, with a known error.
 
 x is split into k ln 2 + r (Cody and Waite, two parts, fused multiply-adds) and exp(r), |r| < 0.35, summed as its Taylor
-series, whose first term left out is below 5e-18. 2^k is put together from bits: adding MAGIC leaves k in the low bits of
-the sum.
+series, whose first omitted term is below 5e-18. 2^k is assembled from bits: adding MAGIC leaves k in the low bits of the
+sum.
 """
 
 from .arithmetic import bits_of, fma, of_bits
@@ -18,7 +18,7 @@ EXPONENTIAL_ERROR = 4e-16
 
 
 def exponential(x):
-    """exp(x) for x from LOWEST_ARGUMENT to 0; lower arguments count as LOWEST_ARGUMENT, nan stays nan."""
+    """exp(x) for x from LOWEST_ARGUMENT to 0; lower arguments are treated as LOWEST_ARGUMENT, nan stays nan."""
     x = LOWEST_ARGUMENT if x < LOWEST_ARGUMENT else x
     shifted = fma(x, ONE_OVER_LN2, MAGIC)
     k = shifted - MAGIC
@@ -42,5 +42,5 @@ def halved(times, unit):
     r = fma(-unit, times, MAGIC - shifted)
     low, high = fma(fma(fma(P3, r, P2), r, P1), r, P0), fma(fma(fma(P7, r, P6), r, P5), r, P4)
     s = fma(high, (r * r) * (r * r), low)
-    # the exponent is counted down in its own bits
+    # the exponent is reduced in its own bits
     return of_bits(bits_of(s) + (bits_of(shifted) << 52))

@@ -1,7 +1,7 @@
 """A logarithm without a library, whose bits are the same wherever multiplication and addition fuse.
 
-x = 2^k m with m from sqrt(1/2) to sqrt(2), and log(m) = 2 artanh(v), v = (m - 1)/(m + 1): the first term that its series
-leaves out is below 3e-17 of it.
+x = 2^k m with m from sqrt(1/2) to sqrt(2), and log(m) = 2 artanh(v), v = (m - 1)/(m + 1): the first omitted term of its
+series is below 3e-17 of it.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Random numbers that are a function of a counter: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, Proceedings of SC11, 2011).
 
-Nothing is carried from call to call: pixels are drawn in any order, by any thread, on any device, and come out the same.
-Words of 32 bits are held as uint64, which numpy's scalars, compiled code and CUDA treat alike: a product of two words fits.
-(Signed integers would not do, compiled code may take it that they never overflow.)
+No state is kept between calls: pixels can be drawn in any order, by any thread, on any device, with the same result. Words
+of 32 bits are stored as uint64, which numpy's scalars, compiled code and CUDA treat alike: a product of two words fits.
+(Signed integers would not do, because compiled code may assume that they never overflow.)
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ ROUNDS = 10
 MULTIPLIER_0, MULTIPLIER_1 = u8(0xD2511F53), u8(0xCD9E8D57)
 WEYL_0, WEYL_1 = u8(0x9E3779B9), u8(0xBB67AE85)
 WORD, WORD_BITS = u8(0xFFFFFFFF), u8(32)
-# 32 + 20 bits: with the half added to them, as many as a float64 holds
+# 32 + 20 bits: with the half added to them, as many as a float64 can hold
 TAKEN_BITS, DROPPED_BITS = u8(20), u8(12)
 STEP, HALF_STEP = 2.0**-52, 2.0**-53
 

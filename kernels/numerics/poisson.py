@@ -1,15 +1,15 @@
-"""Poisson deviates from counted random numbers: a function of mean, pixel, frame and key, and of nothing else.
+"""Poisson deviates from counter-based random numbers: a function of mean, pixel, frame and key, and of nothing else.
 
-Below LIMIT by inversion, from there on by Hoermann's transformed rejection with squeeze, PTRS (Insurance: Mathematics and
+Below LIMIT by inversion, from LIMIT on by Hoermann's transformed rejection with squeeze, PTRS (Insurance: Mathematics and
 Economics 12 (1993) 39-45). There is no Gaussian regime: rejection decides by Loader's form of the probability (Fast and
 accurate computation of binomial probabilities, 2000), in which nothing cancels at any mean.
 
 Distribution: the probabilities of all counts together are off by less than 1e-14 (and, since uniform deviates have a grid,
 each by up to 6e-16 sqrt(mean) of itself); counts above 2^53 are the nearest float64.
 
-Bits: IEEE operations and named fused ones only, no library's functions, and wherever a compiler could fuse a product with a
-sum (as CUDA's does) the product is exact. So compiled code gives the same count on every processor and device. Bare Python
-does not fuse: its count differs where a uniform deviate comes within 1e-15 or so of a limit.
+Bits: only IEEE operations and fused ones written out in the source, no library functions, and wherever a compiler could fuse
+a product with a sum (as CUDA's does) the product is exact. So compiled code gives the same count on every processor and
+device. Plain Python does not fuse: its count differs if a uniform deviate comes within 1e-15 or so of a limit.
 """
 
 import math
@@ -19,10 +19,10 @@ from .exponential import exponential
 from .logarithm import SERIES_RANGE, artanh_series, logarithm
 from .philox import uniform_pair
 
-LIMIT = 24.0  # about where rejection becomes the faster of the two
-LEAST_PROBABILITY = 1e-17  # what is left of u when a term falls below this is rounding errors
+LIMIT = 24.0  # about the mean from which rejection is the faster of the two
+LEAST_PROBABILITY = 1e-17  # when a term falls below this, what is left of u is rounding error
 INVERSE_ROOT_2PI = 0.3989422804014327
-# Stieltjes' continued fraction of log(n!) less Stirling's formula (DLMF 5.10.1)
+# Stieltjes' continued fraction of log(n!) minus Stirling's formula (DLMF 5.10.1)
 S0, S1, S2, S3 = 1 / 12, 1 / 30, 53 / 210, 195 / 371
 
 
@@ -35,7 +35,7 @@ def poisson(mean, pixel, frame, key):
 
 
 def by_inversion(mean, u):
-    """The count at which the sum of probabilities reaches u; 0 <= mean < LIMIT. `poisson_row.search` does the same."""
+    """The count at which the sum of probabilities reaches u; 0 <= mean < LIMIT. `poisson_rows.search` does the same."""
     probability = exponential(-mean)
     rest = u - probability
     count = 0.0
@@ -48,7 +48,7 @@ def by_inversion(mean, u):
 
 
 def by_rejection(mean, u, v, pixel, frame, key):
-    """Deviate of a mean >= LIMIT from the pixel's first pair u, v and, where that is rejected, its further ones."""
+    """Deviate of a mean >= LIMIT from the pixel's first pair u, v and, if that is rejected, from further ones."""
     if not mean < math.inf:
         return mean
     spread, tail, quick, inverse_alpha = hat(mean)

@@ -2,8 +2,8 @@
 
 State: `seed`, an int64 array of one (each use has its own); `shuffle`, an int64 array of 33, the 32 entries of the
 shuffle table and the last draw, shared by all; `spare`, a float32 array of 2: the second Gaussian deviate of a pair
-and whether it is there; `memo`, a float32 array of 4 for `poidev`. Results are float32, and so are the intermediates
-where the program has a float: the sequence depends on it.
+and whether there is one; `memo`, a float32 array of 4 for `poidev`. Results are float32, and so are the intermediates
+for which the program uses a float: the sequence depends on it.
 """
 
 import math
@@ -22,10 +22,10 @@ LANCZOS = (
     0.1208650973866179e-2,
     -0.5395239384953e-5,
 )
-LAST = NTAB  # where `shuffle` keeps the last draw
+LAST = NTAB  # position of the last draw in `shuffle`
 
 f4 = np.float32
-f8 = np.float64  # not float(): numba leaves a float32 as it is there
+f8 = np.float64  # not float(), which in numba leaves a float32 as it is
 
 
 def next_minimal_standard(idum):
@@ -92,7 +92,7 @@ def poidev(xm, seed, shuffle, spare, memo):
     if xm > 1.0e6:
         mean = f8(xm)
         return f4(mean + math.sqrt(mean) * f8(gaussdev(seed, shuffle, spare)))
-    # memo: mean of the last call, and what was worked out for it: exp(-xm) or g, sqrt(2 xm), log(xm)
+    # memo: mean of the last call, and what was computed for it: exp(-xm) or g, sqrt(2 xm), log(xm)
     if xm < 12.0:
         if xm != memo[0]:
             memo[0] = xm

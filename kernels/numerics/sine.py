@@ -21,7 +21,7 @@ SINE_ERROR = 7e-16
 
 
 def reduced(x):
-    """x less the nearest multiple of pi, for |x| < LARGEST_ARGUMENT."""
+    """x minus the nearest multiple of pi, for |x| < LARGEST_ARGUMENT."""
     q = rint(x * ONE_OVER_PI)
     return fma(-q, PI_3, fma(-q, PI_2, fma(-q, PI_1, x)))
 
@@ -39,7 +39,7 @@ def sine_up_to_sign(x):
 
 
 def sine_and_cosine_up_to_sign(x):
-    """sin(x), cos(x) or both with the other sign. The cosine is good to 2 SINE_ERROR absolutely, not
+    """sin(x), cos(x) or both with the opposite sign. The cosine is good to 2 SINE_ERROR in absolute terms, not
     relative to itself."""
     r = reduced(x)
     half = reduced_sine(0.5 * r)
@@ -50,7 +50,7 @@ def sine_and_cosine_up_to_sign(x):
 # Next to its zeros sin(pi x) keeps the relative precision of x: nothing has to be subtracted.
 A0, A1, A2 = 3.1415926535895973, -5.167712779977312, 2.5501640354193094
 A3, A4, A5, A6 = -0.5992644257354168, 0.08214473211270053, -0.0073637850186621424, 0.00044720028375837316
-SINPI_ERROR = 7e-14  # relative; float32 rounds one sum in a hundred thousand the other way than the exact value
+SINPI_ERROR = 7e-14  # relative; one sum in a hundred thousand rounds to another float32 than the exact value does
 # cos(pi x) on |x| <= 1/2, absolute error
 B0, B1, B2, B3 = 0.9999999999999981, -4.934802200543689, 4.058712126333491, -1.3352627661864749
 B4, B5, B6, B7 = 0.23533058836701548, -0.02580653229173249, 0.0019278709713509035, -0.00010041751404618894

@@ -1,16 +1,17 @@
-"""What a vectorised loop tells the compiler. As bare Python these do the plain thing; `jit.py` has the compiled forms."""
+"""Hints to the compiler in vectorised loops. In plain Python these do the obvious thing; the compiled forms are in
+`compile/lowering.py`."""
 
 
 def full_vector_width():
-    """Called at the head of a function whose loops shall use 512-bit registers where there are any: left to itself, LLVM
-    keeps to half of that on processors whose forerunners slowed down by them."""
+    """Called at the head of a function whose loops shall use 512-bit registers if there are any: by default LLVM uses half
+    of that on processors whose predecessors were slowed down by them."""
 
 
 def look_up(table, position):
-    """table[position], for a whole position within the table (not checked).
+    """table[position], for an integer position within the table (not checked).
 
-    Compiled, it names the table's memory; `load` and `store` promise to keep out of it. Without that, one look-up at a
-    computed address keeps the whole loop from being vectorised. Tables are read in no other way there.
+    Compiled, it names the table's memory; `load` and `store` promise not to touch it. Without that, one look-up at a
+    computed address prevents the loop from being vectorised. Such loops read tables in no other way.
     """
     return table[position]
 
