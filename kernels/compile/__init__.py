@@ -1,1 +1,1 @@
-"""From plain functions to machine code, and the folder that keeps it."""
+"""From plain functions to machine code, and the folder in which it is cached."""

@@ -1,4 +1,4 @@
-"""What a limit on the address space (ulimit -v) leaves. Libraries that meet it end the process in their own ways."""
+"""How much address space a limit (ulimit -v) leaves. Libraries that reach the limit end the process in their own ways."""
 
 import resource
 
@@ -6,11 +6,11 @@ MIB = 1 << 20
 
 
 class TooLittle(MemoryError):
-    """The message says what needs how much, and how much there is."""
+    """The message says what needs how much, and how much is left."""
 
 
 def require_address_space(needed, what):
-    """Raises TooLittle where the limit leaves less than `needed` bytes."""
+    """Raises TooLittle if the limit leaves less than `needed` bytes."""
     left = address_space_left()
     if left is not None and left < needed:
         raise TooLittle(
@@ -20,7 +20,7 @@ def require_address_space(needed, what):
 
 
 def address_space_left():
-    """Bytes; None where there is no limit, or the system does not tell."""
+    """Bytes; None if there is no limit, or the system does not report it."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return None

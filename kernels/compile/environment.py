@@ -15,7 +15,7 @@ KERNELS = Path(__file__).parents[1]
 
 @cache
 def environment():
-    """The kernels' sources, the versions of what compiles them, and the processor, in lines of text."""
+    """The kernels' sources, the versions of the compilers, and the processor, as lines of text."""
     settings = [f"{name}={os.environ[name]}" for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES") if name in os.environ]
     return "\n".join(
         [
@@ -28,7 +28,7 @@ def environment():
 
 
 def sources_digest(folder):
-    """Digest of all Python files below a folder, with their paths in it."""
+    """Digest of all Python files below a folder and of their paths within it."""
     digest = hashlib.sha256()
     for source in sorted(folder.rglob("*.py")):
         content = source.read_bytes()

@@ -1,7 +1,7 @@
-"""Compiles kernels with this project's options, after making known to numba what they call.
+"""Compiles kernels with this project's options, after registering with numba the functions they call.
 
-`register_jitable` leaves a function as it is (bare Python calls it unchanged) and lets compiled code call it with the
-caller's own flags, on the CPU and under CUDA. Imported only where something has to be compiled.
+`register_jitable` leaves a function as it is (plain Python calls it unchanged) and lets compiled code call it with the
+caller's own flags, on the CPU and under CUDA. Imported only if something has to be compiled.
 """
 
 import numba
@@ -14,8 +14,8 @@ from . import lowering
 from .llvm import start_llvm
 from .registry import Registry
 
-# inlined, because as a call a plan's hundred fields would go over the stack for every pixel; and not callable from Python,
-# which would take a third of the compilation
+# inlined, because a call would pass a plan's hundred fields on the stack for every pixel; and not callable from Python,
+# because the wrappers would take a third of the compilation time
 OPTIONS = dict(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 REGISTRY = Registry(register_jitable(**OPTIONS), lowering.COMPILED_OTHERWISE)
 
@@ -33,10 +33,10 @@ def type_of(value):
 
 
 def compile_kernel(function, arguments):
-    """Machine code of function(*arguments) for this processor: the name of its symbol, and an object file's bytes.
+    """Machine code of function(*arguments) for this processor: the name of its symbol, and the bytes of an object file.
 
     The code takes the address of the arguments' words, see `kernel.Kernel`. No fastmath: bits depend on the order of
-    operations. Floating-point errors are C's (inf and nan, no exceptions).
+    operations. Floating-point errors behave as in C (inf and nan, no exceptions).
     """
     symbol, assembly = optimised(function, arguments)
     start_llvm()

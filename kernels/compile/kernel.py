@@ -1,8 +1,8 @@
 """Kernels: functions whose machine code is kept in the user's cache and called without importing numba.
 
-A kernel's arguments (numbers, arrays, NamedTuples of them) travel as one array of 8-byte words. An object file is used
-only by the kernel sources, package versions, processor and argument types that it was made for (`environment`,
-`object_cache`); else the kernel is compiled anew.
+A kernel's arguments (numbers, arrays, NamedTuples of them) are passed as one array of 8-byte words. An object file is used
+only with the kernel sources, package versions, processor and argument types that it was compiled for (`environment`,
+`object_cache`); otherwise the kernel is compiled again.
 """
 
 import ctypes
@@ -15,14 +15,14 @@ from .environment import environment
 from .llvm import load_object
 from .object_cache import CACHE
 
-COMPILER = 400 * MIB  # of address space; LLVM ends the process where it has too little
+COMPILER = 400 * MIB  # of address space; LLVM ends the process if it has too little
 LOCK = threading.Lock()
 
 
 class Kernel:
-    """A function that runs as machine code; `function` is the same in bare Python. It returns a whole number or None.
+    """A function that runs as machine code; `function` is the same in plain Python. It returns an integer or None.
 
-    Arrays must be C-contiguous. Calls do not hold Python's lock, so threads run side by side.
+    Arrays must be C-contiguous. Calls release Python's lock, so threads run in parallel.
     """
 
     def __init__(self, function):
@@ -37,7 +37,7 @@ class Kernel:
 
     def over_rows(self, *arguments):
         """function(slow_start, slow_stop) that calls the kernel with `arguments` and these two: for many calls that
-        differ in nothing else. One thread at a time may call it."""
+        differ only in the rows. One thread at a time may call it."""
         native, words = self.native_call((*arguments, 0, 0))
 
         def call(slow_start, slow_stop):
@@ -94,7 +94,7 @@ def flatten(value, words, letters):
 
 
 def native_function(kernel, arguments, signature):
-    """The callable machine code of a kernel for these types of arguments: from the cache, else compiled."""
+    """The callable machine code of a kernel for these argument types: from the cache, or else compiled."""
     key = f"{kernel.name} {signature}\n{environment()}"
     path = CACHE.path_of(kernel.name, key)
     found = None if path is None else CACHE.read(path, key)

@@ -1,4 +1,4 @@
-"""LLVM on this processor, and an object file's bytes made callable."""
+"""Starts LLVM on this processor, and loads an object file's bytes as a callable function."""
 
 import ctypes
 

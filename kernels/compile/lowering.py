@@ -1,5 +1,5 @@
-"""LLVM forms of the few functions that are not compiled from their Python text: fused operations, what a vectorised
-loop tells the compiler (`vector_loops`), and a kernel's arguments."""
+"""LLVM forms of the few functions that are not compiled from their Python text: fused operations, hints to the compiler in
+vectorised loops (`vector_loops`), and a kernel's arguments."""
 
 from llvmlite import ir
 from numba import types
@@ -52,7 +52,7 @@ def compile_full_vector_width(context, builder, signature, arguments):
 
 
 def align_stack(builder):
-    """Vector registers that do not suffice are kept on the stack: at whole cache lines only where this is asked for."""
+    """If vector registers do not suffice, values spill to the stack: aligned to cache lines only with this attribute."""
     set.add(builder.function.attributes, '"stackrealign"')
 
 
@@ -63,7 +63,7 @@ def table_scope(module):
 
 
 def beside_tables(builder, access):
-    """The load or store `access`, which keeps out of the memory of tables."""
+    """The load or store `access`, marked as never touching the memory of tables."""
     access.set_metadata("noalias", table_scope(builder.module))
     return access
 
@@ -119,7 +119,7 @@ def lanes_type(number):
 
 
 def lanes_of(builder, values):
-    """Vector of some numbers, which LLVM takes apart again only where it must."""
+    """Vector of some numbers, which LLVM splits up again only if it must."""
     lanes = ir.Constant(lanes_type(len(values)), ir.Undefined)
     for m, value in enumerate(values):
         lanes = builder.insert_element(lanes, value, ir.Constant(ir.IntType(32), m))
@@ -224,7 +224,7 @@ def compile_add_eight_of_table(context, builder, signature, arguments):
 
 
 def unpack(context, builder, kind, words, at):
-    """Value of a numba type from the words that `kernel.flatten` made of it, and the place of the next word."""
+    """Value of a numba type from the words that `kernel.flatten` made of it, and the position of the next word."""
 
     def word(place):
         return builder.load(builder.gep(words, [ir.Constant(WORD, place)]))

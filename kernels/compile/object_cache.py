@@ -1,6 +1,6 @@
-"""The user's folder of compiled kernels: object files by what they were made for, and what is said where there is none.
+"""The user's folder of compiled kernels: object files by what they were compiled for, and the message before a compilation.
 
-A file is used only if its key and its checksum are right, and only if nobody else can have written it (`private_files`).
+A file is used only if its key and its checksum are right, and only if no other user can have written it (`private_files`).
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from .private_files import Refused, make_private, opened_folder, read_private, w
 
 
 class ObjectCache:
-    """folder: None where none can be used; refused: why a folder or a file that is there is not used; say: called with a
-    line before the first compilation."""
+    """folder: None if none can be used; refused: why an existing folder or file is not used; say: called with a line before
+    the first compilation."""
 
     def __init__(self):
         self.folder, self.refused = cache_folder()
@@ -26,8 +26,8 @@ class ObjectCache:
         return self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
 
     def read(self, path, key):
-        """(symbol, bytes) of a file that `write` made for the same key; None where there is none, no whole one, or
-        one that may be the work of others."""
+        """(symbol, bytes) of a file that `write` made for the same key; None if there is none, or it is incomplete, or
+        another user may have written it."""
         try:
             content = read_private(path)
         except Refused as reason:
@@ -63,7 +63,7 @@ class ObjectCache:
 
 
 def cache_folder():
-    """(path or None, why not or None): the folder that the environment names, made where it is missing."""
+    """(path or None, why not or None): the folder that the environment names, created if it is missing."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         folder = Path(os.environ["NUMBA_CACHE_DIR"]) / "nbkernel"
     else:

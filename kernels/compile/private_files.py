@@ -1,4 +1,4 @@
-"""Folders and files that nobody but the user and root can have changed: machine code is loaded only from these."""
+"""Folders and files that only the user and root can have changed: machine code is loaded only from these."""
 
 import contextlib
 import errno
@@ -9,17 +9,17 @@ import time
 from pathlib import Path
 
 OTHERS_WRITE, OTHERS_ENTER = stat.S_IWGRP | stat.S_IWOTH, stat.S_IXGRP | stat.S_IXOTH
-MOST_LINKS = 40  # as the system follows
+MOST_LINKS = 40  # as many as the system follows
 ABANDONED = 60.0  # seconds; writing a file takes milliseconds
 
 
 class Refused(Exception):
-    """What is there may be the work of others. The message says why, for the user."""
+    """A file or folder may have been written by others. The message says why, for the user."""
 
 
 def make_private(folder):
-    """Makes the folder, and those above it that are missing, for the user alone. Raises Refused, before anything is made,
-    where others could put another folder in its place, OSError where it cannot be made."""
+    """Creates the folder, and any missing ones above it, for the user alone. Raises Refused, before anything is created, if
+    others could replace it by another folder; OSError if it cannot be created."""
     missing = []
     for place in (folder, *folder.parents):
         if os.path.lexists(place):
@@ -34,7 +34,7 @@ def make_private(folder):
 
 
 def check_way(path):
-    """Raises Refused where others than the user and root can change what an absolute path leads to: they own a folder or a
+    """Raises Refused if others than the user and root can change what an absolute path leads to: they own a folder or a
     link on the way, or may write to a folder that they can reach. What is above the home directory is the system's."""
     home = own_home()
     here, left, links, reachable = "/", list(Path(path).parts[1:]), 0, True
@@ -62,7 +62,7 @@ def check_way(path):
 
 
 def own_home():
-    """The home directory, None where it is not the user's own, as after sudo."""
+    """The home directory; None if it is not the user's own, as after sudo."""
     home = os.path.realpath(os.environ.get("HOME") or "/")
     try:
         return home if home != "/" and os.stat(home).st_uid == os.geteuid() else None
@@ -82,8 +82,8 @@ def check_mode(path, found):
 
 @contextlib.contextmanager
 def opened_folder(path):
-    """Descriptor of the folder. Raises Refused unless it is the user's (or root's) and nobody else may write to it, OSError
-    where there is none; a link is none."""
+    """Descriptor of the folder. Raises Refused unless it is the user's (or root's) and no one else may write to it, OSError
+    if there is none; a link does not count as one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
@@ -95,8 +95,8 @@ def opened_folder(path):
 
 
 def read_private(path):
-    """The bytes of a file in the folder. Raises Refused for a link, for what is not a regular file, and for one that others
-    own or may write to; OSError where it cannot be read."""
+    """The bytes of a file in the folder. Raises Refused for a link, for anything that is not a regular file, and for a file
+    that others own or may write to; OSError if it cannot be read."""
     with opened_folder(path.parent) as folder:
         try:
             descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -114,8 +114,8 @@ def read_private(path):
 
 
 def write_private(path, content):
-    """Puts a file into the folder, whole or not at all, in the place of whatever has that name; no link is followed. Raises
-    Refused or OSError where that cannot be."""
+    """Writes a file into the folder, completely or not at all, replacing whatever has that name; no link is followed. Raises
+    Refused or OSError if that is impossible."""
     with opened_folder(path.parent) as folder:
         remove_abandoned(folder)
         beside = f".{path.name}.{secrets.token_hex(8)}.part"
@@ -132,7 +132,7 @@ def write_private(path, content):
 
 
 def remove_abandoned(folder):
-    """Removes what processes that were killed have left; if one still writes, its file is compiled another time."""
+    """Removes what killed processes have left behind; if one is still writing, its kernel is compiled another time."""
     for name in os.listdir(folder):
         if name.startswith(".") and name.endswith(".part"):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a compiler must be told before it compiles a function: the functions of `kernels` that the function names."""
+"""What must be registered with a compiler before it compiles a function: the functions of `kernels` that it names."""
 
 from types import CodeType, FunctionType, ModuleType
 
@@ -6,14 +6,14 @@ PACKAGE = __name__.rpartition(".compile.")[0]
 
 
 class Registry:
-    """Functions that a compiler knows. `tell(function)` makes another one known; `known`: those that need no telling."""
+    """Functions that a compiler knows. `tell(function)` registers another one; `known`: those that need no registration."""
 
     def __init__(self, tell, known=()):
         self.tell = tell
         self.known = set(known)
 
     def register(self, function):
-        """Makes a function known, with all that it calls. Returns it, as decorators do."""
+        """Registers a function and everything that it calls. Returns it, as decorators do."""
         if function not in self.known:
             self.known.add(function)
             self.tell(function)
@@ -21,7 +21,7 @@ class Registry:
         return function
 
     def register_called(self, function):
-        """Makes known what a function calls. Returns the function."""
+        """Registers what a function calls. Returns the function."""
         for called in called_functions(function):
             self.register(called)
         return function
@@ -29,7 +29,7 @@ class Registry:
 
 def called_functions(function):
     """The functions of `kernels` that a function's code names: those it was built from, and those of its file and of the
-    modules that it names. A name that only looks like one of these does no harm."""
+    modules that it names. A name that merely looks like one of these does no harm."""
     names, codes = set(), [function.__code__]
     while codes:
         code = codes.pop()
