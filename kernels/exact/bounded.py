@@ -1,12 +1,12 @@
-"""The exact engine's fast way: nearest neighbours, pixels side by side.
+"""The exact engine's fast way: nearest neighbours, vectorised over pixels.
 
-A pixel ends as a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine or
-exponential and in any order to within a known relative error; where both ends of that interval round to the same
-float32, this is nanoBragg.c's. Elsewhere (some pixels in a million, and where a lattice factor is 0/0) the caller renders
-the pixel by `pixel.render_pixel`. Fractional indices are computed with the program's own operations: next to a zero of
-the lattice factor nothing else keeps the relative error small.
+A pixel's result is a float32. Its sum over steps has positive terms only, so it can be computed with a vectorised sine or
+exponential and in any order to within a known relative error; if both ends of that interval round to the same float32,
+this is nanoBragg.c's. Otherwise (some pixels in a million, and where a lattice factor is 0/0) the caller renders the pixel
+by `pixel.render_pixel`. Fractional indices are computed with the program's own operations: next to a zero of the lattice
+factor nothing else keeps the relative error small.
 
-`work` holds one row of float64 per quantity, one element per pixel of a segment of a row.
+`work` has one row of float64 per quantity, one element per pixel of a segment of a row.
 """
 
 from nbkernel.kernels.physics.constants import R_E_SQR
@@ -26,7 +26,7 @@ WORK = 14
 
 
 def locate(plan, tile, spixel, first, subS, subF, thick_tic, work):
-    """Directions, solid angles and capture fractions of one layer's sub-pixel of each pixel from `first` on."""
+    """Directions, solid angles and capture fractions of one sub-pixel, in one layer, of each pixel from `first` on."""
     Odet = thick_tic * plan.detector_thickstep
     if tile.curved_detector:
         for i in range(work.shape[1]):
@@ -61,7 +61,7 @@ def locate(plan, tile, spixel, first, subS, subF, thick_tic, work):
 
 
 def scatter(plan, source, work):
-    """Scattering vectors for one source, and whether dmin leaves them."""
+    """Scattering vectors for one source, and whether dmin keeps them."""
     incident = vector_at(plan.source_incident, source)
     wavelength = plan.source_lambda[source]
     for i in range(work.shape[1]):
@@ -75,7 +75,7 @@ def scatter(plan, source, work):
 
 
 def weigh(plan, source, work):
-    """WEIGHT of one source's steps: 0 where dmin cuts it."""
+    """WEIGHT of one source's steps: 0 where dmin excludes it."""
     weight = plan.source_weight[source]
     for i in range(work.shape[1]):
         work[WEIGHT, i] = weight
@@ -90,8 +90,8 @@ def weigh(plan, source, work):
 
 
 def polarize(plan, source, axis, work):
-    """The polarisation factor of each pixel where it is not known yet and the source is not cut by dmin; its
-    direction is normalised once more, as the program does."""
+    """The polarisation factor of each pixel whose factor is not known yet and whose source dmin does not exclude; its
+    direction is normalised once more, as in the program."""
     incident = unitize(vector_at(plan.source_incident, source))
     if plan.polarization == 0.0 and plan.dmin == 0.0:
         # no branch, so that the loop is vectorised: here all pixels are known or none is
@@ -110,7 +110,7 @@ def polarize(plan, source, axis, work):
 
 
 def render_segment(plan, tile, table, axis, spixel, first, work, position):
-    """Photons of the pixels from `first` on, left in work[INTENSITY], their solid angles in work[OMEGA], and in
+    """Photons of the pixels from `first` on, in work[INTENSITY]; their solid angles, in work[OMEGA]; and in
     work[UNCERTAIN] a relative error on top of that of a sum of well-known terms.
 
     work: (WORK, n) float64; position: (n,) int32.

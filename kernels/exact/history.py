@@ -1,6 +1,6 @@
-"""Questions about a pixel whose answers nanoBragg.c carries on to later pixels (see `plan.History`).
+"""Questions about a pixel whose answers nanoBragg.c passes on to later pixels (see `plan.History`).
 
-They walk the same loop nest as `pixel.render_pixel`, down to what the question needs.
+They run through the same loop nest as `pixel.render_pixel`, down to the level that the question needs.
 """
 
 from nbkernel.kernels.physics.lattice_factor import lattice_factor
@@ -12,15 +12,15 @@ from nbkernel.kernels.physics.weights import is_renewed
 
 
 def history_at(plan, history, spixel, fpixel, fpixels):
-    """The history of a pixel of a panel `fpixels` wide: whether interpolation is still on, whether
-    the run's first evaluated source is in it, and its first state of the polarisation axis."""
+    """The history of a pixel of a panel `fpixels` wide: whether interpolation is still on, whether it
+    contains the run's first evaluated source, and its first state of the polarisation axis."""
     number = spixel * fpixels + fpixel
     axis_state = history.axis_start[spixel, fpixel] if history.axis.shape[0] > 1 else 0
     return plan.interpolate and number <= history.latch_pixel, number == history.first_pixel, axis_state
 
 
 def polar_calls_in_pixel(plan, tile, spixel, fpixel):
-    """How often a pixel computes its polarisation factor (taken never to come out as exactly 0)."""
+    """How often a pixel computes its polarisation factor (assumed never to be exactly 0)."""
     calls = 0
     for thick_tic in range(plan.detector_thicksteps):
         Odet = thick_tic * plan.detector_thickstep
@@ -41,7 +41,7 @@ def polar_calls_in_pixel(plan, tile, spixel, fpixel):
 
 
 def pixel_evaluates(plan, tile, spixel, fpixel):
-    """True where at least one source of one sub-pixel is not cut by dmin."""
+    """True if dmin does not exclude at least one source of one sub-pixel."""
     for thick_tic in range(plan.detector_thicksteps):
         Odet = thick_tic * plan.detector_thickstep
         for subS in range(plan.oversample):
@@ -55,7 +55,7 @@ def pixel_evaluates(plan, tile, spixel, fpixel):
 
 
 def orientations_leave_table(plan, scattering, slots):
-    """True where a step with a lattice factor (or water) needs table entries that do not exist."""
+    """True if a step with a lattice factor (or water) needs table entries that do not exist."""
     for phi_tic in range(slots.shape[0]):
         for mos_tic in range(plan.orientation.shape[1]):
             h, k, l = miller_indices(plan.orientation, slots[phi_tic], mos_tic, scattering)
@@ -71,7 +71,7 @@ def orientations_leave_table(plan, scattering, slots):
 
 
 def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
-    """True where a pixel would switch interpolation off."""
+    """True if a pixel would switch interpolation off."""
     polar_known = plan.nopolar
     slots = plan.phi_slot_first if first_of_run else plan.phi_slot
     for thick_tic in range(plan.detector_thicksteps):
@@ -97,11 +97,11 @@ def pixel_leaves_table(plan, tile, spixel, fpixel, first_of_run):
 
 
 def segment_may_leave_table(plan, tile, spixel, first, last):
-    """False only where no step of the pixels first .. last - 1 of a row comes near the edges of the table.
+    """False only if no step of the pixels first .. last - 1 of a row comes near the edges of the table.
 
-    Seen from the sample, a flat detector's row is an arc of a great circle, which leaves the chord between its ends by at
-    most a quarter of the chord's square; of another row it is only known that it does not leave its ends by more than the
-    chord. Sub-pixels and the sensor's layers are no farther from it than a pixel and the sensor's depth.
+    Seen from the sample, a flat detector's row is an arc of a great circle, which deviates from the chord between its ends
+    by at most a quarter of the chord's square; of any other row it is only known that it is not farther from its ends than
+    the chord. Sub-pixels and the sensor's layers are no farther from the row than a pixel and the sensor's depth.
     """
     left_pos = subpixel_position(tile, plan.oversample, spixel, first, 0, 0, 0.0)
     right_pos = subpixel_position(tile, plan.oversample, spixel, last - 1, 0, 0, 0.0)

@@ -1,4 +1,4 @@
-"""F_cell and F_latt of one orientation in the exact engine's vectorised way, and how far they are from the program's.
+"""F_cell and F_latt of one orientation, vectorised for the exact engine, and how far they are from the program's.
 
 Arrays are (n,) float64, one element per pixel of a segment of a row; scattering: three of them, the scattering vectors
 (1/m); cell: a, b, c (m) of the orientation.
@@ -25,7 +25,7 @@ STEP_ERROR = 2.3e-16
 
 
 def relative_error(terms):
-    """Bound on the relative difference to nanoBragg.c's value before rounding, for a sum of so many terms."""
+    """Bound on the relative difference from nanoBragg.c's value before rounding, for a sum of `terms` terms."""
     return TERM_ERROR + STEP_ERROR * (terms + 40)
 
 
@@ -49,7 +49,7 @@ def add_square(I, scattering, cell, Na, Nb, Nc, weight):
 
 
 def add_round(I, uncertain, scattering, cell, Na, Nb, Nc, fudge, weight):
-    """The same for an ellipsoid. Its transform is a difference that can cancel: what that leaves uncertain of the sum is
+    """The same for an ellipsoid. Its transform is a difference that can cancel: the resulting uncertainty of the sum is
     added to `uncertain` (n,)."""
     a, b, c = cell
     volume = Na * Nb * Nc * 0.723601254558268
@@ -86,7 +86,7 @@ def add_spots(I, scattering, cell, recip, Na, Nb, Nc, fudge, gauss, weight):
 
 
 def table_positions(position, scattering, cell, table):
-    """position: (n,) int32, where in table.F_squared the nearest whole index of each pixel is."""
+    """position: (n,) int32, the position in table.F_squared of each pixel's nearest integer indices."""
     a, b, c = cell
     for i in range(position.shape[0]):
         h0 = nearest_index(miller_index(a, scattering, i)) - table.h_low

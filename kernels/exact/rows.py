@@ -58,7 +58,7 @@ def render_rows_exactly(plan, history, tile, wanted, image, omegas, slow_start, 
 
 @Kernel
 def render_rows_bounded(plan, history, tile, table, error, wanted, image, omegas, work, position, slow_start, slow_stop):
-    """As `render_rows_exactly`, the vectorised way where it is certain of the float32.
+    """As `render_rows_exactly`, but vectorised wherever that is certain of the float32.
 
     table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work: (bounded.WORK, n)
     float64 and position: (n,) int32, memory of this thread.
@@ -90,7 +90,7 @@ def render_rows_bounded(plan, history, tile, table, error, wanted, image, omegas
 
 @Kernel
 def render_nan_rows(plan, history, tile, wanted, image, unresolved, omega, slow_start, slow_stop):
-    """Renders the wanted pixels that are nan, in those of these rows of the tile where unresolved[slow] is not 0.
+    """Renders the wanted pixels that are nan, in the tile's rows for which unresolved[slow] is not 0.
 
     omega: (n,) float64, memory of this thread.
     """
@@ -104,7 +104,7 @@ def render_nan_rows(plan, history, tile, wanted, image, unresolved, omega, slow_
 
 @Kernel
 def first_evaluated_pixel(plan, tile, wanted):
-    """Number of the first wanted pixel of the tile with a source that dmin does not cut; -1 if there is none."""
+    """Number of the first wanted pixel of the tile with a source that dmin does not exclude; -1 if there is none."""
     for spixel in range(tile.slow_start, tile.slow_stop):
         for fpixel in range(tile.fast_start, tile.fast_stop):
             if wanted[spixel, fpixel] and pixel_evaluates(plan, tile, spixel, fpixel):
@@ -151,12 +151,12 @@ def count_polar_calls(plan, tile, wanted, calls, slow_start, slow_stop):
 
 @Kernel
 def axis_states(start, states, next_state):
-    """Fills `states` (n, 3) with `start` normalised once, twice, ... until a state comes back, and `next_state` (n,)
-    with each one's follower. Returns how many there are; one that does not come back follows itself."""
+    """Fills `states` (n, 3) with `start` normalised once, twice, ... until a state recurs, and `next_state` (n,) with the
+    successor of each. Returns how many there are; a last one that does not lead back is its own successor."""
     current = unitize((start[0], start[1], start[2]))
     count = 0
     while count < states.shape[0]:
-        # a cycle is short where there is one
+        # a cycle, if there is one, is short
         for earlier in range(max(0, count - 64), count):
             if states[earlier, 0] == current[0] and states[earlier, 1] == current[1] and states[earlier, 2] == current[2]:
                 next_state[count - 1] = earlier
