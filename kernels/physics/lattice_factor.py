@@ -32,12 +32,12 @@ def F_latt_square(h, k, l, Na, Nb, Nc):
 
 
 def round_radius_squared(dh, dk, dl, Na, Nb, Nc):
-    """Squared distance to the nearest whole indices, in units of the crystal's own width."""
+    """Squared distance to the nearest integer indices, in units of the crystal's own width."""
     return dh * dh * Na * Na + dk * dk * Nb * Nb + dl * dl * Nc * Nc
 
 
 def F_latt_round(dh, dk, dl, Na, Nb, Nc, fudge):
-    """Ellipsoid; dh, dk, dl are the offsets from the nearest whole indices.
+    """Ellipsoid; dh, dk, dl are the offsets from the nearest integer indices.
 
     0.7236 is the square root of the ratio of the volumes of ellipsoid and parallelepiped.
     """
@@ -57,7 +57,7 @@ def rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc):
 
 
 def F_latt_gauss(rad_star_sqr, Na, Nb, Nc, fudge):
-    """Gaussian spot of about the height and width of the parallelepiped's."""
+    """Gaussian spot of about the same height and width as the parallelepiped's."""
     return Na * Nb * Nc * math.exp(-(rad_star_sqr / 0.63 * fudge))
 
 
@@ -69,7 +69,7 @@ def F_latt_tophat(rad_star_sqr, Na, Nb, Nc, fudge):
 
 
 def lattice_factor(h, k, l, h0, k0, l0, recip, Na, Nb, Nc, fudge, xtal_shape):
-    """F_latt at the fractional indices h, k, l, whose nearest whole indices are h0, k0, l0."""
+    """F_latt at the fractional indices h, k, l, whose nearest integer indices are h0, k0, l0."""
     if xtal_shape == SQUARE:
         return F_latt_square(h, k, l, Na, Nb, Nc)
     dh, dk, dl = h - h0, k - k0, l - l0

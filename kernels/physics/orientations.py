@@ -1,7 +1,7 @@
-"""The cell vectors of one orientation: from the table of all, or from the rotations that the table is made of.
+"""The cell vectors of one orientation: from the table of all, or from the rotations that the table is computed from.
 
-The table has a row for each phi step and mosaic domain together, the rotations one for each by itself: a device's threads
-share what they work out, and need no table.
+The table has a row for each combination of phi step and mosaic domain, the rotations have one for each phi step and one for
+each domain: a device's threads share what they compute, and need no table.
 """
 
 from .vectors import rotate_umat
@@ -30,8 +30,8 @@ def from_rotations(plan, slot, mos_tic):
 
 
 def turned_vector(plan, slot, mos_tic, m):
-    """Number m of a, b, c by the table's own operations. Bits are the table's, too, but for the sign of a zero where nothing
-    is spread."""
+    """Vector m of a, b, c, computed with the table's own operations. The bits are the table's, too, except for the sign of a
+    zero if nothing is spread."""
     vectors, umats, first = plan.phi_vectors, plan.mosaic_umats, 3 * m
     umat = (
         umats[mos_tic, 0], umats[mos_tic, 1], umats[mos_tic, 2],

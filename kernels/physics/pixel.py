@@ -78,20 +78,20 @@ def subpixels_per_pixel(plan):
 
 
 def omegas_per_pixel(plan):
-    """How many solid angles `render_pixel` leaves."""
+    """How many solid angles `render_pixel` stores."""
     return subpixels_per_pixel(plan) if is_renewed(plan.oversample_omega) else 1
 
 
 def render_pixel(plan, tile, spixel, fpixel, interpolate, first_of_run, axis, axis_next, axis_state, omega):
     """Photons in one pixel (float64).
 
-    interpolate: whether interpolation is still on when the pixel is reached; first_of_run: the run's first evaluated
-    source lies in this pixel; axis, axis_next, axis_state: the polarisation axis' states, and the one to begin with.
-    omega: (omegas_per_pixel,) array that receives the solid angles (sr): one per layer and sub-pixel where they are renewed
-    for each, else the pixel's.
+    interpolate: whether interpolation is still on when the pixel is reached; first_of_run: whether the run's first
+    evaluated source is in this pixel; axis, axis_next, axis_state: the states of the polarisation axis, and the initial one.
+    omega: (omegas_per_pixel,) array that receives the solid angles (sr): one per layer and sub-pixel if they are renewed for
+    each, else the pixel's.
     """
     own_weights = has_step_weights(plan)
-    # where each step has its own weight, the background gets the mean of those weights in the end
+    # if each step has its own weight, the background gets the mean of those weights in the end
     I = 0.0 if own_weights else plan.I_bg
     pixel_weights = 0.0
     polar = 1.0 if plan.nopolar else 0.0

@@ -1,4 +1,4 @@
-"""Where a sub-pixel is, and what it sees: position, solid angle, share of the photons its layer absorbs."""
+"""Geometry of a sub-pixel: position, solid angle, and the share of the photons that its layer absorbs."""
 
 import math
 
@@ -15,7 +15,7 @@ def pixel_position(Fdet, Sdet, Odet, fdet, sdet, odet, pix0):
 
 
 def curved_position(pixel_pos, distance, beam, fdet, sdet):
-    """The point `distance` (m) from the sample that a sphere-shaped detector has for a flat one's `pixel_pos`.
+    """The point at `distance` (m) from the sample that a spherical detector has in place of a flat one's `pixel_pos`.
 
     nanoBragg.c takes the angles from the laboratory y and z of the flat position, whatever the detector's axes.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class RenderPlan(NamedTuple):
-    """The whole experiment but for the detector's panels. Quirks of nanoBragg.c and their fixes are data here.
+    """The complete experiment except the detector's panels. Quirks of nanoBragg.c and their fixes are data here.
 
     Lengths in metres unless a field says otherwise; arrays are C-contiguous float64 unless a field says otherwise.
     """
@@ -21,7 +21,7 @@ class RenderPlan(NamedTuple):
     # crystal
     orientation: np.ndarray  # (slots, mosaic_domains, 9): a, b, c; slot 0 is the unrotated crystal
     phi_vectors: np.ndarray  # (slots, 9): a, b, c before the mosaic rotation
-    mosaic_umats: np.ndarray  # (mosaic_domains, 9): that rotation, row by row; the identity where nothing is spread
+    mosaic_umats: np.ndarray  # (mosaic_domains, 9): that rotation, row by row; the identity if nothing is spread
     phi_slot: np.ndarray  # (phisteps,) int64: slot of each phi step
     phi_slot_first: np.ndarray  # (phisteps,) int64: the same for the first evaluated source of the run
     recip: np.ndarray  # (9,): a_star, b_star, c_star of the unrotated crystal, 1/Angstrom
@@ -38,7 +38,7 @@ class RenderPlan(NamedTuple):
     l_min: int
     default_F: float
     interpolate: bool
-    interpolation_latch: bool  # the first index out of range switches interpolation off for what follows
+    interpolation_latch: bool  # the first index out of range switches interpolation off for the rest
     # background
     I_bg: float  # in the units of F_cell^2 F_latt^2
     has_water: bool
@@ -79,22 +79,22 @@ class Tile(NamedTuple):
 
 
 class History(NamedTuple):
-    """What nanoBragg.c carries from pixel to pixel, worked out beforehand so that pixels can be rendered in any order.
+    """State that nanoBragg.c keeps from pixel to pixel, computed beforehand so that pixels can be rendered in any order.
 
     Pixels are numbered by their position in the panel's file (slow x fpixels + fast).
     """
 
-    first_pixel: int  # the pixel with the first evaluated source of the run; -1 where it makes no difference
-    latch_pixel: int  # the first pixel that finds itself outside the table; past the last where none does
+    first_pixel: int  # the pixel with the first evaluated source of the run; -1 if it makes no difference
+    latch_pixel: int  # the first pixel outside the table; past the last if none is
     axis: np.ndarray  # (n, 3) states of the polarisation axis, by number of calls
     axis_next: np.ndarray  # (n,) int64: which state follows
-    axis_start: np.ndarray  # (slow, fast) int32: state at a pixel's first call; (1, 1) where there is only one state
+    axis_start: np.ndarray  # (slow, fast) int32: state at a pixel's first call; (1, 1) if there is only one state
 
 
 class SquaredTable(NamedTuple):
-    """F_cell^2 with a border of one cell that holds default_F^2, so that a clamped index needs no range test."""
+    """F_cell^2 with a border of one cell that contains default_F^2, so that a clipped index needs no range test."""
 
-    F_squared: np.ndarray  # flat float64; a single element where there is no table
+    F_squared: np.ndarray  # flat float64; a single element if there is no table
     h_low: float  # index of the border
     k_low: float
     l_low: float
@@ -103,8 +103,8 @@ class SquaredTable(NamedTuple):
     l_top: float
     h_stride: float
     k_stride: float
-    s_beyond: float  # 1/m: beyond this |scattering vector| all F_cell are 0; inf where default_F is not
-    # for mixed precision, over the largest: flat float32
+    s_beyond: float  # 1/m: beyond this |scattering vector| all F_cell are 0; inf if default_F is not 0
+    # for mixed precision, divided by the largest: flat float32
     F_squared_single: np.ndarray
     largest: float
     # the structure factors themselves, for interpolation: flat float64
@@ -114,7 +114,7 @@ class SquaredTable(NamedTuple):
 class Workspace(NamedTuple):
     """Memory that one thread works in, for segments of n pixels."""
 
-    work: np.ndarray  # (geometry.WORK, n) float64, made of ones
+    work: np.ndarray  # (geometry.WORK, n) float64, initially ones
     omegas: np.ndarray  # (n,) float64, zeros between rows
     phases: np.ndarray  # (phases.PHASE_WORK, n) int32
     offsets: np.ndarray  # (phases.OFFSET_WORK, n) float32
@@ -125,9 +125,9 @@ class Workspace(NamedTuple):
 
 
 class RoundingLimit(NamedTuple):
-    """Where only the program's own operations give a pixel, see `fast/rounding.py`: 0 where that does not count."""
+    """Limits within which only the program's own operations give a pixel, see `fast/rounding.py`; 0 if irrelevant."""
 
-    relative_offset: float  # an offset from a whole index smaller than this times the index
+    relative_offset: float  # an offset from an integer index smaller than this times the index
     offset: float  # one smaller than this
-    half_way: float  # an index nearer than this to half way between two whole ones
+    half_way: float  # an index closer than this to half way between two integers
     largest_index: float  # no index is larger

@@ -1,4 +1,4 @@
-"""Random rotations: a mosaic domain's, a random crystal's, and a matrix's angles about x, y and z."""
+"""Random rotations: of a mosaic domain and of a random crystal; and a matrix's angles about x, y and z."""
 
 import math
 
@@ -32,7 +32,7 @@ def axis_angle_umat(x, y, z, angle):
 
 
 def uniform_rotation_umat(seed, shuffle):
-    """Rotation drawn uniformly from SO(3) with three deviates (Shoemake 1992, Graphics Gems III, 124)."""
+    """Rotation drawn uniformly from SO(3) by three deviates (Shoemake 1992, Graphics Gems III, 124)."""
     u1 = f8(ran1(seed, shuffle))
     u2 = 2.0 * PI * f8(ran1(seed, shuffle))
     u3 = 2.0 * PI * f8(ran1(seed, shuffle))

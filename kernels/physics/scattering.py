@@ -15,7 +15,7 @@ def scattering_vector(diffracted, incident, wavelength):
 
 
 def beyond_dmin(scattering, dmin):
-    """True where the spacing d = 1/|scattering| is finer than `dmin` (m); stol is sin(theta)/lambda."""
+    """True if the spacing d = 1/|scattering| is finer than `dmin` (m); stol is sin(theta)/lambda."""
     stol = 0.5 * magnitude(scattering)
     return dmin > 0.0 and stol > 0.0 and dmin > 0.5 / stol
 
@@ -32,5 +32,5 @@ def miller_indices(orientation, slot, mos_tic, scattering):
 
 
 def nearest_index(h):
-    """The whole index nearest to `h`, as a float; halves go down."""
+    """The integer index nearest to `h`, as a float; halves are rounded down."""
     return ceil(h - 0.5)

@@ -4,8 +4,8 @@ import math
 
 
 def F_nearest(h0, k0, l0, Fhkl, h_min, k_min, l_min, default_F):
-    """Table entry at the whole index (floats), default_F outside. Fhkl: (h, k, l), starting at h_min, k_min, l_min;
-    an empty table is all outside."""
+    """Table entry at the integer indices (floats), default_F outside. Fhkl: (h, k, l), starting at h_min, k_min, l_min;
+    every index is outside an empty table."""
     i, j, m = h0 - h_min, k0 - k_min, l0 - l_min
     if 0 <= i < Fhkl.shape[0] and 0 <= j < Fhkl.shape[1] and 0 <= m < Fhkl.shape[2]:
         return Fhkl[int(i), int(j), int(m)]
@@ -17,7 +17,7 @@ def axis_out_of_range(h, h_min, h_range):
 
 
 def interpolation_out_of_range(h, k, l, Fhkl, h_min, k_min, l_min):
-    """True where the 4 x 4 x 4 neighbours that `F_tricubic` needs may reach outside the table."""
+    """True if the 4 x 4 x 4 neighbours that `F_tricubic` needs may reach outside the table."""
     return (
         axis_out_of_range(h, h_min, Fhkl.shape[0])
         or axis_out_of_range(k, k_min, Fhkl.shape[1])

@@ -28,7 +28,7 @@ def vector_scale(vector, scale):
 
 
 def vector_rescale(vector, new_magnitude):
-    """`vector` at another length; the zero vector stays zero."""
+    """`vector` scaled to another length; the zero vector stays zero."""
     oldmag = magnitude(vector)
     if oldmag <= 0.0:
         oldmag = 1.0
@@ -48,14 +48,14 @@ def rotate_axis(v, axis, phi):
 
 
 def rotate(v, phix, phiy, phiz):
-    """`v` rotated about x, then y, then z (radians). A zero angle leaves the components' bits alone."""
+    """`v` rotated about x, then y, then z (radians). A zero angle leaves the components' bits unchanged."""
     x, y, z = v
     if phix != 0:
         c, s = math.cos(phix), math.sin(phix)
         y, z = y * c + z * -s, y * s + z * c
     if phiy != 0:
         c, s = math.cos(phiy), math.sin(phiy)
-        # the zero terms stand in nanoBragg.c's sums too
+        # the zero terms are in nanoBragg.c's sums too
         x, z = x * c + y * 0.0 + z * s, x * -s + y * 0.0 + z * c
     if phiz != 0:
         c, s = math.cos(phiz), math.sin(phiz)

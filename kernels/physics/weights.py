@@ -1,9 +1,9 @@
-"""What weighs the steps of a pixel, for all engines and the trace: the weight of the source, the sensor's capture fraction,
+"""The weights of a pixel's steps, for all engines and the trace: the weight of the source, the sensor's capture fraction,
 the polarisation factor, the solid angle, and whatever else depends on pixel and source.
 
-Each of the sensor's, the polarisation's and the solid angle's factors multiplies one of three things, which the plan's
-`oversample_thick`, `oversample_polar` and `oversample_omega` choose. Numbers or arrays' elements; operations in
-nanoBragg.c's order.
+The capture fraction, the polarisation factor and the solid angle each multiply one of three things, which the plan's
+`oversample_thick`, `oversample_polar` and `oversample_omega` choose. Arguments are numbers or elements of arrays; operations
+are in nanoBragg.c's order.
 """
 
 FINAL_SUM = 0  # computed once per pixel (a capture fraction once per layer), the last one multiplies the sum of all steps
@@ -23,7 +23,7 @@ def weighs_steps(choice):
 
 
 def has_step_weights(plan):
-    """Whether some factor weighs each step by its own value."""
+    """Whether some factor weights each step by its own value."""
     return weighs_steps(plan.oversample_thick) or weighs_steps(plan.oversample_polar) or weighs_steps(plan.oversample_omega)
 
 
@@ -40,7 +40,7 @@ def weighs_final_sum_only(plan):
 
 
 def needs_scattering(plan):
-    """Whether a step's weight depends on the scattering vector: -dmin cuts there."""
+    """Whether a step's weight depends on the scattering vector: -dmin decides by it."""
     return plan.dmin > 0.0
 
 
@@ -50,7 +50,7 @@ def weight_varies(plan):
 
 
 def pixel_weight(plan, weight, capture_fraction, polar, omega_pixel):
-    """`weight` times the factors of which each step has its own: what weighs the background, too."""
+    """`weight` times the factors of which each step has its own; it weights the background, too."""
     if weighs_steps(plan.oversample_thick):
         weight *= capture_fraction
     if weighs_steps(plan.oversample_polar):
@@ -61,10 +61,10 @@ def pixel_weight(plan, weight, capture_fraction, polar, omega_pixel):
 
 
 def step_weight(plan, weight, scattering, capture_fraction, polar, omega_pixel):
-    """What multiplies F_cell^2 F_latt^2 in the steps of a pixel and a source.
+    """The factor of F_cell^2 F_latt^2 in the steps of a pixel and a source.
 
-    weight: the source's; scattering: vector (1/m), for terms that depend on it. A term that is added here counts in every
-    engine; `weight_varies`, and `needs_scattering` where it takes the vector, must know of it.
+    weight: the source's; scattering: vector (1/m), for terms that depend on it. A term that is added here is used by every
+    engine; `weight_varies`, and `needs_scattering` if the term uses the vector, must take it into account.
     """
     return pixel_weight(plan, weight, capture_fraction, polar, omega_pixel)
 
@@ -81,14 +81,14 @@ def weigh_running_sum(plan, I, capture_fraction, polar, omega_pixel):
 
 
 def mean_background(plan, pixel_weights):
-    """The background where steps have their own weights: times the mean of the `pixel_weight` of all layers and sub-pixels,
+    """The background if steps have their own weights: times the mean of the `pixel_weight` of all layers and sub-pixels,
     whose sum is `pixel_weights`."""
     layers = 1 if weighs_steps(plan.oversample_thick) else plan.detector_thicksteps
     return plan.I_bg * pixel_weights / (layers * plan.oversample * plan.oversample)
 
 
 def weigh_final_sum(plan, photons, capture_fraction, polar, omega_pixel):
-    """The final sum times the factors that have not weighed anything before."""
+    """The final sum times the factors that have not been applied before."""
     if plan.oversample_thick == FINAL_SUM:
         photons *= capture_fraction
     if plan.oversample_polar == FINAL_SUM:
