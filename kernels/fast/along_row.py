@@ -1,7 +1,7 @@
 """A segment of a flat detector's row described along the row: by Fdet and 1/airpath of each pixel.
 
 Every product with the diffracted direction follows from these in two fused operations, `product`. `as_program` has the same
-functions for the other description; factories take one of the two modules.
+functions for the other description; the `build_...` functions take one of the two modules.
 """
 
 import math
@@ -16,14 +16,14 @@ from .geometry import FDET, INVERSE_AIRPATH, subpixel_row
 
 
 def locate(plan, tile, spixel, first, subS, subF, Odet, work):
-    """Fills Fdet (m) from the row's origin on and 1/airpath (1/m); nan for a pixel at the sample, where digits cancel."""
+    """Fills Fdet (m) from the row's origin on and 1/airpath (1/m); nan for a pixel at the sample, whose digits cancel."""
     full_vector_width()
     row = subpixel_row(plan, tile, spixel, subS, Odet)
     Fdets, inverse_airpaths = work[FDET], work[INVERSE_AIRPATH]
     origin_squared, fdet_squared = dot_product(row.origin, row.origin), dot_product(row.fdet, row.fdet)
     offset, pitch, limit, first = row.first + subF * row.subpixel_size, row.pitch, row.limit, float(first)
     for i in range(work.shape[1]):
-        # from the pixel's number in its row, so that bits do not depend on where the segment begins
+        # from the pixel's position in its row, so that bits do not depend on where the segment begins
         Fdet = fma(first + np.int32(i), pitch, offset)
         airpath_squared = fma(Fdet * Fdet, fdet_squared, origin_squared)
         store(Fdets, i, Fdet)

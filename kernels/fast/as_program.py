@@ -1,7 +1,7 @@
-"""A segment of a row described as nanoBragg.c does: by each pixel's direction and scattering vector, in the program's own
-operations. For curved detectors, and crystals so sharp that the last digits count.
+"""A segment of a row described as in nanoBragg.c: by each pixel's direction and scattering vector, in the program's own
+operations. For curved detectors, and for crystals with spots so sharp that the last digits matter.
 
-`along_row` has the same functions for the other description; factories take one of the two modules.
+`along_row` has the same functions for the other description; the `build_...` functions take one of the two modules.
 """
 
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, store
@@ -26,7 +26,7 @@ def locate(plan, tile, spixel, first, subS, subF, Odet, work):
 
 
 def positions_on_plane(plan, tile, spixel, first, subS, subF, Odet, xs, ys, zs):
-    """`pixel.subpixel_position` of a flat detector's pixels, whose loop would not be vectorised for its sines."""
+    """`pixel.subpixel_position` of a flat detector's pixels; the sines there would keep the loop from being vectorised."""
     full_vector_width()
     fdet, sdet, odet, pix0 = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet), as_vector(tile.pix0)
     subpixel_size = tile.pixel_size / plan.oversample
@@ -98,7 +98,7 @@ def index_line(vector, incident, wavelength, origin, fdet):
 
 
 def product(vector, pixel_terms, i):
-    """Product of `vector` with that of pixel i, summed as the program does; pixel_terms: three components."""
+    """Product of `vector` with that of pixel i, summed as in the program; pixel_terms: three components."""
     x, y, z = pixel_terms
     return vector[0] * load(x, i) + vector[1] * load(y, i) + vector[2] * load(z, i)
 

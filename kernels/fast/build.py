@@ -1,12 +1,12 @@
 """A segment of a row in precision `double` or `mixed`: nanoBragg's loop nest with the pixels innermost.
 
 Layer -> sub-pixel slow -> sub-pixel fast -> source -> phi step -> mosaic domain, and each step for all pixels of the
-segment. Every pixel sums its own steps in this order whatever pixels stand beside it, so an image does not depend on how it
-was cut. A pixel comes out as nan where only the program's own operations tell its value (0/0 at a whole index, ...): the
-caller renders those by `pixel.render_pixel`.
+segment. Every pixel sums its own steps in this order whatever its neighbours are, so an image does not depend on how it was
+divided. A pixel becomes nan if only the program's own operations give its value (0/0 at an integer index, ...): the caller
+renders those by `pixel.render_pixel`.
 
 Here the parts are put together, from the inside out: a step of all pixels (STEPS), the loops over the orientations, those
-over layers, sub-pixels and sources. Whatever is `build_...` makes a function of other functions.
+over layers, sub-pixels and sources. Each `build_...` makes a function out of other functions.
 """
 
 from functools import cache
@@ -57,12 +57,12 @@ STEPS = {
 
 
 class StepKind(NamedTuple):
-    """What the loops over a run's steps have to do: the same for all its pixels."""
+    """What the loops over a run's steps have to do: the same for all of its pixels."""
 
     xtal_shape: int
-    has_table: bool  # looks up F_cell; without, it is a constant or interpolated
+    has_table: bool  # looks up F_cell; otherwise it is a constant or interpolated
     interpolate: bool
-    running: bool  # oversample flags weigh the running sum
+    running: bool  # oversample flags weight the running sum
     one_cell: bool  # F_latt is 1
     in_offsets: bool  # see `phases`
 
@@ -75,13 +75,13 @@ def step_kind(plan, table, interpolate):
 
 @cache  # shared by kernels, a part is compiled once
 def build_add_orientation_steps(miller_indices, steps):
-    """(add_orientation_steps, flush_rest): one orientation's steps of all pixels of a segment, whatever is special about the
-    run. steps: (step, flush)."""
+    """(add_orientation_steps, flush_rest): one orientation's steps of all pixels of a segment, for runs of every kind.
+    steps: (step, flush)."""
     step, flush_steps = steps
     add_nonzero, interpolated = build_add_nonzero(miller_indices), build_interpolated(miller_indices)
 
     def add_orientation_steps(plan, table, kind, crystals, pixel_terms, hkl_lines, unflushed, workspace):
-        """Returns how many orientations the phases' sums hold. kind: a StepKind."""
+        """Returns how many orientations the phases' sums contain. kind: a StepKind."""
         interpolate, running, work = kind.interpolate, kind.running, workspace.work
         out = work[STEP] if running else work[INTENSITY]
         weight = work[TERM] if interpolate else work[WEIGHT]
@@ -181,8 +181,8 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
     is_along_row = way is along_row
 
     def render_segment(plan, tile, table, axis, interpolate, spixel, first, start, stop, is_simple, workspace):
-        """Sums of the pixels from `first` on, left in work[INTENSITY] for `weights.finish`. A source is left out where that
-        holds for all pixels start .. stop.
+        """Sums of the pixels from `first` on, in work[INTENSITY] for `weights.finish`. A source is skipped if it adds
+        nothing to any of the pixels start .. stop.
 
         is_simple: POLAR and OMEGA are not needed, see `photons.run_is_simple`.
         """

@@ -35,7 +35,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
     to_image, simple_to_image, is_near_limit = TO_IMAGE[use_float32]
 
     def mark_unresolved(plan, history, tile, rounding_limit, wanted, image, spixel, first, last, workspace):
-        """Makes nan of those pixels of a segment that only the program's own operations tell; returns how many are nan."""
+        """Sets to nan those pixels of a segment that only the program's own operations give; returns how many are nan."""
         unresolved = 0
         for fpixel in range(first, last):
             if not wanted[spixel, fpixel]:
@@ -57,7 +57,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
         plan, history, tile, table, rounding_limit, interpolate, wanted, image, workspace, spixel, first, start, stop, simple
     ):
         """Renders the segment that begins at pixel `first` and stores its pixels start .. stop; returns how many are nan.
-        simple: all of them, see `run_is_simple`."""
+        simple: whether all of them are, see `run_is_simple`."""
         end = first + workspace.work.shape[1]
         axis = vector_at(history.axis, 0)
         render_segment(plan, tile, table, axis, interpolate, spixel, first, first, end, simple, workspace)
@@ -103,7 +103,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
                 number = number_wanted(wanted[spixel, first:last])
                 if number == 0:
                     continue
-                # where interpolation ends within the segment, it is rendered with and without
+                # if interpolation ends within the segment, the segment is rendered with and without it
                 ends = (
                     min(max(history.latch_pixel + 1 - spixel * image.shape[1], first), last) if plan.interpolate else first
                 )

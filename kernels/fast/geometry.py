@@ -1,7 +1,7 @@
-"""What pixels side by side see of the sample: directions, solid angle, absorption, polarisation, resolution.
+"""The geometry of pixels side by side, vectorised: directions, solid angle, absorption, polarisation, resolution.
 
 A segment of a row is described in one of two ways, `along_row` or `as_program`; `product` below is that of either module.
-`work` holds one row of float64 per quantity, one element per pixel.
+`work` has one row of float64 per quantity, one element per pixel.
 """
 
 import math
@@ -24,18 +24,18 @@ OMEGA, CAPTURE, POLAR, KEPT, WEIGHT, PIXEL_WEIGHTS, INTENSITY, STEP, TERM, NONZE
 WORK = 20
 
 
-# share of the squared distances it comes from, below which a squared airpath has too few digits left
+# a squared airpath below this share of the squared distances that it is computed from has too few digits left
 CANCELLED = 1e-8
-# way through the sensor, over its depth, of which rounding may leave anything
+# path through the sensor, relative to its depth, of which rounding may leave anything
 LONGEST = 1e12
-# polarisation factor that rounding, of terms near 1, leaves with fewer digits than a float32 has
+# polarisation factor that rounding, of terms close to 1, leaves with fewer digits than a float32 has
 VANISHING = 1e-8
 
 
 class SubpixelRow(NamedTuple):
-    """A row of sub-pixels, from the point of its line nearest to the sample on."""
+    """A row of sub-pixels, described from the point of its line closest to the sample."""
 
-    origin: tuple  # position of that point (m): at right angles to fdet
+    origin: tuple  # position of that point (m): perpendicular to fdet
     fdet: tuple
     first: float  # Fdet of the first sub-pixel from there (m)
     subpixel_size: float  # m
@@ -55,14 +55,14 @@ def subpixel_row(plan, tile, spixel, subS, Odet):
 
 
 def keep_within_dmin(plan, work):
-    """KEPT: 1 where the scattering vector is not beyond dmin, else 0; the cut is the program's own, to the last bit."""
+    """KEPT: 1 where the scattering vector is not beyond dmin, else 0; the decision is the program's own, to the last bit."""
     for i in range(work.shape[1]):
         work[KEPT, i] = 0.0 if beyond_dmin((work[SX, i], work[SY, i], work[SZ, i]), plan.dmin) else 1.0
 
 
 def beyond_table(plan, tile, table, source, spixel, first, last):
-    """True where no pixel of the segment (on a flat detector) comes near an index with a structure factor: from the ends of
-    the segment, the scattering vector gets shorter by at most the way between them, a pixel and the sensor's depth."""
+    """True if no pixel of the segment (on a flat detector) comes near an index with a structure factor: from the ends of
+    the segment, the scattering vector gets shorter by at most the distance between them, a pixel and the sensor's depth."""
     if table.s_beyond == np.inf:
         return False
     incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
@@ -100,8 +100,8 @@ def solid_angles(tile, work):
 @cache  # shared by kernels, a part is compiled once
 def build_capture_fractions(product):
     def capture_fractions(plan, thick_tic, odet_line, pixel_terms, work):
-        """CAPTURE, see `pixel_geometry.absorbed_fraction`; nan where the exponentials are out of the usual range, or the way
-        through the sensor is made of rounding errors."""
+        """CAPTURE, see `pixel_geometry.absorbed_fraction`; nan where the exponentials are out of the usual range, or the
+        path through the sensor consists of rounding errors."""
         full_vector_width()
         captures = work[CAPTURE]
         near = -thick_tic * plan.detector_thickstep * plan.detector_mu
@@ -115,14 +115,14 @@ def build_capture_fractions(product):
 
 
 def polarization_plane(plan, incident, axis):
-    """E_in and B_in, see `polarization.polarization_factor`; zero vectors where the axis lies along the beam."""
+    """E_in and B_in, see `polarization.polarization_factor`; zero vectors if the axis is along the beam."""
     B_in = unitize(cross_product(axis, incident))
     return unitize(cross_product(incident, B_in)), B_in
 
 
 def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
     """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
-    and B_in; sin^2(2 theta) where there is no plane of polarisation."""
+    and B_in; sin^2(2 theta) if there is no plane of polarisation."""
     cos2theta_sqr = cos2theta * cos2theta
     turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
     return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)

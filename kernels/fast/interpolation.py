@@ -1,8 +1,8 @@
-"""Tricubic interpolation for pixels side by side: `structure_factor.F_tricubic`, summed along the table's memory.
+"""Tricubic interpolation, vectorised over pixels: `structure_factor.F_tricubic`, summed along the table's memory.
 
-In blocks of BLOCK pixels: the weights of h and k; then sums over h and k, for eight pixels at a time where pixels have the
-same neighbours, pixel by pixel with four neighbours along l at a time where not; then the weights of l. The four
-neighbours along an axis are always in the table: a rounding error at its edge continues the polynomial there.
+In blocks of BLOCK pixels: the weights of h and k; then sums over h and k, for eight pixels at a time if they have the same
+neighbours, otherwise pixel by pixel with four neighbours along l at a time; then the weights of l. The four neighbours along
+an axis are always in the table: after a rounding error at its edge, the polynomial is continued there.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from nbkernel.kernels.physics.scattering import nearest_index
 from nbkernel.kernels.physics.structure_factor import F_nearest, interpolation_out_of_range, lagrange_weights
 
 BLOCK, LANES = 128, 8
-# pixels from which eight at a time pay
+# number of pixels from which eight at a time pay off
 WORTH_EIGHT = 3
 ZEROS = (0.0, 0.0, 0.0, 0.0)
 NO_LINES = ((0.0,) * LANES,) * 4
@@ -34,7 +34,7 @@ INTERPOLATION_WORK = 15
 
 
 def node_below(h, low, top):
-    """The second of the four nodes around h: the whole number below, of those with all four in the table."""
+    """The second of the four nodes around h: the integer below h, among those with all four in the table."""
     return low + clamped(floor(h) - low, top - low)
 
 
@@ -75,7 +75,7 @@ def sum_over_h_and_k(work, i, F_flat, corner, k_range, l_range):
 def eight_sums_over_h_and_k(work, i, F_flat, corner, k_range, l_range):
     """The same, to the last bit, of eight pixels that have these neighbours; those beyond are written later."""
     plane = k_range * l_range
-    # no loops: what is carried along in them would be taken out of the vector registers
+    # no loops: their running sums would be taken out of the vector registers
     sums = add_planes(NO_LINES, eight(work[WEIGHT_H], i), sum_over_k(work, i, F_flat, corner, l_range))
     sums = add_planes(sums, eight(work[WEIGHT_H + 1], i), sum_over_k(work, i, F_flat, corner + plane, l_range))
     sums = add_planes(sums, eight(work[WEIGHT_H + 2], i), sum_over_k(work, i, F_flat, corner + 2 * plane, l_range))
@@ -114,8 +114,8 @@ def add_planes(sums, weights, planes):
 
 def build_interpolated(miller_indices):
     def interpolate(F_squared, pixel_terms, first, hkl_lines, Fhkl, F_flat, h_min, k_min, l_min, work, corner):
-        """F_squared from pixel `first` on, at most BLOCK of them: F_cell^2 at the fractional indices, of the nearest whole
-        ones where the neighbours are not all in the table.
+        """F_squared from pixel `first` on, at most BLOCK of them: F_cell^2 at the fractional indices, or at the nearest
+        integer ones where the neighbours are not all in the table.
 
         Fhkl: (h, k, l); F_flat: the same in one dimension; work: (INTERPOLATION_WORK, BLOCK + LANES); corner: (BLOCK,)
         int32."""
@@ -181,7 +181,7 @@ def build_interpolated(miller_indices):
                 interpolate(F_squared, pixel_terms, first, hkl_lines, Fhkl, F_flat, h_min, k_min, l_min, work, corner)
         else:
             fill(F_squared, 0.0)
-        # up to where it ends, interpolation never leaves the table but for steps whose F_latt is 0
+        # up to where it ends, interpolation never leaves the table, except for steps whose F_latt is 0
         if (
             plan.interpolation_latch
             or out_of_range(pixel_terms, hkl_lines, F_squared.shape[0], Fhkl, h_min, k_min, l_min) == 0

@@ -1,6 +1,6 @@
 """F_latt^2 for pixels side by side: branch-free twins of `physics/lattice_factor.py`, good to some 1e-10.
 
-h, k, l: fractional indices; h0, k0, l0: the nearest whole ones; `crystal`: the shape's own of `crystals_by_shape`.
+h, k, l: fractional indices; h0, k0, l0: the nearest integer ones; `crystal`: the shape's entry of `crystals_by_shape`.
 """
 
 import math
@@ -32,7 +32,7 @@ def crystal_square(plan):
 
 
 def square_squared(h, k, l, h0, k0, l0, crystal):
-    """nan where an index is whole."""
+    """nan if an index is an integer."""
     Na, Nb, Nc = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
     above = (sinpi(offset_of_multiple(Na, dh)) * sinpi(offset_of_multiple(Nb, dk))) * sinpi(offset_of_multiple(Nc, dl))
@@ -42,7 +42,7 @@ def square_squared(h, k, l, h0, k0, l0, crystal):
 
 
 def square_squared_as_program(h, k, l, h0, k0, l0, crystal):
-    """The same with the arguments of the sines rounded as the program's are: for N so large that this shows. nan too where
+    """The same with the arguments of the sines rounded as the program's are: for N so large that this matters. Also nan if
     one exceeds LARGEST_ARGUMENT."""
     Na, Nb, Nc = crystal
     x, y, z = PI * h, PI * k, PI * l
@@ -63,12 +63,12 @@ def crystal_round(plan):
 
 
 def round_at_whole(aa, scale):
-    """F_latt next to whole indices: unknown, but without a width (fudge 0) the whole volume."""
+    """F_latt next to integer indices: unknown, but without a width (fudge 0) the full volume."""
     return PI * PI / 3.0 * scale if aa == 0.0 else math.nan
 
 
 def round_squared(h, k, l, h0, k0, l0, crystal):
-    """nan next to whole indices."""
+    """nan next to integer indices."""
     aa, bb, cc, scale = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
     turns_squared = fma(dh * dh, aa, fma(dk * dk, bb, dl * dl * cc))
@@ -114,14 +114,14 @@ def halvings(dh, dk, dl, crystal):
 
 
 def gauss_squared(h, k, l, h0, k0, l0, crystal):
-    """Over (Na Nb Nc)^2, which `weigh` takes care of."""
+    """Divided by (Na Nb Nc)^2, which `weigh` accounts for."""
     times, (_, _, _, _, _, zz, furthest) = halvings(h - h0, k - k0, l - l0, crystal), crystal
     return halved(furthest if times > furthest else times, zz)
 
 
 def gauss_is_nonzero(h, k, l, h0, k0, l0, crystal):
-    """1 where the program's F_latt is not 0: its exponential ends at 2^-1075. 1, too, where F_latt is unknown (nan); nan
-    where rounding decides."""
+    """1 if the program's F_latt is not 0: its exponential ends at 2^-1075. Also 1 if F_latt is unknown (nan); nan if
+    rounding decides."""
     _, _, _, _, _, zz, _ = crystal
     beyond = halvings(h - h0, k - k0, l - l0, crystal) * zz - 2 * 1075.0
     there = 0.0 if beyond >= 0.0 else 1.0
@@ -143,5 +143,5 @@ def tophat_squared(h, k, l, h0, k0, l0, crystal):
 
 
 def tophat_is_nonzero(h, k, l, h0, k0, l0, crystal):
-    """1 where F_latt is not 0."""
+    """1 if F_latt is not 0."""
     return 1.0 if tophat_squared(h, k, l, h0, k0, l0, crystal) > 0.0 else 0.0

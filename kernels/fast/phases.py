@@ -1,13 +1,13 @@
 """The innermost loops of parallelepipeds in float32: sines sixteen at a time, their sum added to float64 every FLUSH
 orientations.
 
-The offsets of the indices from whole numbers, and N times the offsets, modulo 1, come in one of two ways:
+The offsets of the indices from integers, and N times the offsets, modulo 1, are computed in one of two ways:
 * reduced in float64, then rounded to float32;
 * as phases in fixed point, a third faster. A fractional index plus PHASE_SHIFT has 2^-32 as its last bit, so the low 32
   bits of that float64 are the offset in units of 2^-32, and N times the offset is a multiplication in int32 that wraps
-  around. What the last bit rounds away matters only where N times the offset is within 1e-3 of a zero of the lattice
-  factor, and then only where that holds for every step of a pixel and of its neighbours. So this is for runs with many
-  orientations and sources, which have their steps all over the fringes. Needs |h| < LARGEST_INDEX.
+  around. What the last bit rounds away matters only if N times the offset is within 1e-3 of a zero of the lattice factor,
+  and then only if that is so for every step of a pixel and of its neighbours. So this is for runs with many orientations
+  and sources, whose steps are all over the fringes. Needs |h| < LARGEST_INDEX.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ PHASE_SHIFT = 1.5 * 2.0**20
 LARGEST_INDEX = 2.0**19
 FLUSH = 16
 TURN, QUARTER = np.float32(2.0**-32), np.float32(0.25)
-# orientations and sources from which phases are good enough
+# number of orientations and sources from which phases are good enough
 MANY = 64
 # rows of the int32 and of the float32 work array
 DH, DK, DL, POSITION = range(4)
@@ -39,7 +39,7 @@ def needs_offsets(plan):
 
 
 def phase_of(shifted):
-    """Offset from the nearest whole number in units of 2^-32, as an int32, of an index plus PHASE_SHIFT."""
+    """Offset from the nearest integer in units of 2^-32, as an int32, of an index plus PHASE_SHIFT."""
     return np.int32(bits_of(shifted))
 
 
@@ -57,7 +57,7 @@ def build_add_phases(way):
             store(dl, i, phase_of(product(hkl_lines[2], pixel_terms, i) + PHASE_SHIFT))
 
     def fill_phases_and_positions(pixel_terms, hkl_lines, table, phases):
-        """The same, and where the nearest whole indices are in the table: decided in float64."""
+        """The same, and the positions of the nearest integer indices in the table: decided in float64."""
         full_vector_width()
         dh, dk, dl, positions = phases[DH], phases[DK], phases[DL], phases[POSITION]
         for i in range(dh.shape[0]):
@@ -68,9 +68,9 @@ def build_add_phases(way):
             store(positions, i, table_position(nearest_index(h), nearest_index(k), nearest_index(l), table))
 
     def add_phases(plan, has_table, pixel_terms, hkl_lines, table, workspace):
-        """Adds one orientation's F_latt^2 (times F_cell^2 where there is a table) to workspace.sums, and keeps in
-        workspace.nearest the squared offset that comes nearest to a whole index (where there is a table, what
-        `closer_to_half` says too)."""
+        """Adds one orientation's F_latt^2 (times F_cell^2 if there is a table) to workspace.sums, and keeps in
+        workspace.nearest the smallest squared offset from an integer index (if there is a table, that of `closer_to_half`
+        too)."""
         N = (np.int32(plan.Na), np.int32(plan.Nb), np.int32(plan.Nc))
         if has_table:
             fill_phases_and_positions(pixel_terms, hkl_lines, table, workspace.phases)
@@ -97,7 +97,7 @@ def build_add_offsets(way):
             store(multiples, i, np.float32(offset_of_multiple(N, offset)))
 
     def fill_positions(pixel_terms, hkl_lines, table, positions):
-        """Fills where in the table the nearest whole indices are."""
+        """Fills the positions of the nearest integer indices in the table."""
         full_vector_width()
         for i in range(positions.shape[0]):
             h, k, l = miller_indices(hkl_lines, pixel_terms, i)

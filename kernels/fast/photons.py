@@ -24,7 +24,7 @@ INFINITY = np.float32(np.inf)
 
 
 def run_is_simple(plan, axis):
-    """Whether (on a flat detector) sums are only to be multiplied by the solid angle and the polarisation factor of one
+    """Whether (on a flat detector) sums only have to be multiplied by the solid angle and the polarisation factor of one
     sub-pixel, by the usual formulas."""
     usual = plan.polarization == 0.0 or magnitude(cross_product(axis, unitize(vector_at(plan.source_incident, 0)))) > 0.0
     once = plan.oversample == 1 and plan.detector_thicksteps == 1 and plan.dmin == 0.0
@@ -40,10 +40,10 @@ def nearest_in_float32(workspace, i):
 
 
 def build_to_image(nearest_of):
-    """(to_image, simple_to_image, is_near_limit) by where steps keep the offset that comes nearest to a whole index.
+    """(to_image, simple_to_image, is_near_limit) by where steps keep the smallest offset from an integer index.
 
-    Of a segment's pixels, the first two count those that need a closer look: not finite, or with a step so near to a whole
-    index, or half way between two, that `rounding.may_be_rounding` is to be asked.
+    Of a segment's pixels, the first two count those that need a closer look: not finite, or with a step so close to an
+    integer index, or to half way between two, that `rounding.may_be_rounding` has to decide.
     """
 
     def to_image(workspace, omegas, wanted, pixels, rounding_limit):

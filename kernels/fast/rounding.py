@@ -1,10 +1,10 @@
-"""Pixels that only the program's own operations tell.
+"""Pixels that only the program's own operations give.
 
-* The program rounds N x, x = pi h, to about 1e-16 N x before it takes sin(N x)/sin(x). Next to a whole index, at an offset
-  d, the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own operations
-  round alike.
-* In float32 a product of three sines is not a normal number where offsets are as small as what rounding leaves of 0.
-* Half way between two whole indices the last digit decides which structure factor is taken.
+* The program rounds N x, x = pi h, to about 1e-16 N x before it computes sin(N x)/sin(x). Next to an integer index, at an
+  offset d, the numerator is only pi N d: rounding changes the quotient by 1e-16 h/d of itself. Only the program's own
+  operations round in the same way.
+* In float32 a product of three sines is not a normal number if offsets are as small as what rounding leaves of 0.
+* Half way between two integer indices the last digit decides which structure factor is used.
 """
 
 from nbkernel.kernels.physics.orientations import from_table
@@ -23,7 +23,7 @@ def build_may_be_rounding(vectors):
     """vectors: of `orientations`."""
 
     def may_be_rounding(plan, tile, spixel, fpixel, rounding_limit):
-        """True where a step of the pixel has an index within the limits. rounding_limit: a plan.RoundingLimit."""
+        """True if a step of the pixel has an index within the limits. rounding_limit: a plan.RoundingLimit."""
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             for subS in range(plan.oversample):

@@ -16,7 +16,7 @@ from .lattice_factor import gauss_is_nonzero, gauss_squared, round_squared, toph
 
 
 def table_position(h0, k0, l0, table):
-    """Where in a SquaredTable's F_squared the whole indices are; those outside are on its border."""
+    """Position of the integer indices in a SquaredTable's F_squared; those outside are on its border."""
     h0 = clamped(h0 - table.h_low, table.h_top)
     k0 = clamped(k0 - table.k_low, table.k_top)
     l0 = clamped(l0 - table.l_low, table.l_top)
@@ -24,7 +24,7 @@ def table_position(h0, k0, l0, table):
 
 
 def closer(nearest, h, k, l, h0, k0, l0):
-    """`nearest` or, where one is less, the square of an index' offset from the nearest whole one."""
+    """`nearest` or, if one is less, the square of an index' offset from the nearest integer."""
     dh, dk, dl = h - h0, k - k0, l - l0
     nearest = min(nearest, dh * dh)
     nearest = min(nearest, dk * dk)
@@ -32,8 +32,8 @@ def closer(nearest, h, k, l, h0, k0, l0):
 
 
 def closer_to_half(nearest, h, k, l, h0, k0, l0):
-    """`nearest` or, where one is less, 1/4 less the square of an index' offset: about as far as the index is from half way
-    between two whole ones."""
+    """`nearest` or, if one is less, 1/4 minus the square of an index' offset: about the distance of the index from half way
+    between two integers."""
     dh, dk, dl = h - h0, k - k0, l - l0
     return min(nearest, 0.25 - max(max(dh * dh, dk * dk), dl * dl))
 
@@ -42,8 +42,8 @@ def build_add_steps(miller_indices, F_latt_squared, track_nearest):
     """The loop for one kind of indices and one shape of crystal, without a table."""
 
     def add_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal):
-        """Adds F_latt^2 times weight to I; where track_nearest, keeps the squared offset that comes nearest to a
-        whole index."""
+        """Adds F_latt^2 times weight to I; if track_nearest, keeps the smallest squared offset from an integer
+        index."""
         full_vector_width()
         for i in range(I.shape[0]):
             h, k, l = miller_indices(hkl_lines, pixel_terms, i)
@@ -57,8 +57,8 @@ def build_add_steps(miller_indices, F_latt_squared, track_nearest):
 
 
 def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_halves):
-    """The same with F_cell^2 of the nearest whole indices from a SquaredTable. track_halves: whether an index half way
-    between two whole ones is to be known from `nearest`, too."""
+    """The same with F_cell^2 of the nearest integer indices from a SquaredTable. track_halves: whether `nearest` also has to
+    show an index half way between two integers."""
 
     def add_table_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal, table):
         full_vector_width()
@@ -81,9 +81,9 @@ def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_h
 
 def build_add_orientation(miller_indices, square_squared, track_nearest):
     """The choice of the loop by the crystal's shape, for one kind of indices and of sines. track_nearest: whether indices
-    are not the program's own. The offsets of other shapes than parallelepipeds lose nothing next to whole indices; Gaussian
-    spots that reach half way to the next have the program's own indices (`precision.needs_own_operations`), tophats
-    always."""
+    are not the program's own. The offsets of other shapes than parallelepipeds lose nothing next to integer indices;
+    Gaussian spots that reach half way to the next have the program's own indices (`precision.needs_own_operations`),
+    tophats always."""
     add_square = build_add_steps(miller_indices, square_squared, track_nearest)
     add_table_square = build_add_table_steps(miller_indices, square_squared, track_nearest, track_nearest)
     add_round = build_add_steps(miller_indices, round_squared, False)
@@ -120,12 +120,12 @@ def build_add_orientation(miller_indices, square_squared, track_nearest):
 
 
 def build_add_nonzero(miller_indices):
-    """For runs in which a step that adds nothing still counts, unless its F_latt is exactly 0."""
+    """For runs in which a step that adds nothing still matters, unless its F_latt is exactly 0."""
     add_gauss_nonzero = build_add_steps(miller_indices, gauss_is_nonzero, False)
     add_tophat_nonzero = build_add_steps(miller_indices, tophat_is_nonzero, False)
 
     def add_nonzero(plan, xtal_shape, crystals, nonzero, kept, pixel_terms, hkl_lines):
-        """Adds `kept` to `nonzero` where one orientation's F_latt is not 0, or there is water."""
+        """Adds `kept` to `nonzero` where one orientation's F_latt is not 0, or if there is water."""
         _, _, gaussian, tophat = crystals
         if plan.has_water or xtal_shape == SQUARE or xtal_shape == ROUND:
             for i in range(nonzero.shape[0]):

@@ -1,4 +1,4 @@
-"""What the sums of a segment of a row begin with, what weighs their steps, and what makes photons of them."""
+"""The initial values of a row segment's sums, the weights of their steps, and their conversion to photons."""
 
 import numpy as np
 
@@ -53,9 +53,9 @@ def has_captures(plan):
 
 
 def begin(plan, workspace, use_float32):
-    """single: whether steps are in float32."""
+    """use_float32: whether steps are in float32."""
     work = workspace.work
-    # where each step has its own weight, the background gets the mean of those weights in the end
+    # if each step has its own weight, the background gets the mean of those weights in the end
     fill(work[INTENSITY], 0.0 if has_step_weights(plan) else plan.I_bg)
     fill(work[POLAR], 1.0 if plan.nopolar else 0.0)
     if use_float32:
@@ -69,7 +69,7 @@ def begin(plan, workspace, use_float32):
 
 
 def weigh(plan, table, source, interpolate, work):
-    """WEIGHT of one source's steps: 0 where dmin cuts it; with what all steps have in common."""
+    """WEIGHT of one source's steps: 0 where dmin excludes it; with the factors that all steps have in common."""
     full_vector_width()
     scale = plan.source_weight[source]
     if plan.xtal_shape == GAUSS:
@@ -97,8 +97,8 @@ def add_pixel_weights(plan, work):
 
 
 def run_on(plan, work):
-    """The sum takes up one step, and is then multiplied by the factors that weigh the running sum; where F_latt is 0 the
-    program leaves it alone. nan where NONZERO is."""
+    """Adds one step to the sum, which is then multiplied by the factors that weight the running sum; if F_latt is 0 the
+    program leaves it unchanged. nan where NONZERO is nan."""
     for i in range(work.shape[1]):
         nonzero = work[NONZERO, i]
         if nonzero != 0.0:
@@ -112,12 +112,13 @@ def photons_per_step(plan):
 
 
 def without_tail(value):
-    """`value`, or 0 for what far Gaussian spots leave: no float32, but it would slow down all that follows."""
+    """`value`, or 0 for the tail of distant Gaussian spots: too small for a float32, but it would slow down all that
+    follows."""
     return 0.0 if abs(value) < TINY else value
 
 
 def scaled_product(out, scale, first, with_first, second, with_second):
-    """Multiplies `out` by a number and those of two rows that are to count; what is smaller than TINY becomes 0."""
+    """Multiplies `out` by a number and by those of two rows that are wanted; a value smaller than TINY becomes 0."""
     full_vector_width()
     for i in range(out.shape[0]):
         value = without_tail(load(out, i)) * scale
@@ -126,7 +127,7 @@ def scaled_product(out, scale, first, with_first, second, with_second):
 
 
 def finish(plan, work):
-    """INTENSITY becomes photons, as at the end of `pixel.render_pixel`."""
+    """Converts INTENSITY to photons, as at the end of `pixel.render_pixel`."""
     if has_step_weights(plan):
         for i in range(work.shape[1]):
             work[INTENSITY, i] += mean_background(plan, work[PIXEL_WEIGHTS, i])
