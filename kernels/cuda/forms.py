@@ -1,6 +1,6 @@
-"""Makes formulas known to numba's CUDA compiler, with this device's forms of the few that need one.
+"""Registers formulas with numba's CUDA compiler, with special CUDA forms of the few that need one.
 
-Imported only where numba.cuda compiles; its simulator calls the functions as they are.
+Imported only if numba.cuda compiles; its simulator calls the functions as they are.
 """
 
 import math
@@ -24,8 +24,8 @@ REGISTRY = Registry(register_jitable(forceinline=True))
 
 @contextmanager
 def named_operations_only():
-    """Within, numba compiles CUDA code as the CPU's: without fused operations that the source does not name, so that last
-    digits are the same."""
+    """Within this context, numba compiles CUDA code like the CPU's: without fused operations that are not written out in the
+    source, so that the last digits are the same."""
     with COMPILING:
         contracting = nvvm.compile_ir
 
@@ -80,8 +80,8 @@ def approximate_reciprocal(typing_context, x):
     return x(x), generate
 
 
-# numba's own divisions call a routine for subnormal numbers; for others these have its bits (two steps of Newton's method,
-# then one for the quotient)
+# numba's own divisions call a routine for subnormal numbers; for other numbers this form gives the same bits (two steps of
+# Newton's method, then one for the quotient)
 @in_form(arithmetic.quotient)
 def form_of_quotient(a, b):
     if a == b == types.float32:
@@ -103,14 +103,14 @@ def form_of_quotient(a, b):
     return double
 
 
-# rounding is done beside the float64 units. Halfway between two whole numbers it may end up at the other one: another sign
+# rounding is done outside the float64 units. Halfway between two integers it may choose the other one: another sign
 @in_form(lattice_factor.offset_of_multiple)
 def form_of_less_whole(N, d):
     return lambda N, d: libdevice.fma(N, d, -libdevice.rint(N * d))
 
 
-# positive float64 have the order of their upper halves as integers; nan is above all. Rounded down, an offset is never
-# taken for larger than it is
+# positive float64 have the same order as their upper halves as integers; nan is above all. Because it is rounded down, an
+# offset is never overestimated
 @in_form(steps.closer)
 def form_of_closer(nearest, h, k, l, h0, k0, l0):
     def closer(nearest, h, k, l, h0, k0, l0):
@@ -129,7 +129,7 @@ def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
         dh, dk, dl = h - h0, k - k0, l - l0
         most = libdevice.max(libdevice.double2hiint(dh * dh), libdevice.double2hiint(dk * dk))
         most = libdevice.max(most, libdevice.double2hiint(dl * dl))
-        # rounded up: what is left is never taken for more than it is
+        # rounded up: `left` is never overestimated
         left = 0.25 - libdevice.hiloint2double(most, np.int32(-1))
         upper = libdevice.min(libdevice.double2hiint(nearest), libdevice.double2hiint(left))
         return libdevice.hiloint2double(upper, np.int32(0))
@@ -137,7 +137,7 @@ def form_of_closer_to_half(nearest, h, k, l, h0, k0, l0):
     return closer_to_half
 
 
-# what is not a whole number of 32 bits, is brought to the nearest that is, nan to any: all are clamped
+# a value that is not a 32-bit integer becomes the nearest one, nan becomes any: all are clipped
 @in_form(steps.table_position)
 def form_of_table_position(h0, k0, l0, table):
     whole = libdevice.double2int_rn
@@ -170,7 +170,7 @@ def form_of_full_vector_width():
     return lambda: None
 
 
-# unsigned, an index is taken as it is: Python's -1 for the last element costs a test
+# an unsigned index is used as it is: Python's -1 for the last element costs a test
 @in_form(vector_loops.load)
 def form_of_load(array, i):
     return lambda array, i: array[np.uint32(i)]
@@ -209,7 +209,7 @@ def form_of_add_four_of_table(sums, weight, table, position):
     )
 
 
-# a register more than there is; without a width the processor computes all
+# it would need one register more than there is; without a width the CPU computes all
 @in_form(lattice_factor.round_at_whole)
 def form_of_round_at_whole(aa, scale):
     return lambda aa, scale: math.nan

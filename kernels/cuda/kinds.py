@@ -1,5 +1,5 @@
-"""The kinds of runs that a CUDA kernel is made for, each by itself: what it is made for are constants, and the branches on
-them are gone."""
+"""The kinds of runs, each with a CUDA kernel of its own: what defines the kind is constant in it, and the branches on these
+constants are removed."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ FLAGS = {
 
 
 class KernelKind(NamedTuple):
-    """What a kernel is made for."""
+    """What a kernel is compiled for."""
 
     use_float32: bool  # parallelepipeds in float32
     own_operations: bool  # indices by the program's own operations
@@ -31,6 +31,6 @@ def kernel_kind(plan, table, use_float32, own_operations, interpolate):
     """The KernelKind of a run."""
     steps = step_kind(plan, table, interpolate)
     steps = StepKind(int(steps.xtal_shape), *map(bool, steps[1:]))
-    # what makes no difference is one kind
+    # plans that need the same code are of one kind
     use_float32 = use_float32 and not steps.one_cell
     return KernelKind(use_float32, own_operations, steps._replace(in_offsets=steps.in_offsets and use_float32))

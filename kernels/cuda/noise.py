@@ -1,6 +1,6 @@
-"""Noise from counted random numbers under CUDA: the counts, photons and overloads of `images.counted_noise_rows`.
+"""Noise from counter-based random numbers under CUDA: the counts, photons and overloads of `images.counted_noise_rows`.
 
-A thread draws a pixel's deviate. Then a thread adds up a row's, one after another as the CPU does.
+One thread per pixel draws its deviate. Then one thread per row adds them up, one after another as the CPU does.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, devia
     """Fills `deviates` (float64) and `counts` (int32), both (slow, fast) as `means` (float32): one pixel per thread, a row
     per blockIdx.y.
 
-    width: pixels of a row that are to be drawn; first_pixel: number of the first one, fpixels: between rows.
+    width: pixels of a row that are to be drawn; first_pixel: number of the first one; fpixels: the step between rows.
     """
     row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
     if column < width:
@@ -44,7 +44,7 @@ KERNELS = {}
 
 
 def compiled_noise_kernel(name):
-    """The numba.cuda kernel of that name; made on the first call."""
+    """The numba.cuda kernel of that name; created on the first call."""
     if name not in KERNELS:
         if not SIMULATED:
             from .forms import REGISTRY

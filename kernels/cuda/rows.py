@@ -1,8 +1,8 @@
 """Precisions `double` and `mixed` under CUDA: one thread per pixel, a block of threads per segment of a row.
 
-A thread does what the CPU does for a segment of one pixel, in the same functions and order (`fast/build.py`); its work
-array lives in registers. The threads of a block work out together what the next orientations need of their row, and share
-it. There is a kernel for each kind of run, see `kinds`.
+A thread does what the CPU does for a segment of one pixel, with the same functions and in the same order (`fast/build.py`);
+its work array is in registers. The threads of a block compute together what the next orientations need of their row, and
+share it. There is a kernel for each kind of run, see `kinds`.
 """
 
 from typing import NamedTuple
@@ -25,15 +25,15 @@ from nbkernel.kernels.physics.weights import is_renewed
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
-SHARED_LINES = 128  # orientations that a block works out at a time: whole times FLUSH
+SHARED_LINES = 128  # orientations that a block computes at a time: a multiple of FLUSH
 VECTORS, LINE = 3, 3  # cell vectors, numbers per vector
-LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that all begin where two numbers can be read at a time
+LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that each begins where two numbers can be read at a time
 ALIGNMENT = 16
 NAN = np.float32(np.nan)
 
 
 class CudaWorkspace(NamedTuple):
-    """What a thread works in: `plan.Workspace` for one pixel, and the block's shared orientations."""
+    """A thread's memory: `plan.Workspace` for one pixel, and the block's shared orientations."""
 
     work: np.ndarray
     phases: np.ndarray
@@ -46,7 +46,7 @@ class CudaWorkspace(NamedTuple):
 
 
 class Share(NamedTuple):
-    """The pixels of a launch, by their number in the panel's file, and those left to the program's own operations."""
+    """The pixels of a launch, by their position in the panel's file, and those left to the program's own operations."""
 
     first: int
     stop: int
@@ -56,7 +56,7 @@ class Share(NamedTuple):
 
 
 def build_shared_segment(kind):
-    """`build.build_add_orientations` with what a row needs of the orientations shared by the block's threads."""
+    """`build.build_add_orientations`, but the block's threads share what a row needs of the orientations."""
     way = as_program if kind.own_operations else along_row
     scatterings = way.scatterings
     add_orientation_steps, flush_rest = build_add_orientation_steps(
@@ -69,7 +69,7 @@ def build_shared_segment(kind):
         """Fills `lines` with what `miller_indices` needs of the orientations from number `start` on."""
         domains = np.uint32(plan.mosaic_umats.shape[0])
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
-        # a thread takes one vector after another: more at a time would have the step's registers
+        # a thread computes one vector after another: more at a time would take the registers of the step
         n, vectors = np.uint32(cuda.threadIdx.x), np.uint32(VECTORS * size)
         while n < vectors:
             entry, m = n // np.uint32(VECTORS), n % np.uint32(VECTORS)
@@ -132,12 +132,12 @@ def build_tile_kernel(kind):
     def render_tile(
         plan, tile, table, rounding_limit, axis, share, interpolate, wanted, image, suspect, unresolved, omega_parts
     ):
-        """Fills `image` with photons, nan where only the program's own operations tell them (counted per row in
-        `unresolved`), or where `suspect` (then `mark_unresolved` is to be called): one pixel per thread, a row per
+        """Fills `image` with photons, nan where only the program's own operations give them (counted per row in
+        `unresolved`), or where `suspect` (then `mark_unresolved` has to be called): one pixel per thread, a row per
         blockIdx.y.
 
         wanted, image, suspect: (slow, fast) from the tile's first pixel on, bool, float32, uint8; unresolved: (slow,) int32;
-        omega_parts: (slow, blocks) float64, takes the sums of the wanted pixels' solid angles (sr).
+        omega_parts: (slow, blocks) float64, receives the sums of the wanted pixels' solid angles (sr).
         """
         work = cuda.local.array((WORK, 1), np.float64)
         if SIMULATED:
@@ -190,7 +190,7 @@ may_be_rounding = build_may_be_rounding(from_rotations)
 
 
 def mark_unresolved(plan, tile, rounding_limit, image, suspect, unresolved):
-    """Makes nan of those suspect pixels that only the program's own operations tell."""
+    """Sets to nan those suspect pixels that only the program's own operations give."""
     row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
     if column < tile.fast_stop - tile.fast_start and suspect[row, column] != 0:
         photons = image[row, column]
@@ -202,8 +202,8 @@ def mark_unresolved(plan, tile, rounding_limit, image, suspect, unresolved):
 
 
 def blocks_of(key, compute_capability):
-    """Blocks that an SM shall have registers for: without a bound the compiler uses more of them, for nothing. Where it
-    would spill it gets more."""
+    """Blocks for which an SM shall have registers: without a bound the compiler uses more registers, for no gain. If it
+    would spill, it gets more."""
     if key != "mark_unresolved" and (key.steps.interpolate or key.steps.running):
         return 2
     return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
@@ -213,7 +213,7 @@ KERNELS = {}
 
 
 def compiled_kernel(key, compute_capability):
-    """The numba.cuda kernel of a KernelKind, or of "mark_unresolved"; made on the first call."""
+    """The numba.cuda kernel of a KernelKind, or of "mark_unresolved"; created on the first call."""
     blocks = blocks_of(key, compute_capability)
     if (key, blocks) not in KERNELS:
         function = mark_unresolved if key == "mark_unresolved" else build_tile_kernel(key)
