@@ -1,23 +1,23 @@
-"""From photons to whole numbers, one pixel at a time."""
+"""From photons to integers, one pixel at a time."""
 
 import numpy as np
 
 
 def wrapped_integer(value):
-    """`value` truncated as x86-64 does it: through int32, where what does not fit becomes the most negative one."""
+    """`value` truncated as on x86-64: through int32, in which a value that does not fit becomes the most negative one."""
     if value > -2147483649.0 and value < 2147483648.0:
         return np.int32(value)
     return np.int32(-2147483648)
 
 
-# what `noiseimage_value` adds up, elements of its `sums`
+# elements of `sums`, to which `noiseimage_value` adds
 PHOTONS, OVERLOADS_16, OVERLOADS_32 = range(3)
 NOISE_SUMS = 3
 
 
 def noiseimage_value(photons, adc_offset, sums):
-    """photons plus adc_offset, truncated, clipped above at what int32 holds. Adds the photons to sums[PHOTONS], and 1 to the
-    overloads of 16 bits (above 65535) and of 32 bits."""
+    """photons plus adc_offset, truncated, clipped above at the largest int32. Adds the photons to sums[PHOTONS], and 1 to
+    the overloads of 16 bits (above 65535) and of 32 bits."""
     sums[PHOTONS] += photons
     value = photons + adc_offset
     if value > 65535.0:

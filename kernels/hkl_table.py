@@ -25,10 +25,11 @@ def ends_number(byte):
 @Kernel
 def read_hkl_rows(text, largest, indices, F, doubtful, counts):
     """Reads rows from the bytes `text` (uint8). Returns 0, or the number of the first line, from 1, that is neither empty
-    nor four numbers, of which three are whole and at most `largest`; newlines, returns and both together end a line.
+    nor four numbers, of which three are integers and at most `largest`; newlines, returns and both together end a line.
 
-    indices: (3, n) int32; F: (n,) float64; doubtful: (n, 3) int64, row and first and last place (exclusive) of each
-    amplitude that is left to others; counts: (2,) int64, gets the rows and the doubtful ones. n: enough for all rows.
+    indices: (3, n) int32; F: (n,) float64; doubtful: (n, 3) int64, the row and the first and last position (exclusive) of
+    each amplitude that is left to the caller; counts: (2,) int64, receives the numbers of rows and of doubtful amplitudes.
+    n: enough for all rows.
     """
     at, stop, line, column, row, doubts, bad_line = 0, text.shape[0], 1, 0, 0, 0, 0
     while True:
@@ -50,7 +51,7 @@ def read_hkl_rows(text, largest, indices, F, doubtful, counts):
             bad_line = line
             break
         if column < 3:
-            # what is doubtful has more digits than a usable index
+            # a doubtful number has more digits than a usable index
             if outcome == DOUBTFUL or value != np.floor(value) or abs(value) > largest:
                 bad_line = line
                 break

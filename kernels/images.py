@@ -1,8 +1,8 @@
 """From the float image to statistics, integers, bytes and noise, pixel by pixel in file order, for one thread.
 
 A region of interest is given by its first and last pixels: (fast first, fast last, slow first, slow last), inclusive.
-Sums go on from what their arrays hold: over the whole image in one sum, as the program does, or each row in its own, so
-that rows can be summed side by side.
+Sums are added to what their arrays contain: over the complete image in one sum, as in the program, or one sum per row, so
+that rows can be summed in parallel.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ NO_SUMS = (0.0, 0.0, 0.0, 0.0, -1.0, -1.0)
 
 @Kernel
 def add_omegas(omegas, wanted, slow_start, repeats, total):
-    """Adds every wanted pixel's solid angles to total[0], one after another; each counts `repeats` times."""
+    """Adds every wanted pixel's solid angles to total[0], one after another; each is added `repeats` times."""
     summed = total[0]
     for row in range(omegas.shape[0]):
         for fpixel in range(omegas.shape[1]):
@@ -38,7 +38,7 @@ def add_omegas(omegas, wanted, slow_start, repeats, total):
 def image_sums(image, wanted, sums, slow_start, slow_stop):
     """Sum, sum of squares, number of wanted pixels, and the largest value with its position (slow, fast).
 
-    sums: (1, 6) or (slow, 6), begun with NO_SUMS. Squares are float32 products; without a positive pixel the largest value
+    sums: (1, 6) or (slow, 6), initially NO_SUMS. Squares are float32 products; without a positive pixel the largest value
     is 0 at (-1, -1).
     """
     for spixel in range(slow_start, slow_stop):
@@ -104,8 +104,8 @@ def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
 def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
     """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
 
-    out (int32): the deviates as `noiseimage_value` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its own. The
-    generator's state goes on from row to row.
+    out (int32): the deviates as `noiseimage_value` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its sums. The
+    generator's state continues from row to row.
     """
     for row in range(image.shape[0]):
         for fpixel in range(image.shape[1]):
@@ -117,8 +117,8 @@ def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, 
 
 @Kernel
 def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, sums, out, slow_start, slow_stop):
-    """Photon counts with Poisson noise from counted random numbers, see `numerics/poisson.py`: a pixel's depends on no
-    other's.
+    """Photon counts with Poisson noise from counter-based random numbers, see `numerics/poisson.py`: a pixel's count
+    depends on no other's.
 
     first_pixel: number of the image's first pixel; out (int32): the deviates as `noiseimage_value` has them, 0 outside the
     region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_rows.WORK, pixels at a time) float64.

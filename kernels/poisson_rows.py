@@ -1,7 +1,7 @@
-"""Poisson deviates of a segment of a row side by side: the counts of `poisson.poisson`, and below its LIMIT in a fraction of
+"""Poisson deviates of a segment of a row, vectorised: the counts of `poisson.poisson`, and below its LIMIT in a fraction of
 the time.
 
-The pixels of a segment search together, one count at a time, until the last of them has found its own.
+The pixels of a segment search together, one count at a time, until the last of them has found its count.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def poisson_deviates(means, pixel, frame, key, work):
 
 
 def begin(means, pixel, frame, key, work):
-    """What `search` starts from. Pixels that it is not for get a mean of 0, whose search ends at once."""
+    """The initial values of `search`. Pixels for which it is not meant get a mean of 0, whose search ends at once."""
     full_vector_width()
     count, u, v, mean, probability, rest = work[COUNT], work[U], work[V], work[MEAN], work[PROBABILITY], work[REST]
     for i in range(means.shape[0]):
@@ -43,7 +43,8 @@ def begin(means, pixel, frame, key, work):
 
 
 def search(pixels, inverse, work):
-    """Takes one more probability, that of the count 1/`inverse`, from what is left of u; returns how many pixels go on."""
+    """Subtracts one more probability, that of the count 1/`inverse`, from what is left of u; returns how many pixels
+    continue."""
     full_vector_width()
     count, mean, probability, rest = work[COUNT], work[MEAN], work[PROBABILITY], work[REST]
     going = 0
