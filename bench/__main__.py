@@ -1,11 +1,11 @@
 """python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
 
-Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, where given, by the C
-program, all in turn. An image that is not what its precision promises gets no speed. Without the C program the reference is
+Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, if given, with the C
+program, all in turn. An image that breaks its precision's promise gets no speed. Without the C program the reference is
 --precision exact, and there are no ratios.
 
-Columns: ns per step (computing time over all threads by steps); computing time, without starting, reading and writing;
-whole process; peak memory; ratios of computing and of whole processes to the C program's.
+Columns: ns per step (computing time of all threads divided by steps); computing time, without starting, reading and writing;
+complete process; peak memory; ratios of computing and of complete processes to the C program's.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def cuda_devices():
 
 
 def measure(case, flags, contestants, repeat, base):
-    """The result of one case, as it stands in the report."""
+    """The result of one case, as in the report."""
     steps = apart(step_count, flags)
     folders = {name: Path(base, name.replace(" ", "_").replace(",", "")) for name in contestants}
     times = {name: [] for name in contestants}
@@ -59,7 +59,7 @@ def measure(case, flags, contestants, repeat, base):
         run([*program.command, *flags], folders[name])
         precision = name.split(",")[0] if isinstance(program, Nbkernel) else "exact"
         kept[name] = apart(parity, flags, precision, folders[name], folders[reference])
-        # with OpenMP the program itself may part from its one-thread images
+        # with OpenMP the program itself may diverge from its one-thread images
         kept[name]["kept"] |= not isinstance(program, Nbkernel)
     for _ in range(repeat):
         for name, program in contestants.items():
@@ -72,7 +72,7 @@ def measure(case, flags, contestants, repeat, base):
 
 
 def apart(function, *arguments):
-    """function(*arguments) in a process of its own: a program's peak memory counts what the process that starts it has."""
+    """function(*arguments) in a process of its own: a program's peak memory includes that of the process that starts it."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 

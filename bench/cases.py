@@ -1,4 +1,4 @@
-"""Workloads, as nanoBragg.c's flags. Sizes are small enough for a laptop; `full` has those that are meant."""
+"""Workloads, as nanoBragg.c's flags. Sizes are small enough for a laptop; `full` has the real ones."""
 
 import os
 import random
@@ -15,7 +15,7 @@ FLOAT_AND_SMV = "-nonoise -nopgm -noprogress"
 @dataclass(frozen=True)
 class Case:
     """flags: as they are run; {table} is a file of random structure factors, {data} the folder of a real case.
-    scaled: how the run is smaller than what is meant; full: the flags of that."""
+    scaled: how the run is smaller than the real one; full: the flags of the real one."""
 
     name: str
     about: str

@@ -1,15 +1,15 @@
 """python -m bench.cuda_code [--arch NN[,NN...]] [--jobs N] [--json FILE] [KERNEL ...]
 
-What the CUDA kernels were compiled to, without a GPU: registers, stack and spills (bytes) of each, the threads that an SM
-holds at a time by their registers, and the instructions of the innermost loop, per step.
+What the CUDA kernels are compiled to, without a GPU: registers, stack and spills (bytes) of each, the threads that an SM
+can hold at a time by their registers, and the instructions of the innermost loop, per step.
 
-Needs numba-cuda and nvidia-cuda-nvdisasm (the extra `cudatest`). The code is what a run makes: the same functions, types
-and options, for a device of the given compute capability (90: H100, H200).
+Needs numba-cuda and nvidia-cuda-nvdisasm (the extra `cudatest`). The code is that of a run: the same functions, types and
+options, for a device of the given compute capability (90: H100, H200).
 Steps are counted from sm_75 on.
 
-A step is counted as the longest way once around the loop that calls nothing: alternatives that are left to the run count as
-the longest of them, the slow path of a division (subnormal numbers, overflow) does not count. Floors are of an H200: the
-time of that class of instructions alone which takes longest.
+A step is the longest path once around the loop that calls nothing: of alternatives that are decided at run time the longest
+is counted, the slow path of a division (subnormal numbers, overflow) is not. Floors are for an H200: the time of that class
+of instructions alone which takes longest.
 """
 
 import argparse
@@ -34,7 +34,7 @@ REGISTERS, REGISTERS_AT_A_TIME, MOST_THREADS, WARP = 65536, 8, 2048, 32
 SMS, CLOCK = 132, 1.98  # H200: number, GHz
 ISSUE = 128  # instructions of a thread per SM and clock
 RATES = {"float64": 64, "conversion": 16}  # of these classes
-OLDEST_READ = 75  # nvdisasm 13 reads none before
+OLDEST_READ = 75  # nvdisasm 13 reads no older ones
 LINE_NUMBERS = 9  # float64 that a step reads of its orientation from shared memory
 CLASSES = {  # by the instruction's name up to its first dot
     "float64": r"D(?!EPBAR)\w+",
@@ -57,7 +57,7 @@ class Code(NamedTuple):
 
 
 def missing():
-    """What the check needs and is not there, in words; None where all is."""
+    """What the check needs and is missing, as text; None if nothing is."""
     try:
         import numba_cuda  # noqa: F401
         from cuda.bindings import nvjitlink  # noqa: F401
@@ -94,7 +94,7 @@ def kinds():
 
 
 def kernels():
-    """{name: Kind, or of other kernels the name}."""
+    """{name: KernelKind, or the name of a kernel without one}."""
     from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS
 
     return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_unresolved", *NOISE_FUNCTIONS)}
@@ -107,7 +107,7 @@ def is_plain(key):
 
 
 def signature_of(key):
-    """The types of a kernel's arguments, as a launch finds them."""
+    """The types of a kernel's arguments, as in a launch."""
     from numba.cuda import types
     from numba.cuda.typing.typeof import Purpose, typeof
 
@@ -144,7 +144,7 @@ def signature_of(key):
 
 @contextmanager
 def device_of(cc):
-    """Within, numba.cuda compiles for a device that need not be there."""
+    """Within this context, numba.cuda compiles for a device that need not be present."""
     from numba.cuda import dispatcher
 
     current = dispatcher.get_current_device
@@ -156,7 +156,7 @@ def device_of(cc):
 
 
 class Assembly(NamedTuple):
-    """What numba makes of a kernel: the same for all devices, but for the bounds of a launch."""
+    """numba's output for a kernel: the same for all devices, except for the bounds of a launch."""
 
     parts: list  # LLVM assembly
     options: dict  # of NVVM
@@ -222,7 +222,7 @@ def linked(ptx, arch):
 
 
 def codes_of(key, archs):
-    """{arch: Code} of a kernel for compute capabilities as sm_NN has them."""
+    """{arch: Code} of a kernel for compute capabilities written as in sm_NN."""
     assembly = assembly_of(key, divmod(archs[0], 10))
     return {arch: code_of(ptx_of(key, assembly, divmod(arch, 10)), arch) for arch in archs}
 
@@ -255,7 +255,7 @@ def instructions_of(cubin):
 
 
 def successors(instructions):
-    """Of each instruction, by its number, those that may follow it; calls are none."""
+    """For each instruction, by its number, those that may follow it; a called routine does not count."""
     places = {label: i for i, (_, labels, _, _) in enumerate(instructions) for label in labels}
     for i, (name, _, target, conditional) in enumerate(instructions):
         short = name.split(".")[0]
@@ -266,7 +266,7 @@ def successors(instructions):
 
 
 def step_loop(instructions):
-    """The numbers of the instructions of the innermost loop that reads whole orientations."""
+    """The numbers of the instructions of the innermost loop that reads complete orientations."""
     best = None
     for i, (_, _labels, target, _) in enumerate(instructions):
         if target is None:
@@ -287,7 +287,7 @@ def step_of(instructions):
     """(Counter of the classes, their sum) of instructions per step."""
     first, last = step_loop(instructions)
     after = list(successors(instructions))
-    ways = {}  # by instruction, the longest way from there to the loop's end; backwards, as jumps go forwards within it
+    ways = {}  # by instruction, the longest path to the loop's end; backwards, because jumps go forwards within it
 
     for i in range(last, first - 1, -1):
         onward = [ways[j] for j in after[i] if first < j <= last and j in ways]
@@ -317,7 +317,7 @@ def floor_of(counts, total):
 
 
 def threads_per_sm(registers, block):
-    """Threads that an SM holds at a time, in whole blocks."""
+    """Threads that an SM can hold at a time, in complete blocks."""
     rounded = -(-registers // REGISTERS_AT_A_TIME) * REGISTERS_AT_A_TIME
     return min(REGISTERS // (rounded * block), MOST_THREADS // block) * block
 

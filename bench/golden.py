@@ -1,9 +1,9 @@
-"""python -m bench.golden FOLDER: how near each precision comes to nanoBragg.c's own float images.
+"""python -m bench.golden FOLDER: how close each precision comes to nanoBragg.c's own float images.
 
-FOLDER holds cases.json, golden.h5 and inputs/ (see tests/helpers/golden.py, which reads the same). Prints, for each
-precision and over all cases: pixels with the program's bits, images identical as a whole, pixels farther than one ulp of
-float32, the largest local error of these (relative to the largest of the 5 x 5 neighbours), its largest part of what is
-promised, and the largest error of a total.
+FOLDER contains cases.json, golden.h5 and inputs/ (see tests/helpers/golden.py, which reads the same). Prints, for each
+precision and over all cases: pixels with the program's bits, completely identical images, pixels off by more than one ulp of
+float32, the largest local error of these (relative to the largest of the 5 x 5 neighbours), its largest fraction of the
+promised error, and the largest error of a total.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from .parity import prepared_run
 
 
 def figures(precision, prepared, expected):
-    """What one case says of a precision. expected: nanoBragg.c's pixels (flat float32)."""
+    """The figures of one case for a precision. expected: nanoBragg.c's pixels (flat float32)."""
     image, _, _ = render(prepared, precision)
     images = (expected.reshape(image.shape), image)
     pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in images))
@@ -42,7 +42,7 @@ def figures(precision, prepared, expected):
 
 
 def lines(precision, found):
-    """What the figures {case: figures} of all cases say."""
+    """Lines that summarise the figures {case: figures} of all cases."""
     pixels, identical, one_ulp = (sum(row[name] for row in found.values()) for name in ("pixels", "identical", "one_ulp"))
     whole = sum(row["identical"] == row["pixels"] for row in found.values())
     yield f"{precision}: {len(found)} images, {sum(row['within'] for row in found.values())} within the promise"

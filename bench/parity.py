@@ -24,8 +24,8 @@ def step_count(command):
 
 
 def parity(command, precision, ours, theirs):
-    """{kept, figure}: whether the files in the folder `ours` keep the promise against those in `theirs`, and how far they
-    are from them in words."""
+    """{kept, figure}: whether the files in the folder `ours` keep the promise compared with those in `theirs`, and, as
+    text, how far off they are."""
     prepared = prepared_run(command)
     shape = (prepared.detector.spixels, prepared.detector.fpixels)
     a, b = (np.fromfile(Path(folder, FLOAT), np.float32).reshape(shape) for folder in (theirs, ours))

@@ -1,4 +1,4 @@
-"""Wall times of programs: whole processes, and computing apart from starting, reading and writing."""
+"""Wall times of programs: complete processes, and computing without starting, reading and writing."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-# what is left to do where one pixel is rendered: starting, reading, preparing, writing the whole detector
+# what remains if one pixel is rendered: starting, reading, preparing, writing the complete detector
 ONE_PIXEL = ["-roi", "0", "0", "0", "0"]
 
 
@@ -21,7 +21,7 @@ def run(command, folder):
 
 
 class Nanobragg:
-    """The C program. Its computing time is that of the process less one with a single pixel."""
+    """The C program. Its computing time is that of the process minus that of one with a single pixel."""
 
     def __init__(self, binary):
         self.command = [os.path.abspath(binary)]

@@ -1,7 +1,7 @@
 """python -m bench.worker --precision P --threads N --device D FLAGS: prints the seconds that rendering takes, in a process
 of its own.
 
-The median of several renderings, after one that loads what is needed.
+The median of several renderings, after one that loads everything needed.
 """
 
 import statistics

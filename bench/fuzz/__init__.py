@@ -1,2 +1,2 @@
-"""Random command lines and mutated files, by seed, for as long as one likes: python -m bench.fuzz
+"""Random command lines and mutated files, by seed, for any length of time: python -m bench.fuzz
 commands|files|lines."""

@@ -1,16 +1,16 @@
 """python -m bench.fuzz commands|files|lines [--seed S] [--seconds N] [--only NUMBER]
 
-Random cases by seed for so many seconds. Each fault is shrunk and printed once, with the seed and number that draw it
-again (--seed S --only NUMBER). Exit status 1 where there are findings.
+Random cases by seed for the given number of seconds. Each bug is shrunk and printed once, with the seed and number that draw
+it again (--seed S --only NUMBER). Exit status 1 if there are findings.
 
   commands  nanoBragg.c's command lines, ordinary ones and crystals and detectors along axes: all files and statistics lines
             of --precision exact against the C program's (--c-binary PATH), double and mixed by what they promise. Without
-            the C program these two are held against exact.
+            the C program these two are compared with exact.
   files     damaged files of every kind that nbkernel reads, given to the commands that read them
   lines     broken command lines of every sub-command
 
-Of files and lines every run must end within 10 s of computing and 1 GiB, with status 0, 1 or 2, one line for an error,
-no control characters, and no files but those asked for.
+For files and lines every run must end within 10 s of computing and 1 GiB, with status 0, 1 or 2, one line for an error,
+no control characters, and no files except those asked for.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Running cases for a time, counting what comes of them, printing each fault once."""
+"""Runs cases for some time, counts their outcomes, prints each bug once."""
 
 import collections
 import sys
@@ -31,7 +31,7 @@ def campaign(part, seed, seconds, only=None, out=print):
 
 
 class Report:
-    """One finding, shrunk: text to print. Cases of equal `key` are taken for one fault."""
+    """One finding, shrunk: text to print. Cases with the same `key` are considered one bug."""
 
     def __init__(self, key, text):
         self.key, self.text = key, text

@@ -16,7 +16,7 @@ class Draw(random.Random):
         return self.choice(values)
 
     def number(self, low, high, digits=6):
-        """Text of a number between two bounds, with so many significant digits."""
+        """Text of a number between two bounds, with `digits` significant digits."""
         return f"{self.uniform(low, high):.{digits}g}"
 
     def scale(self, low, high, digits=3):

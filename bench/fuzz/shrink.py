@@ -1,4 +1,4 @@
-"""Making a case smaller while it still shows its fault."""
+"""Makes a case smaller while it still shows its bug."""
 
 import re
 import time
@@ -7,8 +7,8 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def without_parts(parts, fails, deadline):
-    """A part of a sequence that still fails, with nothing left to drop (or time over): halves first, then smaller
-    pieces."""
+    """A part of a sequence that still fails, with nothing left to drop (or no time left): halves first, then smaller
+    parts."""
     parts, size = tuple(parts), max(len(parts) // 2, 1)
     while time.monotonic() < deadline:
         start, dropped = 0, False
@@ -25,12 +25,12 @@ def without_parts(parts, fails, deadline):
 
 
 def simpler_numbers(line, fails, deadline):
-    """A line (tuple of groups of words) with numbers made short, as far as it still fails."""
+    """A line (tuple of groups of words) with numbers shortened as far as it still fails."""
     for place, group in enumerate(line):
         for position, word in enumerate(group[1:], 1):
             if not NUMBER.fullmatch(word):
                 continue
-            # a cell stays one that can be: other faults hide behind what cannot
+            # a cell stays possible: an impossible one hides other bugs
             for simpler in rounded_words(word) if group[0] == "-cell" else simpler_words(word):
                 if time.monotonic() > deadline:
                     return line

@@ -1,2 +1,2 @@
-"""The parts `files` and `lines`: does every damaged file and broken command line end soon, in one line, with nothing left
-behind?"""
+"""The parts `files` and `lines`: does every damaged file and broken command line end quickly, in one line, with nothing
+left behind?"""

@@ -81,7 +81,7 @@ def append(data, draw):
 
 
 def binary_number(data, draw):
-    """A whole or real number of 2, 4 or 8 bytes somewhere."""
+    """An integer or real number of 2, 4 or 8 bytes somewhere."""
     order, kind = draw.pick("<", ">"), draw.pick("h", "i", "q", "f", "d")
     if kind in "fd":
         with_overflow = [value for value in REAL if kind == "d" or not 1e38 < abs(value) < float("inf")]
@@ -116,7 +116,7 @@ def insert(data, draw):
 
 
 def change_lines(data, draw):
-    """Lines taken away, repeated, swapped, cut, joined, blanked."""
+    """Lines removed, repeated, swapped, cut off, joined, blanked."""
     lines = data.split(b"\n")
     i, j = draw.randrange(len(lines)), draw.randrange(len(lines))
     kind = draw.randrange(7)
@@ -138,7 +138,7 @@ def change_lines(data, draw):
 
 
 def change_words(data, draw):
-    """A word taken away, repeated, or put in the place of another."""
+    """A word removed, repeated, or put in the place of another."""
     words = list(re.finditer(rb"\S+", data[:200000]))
     if not words:
         return data
@@ -174,7 +174,7 @@ def nested(draw):
 
 
 def change_json(data, draw):
-    """A value somewhere in a JSON document becomes another, goes, comes twice, or gets a further key."""
+    """A value somewhere in a JSON document is changed, removed, doubled, or gets a further key."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -200,7 +200,7 @@ def change_json(data, draw):
 
 
 def places_in(document, depth=0):
-    """(container, key) of every value below."""
+    """(container, key) of every value at any depth."""
     if depth > 50:
         return
     for key in list(document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()):
@@ -209,7 +209,7 @@ def places_in(document, depth=0):
 
 
 def change_toml(data, draw):
-    """A value of a TOML document, or its key, becomes another."""
+    """A value of a TOML document, or its key, is changed."""
     lines = data.split(b"\n")
     settings = [place for place, line in enumerate(lines) if b"=" in line]
     if not settings:

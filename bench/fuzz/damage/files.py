@@ -25,7 +25,7 @@ FROM_FILE = [*CRYSTAL, "-oversample", "1", "-seed", "1", "-noprogress"]
 FEW = "-roi 0 9 0 9".split()
 NO_CELL = ["-N", "3", *DETECTOR, *RUN]
 
-# kind: (mutations, ending of the name, companions, argument lists); FILE is the damaged file
+# kind: (mutations, extension of the name, companions, argument lists); FILE is the damaged file
 IMAGE_COMMANDS = (
     ("show", "FILE", *PICTURE),
     ("show", "FILE", *PICTURE, "--preview-rings", "auto", "--preview-beam"),
@@ -95,7 +95,7 @@ READERS = {
 
 
 class Files:
-    """Draws, runs and shrinks damaged files. folder: for files that show a fault; kinds: names of READERS."""
+    """Draws, runs and shrinks damaged files. folder: for files that show a bug; kinds: names of READERS."""
 
     def __init__(self, folder, kinds=tuple(READERS), seconds=SHRINK_SECONDS):
         self.folder, self.kinds, self.seconds = folder, kinds, seconds
@@ -113,7 +113,7 @@ class Files:
         damage, ending, beside, commands = READERS[kind]
         name, own = draw.choice(self.seeds[kind])
         steps = [(draw.choice(damage), n) for n in range(draw.pick(1, 1, 2, 3, 5))]
-        # HDF5's library sees trees that are whole only
+        # HDF5's library reads only intact trees
         steps.sort(key=lambda step: not hasattr(step[0], "structural"))
         packed = draw.pick("", "", "", "", "", "", "packed", "damaged pack")
         argv = draw.choice(commands)
@@ -174,14 +174,14 @@ class Files:
 
 
 def keep(folder, given):
-    """Writes the files of a case, for whoever wants to run it again."""
+    """Writes the files of a case, so that it can be run again."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in given.items():
         (folder / name).write_bytes(content)
 
 
 def warm_commands():
-    """One run of every command, so that modules and kernels are there."""
+    """One run of every command, so that modules and kernels are loaded."""
     yield ["simulate", *PLAIN, "-hkl", "small.hkl"]
     yield ["simulate", *PLAIN, "-hkl", "small.hkl", "-sourcefile", "two.src", "--fix", "all"]
     yield ["simulate", *PLAIN, "-interpolate", "-hkl", "small.hkl", "--precision", "mixed", "--preview", "w.png"]

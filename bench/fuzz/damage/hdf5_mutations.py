@@ -1,4 +1,4 @@
-"""Damage to the tree of an HDF5 file that is whole otherwise. Each is a function of (bytes, Draw) to bytes."""
+"""Damage to the tree of an otherwise intact HDF5 file. Each is a function of (bytes, Draw) to bytes."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ MOST_NUMBERS = 10**6
 
 
 def changed(change):
-    """A mutation of bytes from one of an open h5py.File."""
+    """A mutation of bytes made from a mutation of an open h5py.File."""
 
     def mutation(data, draw):
         handle, path = tempfile.mkstemp(suffix=".h5")
@@ -31,7 +31,7 @@ def changed(change):
                 with h5py.File(path, "r+") as file:
                     change(file, draw)
             except Exception:
-                return data  # there is nothing of this kind, or HDF5 or numpy do not allow it
+                return data  # nothing of this kind in the file, or HDF5 or numpy do not allow it
             with open(path, "rb") as file:
                 return file.read()
         finally:

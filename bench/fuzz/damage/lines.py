@@ -118,7 +118,7 @@ PLACES = (
     "--output",
     "--png",
 )
-# without -dump, which is written where there is -hkl: an output may well be a pipe that somebody reads later
+# without -dump, which is written if there is -hkl: an output may well be a pipe that is read later
 INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "--config", "--panels")
 
 
@@ -157,7 +157,7 @@ def broken(line, draw):
 
 
 def obstacles(folder):
-    """What is in the folder besides plain good files."""
+    """What is in the folder besides ordinary valid files."""
     (folder / "directory").mkdir()
     (folder / "directory" / "inside").write_text("x")
     os.mkfifo(folder / "pipe")
@@ -211,8 +211,8 @@ class Lines:
 
 
 def may_write(argv, name):
-    """Whether a command line lets a run write a file: it is named there, of several panels with a number, or goes by
-    the default name."""
+    """Whether a command line lets a run write a file: it is named there, with several panels with a number, or has the
+    default name."""
     named = {
         part for word in argv for part in (word, f"{word}.png", word.partition("=")[2], f"{word.partition(':')[0]}.png")
     }

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CPU_SECONDS, WALL_SECONDS = 10, 40  # the machine may be busy
-MEMORY = 2**30  # beyond what this process has
+MEMORY = 2**30  # beyond what this process uses
 MOST_OUTPUT = 2**28  # bytes of one file
 LINE = "nbkernel: "
-# lines that say what is going on
+# lines that report progress
 NOTES = tuple(LINE + start for start in ("warning: ", "rendering on ", "compiling "))
-# control characters of ASCII and of Unicode, and what turns the direction of writing
+# control characters of ASCII and of Unicode, and those that reverse the direction of writing
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 DIFFERENT = ("compare", "compare-traces", "trace")  # sub-commands of which status 1 is an answer
 
@@ -100,7 +100,7 @@ def watched(argv, folder, base):
 
 
 def memory_of_this_process():
-    """Bytes that it has in memory."""
+    """Bytes of memory that it uses."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 

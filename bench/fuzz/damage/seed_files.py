@@ -1,4 +1,4 @@
-"""Small files that are all right, of every kind that nbkernel reads, to be damaged."""
+"""Small valid files of every kind that nbkernel reads, to be damaged."""
 
 import io
 import json
@@ -164,7 +164,7 @@ def make_seeds(folder):
 
 
 def silently(main, argv):
-    """Standard output of a run that must go well."""
+    """Standard output of a run that must succeed."""
     import contextlib
 
     out = io.StringIO()

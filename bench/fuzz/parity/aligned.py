@@ -1,5 +1,5 @@
-"""Command lines on purpose where decisions are close: crystals along the axes, whole and half indices, the beam in the
-middle of a pixel, detectors edge-on or swung beyond 90 degrees, thresholds met exactly."""
+"""Command lines made for close decisions: crystals along the axes, integer and half indices, the beam in the middle of a
+pixel, detectors edge-on or swung beyond 90 degrees, thresholds met exactly."""
 
 import math
 
@@ -134,7 +134,7 @@ def detector(draw, geometry):
 
 
 def custom_vectors(draw):
-    """Some of the directions, along axes; now and then two of them are the same."""
+    """Some of the directions, along axes; occasionally two of them are the same."""
     fast, slow, beam = draw.sample(AXES, 3)
     for flag, value in (
         ("-fdet_vector", fast), ("-sdet_vector", slow), ("-beam_vector", beam), ("-polar_vector", draw.choice(AXES)),

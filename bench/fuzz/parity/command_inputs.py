@@ -24,7 +24,7 @@ KEYWORDS = (
 
 
 def write_inputs(folder):
-    """Writes them into `folder`, which is made where it is not there."""
+    """Writes them into `folder`, which is created if it does not exist."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(1)

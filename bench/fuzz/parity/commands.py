@@ -14,7 +14,7 @@ from .ordinary import ordinary_line
 
 
 def fixed_line(draw, folder):
-    """One of the others with some quirks corrected."""
+    """A line of another kind with some quirks corrected."""
     line = draw.pick(ordinary_line, aligned_line)(draw, folder)
     names = draw.pick(["all"], draw.sample(sorted(QUIRKS), draw.randrange(1, 4)))
     return (*line, group("--fix", ",".join(names)))
@@ -27,7 +27,7 @@ DETECTOR_FLAGS = ("-detpixels", "-detpixels_f", "-detpixels_s", "-detpixels_x", 
 
 class Commands:
     """Draws, examines and shrinks command lines. kinds: names of GENERATORS; checks: precisions to look at; seconds:
-    for shrinking one fault, 0 to leave it as it is."""
+    for shrinking one bug, 0 to leave it as it is."""
 
     def __init__(self, binary, folder, kinds=tuple(GENERATORS), checks=("exact", "double", "mixed"), seconds=SHRINK_SECONDS):
         self.folder, self.kinds, self.seconds = folder, kinds, seconds
@@ -81,7 +81,7 @@ class Commands:
         return line, last[line]
 
     def text(self, line, finding):
-        """What to paste into a shell, and what comes of it."""
+        """What to paste into a shell, and the result."""
         what = f"{finding.check}: {finding.numbers}" if finding else "does not repeat"
         return f"{what}\n  {shlex.join(words(line))}"
 
@@ -92,7 +92,7 @@ def kept_flags(line):
 
 
 def smaller_detector(line, fails, deadline):
-    """The line with fewer pixels where it still fails: the first in the file stay."""
+    """The line with fewer pixels if it still fails with them: the first in the file stay."""
     for place, each in enumerate(line):
         if each[0] not in DETECTOR_FLAGS or each[0] == "-detsize":
             continue

@@ -1,4 +1,4 @@
-"""One command line, rendered by the C program and by nbkernel in each precision: where do they part?"""
+"""One command line, rendered by the C program and by nbkernel in each precision: where do they differ?"""
 
 import contextlib
 import io
@@ -36,7 +36,7 @@ SECONDS = 20  # for the C program
 
 @dataclass(frozen=True)
 class Finding:
-    """check: what differs (a file, a precision, ...); numbers: in words; pixel: (fast, slow) of the worst, if there is
+    """check: what differs (a file, a precision, ...); numbers: as text; pixel: (fast, slow) of the worst, if there is
     one."""
 
     check: str
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass
 class Outcome:
-    """kind: compared, refused (by nbkernel alone or by both where there are two), too large, or the C program failed;
+    """kind: compared, refused (by nbkernel alone or by both if there are two), too large, or the C program failed;
     refusal: our line."""
 
     kind: str
@@ -62,7 +62,7 @@ class Reference:
         self.binary = os.path.abspath(binary)
 
     def run(self, arguments, folder):
-        """Standard output, or None where the program fails or does not end in time."""
+        """Standard output, or None if the program fails or does not end in time."""
         try:
             done = subprocess.run(
                 [self.binary, *arguments, *OUTPUT_FLAGS], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ class Reference:
 
 class Differential:
     """Compares command lines. checks: names of precisions to look at; reference: a Reference, or None for our `exact`,
-    which is also what lines with a --fix are held to."""
+    with which lines with a --fix are compared, too."""
 
     def __init__(self, reference, checks=("exact", *FAST)):
         self.reference, self.checks = reference, checks
@@ -152,7 +152,7 @@ class Differential:
 
 
 def without_fixes(arguments):
-    """A command line without its --fix, and the names behind that."""
+    """A command line without its --fix, and the names after that flag."""
     if "--fix" not in arguments:
         return arguments, ()
     place = arguments.index("--fix")
@@ -160,7 +160,7 @@ def without_fixes(arguments):
 
 
 def refused(reference, arguments, folder, line):
-    """The Outcome of a line that nbkernel does not take."""
+    """The Outcome of a line that nbkernel refuses."""
     if reference is None:
         return Outcome("refused", refusal=line)
     if reference.run(arguments, folder) is None:
@@ -196,7 +196,7 @@ def statistics_lines(text):
 
 
 def byte_finding(name, theirs, ours, shape):
-    """The Finding for two files of different bytes, None where only the bits of nan differ."""
+    """The Finding for two files of different bytes, None if only the bits of nan differ."""
     if len(theirs) != len(ours):
         return Finding(name, f"{len(ours)} bytes for {len(theirs)}")
     if name != "float.bin":

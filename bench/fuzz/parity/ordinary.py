@@ -1,4 +1,4 @@
-"""Random command lines over nearly every flag of nanoBragg.c, as people give them and now and then as nobody does."""
+"""Random command lines over nearly every flag of nanoBragg.c, as users give them, and occasionally as no user does."""
 
 from bench.fuzz.draw import group
 

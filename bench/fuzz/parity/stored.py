@@ -1,7 +1,7 @@
-"""What the C program wrote for a few drawn command lines, kept as digests: tests hold --precision exact to them
-without it.
+"""What the C program wrote for a few drawn command lines, kept as digests: tests compare --precision exact with
+them without the program.
 
-python -m bench.fuzz commands --c-binary PATH --kind aligned --seed S --store FILE makes such a file.
+python -m bench.fuzz commands --c-binary PATH --kind aligned --seed S --store FILE writes such a file.
 """
 
 import hashlib
