@@ -5,13 +5,13 @@
     experiment = nbkernel.Experiment(cell=(78, 78, 38, 90, 90, 90), default_F=100, Na=10, Nb=10, Nc=10, wavelength=1.0)
     image = nbkernel.simulate(experiment)
 
-`simulate` renders, `add_noise` and `to_counts` make whole numbers of photons, `write_float`, `write_smv`, `write_pgm`,
-`write_hdf5` and `write_preview` make files. Nothing is printed: see the logger "nbkernel".
+`simulate` renders, `add_noise` and `to_counts` convert photons to integer counts, `write_float`, `write_smv`, `write_pgm`,
+`write_hdf5` and `write_preview` write files. Nothing is printed: see the logger "nbkernel".
 """
 
 __version__ = "0.1.0"
 
-TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer than all else here
+TYPE_CHECKING = False  # type checkers take it for typing's, whose import would take longer than everything else here
 if TYPE_CHECKING:
     from nbkernel.experiment.experiment import Experiment as Experiment
     from nbkernel.geometry.panels import Panel as Panel
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .errors import DeviceError as DeviceError
     from .errors import InputError as InputError
 
-# name: the module that has it; imported when first asked for, so that the command line starts without numpy
+# name: the module that defines it; imported at first use, so that the command line starts without numpy
 PUBLIC = {
     "DeviceError": "errors",
     "Experiment": "experiment.experiment",
@@ -48,10 +48,10 @@ PUBLIC = {
     "write_preview": "run.writers",
     "write_smv": "run.writers",
 }
-__all__ = [*PUBLIC]  # noqa: PLE0604  the keys are texts
+__all__ = [*PUBLIC]  # noqa: PLE0604  the keys are strings
 
 
-if not TYPE_CHECKING:  # a checker would take it to know any name
+if not TYPE_CHECKING:  # with __getattr__ a type checker would accept any name
 
     def __getattr__(name):
         if name not in PUBLIC:

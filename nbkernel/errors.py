@@ -1,8 +1,8 @@
-"""Errors whose message is meant for the user as it stands."""
+"""Errors whose message can be shown to the user unchanged."""
 
 from nbkernel.support.printable import printable, shortened
 
-LONGEST = 2000  # letters; whole paths need some
+LONGEST = 2000  # characters: enough for complete paths
 
 
 class InputError(Exception):
@@ -13,8 +13,8 @@ class InputError(Exception):
 
 
 class DeviceError(InputError):
-    """A device that cannot be used, or that failed."""
+    """A device that cannot be used or has failed."""
 
 
 class InternalError(Exception):
-    """Two ways of computing the same thing differ. The message says where."""
+    """Two computations of the same quantity disagree. The message says where."""

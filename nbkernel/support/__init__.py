@@ -1,1 +1,1 @@
-"""What every other part needs: checked values, memory, signals, the log."""
+"""Used by every other part: checks of values, memory, signals, the log."""

@@ -1,5 +1,5 @@
-"""Types of the fields that users fill in. A type checker reads what may be given; at run time each is what
-`validation.convert_fields` makes of it, so that a field's annotation says both."""
+"""Types of the fields that users fill in. A type checker sees the types that are accepted; at run time each is the type to
+which `validation.convert_fields` converts, so that one annotation states both."""
 
 import typing
 

@@ -8,7 +8,7 @@ PATIENCE = 0.05  # seconds
 def interruptible(function, *arguments):
     """function(*arguments), computed in another thread while this one waits for it and for signals.
 
-    Raises what the function raises. On an interruption the work is left to end with the process.
+    Raises what the function raises. After an interruption the work continues until the process ends.
     """
     outcome = {}
 
@@ -20,7 +20,7 @@ def interruptible(function, *arguments):
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    # a signal that the system hands to another thread does not wake this one: it must look by itself
+    # a signal that the system delivers to another thread does not wake this one, so it polls
     while thread.is_alive():
         thread.join(PATIENCE)
     if "error" in outcome:

@@ -1,4 +1,4 @@
-"""The logger of the library, silent unless its user says otherwise."""
+"""The library's logger, silent unless the user adds a handler."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Refusing what cannot fit before it is tried."""
+"""Refuses computations that do not fit into memory before they start."""
 
 import os
 
@@ -6,7 +6,7 @@ from nbkernel.errors import InputError
 
 
 def available_memory():
-    """Bytes that a process may still take, as the system sees it."""
+    """Bytes of memory that the system can still give to a process."""
     try:
         with open("/proc/meminfo") as file:
             for line in file:
@@ -18,7 +18,7 @@ def available_memory():
 
 
 def require_memory(needed, flag, what):
-    """Raises InputError where `needed` bytes are more than the machine has."""
+    """Raises InputError if `needed` bytes are more than the machine has available."""
     available = available_memory()
     if needed > available:
         raise InputError(f"{flag}: {what} needs {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are there")

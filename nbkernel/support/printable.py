@@ -1,9 +1,9 @@
-"""Text that may hold anything, such as names of files and panels, for a terminal or a log."""
+"""Arbitrary text, such as names of files and panels, made safe for a terminal or a log."""
 
 
 def printable(text):
-    """The text in one line, with what a terminal would obey, hide or reorder written as Python's escapes: control
-    characters, line ends, marks of direction, bytes that are not text."""
+    """The text in one line. Characters that a terminal would obey, hide or reorder (control characters, line ends,
+    direction marks, undecodable bytes) are replaced by Python's escapes."""
     text = str(text)
     if text.isprintable():
         return text
@@ -11,7 +11,7 @@ def printable(text):
 
 
 def shortened(text, most):
-    """The text, of a longer one its beginning and its end."""
+    """The text; the beginning and the end if it has more than `most` characters."""
     text = str(text)
     if len(text) <= most:
         return text

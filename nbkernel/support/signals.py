@@ -1,8 +1,8 @@
-"""The end of a process by Ctrl-C or a signal, at any moment: nothing unfinished stays behind.
+"""Ends the process on Ctrl-C or a signal at any moment, without leaving unfinished files behind.
 
-Python's own way, an exception between any two steps of the main thread, may come where nobody can catch it, and does not
-come while that thread waits for compiled code. So the command line leaves signals to a thread of its own (`end_on_signals`),
-which removes what `UNFINISHED` names and ends the process.
+Python's own mechanism, an exception between any two steps of the main thread, may strike where it cannot be caught, and does
+not work while that thread waits for compiled code. The command line therefore handles signals in a separate thread
+(`end_on_signals`), which removes the files in `UNFINISHED` and ends the process.
 """
 
 import os
@@ -11,18 +11,18 @@ import signal
 import threading
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# held where files come into being or into their place: an interruption waits for that
+# held while files are created or moved into place: an interruption waits for that
 LOCK = threading.RLock()
-UNFINISHED = set()  # paths of temporary files, before they are made
-HEARD = threading.Event()  # a signal
+UNFINISHED = set()  # paths of temporary files, added before they are created
+HEARD = threading.Event()  # set once a signal has arrived
 LAST_WORDS = []  # functions to be called before the message, with the seconds that they may take
-PATIENCE = 5.0  # seconds that the lock is waited for, if a disk does not answer
+PATIENCE = 5.0  # seconds to wait for the lock, in case a disk does not respond
 STACK = 1 << 18  # bytes
 
 
 def end_on_signals(message, status):
-    """From now on the first of SIGNALS ends the process, with a line on standard error and that status; not those that are
-    ignored, as SIGHUP is under nohup. They are kept from all threads that are started later."""
+    """Lets the first of SIGNALS end the process, with `message` on standard error and the exit status `status`. Signals that
+    are ignored, as SIGHUP is under nohup, stay so. Threads that are started later do not receive the signals."""
     heard = {number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)
 
@@ -36,18 +36,18 @@ def end_on_signals(message, status):
     try:
         listener.start()
     except RuntimeError:
-        # no memory for a thread: Python's way, then
+        # no memory for a thread: fall back to Python's own mechanism
         signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         return
     finally:
         threading.stack_size(size)
-    # a thread that was there before may take it
+    # a thread that already exists may receive the signal
     for number in heard:
         signal.signal(number, lambda number, frame: signal.pthread_kill(listener.ident, number))  # type: ignore[arg-type]  # it runs
 
 
 def end(message, status):
-    LOCK.acquire(timeout=PATIENCE)  # and never released
+    LOCK.acquire(timeout=PATIENCE)  # never released
     for path in list(UNFINISHED):
         try:
             os.unlink(path)
@@ -56,7 +56,7 @@ def end(message, status):
     try:
         for say in LAST_WORDS:
             say(0.5)
-        # a full pipe that nobody reads must not keep us
+        # do not block on a full pipe that nobody reads
         if select.select([], [2], [], 0.5)[1]:
             os.write(2, f"{message}\n".encode())
     except (OSError, ValueError):
@@ -66,7 +66,7 @@ def end(message, status):
 
 
 def leave(status):
-    """Ends the process with that status, if no signal is ending it."""
+    """Ends the process with the exit status `status`, unless a signal is already ending it."""
     if HEARD.is_set():
         threading.Event().wait()
     os._exit(status)

@@ -1,8 +1,8 @@
-"""What the user may have meant by a name that is not known."""
+"""Suggests a known name for an unknown one."""
 
 
 def suggestion(name, candidates):
-    """The end of a message that names the nearest of the known names; empty where none is near."""
+    """The end of a message that suggests the most similar of the candidates; empty if none is similar."""
     import difflib
 
     near = [other for other in candidates if len(name) > 3 and other.startswith(name)][:1]

@@ -1,5 +1,5 @@
-"""What users of the Python API give, checked and converted: the fields of a frozen dataclass, by their annotations, and
-numbers. Each function raises InputError, naming the field or argument, for anything else."""
+"""Checks and converts values from users of the Python API: the fields of a frozen dataclass, by their annotations, and
+numbers. The functions raise InputError, naming the field or argument, for unsuitable values."""
 
 import dataclasses
 import functools
@@ -16,18 +16,18 @@ WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "
 
 
 def with_unit(default: typing.Any, unit: str) -> typing.Any:
-    """A dataclass's field of a number, or several, in a unit, which `unit_of` gives."""
+    """A dataclass field of one or several numbers in `unit`, see `unit_of`."""
     return dataclasses.field(default=default, metadata={"unit": unit})
 
 
 def unit_of(cls, name):
-    """The unit of a dataclass's field, empty where it has none."""
+    """The unit of a dataclass field, empty if it has none."""
     return cls.__dataclass_fields__[name].metadata.get("unit", "")
 
 
 def convert_fields(instance):
-    """Replaces each field's value by that of its annotated type: numpy's numbers by Python's, lists by tuples. Raises
-    InputError, naming the field, for a value of another kind."""
+    """Converts each field's value to its annotated type: numpy's numbers to Python's, lists to tuples. Raises InputError,
+    naming the field, for a value of another kind."""
     for name, kind in field_kinds(instance.__class__).items():
         value = getattr(instance, name)
         try:
@@ -39,7 +39,7 @@ def convert_fields(instance):
 
 
 def shown(value):
-    """A wrong value in a few words."""
+    """A short description of a wrong value."""
     if getattr(value, "ndim", 0):
         return f"an array of {' x '.join(map(str, value.shape))}"
     return shortened(repr(value), 80)
@@ -52,7 +52,7 @@ def field_kinds(cls):
 
 
 def converted_value(value, kind):
-    """`value` as the annotation `kind` says. Raises ValueError where it cannot be."""
+    """`value` as the type of the annotation `kind`. Raises ValueError if it cannot be converted."""
     if isinstance(kind, types.UnionType):
         for choice in typing.get_args(kind):
             try:
@@ -67,7 +67,7 @@ def converted_value(value, kind):
         (item,) = typing.get_args(kind)
         return frozenset(converted_value(part, item) for part in sequence(value))
     if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
-        value = value.item()  # numpy's
+        value = value.item()  # a numpy scalar
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     if kind is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
@@ -101,7 +101,7 @@ def sequence(value):
 
 
 def words(kind):
-    """What an annotation asks for, in words."""
+    """The type that an annotation requires, as text."""
     if isinstance(kind, types.UnionType):
         return " or ".join(words(choice) for choice in typing.get_args(kind) if choice is not types.NoneType)
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
@@ -121,7 +121,7 @@ def plural(kind):
 
 
 def check_choice(name, value, choices):
-    """Raises InputError unless `value` is one of the `choices`, of which there are two or more."""
+    """Raises InputError unless `value` is one of the two or more `choices`."""
     if value not in choices:
         *others, last = map(str, choices)
         raise InputError(f"{name}: needs {', '.join(others)} or {last}, not {shown(value)}")
