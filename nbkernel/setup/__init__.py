@@ -1,1 +1,1 @@
-"""From an Experiment to a RenderPlan: everything that is decided before the first pixel."""
+"""From an Experiment to a RenderPlan: everything that is determined before the first pixel is rendered."""

@@ -1,4 +1,4 @@
-"""The beam of a run: its sources, how much each of them counts, and how many photons it has."""
+"""The beam of a run: its sources, their weights, and its fluence."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ from .sources import Sources, counted_sources, generated_sources, sources_from_r
 
 
 class Beam(NamedTuple):
-    """sources: the Sources that are rendered; weight: (n,) how much each of them counts; given_weight: the weights of all
-    sources as they were given, which nanoBragg.c ignores."""
+    """sources: the Sources that are rendered; weight: (n,) the weight of each; given_weight: the weights of all sources as
+    given in the file, which nanoBragg.c ignores."""
 
     sources: Sources
     weight: np.ndarray
@@ -19,7 +19,7 @@ class Beam(NamedTuple):
 
 
 def find_beam(experiment, detector, wavelength):
-    """The Beam of an Experiment that falls on a Detector; wavelength: m. Raises InputError for sources that cannot be."""
+    """The Beam of an Experiment with a Detector; wavelength: m. Raises InputError for impossible sources."""
     sources = find_sources(experiment, detector, wavelength)
     given_weight = sources.weight
     if experiment.sourcefile is None or "weights" not in experiment.fix:
@@ -29,7 +29,7 @@ def find_beam(experiment, detector, wavelength):
 
 
 def find_sources(experiment, detector, wavelength):
-    """Sources of the source file, or of a divergence and a dispersion about the wavelength (m)."""
+    """Sources from the source file, or from the divergence and the dispersion about the wavelength (m)."""
     if experiment.sourcefile is not None:
         rows = read_columns("-sourcefile", experiment.sourcefile, 5)
         return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
@@ -37,7 +37,7 @@ def find_sources(experiment, detector, wavelength):
 
 
 def beam_fluence(experiment):
-    """photons/m^2; a flux, where given, wins over a fluence."""
+    """photons/m^2; a flux, if given, overrides the fluence."""
     beamsize = experiment.beamsize / 1000
     if experiment.flux != 0.0 and experiment.exposure > 0.0 and beamsize >= 0:
         return experiment.flux * experiment.exposure / beamsize / beamsize

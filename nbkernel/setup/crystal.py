@@ -28,25 +28,25 @@ class Crystal:
     Na: float
     Nb: float
     Nc: float
-    misset: tuple | None  # degrees, where one was applied
+    misset: tuple | None  # degrees; None if the crystal is not misset
 
     @property
     def cell_lengths(self):
-        """Edges in metres."""
+        """Edges of the unit cell in metres."""
         return magnitude(self.a), magnitude(self.b), magnitude(self.c)
 
     @property
     def size(self):
-        """Edges of the whole crystal in metres."""
+        """Edges of the crystal in metres."""
         a, b, c = self.cell_lengths
         return a * self.Na, b * self.Nb, c * self.Nc
 
 
 def find_crystal(experiment, detector, wavelength, file, seed, shuffle, inputs):
-    """The Crystal of an Experiment, and lines about its cell and matrix that may not be as they were meant.
+    """The Crystal of an Experiment, and warnings about a cell or matrix that may not be as intended.
 
     wavelength: m; file: the SymmetricFile of the structure factors or None; seed, shuffle: state of the random generator;
-    inputs: InputFiles that the user names. Raises InputError for an impossible cell or matrix.
+    inputs: the InputFiles that the user names. Raises InputError for an impossible cell or matrix.
     """
     orientation, matrix, name, remarks = find_orientation(experiment, inputs), None, "mat", []
     if orientation is not None:
@@ -61,7 +61,7 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_n
     """The Crystal of an Experiment.
 
     wavelength: m; matrix: nine numbers of a MOSFLM matrix (rows x, y, z of a_star, b_star, c_star, scaled by the
-    wavelength) or None; misset_seed, shuffle: state of the random generator; matrix_name: how messages call the matrix.
+    wavelength) or None; misset_seed, shuffle: state of the random generator; matrix_name: name of the matrix in messages.
     Raises InputError for an impossible cell.
     """
     lengths: Any = None
@@ -85,7 +85,7 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_n
     if not 0.0 < abs(V_star) < math.inf:
         raise InputError(f"{matrix_name}: its vectors span no volume; need three reciprocal cell vectors")
     if lengths is not None:
-        # a cell beside a matrix: the directions are the matrix's, lengths and volume the cell's
+        # a cell together with a matrix: directions are from the matrix, lengths and volume from the cell
         bxc = vector_rescale(bxc, lengths[0] / V_cell)
         cxa = vector_rescale(cxa, lengths[1] / V_cell)
         axb = vector_rescale(axb, lengths[2] / V_cell)
@@ -103,21 +103,21 @@ def build_crystal(experiment, wavelength, matrix, misset_seed, shuffle, matrix_n
 
 
 def misset_angles(experiment, seed, shuffle):
-    """Missetting angles about x, y, z (radians), drawn where asked for; None where there are none."""
+    """Missetting angles about x, y, z (radians), random if requested; None if there are none."""
     if experiment.misset is None:
         return None
     if experiment.misset == "random":
         if "misset" in experiment.fix:
             return umat2misset(uniform_rotation_umat(seed, shuffle))
-        # a cap of 90 radians: the program's units
+        # radians, as in the program
         return umat2misset(mosaic_rotation_umat(90.0, seed, shuffle))
     return tuple(angle / RTD for angle in experiment.misset)
 
 
 def umat2misset(umat):
-    """Angles about x, y, z (radians) whose rotations, in this order, make the rotation matrix `umat`.
+    """Angles about x, y, z (radians) whose rotations, in this order, give the rotation matrix `umat`.
 
-    The rows are normalised twice, as the program does: a first time can leave a last bit to the second.
+    The rows are normalised twice, as in the program: the second time can still change a last bit.
     """
     rows = [umat[0:3], umat[3:6], umat[6:9]]
     for _ in range(2):
@@ -138,9 +138,9 @@ def unit_row(row):
 
 
 def cells_along_edges(experiment, a, b, c):
-    """Na, Nb, Nc: as many cells (edges a, b, c in m) as the sample needs, at least one.
+    """Na, Nb, Nc: as many cells (edges a, b, c in m) as fill the sample, at least one.
 
-    A beam smaller than the sample cuts its width and height.
+    A beam smaller than the sample limits its width and height.
     """
     beamsize = experiment.beamsize / 1000
     sample = [experiment.sample_x / 1000, experiment.sample_y / 1000, experiment.sample_z / 1000]
@@ -154,9 +154,9 @@ def cells_along_edges(experiment, a, b, c):
 
 
 def with_cell(experiment, file):
-    """The experiment with the cell of an MTZ or mmCIF file (None for a table) where it has neither cell nor matrix.
+    """The experiment, with the cell of an MTZ or mmCIF file (None for a text table) if it has neither cell nor matrix.
 
-    Raises InputError where that one has none either.
+    Raises InputError if the file has no cell either.
     """
     if experiment.cell is not None or experiment.mat is not None:
         return experiment

@@ -1,17 +1,18 @@
-"""What files say of the detector and the beam: headers of SMV images, and files of panels."""
+"""Detector and beam as stated in files: headers of SMV images, and panel files."""
 
 from dataclasses import replace
 
 from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.io.images.smv import read_smv, stray_lines
 
-# what a header may tell where the panels have their own place
+# fields that are taken from a header if there are panels, which have their own geometry
 BESIDE_PANELS = ("wavelength", "phi", "osc")
 
 
 def read_headers(experiment):
-    """(SMVImage of the mask or None, Experiment, remarks): the experiment with what the file of its panels and the headers
-    of img and mask say where it says nothing itself, and lines about what of that may not be meant. img wins over mask.
+    """(SMVImage of the mask or None, Experiment, warnings): fields that the experiment leaves open are taken from its panel
+    file and from the headers of img and mask; img has precedence over mask. The warnings are about headers that may not be
+    as intended.
 
     Raises InputError for files that cannot be used.
     """
@@ -49,8 +50,8 @@ def read_headers(experiment):
 
 
 def with_panels(experiment, stated):
-    """The experiment with the panels that a file states, and with its wavelength, directions and crystal but for those that
-    the experiment has itself. A convention other than the default one fixes all directions.
+    """The experiment with the panels of a file, and with the file's wavelength, directions and crystal unless the experiment
+    has its own. A convention other than the default and custom fixes all directions.
 
     stated: {name of a field of Experiment: value}, see `io.detector_files.read_detector_file`.
     """

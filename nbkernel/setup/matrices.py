@@ -1,4 +1,4 @@
-"""The crystal's orientation in the run's frame, from what a file or the user says of it in another."""
+"""Converts the crystal's orientation, as stated by a file or the user, to the run's frame."""
 
 import math
 
@@ -9,12 +9,12 @@ from nbkernel.geometry.cell_axes import unit_vector
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.io.tables.orientation import Orientation
 
-# cosine of the angle up to which two beams are the same
+# cosine of the angle up to which two beams count as the same
 SAME_BEAM = math.cos(math.radians(5.0))
 
 
 def find_orientation(experiment, inputs):
-    """The Orientation that an Experiment's mat is, None where there is none. inputs: see `matrix_option`."""
+    """The Orientation that an Experiment's `mat` states, None if there is none. inputs: see `matrix_option`."""
     if experiment.mat is None:
         return None
     if isinstance(experiment.mat, str):
@@ -27,7 +27,7 @@ def find_orientation(experiment, inputs):
 
 
 def matrix_option(experiment, inputs):
-    """The flag or option that gave an Experiment's mat: a file of panels may have a crystal too. inputs: InputFiles that
+    """The flag or option that set an Experiment's `mat`: a panel file may have a crystal, too. inputs: the InputFiles that
     the user names."""
     named = not isinstance(experiment.mat, str) or any(file.field == "mat" for file in inputs)
     return "-mat" if named else "--panels"
@@ -35,11 +35,11 @@ def matrix_option(experiment, inputs):
 
 def matrix_of(orientation, experiment, wavelength, detector):
     """Nine numbers: rows x, y, z of a_star, b_star, c_star (1/Angstrom) in the run's frame, times the wavelength in
-    Angstrom, as MOSFLM has them. wavelength: the run's, m; detector: its Detector, which says where beam and spindle are.
+    Angstrom, as in a MOSFLM matrix. wavelength: the run's, m; detector: its Detector, which has the beam and the spindle.
 
-    What is in another program's frame is turned so that its beam becomes the run's and its spindle, as far as it is at
-    a right angle to the beam, the run's; a crystal of a DIALS experiment beside panels is in their frame already, if
-    the beam is the same but for a few degrees.
+    An orientation in another program's frame is rotated so that its beam becomes the run's beam and the component of its
+    spindle perpendicular to the beam becomes the run's. The crystal of a DIALS experiment with panels is already in their
+    frame if the beams differ by a few degrees at most.
     """
     if orientation.numbers is not None:
         return orientation.numbers
@@ -53,10 +53,11 @@ def matrix_of(orientation, experiment, wavelength, detector):
 
 
 def frame(beam, spindle, lead, matrix):
-    """(3, 3) orthonormal rows: the beam's direction, the spindle's across it, and what is at a right angle to both.
+    """(3, 3) orthonormal rows: the direction of the beam, that of the spindle's component perpendicular to it, and the
+    direction perpendicular to both.
 
-    beam, spindle: vectors of any length; matrix: what is turned, as messages call it. Raises InputError, led by `lead`,
-    where both are one direction.
+    beam, spindle: vectors of any length; matrix: name of the orientation in messages. Raises InputError, beginning with
+    `lead`, if beam and spindle are parallel.
     """
     beam, across = unit_vector(beam), unit_vector(spindle)
     across = across - beam * (beam @ across)

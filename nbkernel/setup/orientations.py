@@ -1,4 +1,4 @@
-"""Every orientation of the crystal: phi steps times mosaic domains, and which of them a phi step uses."""
+"""All orientations of the crystal, phi steps times mosaic domains, and which of them each phi step uses."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Orientations(NamedTuple):
 
 def find_orientations(experiment, crystal, spindle, shuffle):
     """The Orientations of a Crystal about a spindle (unit vector); shuffle: state of the random generator. Raises InputError
-    for more than fit into memory."""
+    if they do not fit into memory."""
     phi = spindle_sweep(experiment)
     phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(
@@ -42,7 +42,7 @@ def find_orientations(experiment, crystal, spindle, shuffle):
 
 
 def generator_seed(seed):
-    """State of a random generator that starts afresh from the user's `seed`."""
+    """Initial state of the random generator for the user's `seed`."""
     return np.array([-seed], np.int64)
 
 
@@ -55,12 +55,12 @@ def mosaic_umats(domains, spread, mosaic_seed, shuffle):
 
 
 def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
-    """Cell vectors by phi step and mosaic domain, and which entry each phi step uses.
+    """Cell vectors for each phi step and mosaic domain, and which slot each phi step uses.
 
-    Returns orientation (slots, domains, 9), what it is made of, phi_vectors (slots, 9), and phi_slot and phi_slot_first
-    (phisteps,). Slot 0 is the unrotated crystal, slot t + 1 the one at angles[t]. The program rotates only where phi is
-    not 0: a step at 0 uses the step before it, which is the last step of the source, sub-pixel or pixel before, or at
-    the very first the unrotated crystal.
+    Returns orientation (slots, domains, 9); phi_vectors (slots, 9), the cell vectors before the mosaic rotation; phi_slot
+    and phi_slot_first (phisteps,). Slot 0 is the unrotated crystal, slot t + 1 the one at angles[t]. The program rotates
+    only if phi is not 0: a step at 0 uses the orientation of the step before it, which may be the last step of the previous
+    source, sub-pixel or pixel; the very first step uses the unrotated crystal.
     """
     cell = (crystal.a, crystal.b, crystal.c)
     rotated = [cell] + [

@@ -1,4 +1,4 @@
-"""Where the detector is: one by nanoBragg's conventions, or panels each in its own place."""
+"""The detector's geometry: a single one by nanoBragg's conventions, or several panels, each with its own."""
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.fields import DEFAULTS, WHOLE_IMAGE
@@ -7,7 +7,7 @@ from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import place_panel
 from nbkernel.support.memory import require_memory
 
-# what panels have of their own
+# fields that each panel has for itself
 PLACE_FIELDS = (
     "detpixels_f", "detpixels_s", "detsize_f", "detsize_s", "pixel", "distance", "close_distance",
     "Xbeam", "Ybeam", "Ybeam_from_far_edge", "Xclose", "Yclose", "ORGX", "ORGY",
@@ -18,14 +18,14 @@ PLACE_FIELDS = (
 
 
 def place_detectors(experiment):
-    """The Detector of each panel. Raises InputError for panels that cannot be, or that are too large."""
+    """The Detector of each panel. Raises InputError for panels that are impossible or too large."""
     if experiment.panels:
         check_panel_settings(experiment)
         frame, point_pixel = directions(experiment), experiment.point_pixel
         detectors = [place_panel(panel, number, frame, point_pixel) for number, panel in enumerate(experiment.panels)]
     else:
         detectors = [place_detector(experiment)]
-    # image, wanted pixels, counts of 32 and of 16 bits, bytes
+    # bytes for the image, wanted pixels, counts in 32 and 16 bits, grey values
     pixels = sum(detector.fpixels * detector.spixels for detector in detectors)
     size = f"{detectors[0].fpixels} x {detectors[0].spixels}"
     if len(detectors) > 1:
@@ -35,7 +35,7 @@ def place_detectors(experiment):
 
 
 def check_panel_settings(experiment):
-    """Raises InputError for settings that panels have of their own, or that can be meant for one panel only."""
+    """Raises InputError for settings that each panel has for itself, or that make sense for a single panel only."""
     for name in PLACE_FIELDS:
         if getattr(experiment, name) != DEFAULTS[name]:
             raise InputError(f"{flag_name(name)}: the panels have their own size, place and sensor; leave it out")
@@ -48,8 +48,8 @@ def check_panel_settings(experiment):
 
 
 def sampled_distance(experiment, detector):
-    """Distance (m) that the automatic oversampling takes: along the beam, which need not meet every panel. The program's is
-    negative for a detector seen from behind."""
+    """Distance (m) for the automatic oversampling: along the beam, or of a panel's plane, as the beam need not meet every
+    panel. The program's is negative for a detector seen from behind."""
     if experiment.panels:
         return detector.close_distance
     return abs(detector.distance) if "behind" in experiment.fix else detector.distance

@@ -1,4 +1,4 @@
-"""From an Experiment (user's units) to a RenderPlan (SI units, arrays): all that is decided before the first pixel."""
+"""From an Experiment (user's units) to a RenderPlan (SI units, arrays)."""
 
 import math
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
 @dataclass(frozen=True)
 class Prepared:
     """One panel of a run, ready to render. `experiment` has the headers' values filled in; panels of a run share all arrays
-    but `wanted`."""
+    except `wanted`."""
 
     experiment: Experiment
     panel: int  # its number
@@ -53,13 +53,13 @@ class Prepared:
     plan: RenderPlan
     wanted: np.ndarray  # (slow, fast) bool: inside the ROI and not masked
     roi: tuple  # fast first, fast last, slow first, slow last, within the detector
-    roi_flags: tuple  # the same as the program counts it, last values possibly past the edge
+    roi_flags: tuple  # the same as in the program, whose last values may be past the edge
     wavelength: float  # m
     phi0: float  # radians
     osc: float  # radians
     quirks: tuple  # names of the uncorrected quirks that change this run
     inputs: tuple  # InputFiles
-    remarks: tuple  # lines about inputs that may not be what was meant
+    remarks: tuple  # warnings about inputs that may not be as intended
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
 
 
@@ -70,9 +70,9 @@ def prepare(experiment, default_seed):
 
 
 def prepare_panels(experiment, default_seed):
-    """Prepared for each panel of an Experiment; `default_seed` (int) seeds a random missetting that has no seed of its own.
+    """Prepared for each panel of an Experiment; `default_seed` (int) seeds a random missetting without a seed.
 
-    Reads the files that the experiment names. Raises InputError for whatever cannot be used.
+    Reads the files that the experiment names. Raises InputError for unusable values and files.
     """
     try:
         return prepare_values(experiment, default_seed)
@@ -132,7 +132,7 @@ def prepare_values(experiment, default_seed):
 
 
 def check_values(experiment):
-    """Raises InputError for a beam, cell or sampling value that cannot be."""
+    """Raises InputError for an impossible value of beam, crystal or sampling."""
     wavelength = experiment.wavelength
     if wavelength is not None and not 0.0 < wavelength < math.inf:
         raise InputError(f"-lambda, -energy: a wavelength of {wavelength:g} Angstrom is impossible")
@@ -189,7 +189,7 @@ def reflection_terms(experiment, reflections):
 
 
 def sampling_terms(experiment, beam, orientations, oversample):
-    """Fields of the plan for the number of steps, and for the water background, which depends on it."""
+    """Fields of the plan for the number of steps and the water background, which depends on it."""
     slots, domains = len(orientations.angles), len(orientations.mosaic_umats)
     steps = len(beam.sources.wavelength) * domains * slots * oversample * oversample
     has_water = experiment.water != 0.0
@@ -205,8 +205,8 @@ def sampling_terms(experiment, beam, orientations, oversample):
 def water_background(experiment, steps):
     """Background in the units of F_cell^2 F_latt^2: scattering of a cube of water (density 1 g/cm^3).
 
-    The program multiplies by r_e^2 fluence here and again at the end, and divides by the steps; corrected, only what
-    is done at the end counts.
+    The program multiplies by r_e^2 fluence here and again at the end, and divides by the steps; corrected, it is scaled
+    only at the end.
     """
     size = experiment.water / 1e6
     if "water" in experiment.fix:

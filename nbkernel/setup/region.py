@@ -6,9 +6,9 @@ from nbkernel.errors import InputError
 
 
 def wanted_pixels(experiment, detector, mask):
-    """(slow, fast) bool of the pixels to render, and the ROI within the detector and as the program counts it.
+    """(slow, fast) bool of the pixels to render, the ROI within the detector, and the ROI as in the program.
 
-    Raises InputError where the ROI holds no pixel or the mask is too small.
+    Raises InputError if the ROI contains no pixel or the mask is too small.
     """
     fpixels, spixels = detector.fpixels, detector.spixels
     xmin, xmax, ymin, ymax = experiment.roi
@@ -27,7 +27,7 @@ def wanted_pixels(experiment, detector, mask):
                 f"-mask {experiment.mask}: has {mask.width} x {mask.height} pixels, the detector has "
                 f"{fpixels} x {spixels}; need a mask of at least as many"
             )
-        # by position in the file, whatever the mask's own width
+        # by position in the file, whatever the mask's width
         misread = mask.program_pixels is not None and "mask" not in experiment.fix
         pixels = mask.program_pixels if misread else mask.pixels
         wanted &= pixels[: fpixels * spixels].reshape(spixels, fpixels) != 0

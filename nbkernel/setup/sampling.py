@@ -1,6 +1,6 @@
-"""How many steps of each kind: nanoBragg.c's automatic choices from which of count, range and step were given.
+"""The number of steps of each kind: nanoBragg.c's automatic choices, by which of count, range and step are given.
 
-Each function returns counts and step sizes in SI units; unknown inputs are None.
+The functions return counts and step sizes in SI units; inputs that are not given are None.
 """
 
 import math
@@ -25,12 +25,12 @@ ONE_POINT = Sweep(1, 0.0, 0.0)
 
 
 def c_ceil(value):
-    """`value` rounded up to a C int; what does not fit is the most negative one, as on x86-64."""
+    """`value` rounded up to a C int; a value that does not fit becomes the most negative one, as on x86-64."""
     return math.ceil(value) if abs(value) < 2147483647.0 else -2147483648
 
 
 def source_sweep(steps, span, step):
-    """Sweep over divergence or dispersion. A count alone spans 1 (radian!); a step alone is taken twice."""
+    """Sweep over divergence or dispersion. A count alone spans 1 (radian!); a step alone gives two steps."""
     steps = 0 if steps is None else steps
     span = -1.0 if span is None else span
     step = -1.0 if step is None else step
@@ -54,7 +54,7 @@ def source_sweep(steps, span, step):
 
 
 def phi_sweep(phisteps, osc, phistep):
-    """Sweep of the spindle (radians). A count alone spans 1 degree; a range alone is taken in two steps."""
+    """Sweep of the spindle (radians). A count alone spans 1 degree; a range alone is divided into two steps."""
     phistep = -1.0 if phistep is None else phistep
     osc = -1.0 if osc is None else osc
     if phisteps is None or phisteps < 0:
@@ -77,8 +77,8 @@ def phi_sweep(phisteps, osc, phistep):
 
 
 def phi_angles(phi0, sweep, fixed):
-    """Angle (radians) of each step of the spindle from phi0 on. The program's stand at the beginning of their intervals, and
-    are one given step apart; corrected, they stand in the middle of equal parts of the whole range."""
+    """Angle (radians) of each step of the spindle from phi0 on. The program's are at the beginning of their intervals, one
+    given step apart; corrected, they are in the middle of equal intervals of the range."""
     if fixed and sweep.span > 0.0:
         return [phi0 + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
     return [phi0 + sweep.step * tic for tic in range(sweep.steps)]
@@ -97,18 +97,18 @@ def milliradians(value):
 
 
 def is_centred(sweep):
-    """Whether the points of a source_sweep, which begins at half its span below the middle, lie about the middle."""
+    """Whether the points of a `source_sweep`, which begins half its span below the centre, are centred."""
     return abs(sweep.step * (sweep.steps - 1) - sweep.span) <= 1e-9 * sweep.span
 
 
 def first_point(sweep, fixed):
-    """Where a sweep of divergence begins, from the beam (radians). The program's begin at half the span below it; corrected,
-    their points lie about it, the same step apart."""
+    """Angle from the beam (radians) at which a sweep of divergence begins. The program's sweeps begin half the span below
+    the beam; corrected, their points are centred on it, with the same step."""
     return -sweep.step * (sweep.steps - 1) / 2.0 if fixed and not is_centred(sweep) else -sweep.span / 2.0
 
 
 def mosaic_sampling(domains, spread):
-    """Number of mosaic domains and spread (radians). A spread without a count makes 10 domains."""
+    """Number of mosaic domains and spread (radians). A spread without a count gives 10 domains."""
     if spread is None or spread <= 0.0:
         return 1, 0.0
     if domains is None or domains <= 0:
@@ -124,7 +124,7 @@ def recommended_oversample(xtalsize_max, reciprocal_pixel_size):
 
 
 def spindle_sweep(experiment):
-    """Sweep of an Experiment's spindle. Raises InputError where range and step make no usable number of steps."""
+    """Sweep of an Experiment's spindle. Raises InputError if range and step give no usable number of steps."""
 
     def radians(value):
         return None if value is None else value / RTD
@@ -139,7 +139,7 @@ def spindle_sweep(experiment):
 
 
 def oversampling(experiment, crystal, detectors, wavelength):
-    """Sub-pixels per pixel edge: as many as the user wants, else those that resolve the crystal's spots on all detectors."""
+    """Sub-pixels per pixel edge: the user's number, else the number that resolves the crystal's spots on all detectors."""
     if experiment.oversample is not None and experiment.oversample > 0:
         return experiment.oversample
     size = max(crystal.size)
@@ -150,7 +150,8 @@ def oversampling(experiment, crystal, detectors, wavelength):
 
 
 def interpolation_on(experiment):
-    """The user's choice, else on where the crystal is at most two cells wide (by -N, not by -xtalsize)."""
+    """Whether to interpolate: the user's choice, else if the crystal is at most two cells wide along some edge (by -N, not
+    by -xtalsize)."""
     if experiment.interpolate is not None:
         return experiment.interpolate
     return experiment.Na <= 2 or experiment.Nb <= 2 or experiment.Nc <= 2

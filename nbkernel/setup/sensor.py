@@ -1,4 +1,4 @@
-"""The sensor of a panel: its layers, and how its factors weigh the sum."""
+"""The sensor of a panel: its layers, and how the factors weight the sum."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from nbkernel.kernels.physics.weights import EACH_LAYER, EACH_STEP, FINAL_SUM, R
 
 @dataclass(frozen=True)
 class Sensor:
-    """Layers of the detector's sensor: number, depth of one (m), depth of all (m), attenuation (1/m)."""
+    """Layers of the detector's sensor: their number, thickness of one (m) and of all (m), attenuation (1/m)."""
 
     layers: int
     thickstep: float
@@ -18,7 +18,7 @@ class Sensor:
 
 
 def sensor_layers(thick, layers, mu, fix_thickness):
-    """Layers for a thickness (m), a wanted count and an attenuation (1/m; None: one depth, 0: none)."""
+    """The Sensor for a thickness (m), a number of layers and an attenuation (1/m; None: 1/thickness, 0: no absorption)."""
     layers = 0 if layers is None else layers
     mu = -1.0 if mu is None else mu
     if fix_thickness:
@@ -43,8 +43,8 @@ def sensor_layers(thick, layers, mu, fix_thickness):
 
 
 def sensor_and_weights(experiment, owner):
-    """Fields of the plan for the sensor's layers and for how its factors weigh the sum. owner: the Panel, or the
-    Experiment itself, that tells of the sensor."""
+    """Fields of the plan for the sensor's layers and for how the factors weight the sum. owner: the Panel, or the Experiment
+    itself, with the sensor's settings."""
     depth = owner.detector_abs
     if depth is None:
         mu = None
@@ -66,9 +66,9 @@ def sensor_and_weights(experiment, owner):
 def weights_of_factors(experiment, sensor):
     """The plan's `oversample_thick`, `oversample_polar` and `oversample_omega`, see kernels/physics/weights.py.
 
-    The program multiplies the running sum by an oversampled factor, and the final one by others. Corrected, an oversampled
-    factor multiplies each step; so does each layer's capture fraction, of which the program takes the last layer's for all.
-    sensor: the Sensor.
+    The program multiplies the running sum by the oversampled factors, and the final sum by the others. Corrected, an
+    oversampled factor multiplies each step, and each layer has its own capture fraction, instead of the last layer's for
+    all. sensor: the Sensor.
     """
     thick, polar, omega = experiment.oversample_thick, experiment.oversample_polar, experiment.oversample_omega
     oversampled = RUNNING_SUM

@@ -24,10 +24,10 @@ class Sources:
 
 
 def sources_from_rows(rows, wavelength, beam_vector, filename):
-    """Sources of a source file's rows (x, y, z, weight, wavelength in m), with None for what a row leaves out.
+    """Sources from a source file's rows (x, y, z, weight, wavelength in m), None for missing values.
 
-    x, y, z lead from the sample to the source, in any unit; wavelength (m) and beam_vector (unit vector) stand for what is
-    left out. Raises InputError for a row that is not a source.
+    x, y, z point from the sample to the source, in any unit; wavelength (m) and beam_vector (unit vector) are the defaults.
+    Raises InputError for a row that is not a source.
     """
     to_source = vector_scale(beam_vector, -SOURCE_DISTANCE)
     directions, wavelengths, weights = [], [], []
@@ -47,10 +47,10 @@ def sources_from_rows(rows, wavelength, beam_vector, filename):
 
 
 def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector):
-    """Sources of a divergent, polychromatic beam; an elliptical cut unless `round_div` is off.
+    """Sources of a divergent, polychromatic beam, clipped to an ellipse unless `round_div` is off.
 
-    wavelength: m, the middle one; beam_vector, polar_vector, vert_vector: unit vectors along the beam, its electric field
-    and at a right angle to both. Raises InputError where no source is left.
+    wavelength: m, the central one; beam_vector, polar_vector, vert_vector: unit vectors along the beam, along its electric
+    field and perpendicular to both. Raises InputError if no source is left.
     """
     hdiv, vdiv = divergence_sweeps(experiment)
     first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
@@ -76,8 +76,8 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
 
 
 def counted_sources(sources, filename):
-    """The Sources that count by their weights, their weights adding up to their number. Raises InputError for weights that
-    cannot be."""
+    """The Sources with a weight above 0, with weights scaled to add up to their number. Raises InputError for impossible
+    weights."""
     weight = sources.weight
     if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
         raise InputError(
@@ -85,7 +85,7 @@ def counted_sources(sources, filename):
             "above (or leave out --fix weights)"
         )
     kept = weight > 0.0
-    # by a power of two, which changes no digit: sums stay finite
+    # scaled by a power of two, which is exact, so that sums stay finite
     weight = np.ldexp(weight[kept], -np.frexp(weight.max())[1])
     equal = (weight == weight[0]).all()
     return Sources(
@@ -96,8 +96,8 @@ def counted_sources(sources, filename):
 
 
 def outside_ellipse(h, hdiv, v, vdiv):
-    """True where the angles h, v (radians) are outside the ellipse of the divergence's Sweeps hdiv, vdiv; even counts have
-    no point at the centre, so their grid is given half a step of grace. A divergence in one direction only is never cut."""
+    """True if the angles h, v (radians) are outside the ellipse of the divergence's Sweeps hdiv, vdiv; even counts have no
+    point at the centre, so half a step is tolerated. A divergence in one direction only is never clipped."""
     if hdiv.span == 0.0 or vdiv.span == 0.0:
         return False
     test = (h * h - hdiv.step * hdiv.step / 4.0 * (1 - hdiv.steps % 2)) / hdiv.span / hdiv.span
@@ -106,6 +106,6 @@ def outside_ellipse(h, hdiv, v, vdiv):
 
 
 def assemble(directions, wavelengths, weights):
-    """Sources from unit vectors towards them, wavelengths (m) and weights."""
+    """Sources from unit vectors from the sample towards them, wavelengths (m) and weights."""
     incident = -np.array(directions, dtype=np.float64).reshape(-1, 3)
     return Sources(incident, np.array(wavelengths, dtype=np.float64), np.array(weights, dtype=np.float64))

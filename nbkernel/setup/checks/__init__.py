@@ -1,1 +1,2 @@
-"""What the user may not have meant: contradictions, coarse sampling, quirks of nanoBragg.c that change the run."""
+"""Warnings about what the user may not have intended: contradictions, coarse sampling, quirks of nanoBragg.c that change the
+run."""

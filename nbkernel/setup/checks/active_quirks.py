@@ -7,11 +7,11 @@ from nbkernel.setup.sampling import divergence_sweeps, is_centred
 
 
 def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=None):
-    """Names of the quirks that change this run and are not corrected (but for interpolation, which only the rendering can
-    tell, and adc, which only the noise can).
+    """Names of the quirks that change this run and are not corrected (except interpolation, which is known only after
+    rendering, and adc, which is known only after the noise).
 
-    sensor: the Panel, or the Experiment itself, that states it; angles: of the phi steps, osc: their range (radians);
-    weight: (sources,), as given; mask: its SMVImage or None.
+    sensor: the Panel, or the Experiment itself, with the sensor's settings; angles: of the phi steps, osc: their range
+    (radians); weight: (sources,), as given; mask: its SMVImage or None.
     """
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
@@ -37,12 +37,12 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
 
 
 def are_centred(experiment):
-    """Whether the sources of a divergence lie about the beam."""
+    """Whether the sources of a divergence are centred on the beam."""
     return experiment.sourcefile is not None or all(map(is_centred, divergence_sweeps(experiment)))
 
 
 def ignores_vectors(experiment):
-    """True where a given vector is not taken as given."""
+    """Whether some vector is not used as given."""
     odet = experiment.odet_vector
     return (
         (odet is not None and magnitude(odet) != 1.0)

@@ -1,4 +1,4 @@
-"""Inputs that contradict each other, or cannot be what they are taken for: lines that name both numbers."""
+"""Warnings about inputs that contradict each other or are implausible; they state both numbers."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.kernels.physics.constants import RTD
 
-CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # Angstrom; of two edges: no crystal has others
-WAVELENGTH_DIFFERENCE = 1e-3  # relative; less is worth no word
-SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, wider than X-rays and electrons that crystals diffract
+CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # range of a cell's edges (Angstrom), ratio of two; no crystal is beyond
+WAVELENGTH_DIFFERENCE = 1e-3  # relative; smaller ones are not worth a warning
+SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, beyond all X-rays and electrons that crystals diffract
 
 
 def matrix_lines(experiment, orientation, matrix, wavelength):
-    """Lines about the matrix that `matrix_of` made of an Orientation: whether its cell can be, and is the one stated with it
-    or by -cell. wavelength: the run's, m."""
+    """Warnings about the matrix that `matrix_of` computed from an Orientation: if its cell is implausible, or differs from
+    the cell that is stated with it or by -cell. wavelength: the run's, m."""
     yield from orientation.remarks
     name = orientation.name
     angle, step = orientation.start
@@ -40,7 +40,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             axes = np.linalg.inv(A)
             cell, volume = cell_of_axes(axes), np.linalg.det(axes)
     except np.linalg.LinAlgError:
-        return  # an error will say so
+        return  # `build_crystal` raises an error
     edges = cell[:3]
     if min(edges) < CRYSTAL_EDGES[0] or max(edges) > min(CRYSTAL_EDGES[1], LARGEST_RATIO * min(edges)):
         yield (
@@ -72,7 +72,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
 
 
 def unused_crystal_lines(experiment):
-    """A line where the file of an Experiment's panels has a crystal of another cell than -cell, which is taken."""
+    """A warning if the file of an Experiment's panels has a crystal whose cell differs from -cell, which is used."""
     if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
         return
     if not JSON.match(read_bytes("--panels", experiment.panels, most=START)):
@@ -80,7 +80,7 @@ def unused_crystal_lines(experiment):
     try:
         axes = read_orientation(experiment.panels, "--panels").axes
     except InputError:
-        return  # no crystal, or none that is asked for
+        return  # no usable crystal
     theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
     if cell_difference(theirs, given) > CELL_DIFFERENCE:
         yield (
@@ -90,14 +90,14 @@ def unused_crystal_lines(experiment):
 
 
 def whole_cell(cell):
-    """(a, b, c, alpha, beta, gamma) (Angstrom, degrees) as rendered, of a cell that may be cut short."""
+    """(a, b, c, alpha, beta, gamma) (Angstrom, degrees) as rendered, from a cell of 1 to 6 numbers."""
     lengths, angles = cell_parameters(cell)
     return (*lengths, *(angle * RTD for angle in angles))
 
 
 def cell_lines(experiment, orientation, crystal, file):
-    """Lines where the crystal's cell, of an Orientation or, where that is None, of -cell, is not that of the file of
-    structure factors (a SymmetricFile or None), or has not its symmetry."""
+    """Warnings if the crystal's cell, from an Orientation or, if that is None, from -cell, differs from the cell of the file
+    of structure factors (a SymmetricFile or None) or does not have its symmetry."""
     if file is None or (orientation is None and experiment.cell == file.cell):
         return
     by = "-cell" if orientation is None else orientation.name
@@ -112,7 +112,7 @@ def cell_lines(experiment, orientation, crystal, file):
 
 
 def wavelength_lines(experiment, wavelengths, wavelength):
-    """A line for wavelengths (m) of which the unit must be another; wavelength: that of the run."""
+    """A warning about wavelengths (m) that seem to be in another unit; wavelength: that of the run."""
     odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
     if not odd.size:
         return

@@ -1,4 +1,4 @@
-"""Warnings about a whole run that may not be what its user intended."""
+"""Warnings about a run that may not be what the user intended."""
 
 from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.geometry.panels import ROUNDING
@@ -33,7 +33,7 @@ def run_remarks(runs):
 
 
 def detector_remarks(detector):
-    """A warning if the sample does not see the face of the detector."""
+    """A warning if the detector's front does not face the sample."""
     how = ""
     if detector.pivot == "beam" and detector.twotheta != 0.0:
         how = (

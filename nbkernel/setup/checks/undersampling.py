@@ -1,9 +1,9 @@
-"""Sub-pixels and phi steps that are far too few for the spots of a crystal, so that intensities become chance.
+"""Warnings about sub-pixels and phi steps that are far too few for the spots of a crystal, so that intensities are random.
 
-The limits were measured, see docs/precisions.md: intensities are off by some per cent where sub-pixels are 2/3 as wide as
-spots, by a third at 1.3 times, by factors beyond; and alike for phi steps and rocking curves, at 1.2 and 2.4 times. Phi
-steps do not help sub-pixels, since they move all spots one way; mosaic domains and sources do where many of them fall on a
-spot.
+The limits were measured, see docs/precisions.md: intensities are wrong by a few per cent if sub-pixels are 2/3 as wide as
+spots, by a third at 1.3 times, by factors beyond; likewise for phi steps and rocking curves, at 1.2 and 2.4 times. Phi
+steps do not make up for too few sub-pixels, since they move all spots in one direction; mosaic domains and sources do if
+many of them contribute to a spot.
 """
 
 import math
@@ -17,31 +17,32 @@ from nbkernel.setup.sampling import recommended_oversample
 
 SUBPIXEL_PER_SPOT = 1.5
 STEP_PER_ROCKING_WIDTH = 2.0
-# of the samples that all mosaic domains and sources take, those within one spot from which on chance averages out
+# samples of all mosaic domains and sources within one spot, from which on the errors average out
 ENOUGH_HITS = 10.0
-# lengths in spot widths from which on no recommendation helps
+# lengths in spot widths from which on a recommendation is useless
 ABSURD = 1e9
 
 
 def undersampling_lines(runs):
-    """Lines about sub-pixels and phi steps of Prepared panels that are far too few."""
+    """Warnings about far too few sub-pixels and phi steps in Prepared panels."""
     yield from subpixel_lines(runs)
     yield from phi_step_lines(runs)
 
 
 def subpixel_lines(runs):
-    """A line where -oversample makes sub-pixels much wider than spots, and too few domains and sources average that out."""
+    """A warning if -oversample makes sub-pixels much wider than spots, with too few domains and sources to average that
+    out."""
     prepared = runs[0]
     size, given = max(prepared.crystal.size), prepared.plan.oversample
     if not prepared.experiment.oversample:
         return
-    # spots are wavelength x distance / size wide, where they meet the detector at right angles
+    # spots are wavelength x distance / size wide at normal incidence on the detector
     per_pixel = [run.wavelength * sampled_distance(run.experiment, run.detector) / run.detector.pixel_size for run in runs]
     narrow = size / min(per_pixel) / given if min(per_pixel) > 0.0 else math.inf
     if not SUBPIXEL_PER_SPOT < narrow < ABSURD:
         return
     domains, sources = prepared.plan.orientation.shape[1], len(prepared.plan.source_lambda)
-    # how many spot widths apart the domains are spread
+    # spread of the domains in spot widths
     apart = max(1.0, size * spread(prepared) * middle_of(runs))
     hits = domains * sources / (narrow * narrow * apart)
     if hits < ENOUGH_HITS:
@@ -53,8 +54,8 @@ def subpixel_lines(runs):
 
 
 def phi_step_lines(runs):
-    """A line where phi steps are much longer than rocking curves, which are as wide as the shape transform, the mosaic
-    spread and the sources' divergence together."""
+    """A warning if phi steps are much wider than rocking curves, whose width is the sum of those of the shape transform,
+    the mosaic spread and the sources' divergence."""
     prepared = runs[0]
     steps, osc = len(prepared.plan.phi_slot), prepared.osc
     shape = max(prepared.crystal.size) * middle_of(runs)
@@ -71,25 +72,25 @@ def phi_step_lines(runs):
 
 
 def spread(prepared):
-    """Angle (radians) over which the mosaic domains are spread."""
+    """Mosaic spread (radians); 0 with a single domain."""
     return (prepared.experiment.mosaic_spread or 0.0) / RTD if prepared.plan.orientation.shape[1] > 1 else 0.0
 
 
 def source_spread(prepared):
-    """Radians between the first source and the one farthest from it."""
+    """Angle (radians) between the first source and the one farthest from it."""
     incident = prepared.plan.source_incident
     return float(np.linalg.norm(incident - incident[0], axis=1).max())
 
 
 def middle_of(runs):
-    """Length of the scattering vector (1/m) half way to the finest resolution that a corner of the detector sees; 0 where
-    none sees any, inf for a wavelength of 0."""
+    """Half the length (1/m) of the longest scattering vector to a corner of the detector; 0 if all corners are at the
+    sample, inf for a wavelength of 0."""
     seen = (math.dist(unitize(corner), run.detector.beam_vector) for run in runs for corner in corners(run.detector))
     return max(seen, default=0.0) / (2.0 * runs[0].wavelength) if runs[0].wavelength != 0.0 else math.inf
 
 
 def corners(detector):
-    """Positions (m) of a panel's four corners, but for one at the sample."""
+    """Positions (m) of a panel's four corners, except one at the sample."""
     edges = (vector_scale(detector.fdet_vector, detector.detsize_f), vector_scale(detector.sdet_vector, detector.detsize_s))
     for f in (0, 1):
         for s in (0, 1):
