@@ -1,4 +1,4 @@
-"""Whether a run may take the exact engine's vectorised way (kernels/exact/bounded.py), and what it needs for that."""
+"""Whether a run can use the exact engine's vectorised loop (kernels/exact/bounded.py), and the inputs of that loop."""
 
 import math
 
@@ -14,7 +14,7 @@ from .squared_table import LARGEST_TABLE
 
 
 def table_and_error(plan, history, tables):
-    """(SquaredTable, bound on the relative error of a pixel) for a run that qualifies, else None.
+    """(SquaredTable, bound on the relative error of a pixel) for a run that can use the vectorised loop, else None.
 
     history: the panel's History; tables: the run's SquaredTables.
     """
@@ -28,11 +28,11 @@ def table_and_error(plan, history, tables):
         return None
     if plan.source_lambda.min() <= 0.0:
         return None
-    # far beyond both limits for any real wavelength; sines' products must neither lose their reduction nor underflow
+    # any real wavelength is far within both limits; sines must be reduced correctly, and their products must not underflow
     if plan.xtal_shape in (SQUARE, ROUND) and not 1e-60 < largest_sine_argument(plan) < LARGEST_ARGUMENT / 2:
         return None
     if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
-        return None  # terms that cancel have no bound
+        return None  # no bound if terms cancel
     terms = plan.steps * plan.detector_thicksteps
     return tables.of(plan), relative_error(terms)
 
@@ -40,6 +40,6 @@ def table_and_error(plan, history, tables):
 def largest_sine_argument(plan):
     """Bound (radians) on the arguments of a lattice factor's sines. plan: a RenderPlan."""
     if plan.xtal_shape == ROUND:
-        # at most half a cell from a whole index along each axis
+        # at most half a cell from an integer index along each axis
         return PI * math.hypot(plan.Na, plan.Nb, plan.Nc) * math.sqrt(plan.fudge)
     return PI * largest_index(plan) * max(plan.Na, plan.Nb, plan.Nc)

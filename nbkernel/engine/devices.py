@@ -1,6 +1,6 @@
-"""Which device renders: what `--device` asks for, what the machine has, and what is missing.
+"""The choice of the rendering device: what `--device` requests, what the machine has, and what is missing.
 
-The CUDA driver is asked directly, so that a machine without one need not import numba.cuda to learn that.
+The CUDA driver is queried directly, so that numba.cuda is not imported on a machine without one.
 """
 
 import ctypes
@@ -15,15 +15,15 @@ from nbkernel.errors import DeviceError, InputError
 DRIVERS = ("libcuda.so.1", "libcuda.so")
 # attributes of cuDeviceGetAttribute
 MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
-# by major version of the CUDA packages: the extra that brings them, the driver's own version (cuDriverGetVersion) and its
-# release from which they work, and the least compute capability
+# by major version of the CUDA packages: the extra that installs them, the lowest cuDriverGetVersion and driver release with
+# which they work, and the lowest compute capability
 PACKAGES = {12: ("cu12", 12000, "525", (5, 0)), 13: ("cu13", 13000, "580", (7, 5))}
 SIMULATOR = "NUMBA_ENABLE_CUDASIM"
 
 
 @dataclass(frozen=True)
 class CudaDevice:
-    """number: as CUDA counts; memory in bytes; capability: (major, minor)."""
+    """A CUDA device. number: CUDA's; memory: bytes; capability: (major, minor)."""
 
     number: int
     name: str
@@ -41,9 +41,9 @@ class CudaDevice:
 
 @dataclass(frozen=True)
 class Survey:
-    """devices: of CudaDevice; driver: version as the driver gives it (12040 is 12.4), None without one; packages: major
-    version of the installed CUDA packages, None without numba-cuda; missing: what keeps CUDA from being used, empty if
-    nothing does."""
+    """What a machine has for CUDA. devices: CudaDevices; driver: the driver's version number (12040 is 12.4), None without a
+    driver; packages: major version of the installed CUDA packages, None without numba-cuda; missing: why CUDA cannot be
+    used, empty if it can."""
 
     devices: tuple
     driver: int | None
@@ -53,7 +53,8 @@ class Survey:
 
 @dataclass(frozen=True)
 class Choice:
-    """devices: numbers of CUDA devices, none for the CPU; reason: in a few words; falls_back: to the CPU if they fail."""
+    """Where a run renders. devices: numbers of CUDA devices, empty for the CPU; reason: why these; falls_back: to the CPU if
+    they fail."""
 
     devices: tuple
     reason: str
@@ -65,8 +66,8 @@ class Choice:
 
 
 def parse_device(text, lead="device"):
-    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, led by the name of the
-    argument or option, for anything else."""
+    """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, beginning with `lead`, the
+    name of the argument or option, for any other text."""
     if not isinstance(text, str):
         raise InputError(f"{lead}: needs a text such as auto, cpu or cuda:0, not {text!r}")
     match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d{1,9}(?:,\d{1,9})*))?", text, re.ASCII)
@@ -79,7 +80,7 @@ def parse_device(text, lead="device"):
 
 
 def choose(name, numbers, precision):
-    """The Choice of a run. Raises DeviceError where `cuda` is asked for and cannot be had."""
+    """The Choice of a run. Raises DeviceError if `cuda` is requested and cannot be used."""
     if name == "cpu":
         return Choice((), "asked for")
     if precision == "exact":
@@ -119,7 +120,7 @@ def survey():
 
 
 def missing(devices, version, packages):
-    """What keeps CUDA from being used, with the command or driver that would mend it; empty if nothing does."""
+    """Why CUDA cannot be used, with the command or driver that would help; empty if it can."""
     if not devices:
         return "the CUDA driver finds no device"
     if packages is None:
@@ -142,7 +143,7 @@ def cuda_version(number):
 
 
 def load_driver():
-    """The CUDA driver's library, None where there is none."""
+    """The CUDA driver's library, None if there is none."""
     for name in DRIVERS:
         try:
             return ctypes.CDLL(name)
@@ -178,8 +179,7 @@ def describe(driver, number):
 
 
 def cuda_packages():
-    """Major version of the CUDA packages that numba-cuda was installed with; None where numba-cuda is not there, or has
-    none."""
+    """Major version of the CUDA packages that were installed with numba-cuda; None without numba-cuda or such packages."""
     if find_spec("numba_cuda") is None:
         return None
     try:

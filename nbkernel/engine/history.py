@@ -1,4 +1,4 @@
-"""What the program carries from pixel to pixel, found out before rendering (see `plan.History`)."""
+"""State that the program keeps from pixel to pixel, computed before rendering (see `plan.History`)."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ USUAL_STATES = 4096
 def find_history(plan, panel, wanted, polar_vector, threads, every_axis):
     """The History of a panel's pixels.
 
-    panel: the Tile that is a whole panel; wanted: (slow, fast) bool; polar_vector: the polarisation axis, a unit vector.
-    every_axis: with all states of the polarisation axis, which show in last bits only; else with the first one.
+    panel: the Tile of a complete panel; wanted: (slow, fast) bool; polar_vector: the polarisation axis, a unit vector.
+    every_axis: whether to find all states of the polarisation axis, which affect last bits only, or just the first.
     """
     first_pixel = -1
     if not np.array_equal(plan.phi_slot, plan.phi_slot_first):
@@ -37,7 +37,7 @@ def find_history(plan, panel, wanted, polar_vector, threads, every_axis):
 
 
 def first_outside_table(plan, tile, wanted, first_pixel, threads):
-    """Number of the first wanted pixel of the tile that leaves the table of structure factors; -1 if none does."""
+    """Number of the first wanted pixel of the tile that is outside the table of structure factors; -1 if none is."""
     found = np.full(wanted.shape[0], -1, np.int64)
     share_rows(
         lambda: rows_outside_table.over_rows(plan, tile, wanted, first_pixel, found),
@@ -48,7 +48,7 @@ def first_outside_table(plan, tile, wanted, first_pixel, threads):
 
 
 def first_found(panel, wanted, find):
-    """The first find(tile) that is not negative, of tiles of whole rows in file order; -1 if all are."""
+    """The first find(tile) that is not negative, for tiles of complete rows in file order; -1 if there is none."""
     for band in bands(panel, (ROWS_AT_A_TIME, wanted.shape[1]), wanted):
         found = find(band[0])
         if found >= 0:
@@ -59,8 +59,8 @@ def first_found(panel, wanted, find):
 def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
     """`axis`, `axis_next` and `axis_start` of the History: each call of the polarisation factor normalises the axis again.
 
-    Normalising changes nothing from the second time on, as a rule; else it ends in a fixed point or a short cycle, or
-    drifts by a last bit for very long.
+    Usually normalisation changes nothing from the second time on; otherwise it ends in a fixed point or a short cycle, or
+    drifts by last bits for very long.
     """
     axis, axis_next = normalised_again(polar_vector, USUAL_STATES)
     unused = plan.polarization == 0.0 or (plan.nopolar and not is_renewed(plan.oversample_polar))
@@ -75,10 +75,10 @@ def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
 
 
 def normalised_again(polar_vector, most):
-    """(n, 3) states of the axis, and (n,) int64 which follows each; at most so many."""
+    """(n, 3) states of the axis and (n,) int64, the number of the state that follows each; n is at most `most`."""
     states = np.empty((most, 3))
     followers = np.empty(most, np.int64)
-    # as bare Python unless there may be very many
+    # as plain Python unless there may be very many
     find = axis_states.function if most == USUAL_STATES else axis_states
     count = find(np.array(polar_vector, np.float64), states, followers)
     return states[:count].copy(), followers[:count].copy()

@@ -1,10 +1,10 @@
-"""How a run is to be computed."""
+"""Options for computing a run."""
 
 from dataclasses import dataclass
 
 from nbkernel.support.validation import with_unit
 
-# name: what it promises of every pixel, against nanoBragg.c's
+# name: its promise for every pixel, compared with nanoBragg.c's
 PRECISIONS = {
     "exact": "nanoBragg.c's files, byte for byte",
     "double": "within 1 float32 ulp, or 1e-9 of the largest of the 5 x 5 neighbours",
@@ -17,8 +17,8 @@ DEFAULT_PRECISION = "double"
 class Engine:
     """How a run is computed.
 
-    precision: a name of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a good one;
-    devices: numbers of CUDA devices, none for the CPU; falls_back: to the CPU where they fail.
+    precision: a name of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a suitable one;
+    devices: numbers of CUDA devices, empty for the CPU; falls_back: to the CPU if they fail.
     """
 
     precision: str = DEFAULT_PRECISION

@@ -1,4 +1,4 @@
-"""Rendering tile by tile in file order: on the CPU's threads; CUDA has `cuda/render.py`."""
+"""Rendering tile by tile in file order, on the CPU's threads; for CUDA see `cuda/render.py`."""
 
 import math
 from typing import Any, NamedTuple
@@ -21,12 +21,12 @@ from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
 from .workspaces import Workspaces
 
-# pixels of one row that are worked on side by side in precision `exact`
+# pixels of one row that precision `exact` processes together
 BOUNDED_SEGMENT = 128
 
 
 class Rendering(NamedTuple):
-    """What rendering makes of a panel."""
+    """The result of rendering a panel."""
 
     image: np.ndarray  # (slow, fast) float32, photons
     omega_sum: float  # sr, of all sub-pixels
@@ -42,9 +42,9 @@ def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None,
 def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
     """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
 
-    precision: of `options.PRECISIONS`; threads: at most so many, None for all cores; tile_shape: (slow, fast) pixels, None
-    for a good one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, none for the
-    CPU (which exact needs). Raises InputError for a table too large for the precision, DeviceError where a device fails.
+    precision: of `options.PRECISIONS`; threads: the most to use, None for all cores; tile_shape: (slow, fast) pixels, None
+    for a suitable one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, empty for
+    the CPU (which exact needs). Raises InputError for a table too large for the precision, DeviceError if a device fails.
     """
     threads = thread_count(threads)
     tables = SquaredTables(runs[0].reflections.nonzero)
@@ -61,7 +61,7 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
         else:
             images[number] = render_rows(prepared, history, tables, precision, threads, tile_shape, on_panel)
             if math.isnan(images[number][1]):
-                # of a pixel at the sample, with axes at other angles than right ones
+                # a pixel at the sample, with oblique axes
                 images[number] = render_exact(prepared, history, tables, threads, tile_shape, None)
         if on_pixels is not None:
             done += int(np.count_nonzero(prepared.wanted))
@@ -77,7 +77,7 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
 
 
 def offset_progress(on_pixels, before):
-    """`on_pixels` for a panel before which so many pixels are done."""
+    """`on_pixels` for a panel that is rendered after `before` pixels of other panels."""
     return lambda done: on_pixels(before + done)
 
 
@@ -90,11 +90,11 @@ def history_of(prepared, precision, threads):
 
 
 def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
-    """(image (slow, fast) float32, sum of solid angles (sr)) by the program's own operations, or the vectorised way where
-    that is certain. tables: the run's SquaredTables."""
+    """(image (slow, fast) float32, sum of solid angles (sr)) with the program's own operations, or vectorised if that
+    certainly gives the same bits. tables: the run's SquaredTables."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
-    # at the sample directions are made of rounding errors, which no bound holds
+    # close to the sample rounding errors dominate the directions, without a bound
     bound = None if touches_sample(plan, panel) else table_and_error(plan, history, tables)
     kept_omegas = omegas_per_pixel(plan)
     repeats = subpixels_per_pixel(plan) // kept_omegas
@@ -117,7 +117,7 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
 
 
 def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
-    """Fills the tile's part of the image and of omegas (sr, rows from the tile's first on). bound: see `table_and_error`."""
+    """Fills the tile's part of the image and of omegas (sr, from the tile's first row on). bound: see `table_and_error`."""
     size = min(BOUNDED_SEGMENT, tile.fast_stop - tile.fast_start)
 
     def exactly():

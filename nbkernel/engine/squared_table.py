@@ -1,4 +1,4 @@
-"""The SquaredTable of a plan: F_cell^2 in the form that the vectorised loops look it up."""
+"""The SquaredTable of a plan: F_cell^2 in the form that the vectorised loops read."""
 
 import math
 
@@ -9,11 +9,11 @@ from nbkernel.kernels.physics.plan import SquaredTable
 
 LARGEST_TABLE = 2**31 - 1
 NO_FLOAT32_TABLE = np.zeros(1, np.float32)
-PLANES_OF = 1_000_000  # structure factors looked through at a time
+PLANES_OF = 1_000_000  # structure factors that are searched at a time
 
 
 class SquaredTables:
-    """The SquaredTable of plans that share their structure factors, without and with float32, each worked out once.
+    """The SquaredTables, without and with float32, of plans that share their structure factors, each computed once.
 
     nonzero: see `squared_table`.
     """
@@ -40,7 +40,7 @@ class SquaredTables:
 def squared_table(plan, use_float32=False, nonzero=None):
     """The SquaredTable of a RenderPlan. use_float32: with the copy in float32 that precision `mixed` needs.
 
-    nonzero: (n,) positions in the flattened `plan.Fhkl` of all that is not 0, None where they are many.
+    nonzero: (n,) positions in the flattened `plan.Fhkl` of all values that are not 0, None if there are many.
     """
     default = plan.default_F * plan.default_F
     if plan.Fhkl.size == 0:
@@ -49,7 +49,7 @@ def squared_table(plan, use_float32=False, nonzero=None):
             F_flat=plan.Fhkl.reshape(-1),
         )  # fmt: skip
     nh, nk, nl = shape = [n + 2 for n in plan.Fhkl.shape]
-    # what is too large for a square is infinite, as in the program
+    # squares that overflow are infinite, as in the program
     with np.errstate(over="ignore", under="ignore"):
         if nonzero is not None and default == 0.0:
             padded, filled = np.zeros(shape), padded_positions(plan.Fhkl.shape, nonzero)
@@ -70,7 +70,7 @@ def squared_table(plan, use_float32=False, nonzero=None):
         plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
         nh - 1.0, nk - 1.0, nl - 1.0,
         float(nk * nl), float(nl),
-        # interpolation leaves out no source
+        # interpolation skips no source
         s_beyond=math.inf if default != 0.0 or plan.interpolate else length_beyond_table(plan, nonzero),
         F_squared_single=scaled,
         largest=largest,
@@ -79,14 +79,14 @@ def squared_table(plan, use_float32=False, nonzero=None):
 
 
 def padded_positions(shape, nonzero):
-    """Positions in the flattened table with a border of one entry. shape, nonzero: of the table without it."""
+    """Positions in the flattened table with a border of one entry. shape, nonzero: of the table without the border."""
     return np.ravel_multi_index([index + 1 for index in np.unravel_index(nonzero, shape)], [n + 2 for n in shape])
 
 
 def length_beyond_table(plan, nonzero=None):
-    """Length (1/m) of scattering vectors from which the nearest whole index has no structure factor, whatever the direction.
+    """Length (1/m) of scattering vectors, above which the nearest integer index has no structure factor in any direction.
 
-    No |s| exceeds that of its nearest whole index by more than half of |a*| + |b*| + |c*|.
+    |s| exceeds that of the nearest integer index by at most half of |a*| + |b*| + |c*|.
     """
     stars = plan.recip.reshape(3, 3)
     farthest = 0.0
@@ -99,7 +99,7 @@ def length_beyond_table(plan, nonzero=None):
         filled = plan.Fhkl[first : first + planes] != 0.0
         h, k = np.nonzero(filled.any(axis=2))
         filled = filled[h, k]
-        # along l the squared length is a parabola: largest at one of the two ends
+        # along l the squared length is a parabola, which is largest at one of the ends
         for l in (filled.argmax(axis=1), filled.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)):
             indices = np.stack([h + first + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
             farthest = max(farthest, float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0)))

@@ -1,6 +1,6 @@
-"""Where on a flat panel indices change from pixel to pixel by nearly the same again, and whether nothing but zeros is there.
+"""Where on a flat panel indices change by nearly equal steps from pixel to pixel, and whether only zeros are there.
 
-plan: the RenderPlan; panel: the Tile that is a whole panel.
+plan: the RenderPlan; panel: the Tile of a complete panel.
 """
 
 import math
@@ -13,18 +13,18 @@ from nbkernel.kernels.physics.constants import SQUARE
 MIDDLE = 1e-6
 # pixels of a panel that has very few
 FEW = 4
-# turns from a zero of the lattice factor, within which a step is taken to be dark
+# turns from a zero of the lattice factor, within which a step counts as dark
 DARK = 0.05
 
 
 def all_dark(plan, panel):
-    """Whether there is a place, on a flat panel, where each pixel is next to a zero of a parallelepiped's lattice factor in
-    all its steps: then nothing is left but last digits, and there is no brighter neighbour to hold them against. Of very
-    few pixels that is taken for granted.
+    """Whether a flat panel has a region in which each pixel is close to a zero of a parallelepiped's lattice factor in all
+    its steps: then only last digits are left, without a brighter neighbour to compare them with. A panel of very few pixels
+    is assumed to have one.
 
-    Along an axis of an aligned crystal N times the index may change by a whole number from pixel to pixel, and go on to do
-    so where 1/airpath hardly changes: around the direct beam, and the panel's point nearest to the sample. Steps are looked
-    at in the middle and at both ends of phi steps, domains and sources.
+    Along an axis of an aligned crystal, N times the index may change by an integer from pixel to pixel, and continue to do
+    so where 1/airpath hardly changes: around the direct beam and around the panel's point nearest to the sample. The first,
+    the middle and the last of the phi steps, domains and sources are examined.
     """
     cells = np.array([plan.Na, plan.Nb, plan.Nc])
     if plan.xtal_shape != SQUARE or panel.curved_detector or not (cells > 1.0).any():
@@ -42,7 +42,7 @@ def all_dark(plan, panel):
         here = turns[:, 0]
         steps = np.array([here, turns[:, 1] - here, turns[:, 2] - here])
         bright = np.abs(here - cells * np.rint(here / cells)) < 0.5
-        # by pixel and axis
+        # (pixels, axes)
         dark = dark & ((np.abs(steps - np.rint(steps)) < DARK).all(axis=0) & ~bright).all(axis=1)
         if not dark.any():
             return False
@@ -50,13 +50,13 @@ def all_dark(plan, panel):
 
 
 def some_of(values):
-    """The first, the middle and the last."""
+    """The first, the middle and the last of `values`."""
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 
 
 def stationary_points(plan, panel):
-    """Where the flat panel's point nearest to the sample is, and (if it meets the panel's plane) the direct beam: (fast,
-    slow) in pixels from the panel's corner."""
+    """(fast, slow) in pixels from the panel's corner of the point of the panel's plane nearest to the sample and, if the
+    direct beam meets the plane, of the direct beam."""
     towards, nearest = float(plan.source_incident[0] @ panel.odet), float(panel.pix0 @ panel.odet)
     points = [panel.odet * nearest]
     if towards * nearest > 0.0:
@@ -67,19 +67,19 @@ def stationary_points(plan, panel):
 
 
 def stationary_pixels(plan, panel):
-    """(fast, slow) of pixels a little beside these points, or where the panel is nearest to them."""
+    """(fast, slow) of pixels close to the `stationary_points`, within the panel."""
     last = [max(panel.fast_stop - 2.0, 0.0), max(panel.slow_stop - 2.0, 0.0)]
     return np.floor(np.minimum(np.maximum(np.array(stationary_points(plan, panel)) + 3.0, 0.0), last))
 
 
 def beam_in_the_middle(plan, panel):
-    """Whether the direct beam meets the middle of a sub-pixel."""
+    """Whether the direct beam hits the centre of a sub-pixel."""
     middles = stationary_points(plan, panel)[-1] * plan.oversample - 0.5
     return bool((np.abs(middles - np.rint(middles)) < MIDDLE).all())
 
 
 def directions_at(plan, panel, pixels):
-    """(3 n, 3) unit vectors to the first sub-pixels of each of n pixels and of their next neighbours along fast and slow."""
+    """(3 n, 3) unit vectors to the first sub-pixels of each of n pixels and of its next neighbours along fast and slow."""
     around = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     Fdet, Sdet = ((pixels[:, None] + around + 0.5 / plan.oversample) * panel.pixel_size).reshape(-1, 2).T
     positions = panel.pix0 + np.outer(Fdet, panel.fdet) + np.outer(Sdet, panel.sdet)

@@ -1,23 +1,23 @@
-"""Rows shared among threads. Kernels do not hold Python's lock, so they run side by side."""
+"""Shares rows among threads. Kernels release Python's global lock, so that they run in parallel."""
 
 import os
 import threading
 
 
 def thread_count(threads):
-    """At most and by default (None) as many as this process has cores."""
+    """The number of threads: `threads`, but at most and by default (None) the number of cores of this process."""
     most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return most if threads is None else min(threads, most)
 
 
 def share_rows(new_call, slow_start, slow_stop, threads):
-    """Calls call(start, stop) for chunks of the rows slow_start .. slow_stop until all are done; each thread has a `call` of
-    its own, made by new_call().
+    """Calls call(start, stop) for chunks of the rows slow_start .. slow_stop until all are done; each thread gets its own
+    `call` from new_call().
 
     Raises what the first failing call raised.
     """
     rows = slow_stop - slow_start
-    # small chunks keep threads busy where work is uneven (masks, dmin, empty parts of the table)
+    # small chunks keep threads busy if work is uneven (masks, dmin, empty parts of the table)
     chunk = max(1, rows // (8 * threads)) if threads > 1 else max(1, rows)
     starts = iter(range(slow_start, slow_stop, chunk))
     lock = threading.Lock()

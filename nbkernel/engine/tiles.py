@@ -1,16 +1,16 @@
-"""Cutting a panel into tiles that carry their own geometry; unwanted edges are cut away."""
+"""Divides a panel into tiles, which include their geometry; edges without wanted pixels are cropped."""
 
 import numpy as np
 
 from nbkernel.kernels.physics.plan import Tile
 
-# one tile should take this many steps: enough for all threads, little enough to hear Ctrl-C and to show progress
+# steps of one tile: enough for all threads, few enough to react to Ctrl-C and to show progress
 STEPS_PER_TILE = 20_000_000
 OMEGAS_PER_BAND = 4_000_000
 
 
 def panel_tile(detector, panel=0):
-    """The Tile that is a whole panel of a Detector. panel: its number."""
+    """The Tile of a complete panel, from its Detector. panel: its number."""
     d = detector
 
     def array(vector):
@@ -24,12 +24,12 @@ def panel_tile(detector, panel=0):
 
 
 def tile_slices(tile):
-    """Where a tile's pixels are in its panel: (slow, fast) slices."""
+    """(slow, fast) slices of a tile's pixels in its panel."""
     return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
 
 
 def default_tile_shape(fpixels, steps_per_pixel, omegas_per_pixel):
-    """(slow, fast) size in pixels: whole rows, as many as make a good chunk of work.
+    """(slow, fast) size in pixels: complete rows, as many as give a suitable amount of work.
 
     fpixels: of the panel's rows; omegas_per_pixel: solid angles that are kept for each pixel of a band.
     """
@@ -39,9 +39,9 @@ def default_tile_shape(fpixels, steps_per_pixel, omegas_per_pixel):
 
 
 def bands(panel, tile_shape, wanted):
-    """Yields lists of Tiles side by side, in file order; each Tile is shrunk to its wanted pixels, and dropped without any.
+    """Yields rows of Tiles as lists, in file order; each Tile is cropped to its wanted pixels, and omitted if it has none.
 
-    panel: the Tile that is a whole panel; tile_shape: (slow, fast) pixels; wanted: (slow, fast) bool, of the panel.
+    panel: the Tile of a complete panel; tile_shape: (slow, fast) pixels; wanted: (slow, fast) bool, of the panel.
     """
     for slow in range(panel.slow_start, panel.slow_stop, tile_shape[0]):
         band = []

@@ -1,4 +1,4 @@
-"""Memory that threads work in while they render rows in precision `double` or `mixed`."""
+"""Working memory of threads that render rows in precision `double` or `mixed`."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from nbkernel.kernels.fast.interpolation import BLOCK, INTERPOLATION_WORK, LANES
 from nbkernel.kernels.fast.phases import OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.physics.plan import Workspace
 
-# pixels of one row that are worked on side by side: whole vectors, and what is kept of them stays in the first cache
+# pixels of one row that are processed together: complete vectors, and few enough for the first-level cache
 VECTOR, SEGMENT = 32, 512
 CACHE_LINE = 64  # bytes
 
 
 class Workspaces:
-    """Workspaces for the threads of one tile after the other: new memory would have to be brought into the cache."""
+    """Workspaces that the threads of successive tiles reuse, because new memory would have to be loaded into the cache."""
 
     def __init__(self):
         self.free, self.taken = {}, []  # lists by width; (width, Workspace)
 
     def take(self, width):
-        """A Workspace for rows of so many pixels, for the calling thread alone."""
+        """A Workspace for rows of `width` pixels, for the calling thread only."""
         try:
             workspace = self.free[width].pop()
         except LookupError:
@@ -28,14 +28,14 @@ class Workspaces:
         return workspace
 
     def take_back(self):
-        """Makes all free again, once no thread works any more."""
+        """Frees all Workspaces, after all threads have finished."""
         for width, workspace in self.taken:
             self.free.setdefault(width, []).append(workspace)
         self.taken = []
 
 
 def new_workspace(width, largest):
-    """Workspace for rows of so many pixels: segments of equal size, not above the largest, that leave few lanes idle."""
+    """Workspace for rows of `width` pixels: for segments of equal size, at most `largest`, that leave few lanes idle."""
     segments = -(-width // largest)
     size = -(-width // (segments * VECTOR)) * VECTOR
     return Workspace(
@@ -51,8 +51,8 @@ def new_workspace(width, largest):
 
 
 def filled(shape, dtype, value):
-    """An array that begins at a cache line, as its rows do: a vector register's load that crosses into the next line counts
-    double."""
+    """An array that begins at a cache line, as do its rows: a vector load that crosses into the next line takes twice as
+    long."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

@@ -1,4 +1,4 @@
-"""A panel to render on CUDA devices: what of it is in the host's memory, and what in a device's."""
+"""A panel to render on CUDA devices: its data in the host's memory and in a device's."""
 
 from typing import NamedTuple
 
@@ -18,10 +18,10 @@ NO_TABLE = np.empty((0, 0, 9))
 
 
 class HostPanel:
-    """A panel in the host's memory, with what becomes of it.
+    """A panel in the host's memory, with its results.
 
     image: (slow, fast) float32, photons; omega_sums: (slow,) float64, sums of the solid angles (sr); unresolved: (slow,)
-    int64, how many pixels are left to the program's own operations.
+    int64, the number of pixels that are left to the program's own operations.
     """
 
     def __init__(self, prepared, history):
@@ -38,15 +38,15 @@ class HostPanel:
 
 
 class DevicePanel(NamedTuple):
-    """What is the same for all tiles of a panel on a device: arrays are in its memory."""
+    """A panel on a device: arguments that are the same for all its tiles, with arrays in the device's memory."""
 
     plan: tuple  # RenderPlan
-    tile: tuple  # the Tile that is the whole panel
+    tile: tuple  # the Tile of the complete panel
     table: tuple  # SquaredTable
     rounding_limit: tuple  # RoundingLimit
     axis: object  # (1, 3): the polarisation axis
     launches: tuple  # (kernel, Share, whether it interpolates)
-    mark_unresolved: object  # kernel; None where rounding decides nothing
+    mark_unresolved: object  # kernel; None if no pixel depends on rounding
 
 
 def upload_panel(host_panel, tables, precision, uploads):
@@ -85,19 +85,19 @@ def kernel_for(key):
 
 
 def without_table(plan):
-    """The plan as kernels here take it: they work out the orientations from their rotations, see
+    """The plan without the table of orientations: CUDA kernels compute them from their rotations, see
     `physics/orientations.py`."""
     return plan._replace(orientation=NO_TABLE)
 
 
 class Uploads:
-    """Arrays in the current device's memory; one that several panels share is there once."""
+    """Arrays in the current device's memory; an array that several panels share is uploaded once."""
 
     def __init__(self):
-        self.there = {}  # by the host array's identity; the array is kept, so that it stays its own
+        self.there = {}  # by the host array's id; the array is kept, so that no other gets the same id
 
     def of(self, value):
-        """A NamedTuple with its arrays in the device's memory."""
+        """The NamedTuple `value` with its arrays in the device's memory."""
         return type(value)(
             *(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
         )
@@ -109,5 +109,5 @@ class Uploads:
 
 
 def in_device_types(value):
-    """A NamedTuple with its numbers as kernels take them: loops count in fewer registers in 32 bits."""
+    """The NamedTuple `value` with its integers in 32 bits, with which loops need fewer registers."""
     return type(value)(*(np.int32(field) if type(field) is int else field for field in value))

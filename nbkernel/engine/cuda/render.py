@@ -1,4 +1,5 @@
-"""Rendering on CUDA devices, tile by tile: several tiles in flight on streams, memory by tiles and not by the panel."""
+"""Rendering on CUDA devices, tile by tile: several tiles are in flight on streams, and memory depends on the size of tiles,
+not of panels."""
 
 import threading
 
@@ -14,18 +15,18 @@ from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 from .panels import HostPanel, Uploads, upload_panel
 from .streams import MOST_ROWS, device_arrays, keep_in_flight, pinned_arrays, share_tiles
 
-# pixels of a tile: enough to fill a large device, few enough to go on while the last is copied; fewer where they have
-# so many steps that a tile would take long
+# pixels of a tile: enough to fill a large device, few enough that computing overlaps with copying; fewer if a tile would
+# take long because they have many steps
 TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 
 
 def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels):
-    """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, by precision double or mixed.
+    """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, in precision double or mixed.
 
     histories: the History of each; tables: the run's SquaredTables; devices: their numbers; tile_shape: (slow, fast) pixels,
-    None for a good one; on_pixels: called with the number of pixels done. Pixels that only the program's own operations tell
-    are finished on the CPU's threads. Raises DeviceError where a device fails or has too little memory; InputError for a
-    table too large.
+    None for a suitable one; on_pixels: called with the number of pixels done. Pixels that need the program's own operations
+    are finished on the CPU's threads. Raises DeviceError if a device fails or has too little memory; InputError for a table
+    that is too large.
     """
     host_panels = [HostPanel(*parts) for parts in zip(runs, histories, strict=True)]
     shapes = [cuda_tile_shape(tile_shape, prepared) for prepared in runs]
@@ -65,7 +66,7 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
 
 
 class Slot:
-    """A stream with the memory for one tile, on the device and (pinned, so that copies overlap) on the host."""
+    """A stream with memory for one tile on the device and (pinned, so that copies overlap) on the host."""
 
     def __init__(self, shape, host_panels, device_panel):
         """shape: (slow, fast) pixels of the largest tile; host_panels: by number; device_panel(number): its DevicePanel on
@@ -83,7 +84,7 @@ class Slot:
         self.device = device_arrays(copied | {"suspect": (shape, np.uint8)})
 
     def send(self, tile):
-        """Begins to render a Tile."""
+        """Starts rendering a Tile."""
         panel, wanted = self.device_panel(tile.panel), self.host_panels[tile.panel].prepared.wanted
         self.tile = tile
         rows, columns = tile.slow_stop - tile.slow_start, tile.fast_stop - tile.fast_start
@@ -94,7 +95,7 @@ class Slot:
         for name in ("wanted", "unresolved", "parts"):
             device[name].copy_to_device(host[name], stream=self.stream)
         grid = (-(-columns // THREADS), rows)
-        # as `in_device_types` has them
+        # the types of `in_device_types`
         edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
         tile_there = panel.tile._replace(**edges)
         for kernel, share, interpolate in panel.launches:
@@ -110,7 +111,7 @@ class Slot:
             device[name].copy_to_host(host[name], stream=self.stream)
 
     def receive(self):
-        """Waits for the tile in flight, puts its pixels in its panel's image and returns it."""
+        """Waits for the tile in flight, copies its pixels to the panel's image and returns the tile."""
         tile = self.tile
         self.stream.synchronize()
         panel, rows, columns = (
@@ -125,7 +126,7 @@ class Slot:
 
 
 def finish_on_cpu(host_panel, tile, threads):
-    """Renders the pixels of a tile that are left as nan by the program's own operations."""
+    """Renders the pixels of a tile that the device has left as nan, with the program's own operations."""
     if not host_panel.unresolved[tile.slow_start : tile.slow_stop].any():
         return
     plan = host_panel.prepared.plan
@@ -140,7 +141,7 @@ def finish_on_cpu(host_panel, tile, threads):
 
 
 def cuda_tile_shape(tile_shape, prepared):
-    """(slow, fast) size in pixels of a tile within the panel: what is asked for, else whole rows."""
+    """(slow, fast) size in pixels of a tile within the panel: `tile_shape` if given, else complete rows."""
     panel_shape = prepared.wanted.shape
     if tile_shape is None:
         pixels = TILE_STEPS / (prepared.plan.steps * prepared.plan.detector_thicksteps)

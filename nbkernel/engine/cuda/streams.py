@@ -1,4 +1,4 @@
-"""Work on CUDA devices, tile by tile: devices share the tiles, and each has several in flight on streams."""
+"""Tiles on CUDA devices: the devices share them, and each has several in flight on streams."""
 
 import contextlib
 import threading
@@ -9,19 +9,19 @@ from numba import cuda
 from nbkernel.errors import DeviceError
 from nbkernel.kernels.cuda.rows import SIMULATED
 
-# tiles that a device works on at a time: one is computed while another is copied
+# tiles per device at a time: one is computed while another is copied
 IN_FLIGHT = 3
 MOST_ROWS = 65535  # of a CUDA grid
 
-# a small image cannot fill a device, which is no reason for numba to say so
+# numba warns about small images, which cannot fill a device
 warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
 
 
 def share_tiles(tiles, devices, serve):
-    """Calls serve(next_tile) for each device, by its number, in a thread of its own; next_tile() gives one of `tiles`, None
-    after the last.
+    """Calls serve(next_tile) for each device number, in a separate thread; next_tile() returns one of `tiles`, None after
+    the last.
 
-    Raises what the first failing device raised, as a DeviceError where it is CUDA's.
+    Raises what the first failing device raised, as a DeviceError if it comes from CUDA.
     """
     tiles, lock, errors = iter(tiles), threading.Lock(), []
 
@@ -47,8 +47,8 @@ def share_tiles(tiles, devices, serve):
 
 
 def keep_in_flight(next_tile, new_slot, finish):
-    """Takes tiles through slots on the current device until there are none: slot.send(tile) begins one, slot.receive()
-    waits for it and returns it, finish(tile) is called while the next is under way."""
+    """Passes all tiles through slots on the current device: slot.send(tile) starts one, slot.receive() waits for it and
+    returns it, finish(tile) is called while the next is in flight."""
     slots = []  # each with a tile in flight, the oldest first
     while (tile := next_tile()) is not None:
         if len(slots) < IN_FLIGHT:
@@ -65,7 +65,7 @@ def keep_in_flight(next_tile, new_slot, finish):
 
 
 def pinned_arrays(types):
-    """Arrays on the host that copies overlap with. types: {name: (shape, dtype)}."""
+    """Pinned arrays on the host, for overlapping copies. types: {name: (shape, dtype)}."""
     return {name: cuda.pinned_array(shape, dtype) for name, (shape, dtype) in types.items()}
 
 
@@ -75,7 +75,7 @@ def device_arrays(types):
 
 
 class CompiledInOneWay:
-    """A kernel whose first launch compiles it without operations that the source does not name."""
+    """A kernel whose first launch compiles it without operations that are not in the source, such as contractions."""
 
     def __init__(self, kernel):
         self.kernel = kernel
@@ -96,7 +96,7 @@ class CompiledInOneWay:
 
 @contextlib.contextmanager
 def device_errors(number):
-    """Makes a DeviceError of what CUDA raises."""
+    """Turns exceptions from CUDA into DeviceErrors."""
     try:
         yield
     except Exception as error:
