@@ -1,1 +1,1 @@
-"""What the user asks for: experiments, and the command lines and files that state them."""
+"""The user's input: experiments, from command lines and files."""

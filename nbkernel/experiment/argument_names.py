@@ -1,4 +1,4 @@
-"""Messages for users of the Python API, who give arguments and fields where the command line has flags and options."""
+"""Error messages for users of the Python API, which name arguments and fields instead of flags and options."""
 
 import contextlib
 import re
@@ -12,7 +12,7 @@ LEAD = re.compile(r"--?[A-Za-z]\w*(?:-\w+)*(?:, --?[A-Za-z]\w*(?:-\w+)*)*(?=[: ]
 
 @contextlib.contextmanager
 def naming_arguments():
-    """An InputError whose message is led by flags or options names the arguments or fields instead."""
+    """Within this context, an InputError that begins with flags or options names the arguments or fields instead."""
     try:
         yield
     except InputError as error:
@@ -29,7 +29,7 @@ def in_arguments(message):
 
 
 def names_of(flag):
-    """Fields that a flag sets, or the argument that an option of ours is in Python."""
+    """The fields that a flag sets, or the Python argument of one of nbkernel's options."""
     if flag.startswith("--"):
         return (flag.removeprefix("--preview-").removeprefix("--"),)
     for entry in FLAGS:

@@ -1,7 +1,7 @@
 """From an argument list to settings, by nanoBragg.c's rules for its flags.
 
-Where the program would go on with a missing or non-numeric value, this stops; what a flag reaches only by an accidental
-substring match (-misset_seed is also -misset) is read as the program reads it and never an error.
+A missing or non-numeric value, with which the program would continue, is an error here; an accidental substring match
+(-misset_seed is also -misset) is read as in the program and never an error.
 """
 
 import math
@@ -19,7 +19,7 @@ INTEGER = re.compile(r"\s*[-+]?\d+")
 
 @dataclass
 class Arguments:
-    """settings: values by the names in the flag table; warnings: lines to show."""
+    """settings: values by the names in the flag table; warnings: for the user."""
 
     settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
@@ -28,7 +28,7 @@ class Arguments:
 def parse_flags(argv, fixes=frozenset()):
     """Arguments of nanoBragg.c's flags in `argv`. Raises InputError for a missing or unusable value."""
     arguments = Arguments()
-    # positions taken as values by what the user meant, or lying behind an unknown flag
+    # positions of values of the flags that the user meant, and of the arguments after an unknown flag
     claimed = set()
     for position, argument in enumerate(argv):
         if not argument.startswith("-"):
@@ -76,7 +76,7 @@ def apply(arguments, entry, value):
 
 
 def accidental(arguments, entry, values):
-    """A match by accident: read as C's atof and atoi read, or not at all where values are missing."""
+    """Sets the values of an accidental match, as read by C's atof and atoi; nothing if values are missing."""
     if len(values) < entry.value_count or entry.kind not in ("float", "int", "misset"):
         return 0
     convert = c_atoi if entry.kind == "int" else c_atof
@@ -96,7 +96,7 @@ def c_atoi(text):
 
 
 def number(argument, text):
-    """A finite number. Raises InputError, naming the flag, for anything else."""
+    """The finite number in a text. Raises InputError, naming the flag, for any other text."""
     if FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     raise InputError(f"{argument}: needs a number, not {text!r}")
@@ -154,7 +154,7 @@ def read_cell(arguments, entry, argument, values, is_last):
     if not given:
         shown = f", not {values[0]!r}" if values else ""
         raise InputError(f"{argument}: needs a b c (Angstrom) and alpha beta gamma (degrees){shown}")
-    # what an earlier -cell gave and this one leaves out stays
+    # numbers of an earlier -cell stay if this one omits them
     apply(arguments, entry, tuple(given) + arguments.settings.get("cell", ())[len(given) :])
     return len(given)
 
@@ -193,7 +193,7 @@ def read_absorption(arguments, entry, argument, values, is_last):
     depth = math.inf if "inf" in values[0] else number(argument, values[0])
     apply(arguments, entry, depth)
     if depth == 0.0 or depth == math.inf:
-        # only a thickness given after this counts
+        # only a thickness given later is used
         arguments.settings["detector_thick"] = 0.0
     return 1
 

@@ -1,4 +1,4 @@
-"""From nanoBragg.c's command line to what is asked for: an Experiment's fields, the files to write, progress."""
+"""From nanoBragg.c's command line to an Experiment's fields, the files to write, and whether to show progress."""
 
 import shlex
 
@@ -39,6 +39,6 @@ def split_settings(settings):
     }
     outputs = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     if "dump" in outputs:
-        settings["dump"] = outputs["dump"]  # the one that is read as well
+        settings["dump"] = outputs["dump"]  # the only output that is also read
     outputs.update({name: None for name, wish in wanted.items() if not wish})
     return settings, outputs, progress

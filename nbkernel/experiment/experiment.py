@@ -1,4 +1,4 @@
-"""Experiment: what the user asked for, and the command lines and files that state it."""
+"""Experiment: the user's input, from and to command lines and files."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ class Experiment(ExperimentFields):
     """One simulated exposure. Names and units are nanoBragg's: mm, Angstrom, degrees, mrad (divergence), percent
     (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them.
 
-    Numbers of numpy, lists and paths are converted; `fix` also takes a name or "all". Raises InputError, naming the field,
+    Numpy's numbers, lists and paths are converted; `fix` can also be a name or "all". Raises InputError, naming the field,
     for a value of another kind.
     """
 
     @classmethod
     def from_command_line(cls, command: str | list[str], fix: str | Collection[str] = ()) -> "Experiment":
-        """The Experiment of a nanoBragg command line, a text or a list of its words; a leading program's name is skipped.
+        """The Experiment of a nanoBragg command line, a string or a list of its words; a program name at the beginning is
+        skipped.
 
-        Flags for output files, their scales and the progress are read and left out. fix: names of the quirks to
-        correct, which change how -twotheta_axis is read. Raises InputError for unusable flags; logs what the program would
-        ignore.
+        Flags for output files, their scales and the progress are read and ignored. fix: names of the quirks to correct,
+        which affect how -twotheta_axis is read. Raises InputError for unusable flags; logs a warning about arguments that
+        the program would ignore.
         """
         from .command_line import fields_of_command
 
@@ -33,8 +34,8 @@ class Experiment(ExperimentFields):
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":
-        """The Experiment of the file `path`: TOML (see docs/python.md), or HDF5 that `write_hdf5` made. Raises InputError
-        for a file that cannot be used; logs a warning that names what it would read outside its folder."""
+        """The Experiment in the file `path`: TOML (see docs/python.md), or HDF5 written by `write_hdf5`. Raises InputError
+        for an unusable file; logs a warning that names the input files outside its folder."""
         from nbkernel.experiment.config.input_warnings import outside_inputs
         from nbkernel.experiment.config.reading import read_config
 
@@ -45,7 +46,8 @@ class Experiment(ExperimentFields):
         return experiment
 
     def to_toml(self, path: str | PathLike) -> None:
-        """Writes what differs from the defaults to the TOML file `path`. Raises InputError where it cannot be written."""
+        """Writes the fields that differ from the defaults to the TOML file `path`. Raises InputError if it cannot be
+        written."""
         from nbkernel.experiment.config.writing import config_text
         from nbkernel.io.files.output_files import OutputFiles
 

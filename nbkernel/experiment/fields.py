@@ -1,4 +1,4 @@
-"""The fields of an Experiment, in the user's units, and what each may be. None stands for 'not given'."""
+"""The fields of an Experiment, in the user's units, and their allowed values. None means 'not given'."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -24,12 +24,12 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class ExperimentFields:
-    """See `Experiment`, which adds the command lines and files that state one."""
+    """See `Experiment`, which adds reading and writing of command lines and files."""
 
     # beam
     wavelength: float | None = with_unit(None, "Angstrom")
     fluence: float = with_unit(125932015286227086360700780544.0, "1/m2")
-    flux: float = with_unit(0.0, "1/s")  # with exposure and beamsize it replaces the fluence
+    flux: float = with_unit(0.0, "1/s")  # replaces the fluence, with exposure and beamsize
     exposure: float = with_unit(1.0, "s")
     beamsize: float = with_unit(0.1, "mm")
     polarization: float = 0.0  # Kahn factor
@@ -45,7 +45,7 @@ class ExperimentFields:
     dispsteps: int | None = None
     sourcefile: File | None = None
     # crystal
-    cell: Numbers | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma, cut short as given
+    cell: Numbers | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma; the last ones may be omitted
     mat: Matrix | File | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
     misset: Vector | str | None = with_unit(None, "degrees")  # about x, y, z, or "random"
     misset_seed: int | None = None
@@ -61,10 +61,10 @@ class ExperimentFields:
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
     hkl: File | None = None  # text table, MTZ or mmCIF
-    column: str | None = None  # amplitudes of an MTZ or mmCIF file; two with a comma are F(+) and F(-)
-    dump: File | None = "Fdump.bin"  # read where there is no hkl; None: neither read nor written
+    column: str | None = None  # amplitudes in an MTZ or mmCIF file; two with a comma are F(+) and F(-)
+    dump: File | None = "Fdump.bin"  # read if there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
-    stol: File | None = None  # profile of amorphous scattering; read, but of no effect
+    stol: File | None = None  # profile of amorphous scattering; read, but has no effect
     # spindle
     phi: float | None = with_unit(None, "degrees")
     osc: float | None = with_unit(None, "degrees")
@@ -80,7 +80,7 @@ class ExperimentFields:
     distance: float | None = with_unit(None, "mm")
     close_distance: float | None = with_unit(None, "mm")
     convention: str = "mosflm"  # adxv, mosflm, denzo, xds, dials, custom
-    pivot: str = "beam"  # beam or sample; only a custom convention asks
+    pivot: str = "beam"  # beam or sample; used only by the custom convention
     Xbeam: float | None = with_unit(None, "mm")
     Ybeam: float | None = with_unit(None, "mm")
     Ybeam_from_far_edge: NumberPair | None = with_unit(None, "m, mm")  # detector size, distance from its far edge
@@ -92,7 +92,7 @@ class ExperimentFields:
     detector_roty: float = with_unit(0.0, "degrees")
     detector_rotz: float = with_unit(0.0, "degrees")
     twotheta: float = with_unit(0.0, "degrees")
-    twotheta_axis: Vector | None = None  # 0 1 0 where a custom convention gives none
+    twotheta_axis: Vector | None = None  # 0 1 0 if not given with the custom convention
     fdet_vector: Vector | None = None
     sdet_vector: Vector | None = None
     odet_vector: Vector | None = None
@@ -104,7 +104,7 @@ class ExperimentFields:
     detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
     detector_thick: float = with_unit(0.0, "micrometres")
     detector_thicksteps: int | None = None
-    # where there are some, they replace the size, place and sensor above; a path names a dxtbx JSON or NXmx file of them
+    # if there are any, they replace the size, position and sensor above; a path is that of a dxtbx JSON or NXmx file
     panels: Many[Panel] | File = ()
     img: File | None = None
     mask: File | None = None
@@ -147,7 +147,7 @@ class ExperimentFields:
             raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {shortened(repr(self.misset), 80)}")
 
     def with_header(self, header: dict) -> Self:
-        """The experiment with what an SMV header says (a mapping from field name to value) where nothing is given.
+        """The experiment with values of an SMV header ({field: value}) for the fields that are not given.
 
         Raises TypeError for a name that is not a field.
         """
@@ -156,7 +156,7 @@ class ExperimentFields:
 
 
 def check_finite(experiment):
-    """Raises InputError for a number that is none; a sensor that absorbs nothing has an attenuation depth of inf."""
+    """Raises InputError for a number that is not finite, except an attenuation depth of inf (no absorption)."""
     for field in fields(experiment):
         value = getattr(experiment, field.name)
         for number in value if isinstance(value, tuple) else (value,):

@@ -1,7 +1,7 @@
-"""nanoBragg.c's single-dash flags: one table of spellings, match rules, values, units and what they set.
+"""nanoBragg.c's single-dash flags: one table of spellings, match rules, values, units and the settings that they change.
 
-The program looks for each spelling as a substring of the argument, in the order of this table; some spellings must be
-the whole argument. One argument can match several flags. A few matches end the search.
+The program looks for each spelling as a substring of the argument, in the order of this table; some spellings must be the
+complete argument. One argument can match several flags. A few matches end the search.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Flag(NamedTuple):
     """A single-dash flag: a row of the table."""
 
-    spellings: tuple  # any of these
+    spellings: tuple  # alternative names
     kind: str  # none, float, int, text, or a special reader of nbkernel.experiment.arguments
     value_count: int
     sets: tuple  # names of settings that get the value(s)
@@ -19,9 +19,9 @@ class Flag(NamedTuple):
     unit: str
     default: str
     help: str
-    exact: bool  # the spelling must be the whole argument
+    exact: bool  # the spelling must be the complete argument
     ends: bool  # no later flag is tried on this argument
-    quirk: str  # name of the fix that makes this match by the flag's own spelling only
+    quirk: str  # name of the fix with which only an exact spelling matches
 
 
 BEAM, CRYSTAL, FACTORS, SPINDLE, DETECTOR, GEOMETRY, SENSOR, SAMPLING, OUTPUT, OTHER = GROUPS = (
@@ -375,14 +375,14 @@ FLAGS = (
 
 
 def matches(flag, argument):
-    """Whether nanoBragg.c takes `argument` for this flag."""
+    """Whether nanoBragg.c interprets `argument` as this flag."""
     if flag.exact:
         return argument in flag.spellings
     return any(spelling in argument for spelling in flag.spellings)
 
 
 def matched_flags(argument, fixes=frozenset()):
-    """Flags that the program finds in an argument, in its order, up to one that ends the search."""
+    """Flags that the program finds in an argument, in its order, up to the first that ends the search."""
     found = []
     for candidate in FLAGS:
         if not matches(candidate, argument):
@@ -401,13 +401,13 @@ def best_match(argument, found):
 
 
 def flag_name(field):
-    """A field of Experiment with the flag that sets it alone, for messages."""
+    """A field of Experiment with the flag that sets only this field, for messages."""
     flag = next((flag for flag in FLAGS if flag.sets == (field,)), None)
     return field if flag is None else f"{field} ({flag.spellings[0]})"
 
 
 def help_text(groups=GROUPS):
-    """All flags of some groups, with units and defaults."""
+    """Help on all flags of some groups, with units and defaults."""
     lines = []
     for group in groups:
         lines.append(f"\n{group}:")

@@ -1,4 +1,4 @@
-"""The files that a run reads: none of its outputs may be one of them, and its record names them with their digests."""
+"""The files that a run reads: its outputs must not replace them, and its record contains their paths and digests."""
 
 import hashlib
 import os
@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from nbkernel.io.files.opening import dump_is_there
 
-# fields of Experiment that name one; the dump is one only where there is no hkl
+# fields of Experiment that name an input file; the dump is one only if there is no hkl
 FIELDS = ("hkl", "mat", "sourcefile", "stol", "img", "mask", "panels", "dump")
-# an old intimage.img may well give the geometry of the next
+# an old intimage.img may be the source of the geometry for the next
 MAY_BE_REPLACED = ("img",)
 
 
 class InputFile(NamedTuple):
-    """field: of Experiment; path: absolute; state: size and time of its last change (ns) when it was read, None for what
-    is not a regular file."""
+    """field: of Experiment; path: absolute; state: size and modification time (ns) when it was read, None if it is not a
+    regular file."""
 
     field: str
     path: str
@@ -23,7 +23,7 @@ class InputFile(NamedTuple):
 
 
 def input_files(experiment):
-    """InputFiles of an Experiment, as they are now."""
+    """InputFiles of an Experiment, with their present states."""
     named = [(field, getattr(experiment, field)) for field in FIELDS]
     return tuple(
         InputFile(field, os.path.abspath(path), state_of(path))
@@ -41,13 +41,13 @@ def state_of(path):
 
 
 def protected(files):
-    """Paths of InputFiles that no output may replace."""
+    """Paths of the InputFiles that no output may replace."""
     return [file.path for file in files if file.field not in MAY_BE_REPLACED]
 
 
 def input_digests(files):
-    """{field: {"path": absolute path, "sha256": hexadecimal digits}}; None for a digest where the file is no longer the one
-    that was read, or no regular file."""
+    """{field: {"path": absolute path, "sha256": hexadecimal digits}}; the digest is None if the file has changed since it
+    was read, or is not a regular file."""
     return {file.field: {"path": file.path, "sha256": digest_of(file)} for file in files}
 
 
@@ -58,7 +58,7 @@ def digest_of(file):
 
 
 def sha256_of(path):
-    """Hexadecimal digits of a regular file, None where there is none that can be read."""
+    """Hexadecimal SHA-256 digest of a regular file, None if it cannot be read."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

@@ -1,4 +1,4 @@
-"""Surprising behaviour of nanoBragg.c: the names of the fixes, and their texts."""
+"""Surprising behaviour of nanoBragg.c: names and descriptions of the quirks and of their fixes."""
 
 from nbkernel.errors import InputError
 
@@ -68,7 +68,7 @@ QUIRKS = {
 
 
 def parse_fixes(option, text):
-    """Set of fix names from 'name[,name...]' or 'all'. Raises InputError, led by `option`, for an unknown name."""
+    """Set of fix names from 'name[,name...]' or 'all'. Raises InputError, beginning with `option`, for an unknown name."""
     names = {name.strip() for name in text.split(",") if name.strip()}
     if not names:
         raise InputError(f"{option}: needs one or more of {', '.join(QUIRKS)}, or all")
@@ -76,7 +76,7 @@ def parse_fixes(option, text):
 
 
 def fix_names(option, names):
-    """Set of fix names, `all` standing for every one. Raises InputError, led by `option`, for an unknown name."""
+    """Set of fix names; `all` means every one. Raises InputError, beginning with `option`, for an unknown name."""
     if "all" in names:
         return frozenset(QUIRKS)
     for name in sorted(names):
@@ -86,5 +86,5 @@ def fix_names(option, names):
 
 
 def warning(name):
-    """One line that says what a quirk does to this run and how to correct it."""
+    """One line that states a quirk's effect on this run and how to correct it."""
     return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"

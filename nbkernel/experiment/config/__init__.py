@@ -1,1 +1,1 @@
-"""Experiments as TOML files: a table for each part, with Experiment's own names; `[[panels]]` for each panel."""
+"""Experiments as TOML files: one table per part, with the names of Experiment's fields; `[[panels]]` for each panel."""

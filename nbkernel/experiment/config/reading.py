@@ -1,4 +1,4 @@
-"""Experiments from TOML files, and from the record in HDF5 files that `write_hdf5` made."""
+"""Experiments from TOML files, and from the record in HDF5 files that `write_hdf5` has written."""
 
 import dataclasses
 import json
@@ -19,12 +19,12 @@ from nbkernel.support.suggestion import suggestion
 from .tables import RECORD, tables
 
 SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
-UNDECODED = "\ufffd"  # stands for bytes that were not UTF-8
+UNDECODED = "\ufffd"  # replaces bytes that are not UTF-8
 
 
 class ConfigFile(NamedTuple):
-    """fields: those of Experiment that a file sets, {name: value}, paths counted from its folder; inputs: the record of an
-    HDF5 file, {field: {"path", "sha256"}} of the files that its image was made from, see `provenance`."""
+    """fields: the fields of Experiment that a file sets, {name: value}, with paths relative to its folder resolved; inputs:
+    an HDF5 file's record of the input files of its image, {field: {"path", "sha256"}}, see `provenance`."""
 
     path: str
     fields: dict
@@ -32,9 +32,9 @@ class ConfigFile(NamedTuple):
 
 
 def read_config(option, path):
-    """The ConfigFile of a TOML file, or of an HDF5 file that `write_hdf5` made.
+    """The ConfigFile of a TOML file, or of an HDF5 file that `write_hdf5` has written.
 
-    Raises InputError, led by `option`, for a file that cannot be read, a name that is not known, or a panel that cannot be.
+    Raises InputError, beginning with `option`, for an unreadable file, an unknown name, or an impossible panel.
     """
     lead = f"{option} {path}"
     try:
@@ -58,8 +58,8 @@ def read_config(option, path):
 
 
 def toml_text(option, path):
-    """The text of a file, or of the pipe that a shell makes of `--config <(command)`. A pipe with a name, which may wait for
-    ever, is refused like all else that is not a file."""
+    """The text of a file, or of the pipe that a shell creates for `--config <(command)`. A named pipe, which may block
+    forever, is refused like everything else that is not a file."""
     if not SHELLS_PIPE.fullmatch(os.path.realpath(path)):
         is_empty = os.path.isfile(path) and os.path.getsize(path) == 0
         return "" if is_empty else read_bytes(option, path).decode()
@@ -68,8 +68,8 @@ def toml_text(option, path):
 
 
 def recorded(option, path):
-    """The TOML text of the experiment that an HDF5 file holds, and {field: {"path", "sha256"}} of its input files, see
-    `provenance`. Raises InputError, led by `option`, where they are not there, or not such."""
+    """The TOML text of the experiment in an HDF5 file, and {field: {"path", "sha256"}} of its input files, see `provenance`.
+    Raises InputError, beginning with `option`, if they are missing or broken."""
     from nbkernel.io.nexus.reader import read_provenance
 
     found = read_provenance(path, option, (RECORD, "inputs"))
@@ -115,7 +115,7 @@ def fields_of(content, lead, folder):
                     raise InputError(f"{lead}: [{name}] has no {shortened(field, 80)}{meant(field, known[name])}")
             found.update(value)
     if found.get("dump") is False or found.get("dump") == "":
-        found["dump"] = None  # which TOML has no word for
+        found["dump"] = None  # TOML has no null
     for name in PATHS:
         if isinstance(found.get(name), str):
             found[name] = os.path.join(folder, found[name])
@@ -127,7 +127,7 @@ def fields_of(content, lead, folder):
 
 
 def meant(name, known):
-    """What the user may have meant by a name: that of another table's field, or one that is much like it."""
+    """The end of a message about an unknown name: the table to which it belongs, or a similar name."""
     if name == "N":
         return "; the cells along each edge are Na, Nb and Nc"
     for table, names in tables().items():

@@ -1,10 +1,10 @@
-"""The tables of a TOML file of an Experiment, and which fields in them say the same."""
+"""The tables of a TOML file of an Experiment, and which fields are alternatives to each other."""
 
 import dataclasses
 
 from nbkernel.experiment.fields import ExperimentFields
 
-# the first field of each table, in Experiment's order; what comes before the first stands at the top, like `fix`
+# the first field of each table, in the order of Experiment's fields
 FIRST_FIELDS = {
     "wavelength": "beam",
     "cell": "crystal",
@@ -13,7 +13,7 @@ FIRST_FIELDS = {
     "oversample": "sampling",
 }
 OWN_PLACES = ("fix", "panels")
-# ways of saying the same: fields of each
+# alternatives: the fields of each
 COMPETING = (
     (("distance",), ("close_distance",)),
     (("Xbeam", "Ybeam", "Ybeam_from_far_edge"), ("Xclose", "Yclose"), ("ORGX", "ORGY")),
@@ -36,7 +36,7 @@ RECORD = "config"  # the name of the TOML text in an HDF5 file
 
 
 def tables():
-    """{table: fields} of Experiment, in its order."""
+    """{table: names of fields} in the order of Experiment."""
     found, table = {}, None
     for field in dataclasses.fields(ExperimentFields):
         table = FIRST_FIELDS.get(field.name, table)
@@ -46,8 +46,8 @@ def tables():
 
 
 def overridden(found, given):
-    """What a file says, {field: value}, without what competes with the fields given: where two ways of saying the same are
-    there, the file's would win over the flag's."""
+    """A file's fields, {field: value}, without the alternatives to the fields given by flags: with both, the file's could
+    win."""
     found = dict(found)
     for ways in COMPETING:
         ours = [way for way in ways if any(name in given for name in way)]

@@ -1,4 +1,4 @@
-"""Experiments to TOML files: whatever differs from the defaults."""
+"""Experiments to TOML files: all fields that differ from the defaults."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from .tables import OWN_PLACES, tables
 
 
 def config_text(experiment, path):
-    """The TOML text of an Experiment for a file `path`: whatever differs from the defaults."""
+    """The TOML text of an Experiment, for the file `path`: all fields that differ from the defaults."""
     folder = os.path.realpath(os.path.dirname(path))
     lines = ["# an nbkernel experiment: nbkernel simulate --config FILE"]
     if experiment.fix:
@@ -36,14 +36,14 @@ def config_text(experiment, path):
 
 
 def resolved(prepared):
-    """The Experiment of a Prepared panel, which gives the same image again without the image whose header has been read.
-    Where a table was read, its dump is only written, which a file has no say in."""
+    """The Experiment of a Prepared panel that reproduces its image without the SMV image whose header was read. Without the
+    dump if a table was read: then it is only written, which is not up to a configuration file."""
     experiment = dataclasses.replace(prepared.experiment, img=None)
     if experiment.hkl is not None and experiment.dump is not None:
         experiment = dataclasses.replace(experiment, dump=DEFAULTS["dump"])
     for file in prepared.inputs:
         if file.field == "dump":
-            # even by its default name it must be found again
+            # the absolute path, to find it again even if it has its default name
             experiment = dataclasses.replace(experiment, dump=file.path)
     return experiment
 
@@ -57,7 +57,7 @@ def different_fields(instance):
 
 
 def toml_line(instance, name, value):
-    """A field's value, and its unit as a comment."""
+    """A field's value, with its unit as a comment."""
     unit = "" if isinstance(value, str) else unit_of(type(instance), name)
     return f"{name} = {toml_value(value)}" + (f"  # {unit}" if unit else "")
 
@@ -70,7 +70,7 @@ def toml_value(value):
             value.encode()
         except UnicodeEncodeError:
             raise InputError(f"{value!r}: a TOML file holds Unicode only, which this name is not; rename the file") from None
-        # JSON's escapes are TOML's; its one more control character is not
+        # JSON's escapes are also TOML's, which needs one for DEL, too
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(toml_value(part) for part in value)}]"
