@@ -1,1 +1,1 @@
-"""The command line. Nothing here imports numba or numpy before the arguments are known to be good."""
+"""The command line. Nothing here imports numba or numpy before the arguments have been checked."""

@@ -1,4 +1,4 @@
-"""`nbkernel compare`: how far two images are apart, and what may be the cause."""
+"""`nbkernel compare`: how much two images differ, and possible causes."""
 
 import json
 import math
@@ -53,7 +53,7 @@ def run(argv):
 
 
 def report(images, numbers):
-    """Lines for the reader."""
+    """The lines of the report."""
     return [
         *(f"{name}: {image_line(image)}" for name, image in zip("AB", images, strict=True)),
         "",
@@ -107,7 +107,7 @@ def at(place):
 
 
 def percent(fraction):
-    """Rounded so that only a whole is 100 %."""
+    """Text in %, in which only 1 is rounded to 100 %."""
     if math.isfinite(fraction) and fraction < 1.0:
         fraction = min(fraction, 0.999999)
     return f"{100.0 * fraction:.6g} %"

@@ -1,4 +1,4 @@
-"""`nbkernel compare-traces`: where two traces of a pixel part."""
+"""`nbkernel compare-traces`: where two traces of a pixel diverge."""
 
 import contextlib
 import gc
@@ -36,7 +36,7 @@ def run(argv):
 
 @contextlib.contextmanager
 def uncollected():
-    """Without Python's search for cycles: all steps of a pixel are millions of tuples, which have none."""
+    """Within this context, Python does not search for reference cycles: a pixel's steps are millions of tuples without."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -75,12 +75,12 @@ def row_dictionary(row):
 
 
 def names(quantities):
-    """Each name once, in order."""
+    """The quantities' names, each once, in order."""
     return list(dict.fromkeys(quantity.name for quantity in quantities))
 
 
 def report(paths, comparison, tolerance):
-    """Lines for the reader."""
+    """The lines of the report."""
     lines = [f"A: {paths[0]}", f"B: {paths[1]}", ""]
     lines += table(comparison.rows, tolerance)
     lines.append("")
@@ -96,7 +96,7 @@ def report(paths, comparison, tolerance):
 
 
 def table(rows, tolerance):
-    """Name, difference and A's values of each quantity; B's below where they differ beyond `tolerance`."""
+    """Name, difference and A's values of each quantity; below them B's if they differ by more than `tolerance`."""
     labels = [" ".join(filter(None, (row.name, row.where))) for row in rows]
     width = max(map(len, labels))
     yield f"{'quantity':<{width}}  {'difference':>10}    A, and B where it differs"

@@ -11,7 +11,7 @@ from nbkernel.run.provenance import installed_version
 from .parsing import parse
 from .terminal import say
 
-# package, what it is for, the extra that brings it
+# package, its purpose, the extra that installs it
 PACKAGES = (
     ("numba", "compiles", ""),
     ("llvmlite", "compiles", ""),

@@ -1,6 +1,6 @@
 """The `nbkernel` command: a table of sub-commands."""
 
-# what takes time is imported when signals are heard, see `console`
+# slow imports follow when signals are handled, see `console`
 import errno
 import os
 import signal
@@ -20,7 +20,7 @@ COMMANDS = {
     "info": "versions, devices, caches, what is missing",
 }
 
-# MiB of address space that libraries take on the way, besides what the work itself needs; others take next to none
+# MiB of address space that libraries take, besides the needs of the work itself; next to none for other commands
 LIBRARIES = {"simulate": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
@@ -49,11 +49,11 @@ def main(argv=None):
         note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # whoever read standard output has left
+        # the reader of standard output has exited
         return PIPE_CLOSED
     except OSError as error:
         if error.errno is None:
-            raise  # not from the system
+            raise  # not an error of the system
         what = {errno.ENOMEM: "out of memory", errno.ENOENT: "the current directory"}.get(error.errno, "standard output")
         note(f"{error.filename or what}: {error.strerror}")
         return 2
@@ -97,26 +97,26 @@ def dispatch(argv):
 
 
 def console():
-    """The process of the `nbkernel` command. Signals end it at once, and nothing unfinished stays behind."""
-    # kept until somebody listens; `start` has done so before all imports
+    """Runs the `nbkernel` command and ends its process. Signals end it at once, and no unfinished files are left behind."""
+    # blocked until there is a handler; `start` has done so before all imports
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     from nbkernel.support.signals import end_on_signals, leave
 
     from .terminal import open_streams
 
     open_streams()
-    # what numbers beyond all range mean is said in words of ours
+    # numpy's warnings about overflows: nbkernel has its own messages
     warnings.simplefilter("ignore", RuntimeWarning)
-    # nothing here is worth its threads, each of which takes 40 MiB of address space
+    # its threads would take 40 MiB of address space each, and nothing here profits from them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     end_on_signals("nbkernel: interrupted", INTERRUPTED)
     status = flushed(main())
-    # all files are closed: taking the interpreter apart would cost a fifth of a second
+    # all files are closed: the interpreter's own shutdown would take a fifth of a second
     leave(status)
 
 
 def flushed(status):
-    """The exit status when standard output has been told the rest."""
+    """The exit status after flushing standard output."""
     from .terminal import note
 
     try:
@@ -124,7 +124,7 @@ def flushed(status):
     except BrokenPipeError:
         return PIPE_CLOSED
     except OSError as error:
-        if status != 2:  # else one line has told what is wrong
+        if status != 2:  # else a line about the error is printed already
             note(f"standard output: {error.strerror}")
         return 2
     return status

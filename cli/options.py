@@ -1,5 +1,5 @@
-"""Our own options, two dashes: one table for all sub-commands, which `parsing` reads, `-h` shows and docs/reference/flags.md
-lists."""
+"""nbkernel's own double-dash options: one table for all sub-commands, which `parsing` reads, `-h` shows and
+docs/reference/flags.md lists."""
 
 from typing import NamedTuple
 
@@ -16,18 +16,18 @@ class Option(NamedTuple):
     """A double-dash option of some sub-commands: a row of the table."""
 
     name: str
-    commands: tuple  # sub-commands that take it
+    commands: tuple  # sub-commands that accept it
     values: str  # names of the values, empty for a switch
     read: object  # function of the option's name and the text of each value: see `readers`
-    sets: str  # Class.field that gets the value; empty where the sub-command asks for the option by its name
+    sets: str  # Class.field that gets the value; empty if the sub-command looks up the option by name
     unit: str  # of an option that sets no field: a field has its own, see `unit_of_option`
     default: str
-    needs: str  # the option, with its values, without which this one has no use, where the sub-command has it
+    needs: str  # the option, with its values, that this one requires in sub-commands that have both
     help: str
 
 
 def option(name, commands, values, help, read=None, *, sets="", unit="", default="", needs=""):
-    """A row of the table. values: a text, or the words from which one is chosen."""
+    """A row of the table. values: names of the values, or a tuple of the words to choose from."""
     if not isinstance(values, str):
         read, values = readers.one_of(*values), "|".join(values)
     if read is None:
@@ -36,11 +36,11 @@ def option(name, commands, values, help, read=None, *, sets="", unit="", default
 
 
 def preview_option(name, values, help, **more):
-    """How a picture looks; in `simulate`, that of --preview."""
+    """An option for the appearance of the picture; in `simulate`, that of --preview."""
     return option(name, "simulate show", values, help, needs="--preview FILE.png", **more)
 
 
-# the order is that of the help
+# in the order of the help
 OPTIONS = (
     option(
         "--precision",
@@ -227,9 +227,9 @@ def options_of(command):
 
 
 def owner(name):
-    """The class of that name, whose fields options set."""
+    """The class of that name, whose fields are set by options."""
     if name == "Experiment":
-        # which asks for more imports than the others
+        # needs more imports than the others
         from nbkernel.experiment.experiment import Experiment
 
         return Experiment
@@ -237,7 +237,7 @@ def owner(name):
 
 
 def unit_of_option(option):
-    """The unit of an option's values, empty where they have none."""
+    """The unit of an option's values, empty if they have none."""
     if not option.sets:
         return option.unit
     name, field = option.sets.split(".")
@@ -245,7 +245,7 @@ def unit_of_option(option):
 
 
 def options_text(options):
-    """The lines of `-h`."""
+    """The options' lines of `-h`."""
     lines = []
     for each_option in options:
         unit = unit_of_option(each_option)

@@ -1,4 +1,4 @@
-"""From an argument list to the values of our own options, by the table of `options`."""
+"""From an argument list to the values of nbkernel's own options, by the table in `options`."""
 
 from nbkernel.errors import InputError
 from nbkernel.support.suggestion import suggestion
@@ -7,14 +7,14 @@ from .options import options_of
 
 
 class Chosen(dict):
-    """{option's name: value} of a command line: True for a switch, a tuple where the option takes several values."""
+    """{option's name: value} of a command line: True for a switch, a tuple if the option takes several values."""
 
     def __init__(self, command):
         super().__init__()
         self.command = command
 
     def fields(self, owner):
-        """{field: value} of the class `owner`, by the options that set one of its fields."""
+        """{field: value} from the options that set fields of the class `owner`."""
         found = {}
         for option in options_of(self.command):
             kind, _, field = option.sets.partition(".")
@@ -24,9 +24,9 @@ class Chosen(dict):
 
 
 def parse(command, argv):
-    """The Chosen options of a sub-command, and the arguments that are none of them. `--name=text` is `--name text`.
+    """The Chosen options of a sub-command, and the other arguments. `--name=text` is the same as `--name text`.
 
-    Raises InputError for an unknown option, a missing or unusable value, or an option without the one it belongs to.
+    Raises InputError for an unknown option, a missing or unusable value, or an option without the one that it needs.
     """
     known = {option.name: option for option in options_of(command)}
     chosen, rest = Chosen(command), []
@@ -59,8 +59,8 @@ def parse(command, argv):
 
 
 def file_names(command, rest, wanted):
-    """The arguments of a sub-command that takes files, `wanted` (their names in its help), and no flags. Raises InputError
-    for another number of them."""
+    """The arguments of a sub-command that takes only files; `wanted`: their names in its help. Raises InputError if their
+    number is wrong."""
     if len(rest) != len(wanted):
         raise InputError(f"{command}: needs {' and '.join(wanted)}, got {len(rest)} file names; see nbkernel {command} -h")
     return rest

@@ -1,5 +1,5 @@
-"""From the texts of an option's values to what they stand for. Each function takes the option's name and its texts, and
-raises InputError, naming the option, for a text that cannot be used."""
+"""Converts the texts of an option's values. Each function takes the option's name and its texts, and raises InputError,
+naming the option, for an unusable text."""
 
 import math
 import re
@@ -28,7 +28,7 @@ def one_of(*words):
 
 
 def each(read_one):
-    """The reader of several values that are all read alike, into a tuple."""
+    """The reader of several values into a tuple, each by `read_one`."""
 
     def read(name, *texts):
         return tuple(read_one(name, text) for text in texts)
@@ -62,21 +62,21 @@ def not_negative(name, text):
 
 
 def device(name, text):
-    """(name, numbers) of a device, see `parse_device`."""
+    """(name, numbers) of the devices, see `parse_device`."""
     from nbkernel.engine.devices import parse_device
 
     return parse_device(text, name)
 
 
 def fixes(name, text):
-    """Set of the fixes in NAME[,NAME] or all."""
+    """Set of the fixes named in NAME[,NAME] or all."""
     from nbkernel.experiment.quirks import parse_fixes
 
     return parse_fixes(name, text)
 
 
 def tile_shape(name, text):
-    """(slow, fast) pixels of SLOWxFAST."""
+    """(slow, fast) pixels from SLOWxFAST."""
     sizes = text.split("x")
     if len(sizes) != 2 or not all(re.fullmatch("0*[1-9][0-9]*", size) for size in sizes):
         raise InputError(f"{name}: needs SLOWxFAST pixels such as 64x512, not {text!r}")

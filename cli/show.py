@@ -40,7 +40,7 @@ def run(argv):
     output = chosen.get("--output", f"{split_dataset(path)[0]}.png")
     settings = PictureSettings(**chosen.fields("PictureSettings"))
 
-    # numpy is imported only now that the arguments are known to be good
+    # imports numpy, which can wait until the arguments have been checked
     from nbkernel.diagnose.images.show import show_to_file
 
     for line in report(output, *show_to_file(path, output, settings, experiment, chosen.get("--shape"), warn)):
@@ -49,7 +49,7 @@ def run(argv):
 
 
 def report(output, image, scene, drawing):
-    """Lines for the reader."""
+    """The lines of the report."""
     slow, fast = image.pixels.shape
     yield f"{output}: {image.path}, {image.kind}, {slow} x {fast} pixels (slow x fast)"
     view = scene.view

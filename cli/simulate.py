@@ -52,7 +52,7 @@ def run(argv):
     if choice.devices or "--device" in chosen:
         note(choice.line())
 
-    # numpy and the compiler are imported only now that the arguments are known to be good
+    # import numpy and the compiler, which can wait until the arguments have been checked
     from nbkernel.run.progress import progress_lines
     from nbkernel.run.progress_bar import ProgressBar
     from nbkernel.run.to_files import simulate_to_files
@@ -69,7 +69,7 @@ def run(argv):
 
 
 def read_command_line(command, argv):
-    """Chosen options, Experiment, Outputs and whether to show progress, of a sub-command that takes nanoBragg.c's flags.
+    """Chosen options, Experiment, Outputs and whether to show progress, for a sub-command that takes nanoBragg.c's flags.
     Raises InputError for unusable arguments."""
     chosen, rest = parse(command, argv)
     file = read_config("--config", chosen["--config"]) if "--config" in chosen else None
@@ -83,13 +83,13 @@ def read_command_line(command, argv):
     given, outputs, progress = split_settings(parsed.settings)
     outputs.update(chosen.fields("Outputs"), picture=PictureSettings(**chosen.fields("PictureSettings")))
     if "--panels" in chosen:
-        # the file's own single detector gives way
+        # the panels replace the single detector of the file
         fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
     fields = {**overridden(fields, given), **given}
     experiment = Experiment(**fields)
     of_file = of_file.intersection(fields) - {*own, *given}
     if file is not None:
-        # before any of them is read
+        # before any input file is read
         for line in outside_inputs("--config", file, experiment, of_file):
             note(line)
         for line in changed_inputs("--config", file, experiment, of_file):

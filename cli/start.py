@@ -1,6 +1,6 @@
-"""Where the `nbkernel` command begins: imported by its process only, since that keeps signals waiting from now on."""
+"""Entry point of the `nbkernel` command: imported only by its own process, because the import blocks signals."""
 
-# of the interpreter itself; `signal` takes a millisecond to import, in which Ctrl-C would show a traceback
+# built into the interpreter; `signal` takes a millisecond to import, in which Ctrl-C would show a traceback
 import _signal
 
 _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP))

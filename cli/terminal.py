@@ -1,5 +1,5 @@
-"""What the commands print: lines in which nothing can act on a terminal, whatever names and files hold; and the streams that
-they go to."""
+"""The output of the commands: lines that cannot control a terminal, whatever names and files contain; and the standard
+streams."""
 
 import contextlib
 import math
@@ -8,22 +8,22 @@ import sys
 
 from nbkernel.support.printable import printable, shortened
 
-# characters of a line of standard error; names and words of a command line may be of any length
+# characters of a line on standard error: names and arguments may have any length
 LONGEST = 1000
 
 
 def say(line):
-    """A line of standard output, at once."""
+    """Prints a line on standard output at once."""
     print(printable(line), flush=True)
 
 
 def say_all(lines):
-    """Lines of standard output."""
+    """Prints lines on standard output."""
     print("\n".join(map(printable, lines)))
 
 
 def note(line):
-    """A line of standard error. Where that takes none, the work goes on: there is nobody to tell."""
+    """Prints a line on standard error; errors of that stream are ignored, as they could not be reported."""
     try:
         print(f"nbkernel: {shortened(printable(line), LONGEST)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def warn(line):
 
 @contextlib.contextmanager
 def library_heard():
-    """Warnings that the library gives to its logger, such as those of HDF5 files of others, appear as lines of ours."""
+    """Within this context, warnings of the library's logger, such as those about HDF5 files, are printed as `warn` does."""
     import logging
 
     from nbkernel.support.logger import LOG
@@ -51,7 +51,7 @@ def library_heard():
 
 
 def as_json(value):
-    """`value` for json.dumps: nan is None, the infinities are the texts inf and -inf."""
+    """`value` for json.dumps: nan becomes None, the infinities the strings inf and -inf."""
     if isinstance(value, dict):
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -62,8 +62,8 @@ def as_json(value):
 
 
 def open_streams():
-    """Connects closed ones to the null device, so that no other file becomes number 0, 1 or 2, and lets standard output take
-    any letter."""
+    """Connects closed standard streams to the null device, so that no other file becomes number 0, 1 or 2, and lets standard
+    output accept any character."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
         if stream is None:

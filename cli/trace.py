@@ -1,4 +1,4 @@
-"""`nbkernel trace`: every number behind one pixel, with simulate's flags and options."""
+"""`nbkernel trace`: every number from which a pixel is computed, with simulate's flags and options."""
 
 import sys
 
@@ -28,7 +28,7 @@ def run(argv):
     fpixel, spixel = chosen["--pixel"]
     panel = chosen.get("--panel", 0)
 
-    # numba is imported only now that the arguments are known to be good
+    # imports numba, which can wait until the arguments have been checked
     from nbkernel.diagnose.traces.trace import trace_experiment
 
     trace = trace_experiment(experiment, fpixel, spixel, warn, chosen.get("--threads"), "--all-steps" in chosen, panel)
@@ -47,7 +47,7 @@ def run(argv):
 
 
 def image_lines(path, panel, fpixel, spixel):
-    """What the image in an HDF5 file has at a pixel, if it has such a one."""
+    """A line with the photons of an HDF5 file's image at a pixel, if it has that pixel."""
     from nbkernel.io.nexus.reader import panels_apart, read_hdf5_image
 
     image = read_hdf5_image("--config", path, path)
