@@ -69,7 +69,7 @@ def parse_device(text, lead="device"):
     """auto, cpu or cuda[:NUMBER[,NUMBER...]] as a name and a tuple of numbers. Raises InputError, beginning with `lead`, the
     name of the argument or option, for any other text."""
     if not isinstance(text, str):
-        raise InputError(f"{lead}: needs a text such as auto, cpu or cuda:0, not {text!r}")
+        raise InputError(f"{lead}: needs a string such as auto, cpu or cuda:0, not {text!r}")
     match = re.fullmatch(r"(auto|cpu|cuda)(?::(\d{1,9}(?:,\d{1,9})*))?", text, re.ASCII)
     if not match or (match[2] is not None and match[1] != "cuda"):
         raise InputError(f"{lead}: needs auto, cpu, cuda or cuda:NUMBER[,NUMBER...], not {text!r}")
@@ -82,11 +82,11 @@ def parse_device(text, lead="device"):
 def choose(name, numbers, precision):
     """The Choice of a run. Raises DeviceError if `cuda` is requested and cannot be used."""
     if name == "cpu":
-        return Choice((), "asked for")
+        return Choice((), "requested")
     if precision == "exact":
         if name == "cuda":
-            raise DeviceError("--device cuda: has no --precision exact; give double or mixed, or --device cpu")
-        return Choice((), "--precision exact is there only")
+            raise DeviceError("--device cuda: does not have --precision exact; give double or mixed, or --device cpu")
+        return Choice((), "only it has --precision exact")
     found = survey()
     if name == "auto":
         if found.missing:
@@ -95,12 +95,13 @@ def choose(name, numbers, precision):
         return Choice((best.number,), best.name, falls_back=True)
     if found.missing:
         raise DeviceError(f"--device cuda: {found.missing}")
-    there = {device.number: device for device in found.devices}
+    available = {device.number: device for device in found.devices}
     for number in numbers:
-        if number not in there:
-            raise DeviceError(f"--device cuda:{number}: there is no such device; there are {', '.join(map(str, there))}")
+        if number not in available:
+            listed = ", ".join(map(str, available))
+            raise DeviceError(f"--device cuda:{number}: there is no such device; available: {listed}")
     numbers = numbers or (found.devices[0].number,)
-    return Choice(numbers, ", ".join(there[number].name for number in numbers))
+    return Choice(numbers, ", ".join(available[number].name for number in numbers))
 
 
 def survey():
@@ -130,8 +131,8 @@ def missing(devices, version, packages):
     if version < needed:
         older = "; or pip install 'nbkernel[cu12]'" if packages == 13 and version >= PACKAGES[12][1] else ""
         return (
-            f"the CUDA driver is too old for the installed packages ({extra}): it has CUDA {cuda_version(version)}, needs "
-            f"{cuda_version(needed)} (driver {release} or later){older}"
+            f"the CUDA driver is too old for the installed packages ({extra}): it has CUDA {cuda_version(version)}, they "
+            f"need {cuda_version(needed)} (driver {release} or later){older}"
         )
     if all(device.capability < least for device in devices):
         return f"no device has compute capability {least[0]}.{least[1]} or higher, which {extra} needs"

@@ -161,6 +161,6 @@ def with_cell(experiment, file):
     if experiment.cell is not None or experiment.mat is not None:
         return experiment
     if file is None or file.cell is None:
-        without = "" if file is None else f"; {file.path} has none that can be used"
+        without = "" if file is None else f"; {file.path} has no usable one"
         raise InputError(f"no unit cell: give -cell a b c alpha beta gamma, or -mat FILE{without}")
     return experiment.with_header({"cell": file.cell})

@@ -45,7 +45,7 @@ def read_headers(experiment):
     ]
     experiment = experiment.with_header(fields)
     if panels_file is not None and experiment.wavelength is None and experiment.sourcefile is None:
-        lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is taken")
+        lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is used")
     return mask, experiment, lines
 
 

@@ -64,7 +64,8 @@ def frame(beam, spindle, lead, matrix):
     length = np.linalg.norm(across)
     if not length > 1e-6:
         raise InputError(
-            f"{lead}: the spindle is along the beam, so it does not say how the crystal of {matrix} is turned about it"
+            f"{lead}: the spindle is along the beam, so that the rotation of the crystal in {matrix} about the beam is "
+            "unknown"
         )
     across /= length
     return np.array([beam, across, np.cross(beam, across)])

@@ -38,12 +38,12 @@ def check_panel_settings(experiment):
     """Raises InputError for settings that each panel has for itself, or that make sense for a single panel only."""
     for name in PLACE_FIELDS:
         if getattr(experiment, name) != DEFAULTS[name]:
-            raise InputError(f"{flag_name(name)}: the panels have their own size, place and sensor; leave it out")
+            raise InputError(f"{flag_name(name)}: the panels have their own size, position and sensor; omit it")
     if len(experiment.panels) > 1:
         for flag, given in (("-roi", experiment.roi != WHOLE_IMAGE), ("-mask", experiment.mask is not None)):
             if given:
                 raise InputError(
-                    f"{flag}: counts the pixels of one panel, the detector has {len(experiment.panels)}; leave it out"
+                    f"{flag}: refers to the pixels of one panel, the detector has {len(experiment.panels)}; omit it"
                 )
 
 

@@ -141,7 +141,7 @@ def check_values(experiment):
     if (experiment.mosaic_spread or 0.0) > 1e6:
         raise InputError(f"-mosaic: a spread of {experiment.mosaic_spread:g} degrees is absurd; 90 is a powder")
     if (experiment.oversample or 0) > 10000:
-        raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; at most 10000")
+        raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; need at most 10000")
 
 
 def beam_terms(experiment, beam):

@@ -16,7 +16,7 @@ def wanted_pixels(experiment, detector, mask):
     roi = (flags[0], min(flags[1], fpixels - 1), flags[2], min(flags[3], spixels - 1))
     if roi[0] > roi[1] or roi[2] > roi[3]:
         raise InputError(
-            f"-roi: {' '.join(str(edge) for edge in experiment.roi)} holds no pixel of the {fpixels} x {spixels} "
+            f"-roi: {' '.join(str(edge) for edge in experiment.roi)} contains no pixel of the {fpixels} x {spixels} "
             "detector; give fast first, fast last, slow first, slow last"
         )
     wanted = np.zeros((spixels, fpixels), np.bool_)

@@ -133,7 +133,7 @@ def spindle_sweep(experiment):
     if sweep.steps < 1:
         raise InputError(
             f"-phistep: steps of {experiment.phistep:g} deg over a range of {experiment.osc:g} deg (-osc, or OSC_RANGE in a "
-            "header) make no usable number of phi steps"
+            "header) give no usable number of phi steps"
         )
     return sweep
 

@@ -50,7 +50,7 @@ def sensor_and_weights(experiment, owner):
         mu = None
     else:
         if abs(depth) < 1e-300 and depth != 0.0:
-            raise InputError(f"-detector_abs: {depth:g} um is not an attenuation depth; give inf for none")
+            raise InputError(f"-detector_abs: {depth:g} um is not an attenuation depth; give inf for no absorption")
         mu = 0.0 if depth == 0.0 or math.isinf(depth) else 1.0 / (depth * 1e-6)
     fix_thickness = "thickness" in experiment.fix
     sensor = sensor_layers(owner.detector_thick * 1e-6, owner.detector_thicksteps, mu, fix_thickness)

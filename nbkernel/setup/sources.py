@@ -34,11 +34,11 @@ def sources_from_rows(rows, wavelength, beam_vector, filename):
     for number, row in enumerate(rows, 1):
         x, y, z = (default if value is None else value for value, default in zip(row[:3], to_source, strict=True))
         if magnitude((x, y, z)) == 0.0:
-            raise InputError(f"-sourcefile {filename}: source {number} lies at 0 0 0; need a direction x y z")
+            raise InputError(f"-sourcefile {filename}: source {number} is at 0 0 0; need a direction x y z")
         if row[4] is not None and not row[4] > 0.0:
             raise InputError(
                 f"-sourcefile {filename}: source {number} has wavelength {row[4]:g} m; it must be greater than 0 "
-                "(a last line without a newline reads as 0 what it leaves out)"
+                "(missing values in a last line without a newline are read as 0)"
             )
         directions.append(unitize((x, y, z)))
         wavelengths.append(wavelength if row[4] is None else row[4])
@@ -81,8 +81,8 @@ def counted_sources(sources, filename):
     weight = sources.weight
     if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
         raise InputError(
-            f"-sourcefile {filename}: the weights go from {weight.min():g} to {weight.max():g}; need none below 0 and one "
-            "above (or leave out --fix weights)"
+            f"-sourcefile {filename}: the weights range from {weight.min():g} to {weight.max():g}; need none below 0 and at "
+            "least one above (or omit --fix weights)"
         )
     kept = weight > 0.0
     # scaled by a power of two, which is exact, so that sums stay finite

@@ -21,4 +21,6 @@ def require_memory(needed, flag, what):
     """Raises InputError if `needed` bytes are more than the machine has available."""
     available = available_memory()
     if needed > available:
-        raise InputError(f"{flag}: {what} needs {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are there")
+        raise InputError(
+            f"{flag}: {what} needs {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are available"
+        )

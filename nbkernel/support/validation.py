@@ -12,7 +12,7 @@ from nbkernel.errors import InputError
 
 from .printable import shortened
 
-WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}
 
 
 def with_unit(default: typing.Any, unit: str) -> typing.Any:
@@ -117,7 +117,7 @@ def plural(kind):
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is tuple:
         return f"rows of {words(kind)}"
-    return {float: "numbers", int: "whole numbers", str: "texts"}.get(kind, f"{kind.__name__}s")
+    return {float: "numbers", int: "whole numbers", str: "strings"}.get(kind, f"{kind.__name__}s")
 
 
 def check_choice(name, value, choices):

@@ -117,7 +117,7 @@ def test_cuda_takes_what_is_named(machine):
     assert choose("cuda", (), "mixed").devices == (0,)
     choice = choose("cuda", (1, 0), "double")
     assert choice.devices == (1, 0) and not choice.falls_back
-    with pytest.raises(DeviceError, match=r"cuda:2: there is no such device; there are 0, 1"):
+    with pytest.raises(DeviceError, match=r"cuda:2: there is no such device; available: 0, 1"):
         choose("cuda", (0, 2), "double")
     with pytest.raises(DeviceError, match="exact"):
         choose("cuda", (), "exact")
@@ -131,8 +131,8 @@ def test_cuda_takes_what_is_named(machine):
         (Driver(), 12, "finds no device"),
         (Driver(LARGE), None, r"pip install 'nbkernel\[cu12\]'"),
         (Driver(LARGE, version=13000), None, r"pip install 'nbkernel\[cu13\]'"),
-        (Driver(LARGE, version=11080), 12, r"has CUDA 11.8, needs 12.0 \(driver 525 or later\)"),
-        (Driver(LARGE, version=12040), 13, r"needs 13.0 \(driver 580 or later\); or pip install 'nbkernel\[cu12\]'"),
+        (Driver(LARGE, version=11080), 12, r"has CUDA 11.8, they need 12.0 \(driver 525 or later\)"),
+        (Driver(LARGE, version=12040), 13, r"they need 13.0 \(driver 580 or later\); or pip install 'nbkernel\[cu12\]'"),
         (Driver(OLD), 12, "compute capability 5.0 or higher"),
     ],
 )

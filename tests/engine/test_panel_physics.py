@@ -295,7 +295,7 @@ def test_panels_that_cannot_be(name):
     "changes, message",
     (
         (dict(curved_detector=True), "curved_detector: the panels have their own"),
-        (dict(roi=(0, 1, 0, 1)), "-roi: counts the pixels of one panel, the detector has 2"),
+        (dict(roi=(0, 1, 0, 1)), "-roi: refers to the pixels of one panel, the detector has 2"),
         (dict(mask="mask.img"), "there is no file"),
         (dict(convention="custom", beam_vector=(0, 0, 0)), "-beam_vector: 0 0 0 has no direction"),
         (dict(panels=(replace(GOOD, detpixels_f=2**30, detpixels_s=2**30),)), "panels: "),

@@ -133,7 +133,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
         ("--config a.toml --save-config a.toml", "--save-config: a.toml is an input of this run; give another name"),
         ("--save-config nowhere/a.toml", "--save-config: cannot write nowhere/a.toml"),
         ("--config a.toml -detpixels 5", "detpixels_f (-detpixels_f): the panels have their own"),
-        ("--config a.toml -roi 0 1 0 1", "-roi: counts the pixels of one panel, the detector has 2"),
+        ("--config a.toml -roi 0 1 0 1", "-roi: refers to the pixels of one panel, the detector has 2"),
         ("--config a.toml -mask m.img", "-mask"),
     ],
 )

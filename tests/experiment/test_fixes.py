@@ -191,7 +191,7 @@ def test_weights_that_cannot_be(weights):
     first, second = weights.split()
     Path("two.src").write_text(f"-10 0 0 {first} 1e-10\n-10 0.3 0 {second} 1e-10\n")
     run = simulate(f"{RUN} -sourcefile two.src --fix weights")
-    assert run.status == 2 and "-sourcefile two.src: the weights go from" in run.err
+    assert run.status == 2 and "-sourcefile two.src: the weights range from" in run.err
     assert warned(simulate(f"{RUN} -sourcefile two.src"), "weights") == 1
 
 

@@ -113,7 +113,7 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
         # 3 sub-pixels a spot: 3 x 17 x 50 A over 1 A x 100 mm / 2 mm
         (
             dict(Na=17, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None),
-            "a crystal this large on pixels this large needs 51 x 51 sub-pixels",
+            "a crystal this large with pixels this large needs 51 x 51 sub-pixels",
         ),
     ):
         caplog.clear()
@@ -337,7 +337,7 @@ WRONG = {
     "fix: there is no fix 'x'": lambda: nbkernel.simulate(experiment(), fix=["x"]),
     "detpixels_f (-detpixels_f): the panels have their own": lambda: nbkernel.simulate(experiment(panels=[TOP])),
     "simulate: needs an Experiment, not dict": lambda: nbkernel.simulate({}),
-    "device: needs a text": lambda: nbkernel.simulate(experiment(), device=None),
+    "device: needs a string": lambda: nbkernel.simulate(experiment(), device=None),
     "progress: needs True or a function": lambda: nbkernel.simulate(experiment(), progress=1),
     "tile: needs 2 whole numbers of at least 1": lambda: nbkernel.simulate(experiment(), tile=5),
     "cell: needs 1 to 6 numbers": lambda: experiment(cell=(1, 2, 3, 4, 5, 6, 7)),

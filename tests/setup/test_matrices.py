@@ -265,9 +265,8 @@ def test_a_cell_that_leaves_out_another_crystal_is_told():
     command = "--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise -cell"
     (line,) = [line for line in remarks_of(simulate(f"{command} 50 60 70")) if "--fix" not in line]
     assert line == (
-        "-cell 50 60 70 A, 90 90 90 deg: is taken, in its standard orientation; the crystal of --panels refined.expt, "
-        "of 60 70 85 A, 80 95 "
-        "105 deg, is left out"
+        "-cell 50 60 70 A, 90 90 90 deg: is used, in the standard orientation; the crystal in --panels refined.expt, "
+        "with a cell of 60 70 85 A, 80 95 105 deg, is ignored"
     )
     assert [line for line in remarks_of(simulate(f"{command} 60 70 85 80 95 105")) if "--fix" not in line] == []
     expt([])
@@ -324,7 +323,7 @@ def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     content = json.loads(Path("refined.expt").read_text())
     content["experiment"][0]["scan"] = 0
     Path("refined.expt").write_text(json.dumps(content))
-    told = "its first image begins at a spindle angle of 30 deg, this one at 0; -phi 30 -osc 0.5 would be the file's first"
+    told = "its first image starts at a spindle angle of 30 deg, this run at 0; -phi 30 -osc 0.5 is the file's first image"
     assert remarks_of(simulate(f"--panels refined.expt {command}")) == [f"--panels refined.expt: {told}"]
     assert remarks_of(simulate(f"--panels refined.expt {command} -phi 0")) == []
     for kind in ("old", "new"):
@@ -340,7 +339,7 @@ def test_a_files_wavelength_is_told_where_none_is_given():
             if kind:
                 Path(name).write_text(xparm(kind, turned_axes()))
             told = (
-                f"-mat {name}: is of a wavelength of {theirs:g} A, this run of 1 A; -lambda {theirs:g} would be the file's"
+                f"-mat {name}: its wavelength is {theirs:g} A, that of this run 1 A; -lambda {theirs:g} is the file's"
             )
             assert remarks_of(simulate(f"{RUN} -mat {name}")) == [told]
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda {theirs}")) == []
@@ -394,9 +393,9 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
     assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1.2")) == []
     (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
     assert line.startswith(
-        "-mat a.mat: makes a cell of 50 58.333 70.833 A, 80 95 105 deg at 1 A, but its own is 60 70 85 A, 80 95 105 deg"
+        "-mat a.mat: gives a cell of 50 58.333 70.833 A, 80 95 105 deg at 1 A, but the file states 60 70 85 A, 80 95 105 deg"
     )
-    assert line.endswith("which would be 1.2 A")
+    assert line.endswith("probably 1.2 A")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +420,7 @@ def test_a_left_handed_matrix_is_told(mirror):
     axes = direct_axes((50, 60, 70, 90, 90, 90))
     matrix_file(mirror @ axes, 1.0)
     (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
-    assert line.startswith("-mat a.mat: its axes are left-handed, a volume of -210000 A^3")
+    assert line.startswith("-mat a.mat: its axes are left-handed (volume -210000 A^3)")
     matrix_file(np.diag([1.0, -1, -1]) @ axes, 1.0)
     assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1")) == []
 
@@ -453,7 +452,7 @@ def test_structure_factors_of_another_setting(by):
     (line,) = lines((50, 30, 40))
     assert (
         line.startswith(f"{by}")
-        and "makes a cell of 50 30 40 A, 90 90 90 deg, but -hkl a.mtz is of one of 30 40 50 A, 90 90 90 deg" in line
+        and "gives a cell of 50 30 40 A, 90 90 90 deg, but -hkl a.mtz has one of 30 40 50 A, 90 90 90 deg" in line
     )
     assert lines((30.5, 40, 49.5)) == []
 
@@ -479,7 +478,7 @@ def test_a_cell_that_is_given_is_held_against_the_space_group():
     [
         ("-lambda 1e-10", "-lambda, -energy: a wavelength of 1e-10 A is not one of X-rays"),
         ("-energy 12.4", "-lambda, -energy: a wavelength of 999.8"),
-        ("-lambda 1 -sourcefile bad.src", "-sourcefile bad.src: source 2 has a wavelength of 1.01 m, which is 1.01e+10 A"),
+        ("-lambda 1 -sourcefile bad.src", "-sourcefile bad.src: source 2 has a wavelength of 1.01 m, that is 1.01e+10 A"),
         ("-lambda 1e-10 -sourcefile plain.src", "-lambda, -energy: a wavelength of 1e-10 A"),
         ("-lambda 1 -sourcefile good.src", None),
         ("-lambda 1 -sourcefile plain.src", None),

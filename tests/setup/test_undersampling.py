@@ -65,7 +65,7 @@ def test_sub_pixels_wider_than_spots(more, narrower):
 def test_phi_steps_wider_than_rocking_curves(more, needed):
     """1/(q x 1580 A), with q that of the corner, 13.15 mm / 180 mm / 1 A: 0.497 degrees; twice that half way."""
     found = lines(f"{RUN} -detpixels 60 -oversample 1 -phi 1 {more}", "rocking curves")
-    assert [line.split("; ")[1] for line in found] == ([f"{needed} steps would follow them"] if needed else [])
+    assert [line.split("; ")[1] for line in found] == ([f"{needed} steps would resolve them"] if needed else [])
 
 
 @pytest.mark.parametrize(

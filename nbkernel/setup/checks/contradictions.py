@@ -24,15 +24,15 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     angle, step = orientation.start
     if angle != 0.0 and experiment.phi is None:
         yield (
-            f"{name}: its first image begins at a spindle angle of {angle:g} deg, this one at 0; -phi {angle:g} -osc "
-            f"{step:g} would be the file's first"
+            f"{name}: its first image starts at a spindle angle of {angle:g} deg, this run at 0; -phi {angle:g} -osc "
+            f"{step:g} is the file's first image"
         )
     theirs = orientation.wavelength
     if theirs is not None and theirs > 0.0 and experiment.wavelength is None:
         if abs(wavelength * 1e10 - theirs) > WAVELENGTH_DIFFERENCE * theirs:
             yield (
-                f"{name}: is of a wavelength of {theirs:g} A, this run of {wavelength * 1e10:g} A; -lambda {theirs:g} would "
-                "be the file's"
+                f"{name}: its wavelength is {theirs:g} A, that of this run {wavelength * 1e10:g} A; -lambda {theirs:g} is "
+                "the file's"
             )
     A = np.array(matrix).reshape(3, 3) / (wavelength * 1e10)
     try:
@@ -44,29 +44,29 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
     edges = cell[:3]
     if min(edges) < CRYSTAL_EDGES[0] or max(edges) > min(CRYSTAL_EDGES[1], LARGEST_RATIO * min(edges)):
         yield (
-            f"{name}: makes a cell of {cell_text(cell)}, which no crystal has; is it MOSFLM's matrix (a*, b* and c* in "
-            "columns, 1/A, times the wavelength), of the wavelength of this run?"
+            f"{name}: gives a cell of {cell_text(cell)}, which no crystal has; is it a MOSFLM matrix (a*, b* and c* in "
+            "columns, 1/A, times the wavelength) for the wavelength of this run?"
         )
     if volume < 0.0:
         yield (
-            f"{name}: its axes are left-handed, a volume of {volume:.6g} A^3, and so are those of a mirror "
-            "image of the crystal; are two of them swapped, or is a sign wrong?"
+            f"{name}: its axes are left-handed (volume {volume:.6g} A^3), like those of a mirror image of the crystal; are "
+            "two of them swapped, or is a sign wrong?"
         )
     if orientation.cell is not None and cell_difference(cell, orientation.cell) > CELL_DIFFERENCE:
         ratio = np.cbrt(np.prod(edges) / np.prod(orientation.cell[:3]))
         scaled = (*(edge / ratio for edge in edges), *cell[3:])
-        why = "the matrix is times the wavelength it was made with"
+        why = "the matrix includes the wavelength for which it was computed"
         if cell_difference(scaled, orientation.cell) < EDGE_TOLERANCE:
-            why += f", which would be {wavelength * 1e10 / ratio:.6g} A"
+            why += f", probably {wavelength * 1e10 / ratio:.6g} A"
         yield (
-            f"{name}: makes a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but its own is "
+            f"{name}: gives a cell of {cell_text(cell)} at {wavelength * 1e10:g} A, but the file states "
             f"{cell_text(orientation.cell)}: {why}"
         )
     if experiment.cell is not None:
         given = whole_cell(experiment.cell)
         if cell_difference(cell, given) > CELL_DIFFERENCE:
             yield (
-                f"-cell {cell_text(given)}: {name} makes another, {cell_text(cell)}; as nanoBragg.c does, edges and "
+                f"-cell {cell_text(given)}: {name} gives another cell, {cell_text(cell)}; as in nanoBragg.c, edges and "
                 "volume are those of -cell, directions those of the matrix"
             )
 
@@ -84,8 +84,8 @@ def unused_crystal_lines(experiment):
     theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
     if cell_difference(theirs, given) > CELL_DIFFERENCE:
         yield (
-            f"-cell {cell_text(given)}: is taken, in its standard orientation; the crystal of --panels "
-            f"{experiment.panels}, of {cell_text(theirs)}, is left out"
+            f"-cell {cell_text(given)}: is used, in the standard orientation; the crystal in --panels "
+            f"{experiment.panels}, with a cell of {cell_text(theirs)}, is ignored"
         )
 
 
@@ -104,8 +104,8 @@ def cell_lines(experiment, orientation, crystal, file):
     rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
     if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
         yield (
-            f"{by}: makes a cell of {cell_text(rendered)}, but -hkl {file.path} is of one of "
-            f"{cell_text(whole_cell(file.cell))}; are both indexed alike? Each spot gets the F of its h k l"
+            f"{by}: gives a cell of {cell_text(rendered)}, but -hkl {file.path} has one of "
+            f"{cell_text(whole_cell(file.cell))}; are both indexed in the same way? Each spot gets the F of its h k l"
         )
     else:
         yield from filter(None, [cell_remark(by, rendered, file.group)])
@@ -119,9 +119,9 @@ def wavelength_lines(experiment, wavelengths, wavelength):
     value = float(wavelengths[odd[0]])
     if experiment.sourcefile is not None and value != wavelength:
         yield (
-            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, which is "
-            f"{value * 1e10:g} A and not of X-rays; the fifth column is in metres (1e-10 is 1 A), {odd.size} of "
-            f"{wavelengths.size} sources are like that"
+            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, that is "
+            f"{value * 1e10:g} A, which is not one of X-rays; the fifth column is in metres (1e-10 is 1 A); affects "
+            f"{odd.size} of {wavelengths.size} sources"
         )
     elif not SHORTEST <= wavelength <= LONGEST:
         yield (

@@ -19,13 +19,13 @@ def run_remarks(runs):
     experiment, plan = runs[0].experiment, runs[0].plan
     given = [name for name in VECTORS if getattr(experiment, name) != DEFAULTS[name]]
     if given and experiment.convention != "custom":
-        yield f"{', '.join(given)}: no effect in the {experiment.convention} convention; need the convention custom"
+        yield f"{', '.join(given)}: no effect in the {experiment.convention} convention; use the convention custom"
     yield from detector_remarks(runs[0].detector)
     yield from undersampling_lines(runs)
     if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
         yield (
-            f"a crystal this large on pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve "
-            "its spots; -oversample N takes fewer"
+            f"a crystal this large with pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve "
+            "its spots; -oversample N can set fewer"
         )
     if experiment.hkl is None and runs[0].reflections.count:
         yield f"structure factors come from the dump file {experiment.dump}, because there is no -hkl"
@@ -37,7 +37,7 @@ def detector_remarks(detector):
     how = ""
     if detector.pivot == "beam" and detector.twotheta != 0.0:
         how = (
-            f": -twotheta {detector.twotheta * RTD:g} rotates it about the direct beam position on it; -xds, -dials, or "
+            f": -twotheta {detector.twotheta * RTD:g} rotates it about the position of the direct beam; -xds, -dials, or "
             "-pivot sample with custom vectors rotate it about the sample"
         )
     if abs(detector.close_distance) <= ROUNDING * magnitude(detector.pix0_vector):

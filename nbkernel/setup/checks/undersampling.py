@@ -47,8 +47,8 @@ def subpixel_lines(runs):
     hits = domains * sources / (narrow * narrow * apart)
     if hits < ENOUGH_HITS:
         yield (
-            f"-oversample {given}: spots of so large a crystal are {narrow:.2g} times narrower than a sub-pixel, which "
-            "makes their intensities chance; the automatic choice is "
+            f"-oversample {given}: spots of a crystal this large are {narrow:.2g} times narrower than a sub-pixel, so "
+            "that their intensities are random; the automatic choice is "
             f"{max(recommended_oversample(size, each) for each in per_pixel)}"
         )
 
@@ -65,9 +65,8 @@ def phi_step_lines(runs):
     if osc / steps > STEP_PER_ROCKING_WIDTH * (1.0 / shape + others):
         narrowest = 0.5 / shape + others
         yield (
-            f"-phisteps: {steps} in {osc * RTD:g} degrees pass over the rocking curves, which are down to "
-            f"{narrowest * RTD:.2g} "
-            f"degrees wide, and make intensities chance; {math.ceil(osc / narrowest)} steps would follow them"
+            f"-phisteps: {steps} in {osc * RTD:g} degrees are too few for rocking curves as narrow as {narrowest * RTD:.2g} "
+            f"degrees, so that intensities are random; {math.ceil(osc / narrowest)} steps would resolve them"
         )
 
 

@@ -418,7 +418,7 @@ WAVELENGTHS = {
 def test_a_file_without_a_wavelength_is_told_where_none_is_given():
     written(without(WAVELENGTH))
     run = "-cell 50 60 70 -default_F 1 -N 2 --panels x_master.h5 -nonoise -nopgm"
-    told = "--panels x_master.h5: has no wavelength, and there is no -lambda; 1 A is taken"
+    told = "--panels x_master.h5: has no wavelength, and there is no -lambda; 1 A is used"
     assert simulate(run).warnings == [told]
     assert simulate(f"{run} -lambda 1.5").warnings == []
     written()

@@ -485,7 +485,7 @@ UNUSABLE = {
     "cif index": (lambda: cif_text(first="1 x 3"), "", "not an integer: x"),
     "cif group": (lambda: cif_text(group="P 4z"), "", "no known space group"),
     "cif cell": (lambda: cif_text().replace("_cell.length_a 25\n", ""), "", "no unit cell: give -cell"),
-    "impossible cell": (lambda: cif_text().replace("alpha 90", "alpha 10").replace("beta 90", "beta 20"), "", "broken has none that can be used"),
+    "impossible cell": (lambda: cif_text().replace("alpha 90", "alpha 10").replace("beta 90", "beta 20"), "", "broken has no usable one"),
     "not text": (lambda: cif_text().encode() + b"\xff\xfe\n", "", "is not a text file"),
     "gzip": (lambda: b"\x1f\x8b\x08\0\0\0\0\0", "", "-hkl: broken is cut short: its gzip data do not end"),
     "a table": (lambda: "1 2 3 4\n", "--column F", "--column: -hkl broken is not an MTZ or mmCIF file"),
