@@ -13,8 +13,8 @@ from .terminal import say
 
 # package, its purpose, the extra that installs it
 PACKAGES = (
-    ("numba", "compiles", ""),
-    ("llvmlite", "compiles", ""),
+    ("numba", "compiler", ""),
+    ("llvmlite", "compiler", ""),
     ("numpy", "arrays", ""),
     ("h5py", "HDF5 files", ""),
     ("numba-cuda", "CUDA devices", "cu12"),
@@ -61,7 +61,7 @@ def filter_lines():
 
     line = folder_line()
     if line is not None:
-        yield f"other programs read our compressed HDF5 files after: {line}"
+        yield f"other programs can read nbkernel's compressed HDF5 files after: {line}"
 
 
 def device_lines():

@@ -27,7 +27,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 
 def help_text():
     commands = "\n".join(f"  {name:<16} {summary}" for name, summary in COMMANDS.items())
-    return f"usage: nbkernel COMMAND ...\n\n{commands}\n\nnbkernel COMMAND -h tells more; nbkernel --version"
+    return f"usage: nbkernel COMMAND ...\n\n{commands}\n\nnbkernel COMMAND -h shows its options; nbkernel --version"
 
 
 def main(argv=None):

@@ -19,7 +19,7 @@ def help_text():
         "usage: nbkernel show FILE [options] [geometry flags of simulate]\n\n"
         f"Draws an image ({format_names(IMAGE)}) as a PNG: dark is strong. A float file has the shape of the SMV\n"
         "image beside it.\n"
-        "FILE.h5 is the image without noise of our files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
+        "FILE.h5 is the noise-free image of nbkernel's files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
         "Rings and beam centre need a geometry: that of the header, unless flags say otherwise, such as -distance,\n"
         "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"
         f"Options:\n{options_text(options_of('show'))}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
@@ -56,9 +56,9 @@ def report(output, image, scene, drawing):
     if (view.slow.stop - view.slow.start, view.fast.stop - view.fast.start) != (slow, fast):
         yield f"region: fast {view.fast.start} to {view.fast.stop - 1}, slow {view.slow.start} to {view.slow.stop - 1}"
     if view.up > 1:
-        yield f"zoom: {view.up} x {view.up} picture pixels for each pixel"
+        yield f"zoom: {view.up} x {view.up} picture pixels per pixel"
     if view.down > 1:
-        yield f"zoom: one picture pixel for {view.down} x {view.down}, the largest of them"
+        yield f"zoom: each picture pixel is the largest of {view.down} x {view.down} pixels"
     if drawing.limits is None:
         yield "no pixel is greater than 0"
     else:

@@ -34,9 +34,9 @@ def help_text():
         "Renders the diffraction of a nanocrystal as nanoBragg.c does: the same flags, the same files.\n"
         "Needs a cell (-cell, -mat or that of an MTZ or mmCIF file) and structure factors (-hkl, -default_F or a dump "
         f"file).\n\nOptions:\n{options_text(options_of('simulate'))}\n{flags.help_text()}\n\n"
-        f"Precisions, by what they promise of every pixel against nanoBragg.c's:\n{precisions}\n\n"
-        f"Random numbers of the noise, both from -seed:\n{rngs}\n\n"
-        f"Headers of SMV images, of --smv:\n{styles}\n\n"
+        f"Precisions (--precision), with their promise for every pixel compared with nanoBragg.c's:\n{precisions}\n\n"
+        f"Random numbers of the noise (--noise-rng), both seeded by -seed:\n{rngs}\n\n"
+        f"Headers of SMV images (--smv):\n{styles}\n\n"
         f"Quirks of nanoBragg.c, kept unless fixed with --fix NAME:\n{quirks}"
     )
 

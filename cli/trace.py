@@ -14,8 +14,8 @@ def help_text():
     own = [option for option in options_of("trace") if "simulate" not in option.commands]
     return (
         "usage: nbkernel trace [flags and options of simulate] --pixel FAST SLOW\n\n"
-        "Prints every quantity of a pixel's chain in the order of the computation: a name, then its values.\n"
-        "Of several layers, sub-pixels and sources it shows the first, and the sums over all. Writes no files.\n\n"
+        "Prints every quantity from which a pixel is computed, in the order of the computation: a name, then its values.\n"
+        "With several layers, sub-pixels or sources it shows the first, and the sums over all. Writes no files.\n\n"
         f"Options:\n{options_text(own)}\n\nFor the others see nbkernel simulate -h"
     )
 
@@ -53,4 +53,4 @@ def image_lines(path, panel, fpixel, spixel):
     image = read_hdf5_image("--config", path, path)
     parts = panels_apart(image.pixels, image.experiment.get("panels", ())) or []
     if panel < len(parts) and spixel < parts[panel].shape[0] and fpixel < parts[panel].shape[1]:
-        yield f"{path}: the image has {parts[panel][spixel, fpixel]:.9g} photons there"
+        yield f"{path}: the image has {parts[panel][spixel, fpixel]:.9g} photons at this pixel"

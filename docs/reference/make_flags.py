@@ -165,9 +165,9 @@ def option_tables():
         yield f"### nbkernel {command}\n\n{told}\n"
         yield from table(("option", "unit", "default", "meaning", "sets"), option_rows(command))
     yield "### nbkernel info\n\nTakes no options.\n"
-    yield "### Precisions\n\n`--precision`, by what it promises of every pixel against nanoBragg.c's; see [precisions](../precisions.md).\n"
+    yield "### Precisions\n\n`--precision`, with its promise for every pixel compared with nanoBragg.c's; see [precisions](../precisions.md).\n"
     yield from table(("name", "promise"), named_rows(PRECISIONS))
-    yield "### Noise\n\n`--noise-rng`, both from `-seed`; see [noise](../noise.md).\n"
+    yield "### Noise\n\n`--noise-rng`, both seeded by `-seed`; see [noise](../noise.md).\n"
     yield from table(("name", "random numbers"), named_rows(NOISE_RNGS))
     yield "### SMV headers\n\n`--smv`; see [formats](../files/formats.md#smv).\n"
     yield from table(("name", "header"), named_rows(SMV_STYLES))

@@ -33,7 +33,7 @@ def parse_flags(argv, fixes=frozenset()):
     for position, argument in enumerate(argv):
         if not argument.startswith("-"):
             if position not in claimed:
-                arguments.warnings.append(f"ignored: {argument} (it follows no flag that takes it)")
+                arguments.warnings.append(f"{argument} is ignored: it does not belong to a flag")
             continue
         found = matched_flags(argument, fixes)
         if not found:
@@ -117,9 +117,9 @@ def read_numbers(arguments, entry, argument, values, is_last):
         whole = tuple(c_atoi(value) for value in values)
         for value, exact, text in zip(whole, numbers, values, strict=True):
             if abs(exact) > 2147483647:
-                raise InputError(f"{argument}: {text} is too large for a whole number")
+                raise InputError(f"{argument}: {text} does not fit into 32 bits; need at most 2147483647")
             if value != exact:
-                arguments.warnings.append(f"{argument} {text} is read as {value}, as nanoBragg.c reads whole numbers")
+                arguments.warnings.append(f"{argument} {text} is read as {value}, as in nanoBragg.c")
         numbers = whole
     apply(arguments, entry, numbers if entry.value_count > 1 else numbers[0])
     return entry.value_count
@@ -140,7 +140,7 @@ def read_nothing(arguments, entry, argument, values, is_last):
 
 def read_curved(arguments, entry, argument, values, is_last):
     if is_last:
-        arguments.warnings.append("-curved_det is ignored as the last argument, as nanoBragg.c ignores it; put it earlier")
+        arguments.warnings.append("-curved_det is ignored as the last argument, as in nanoBragg.c; put it earlier")
         return 0
     return read_nothing(arguments, entry, argument, values, is_last)
 

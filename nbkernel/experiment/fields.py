@@ -128,8 +128,8 @@ class ExperimentFields:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
                 raise InputError(
-                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how a line of Python "
-                    "writes such a file from an array"
+                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how to write such a file "
+                    "from an array"
                 )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
@@ -138,7 +138,7 @@ class ExperimentFields:
             check_choice(name, getattr(self, name), choices)
         for name in FIELDS:
             if getattr(self, name) == "":
-                raise InputError(f"{name}: needs a file name, not an empty text")
+                raise InputError(f"{name}: needs a file name, not an empty string")
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
             raise InputError(
                 f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"

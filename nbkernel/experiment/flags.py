@@ -74,8 +74,8 @@ FLAGS = (
     flag("-density -sample_den", "float", "", OTHER, "has no effect", "g/cm3"),
     flag("-MW", "float", "", OTHER, "has no effect", "g/mol", exact=True),
     flag("-molec", "float", "", OTHER, "has no effect", "g/mol"),
-    flag("-Xbeam", "float", "Xbeam", DETECTOR, "direct beam, as the convention counts X", "mm", "centre", also=BEAM_PIVOT),
-    flag("-Ybeam", "float", "Ybeam", DETECTOR, "direct beam, as the convention counts Y", "mm", "centre", also=BEAM_PIVOT),
+    flag("-Xbeam", "float", "Xbeam", DETECTOR, "direct beam along the convention's X", "mm", "centre", also=BEAM_PIVOT),
+    flag("-Ybeam", "float", "Ybeam", DETECTOR, "direct beam along the convention's Y", "mm", "centre", also=BEAM_PIVOT),
     flag(
         "-Xclose",
         "float",
@@ -103,7 +103,7 @@ FLAGS = (
         "pivot",
         "pivot",
         GEOMETRY,
-        "sample or beam: what rotations leave in place; custom vectors only",
+        "sample or beam: the fixed point of rotations; custom vectors only",
         default="beam",
     ),
     flag(
@@ -207,7 +207,7 @@ FLAGS = (
     flag("-detsize", "float", "detsize_f detsize_s", DETECTOR, "edge of the detector", "mm", "102.4", exact=True),
     flag("-detsize_f", "float", "detsize_f", DETECTOR, "width of the detector (fast)", "mm", "102.4"),
     flag("-detsize_s", "float", "detsize_s", DETECTOR, "height of the detector (slow)", "mm", "102.4"),
-    flag("-detpixels", "int", "detpixels_f detpixels_s", DETECTOR, "pixels along each edge; wins over -detsize", exact=True),
+    flag("-detpixels", "int", "detpixels_f detpixels_s", DETECTOR, "pixels along each edge; overrides -detsize", exact=True),
     flag("-detpixels_f -detpixels_x", "int", "detpixels_f", DETECTOR, "pixels along fast"),
     flag("-detpixels_s -detpixels_y", "int", "detpixels_s", DETECTOR, "pixels along slow"),
     flag(
@@ -259,7 +259,7 @@ FLAGS = (
         ends=True,
     ),
     flag("-oversample", "int", "oversample", SAMPLING, "sub-pixels along each edge of a pixel", default="by crystal size"),
-    flag("-roi", "int", "roi", SAMPLING, "render fast first, last, slow first, last only", "pixels", "all", count=4),
+    flag("-roi", "int", "roi", SAMPLING, "render only fast first, last, slow first, last", "pixels", "all", count=4),
     flag("-lambda -wave", "float", "wavelength", BEAM, "wavelength", "A", "1"),
     flag("-energy", "energy", "wavelength", BEAM, "photon energy instead of the wavelength", "eV"),
     flag("-fluence", "float", "fluence", BEAM, "photons per unit area", "1/m2", "1.25932e29"),
@@ -289,16 +289,16 @@ FLAGS = (
     flag("-dmin", "float", "dmin", SAMPLING, "skip pixels beyond this resolution", "A", "0"),
     flag("-mat", "text", "mat", CRYSTAL, "orientation: MOSFLM's matrix, XPARM.XDS, or a DIALS .expt with a crystal", "file"),
     flag(
-        "-hkl", "text", "hkl", FACTORS, "text table of h k l F, all of P1, Friedel mates and F000 too; or MTZ, mmCIF", "file"
+        "-hkl", "text", "hkl", FACTORS, "text table of h k l F, all of P1 with Friedel mates and F000; or MTZ, mmCIF", "file"
     ),
     flag("-default_F", "float", "default_F", FACTORS, "F of all reflections not in the table", "e", "0"),
     flag("-dump", "text", "dump", FACTORS, "binary copy of the table: written with -hkl, read without", "file", "Fdump.bin"),
     flag("-img", "text", "img", DETECTOR, "SMV image whose header gives the geometry", "file"),
-    flag("-mask", "text", "mask", SAMPLING, "SMV image; pixels at 0 are skipped; its header counts too", "file"),
+    flag("-mask", "text", "mask", SAMPLING, "SMV image; pixels at 0 are skipped; its header is used, too", "file"),
     flag("-stolout", "text", "", OTHER, "has no effect", "file"),
-    flag("-stol", "text", "stol", OTHER, "is read, has no effect", "file", exact=True),
-    flag("-4stol", "text", "stol", OTHER, "is read, has no effect", "file", exact=True),
-    flag("-Q", "text", "stol", OTHER, "is read, has no effect", "file", exact=True),
+    flag("-stol", "text", "stol", OTHER, "is read, but has no effect", "file", exact=True),
+    flag("-4stol", "text", "stol", OTHER, "is read, but has no effect", "file", exact=True),
+    flag("-Q", "text", "stol", OTHER, "is read, but has no effect", "file", exact=True),
     flag("-sourcefile", "text", "sourcefile", BEAM, "sources: x y z weight wavelength (m); weights: --fix weights", "file"),
     flag("-floatfile -floatimage", "text", "floatfile", OUTPUT, "photons, float32", "file", "floatimage.bin"),
     flag("-intfile -intimage", "text", "intfile", OUTPUT, "scaled, SMV, without noise", "file", "intimage.img"),
@@ -325,7 +325,7 @@ FLAGS = (
         "none",
         "",
         OUTPUT,
-        "the values that each pixel was computed from, instead of progress lines",
+        "print the values from which each pixel is computed, instead of progress lines",
         also={"printout": True},
     ),
     flag("-noprogress", "none", "", OUTPUT, "no progress bar or lines", also={"progress": False}),
@@ -356,20 +356,22 @@ FLAGS = (
     flag(
         "-fudge", "float", "fudge", CRYSTAL, "factor on the squared width of round, Gaussian and tophat spots", default="1"
     ),
-    flag("-printout_pixel", "int", "printout_pixel", OUTPUT, "-printout of this pixel (fast slow) only", "pixels", count=2),
+    flag("-printout_pixel", "int", "printout_pixel", OUTPUT, "-printout for this pixel (fast slow) only", "pixels", count=2),
     flag(
         "-trace_pixel",
         "int",
         "trace_pixel",
         OUTPUT,
-        "every intermediate value of this pixel (slow fast!); ours",
+        "print every intermediate value of this pixel (slow fast!); not in nanoBragg.c",
         "pixels",
         count=2,
         exact=True,
     ),
     flag("-seed", "int", "seed", OUTPUT, "seed of the noise", default="random, printed"),
     flag("-mosaic_seed", "int", "mosaic_seed", CRYSTAL, "seed of the mosaic domains", default="12345678"),
-    flag("-misset_seed", "int", "misset_seed", CRYSTAL, "seed of -misset random; give it before", default="random, printed"),
+    flag(
+        "-misset_seed", "int", "misset_seed", CRYSTAL, "seed of -misset random; must precede it", default="random, printed"
+    ),
     flag("-water", "float", "water", SAMPLING, "edge of a cube of water around the crystal", "um", "0"),
 )
 

@@ -8,13 +8,13 @@ from nbkernel.support.validation import with_unit
 # name: how the noise is drawn
 NOISE_RNGS = {
     "ran1": "nanoBragg.c's generator, pixel after pixel",
-    "philox": "counted random numbers: every pixel has its own, whatever the threads or the region",
+    "philox": "counter-based random numbers: those of a pixel do not depend on threads and region",
 }
 DEFAULT_NOISE_RNG = "ran1"
 # name: header of the SMV images
 SMV_STYLES = {
     "nanobragg": "nanoBragg.c's, byte for byte",
-    "dials": "one from which DIALS reads the right beam centre, offset and gain; the pixels are the same",
+    "dials": "one from which DIALS reads the correct beam centre, offset and gain; the pixels are the same",
 }
 DEFAULT_SMV_STYLE = "nanobragg"
 

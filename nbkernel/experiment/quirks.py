@@ -14,14 +14,14 @@ QUIRKS = {
     ),
     "thickness": (
         "all sensor layers are scaled by the last one's capture fraction, and N layers are thick/(N-1) deep",
-        "each layer has its own capture fraction, N layers are thick/N deep, no absorption captures all",
+        "each layer has its own capture fraction, N layers are thick/N deep, without absorption all is captured",
     ),
     "interpolation": (
         "the first index outside the table switches interpolation off for the rest of the run",
         "only that step falls back to the nearest neighbour",
     ),
     "cell": (
-        "a triclinic -cell is rendered with other angles than given, by tenths of a degree where they are far from 90",
+        "a triclinic -cell is rendered with angles that differ from those given, by tenths of a degree if far from 90",
         "it has the angles given",
     ),
     "misset": (
@@ -30,15 +30,15 @@ QUIRKS = {
     ),
     "weights": (
         "the weights in the source file are ignored",
-        "each source counts with its weight",
+        "each source has its weight",
     ),
     "water": (
         "the water background is scaled by r_e^2 fluence twice and divided by the steps",
         "it is scaled once",
     ),
     "vectors": (
-        "-odet_vector, -twotheta_axis and -pix0_vector are not taken as given",
-        "they are normalised and honoured",
+        "-odet_vector, -twotheta_axis and -pix0_vector are not used as given",
+        "they are normalised and used",
     ),
     "dmin": (
         "pixels beyond -dmin lose their water background",
@@ -49,7 +49,7 @@ QUIRKS = {
         "they are read from where they start",
     ),
     "phi_steps": (
-        "the phi steps are at the beginning of their parts of -osc",
+        "the phi steps are at the beginning of their intervals of -osc",
         "they are in the middle",
     ),
     "divergence": (
@@ -87,4 +87,4 @@ def fix_names(option, names):
 
 def warning(name):
     """One line that states a quirk's effect on this run and how to correct it."""
-    return f"as nanoBragg.c does, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"
+    return f"as in nanoBragg.c, {QUIRKS[name][0]} (--fix {name}: {QUIRKS[name][1]})"

@@ -156,10 +156,10 @@ def test_flags_win_over_the_header():
 def test_what_is_shown_is_told():
     Path("a.img").write_bytes(smv_bytes(np.full((100, 3000), 7), "PIXEL_SIZE=0.1;\nDISTANCE=50;\nWAVELENGTH=1;\n"))
     assert show("a.img")[1][1:] == [
-        "zoom: one picture pixel for 2 x 2, the largest of them", "log scale: white up to 7, black from 7",
+        "zoom: each picture pixel is the largest of 2 x 2 pixels", "log scale: white up to 7, black from 7",
     ]  # fmt: skip
     assert show("a.img --preview-roi 0 9 5 24 --preview-zoom 3")[1][1:3] == [
-        "region: fast 0 to 9, slow 5 to 24", "zoom: 3 x 3 picture pixels for each pixel",
+        "region: fast 0 to 9, slow 5 to 24", "zoom: 3 x 3 picture pixels per pixel",
     ]  # fmt: skip
     Path("a.img").write_bytes(smv_bytes(np.zeros((5, 5))))
     assert show("a.img")[1][1:] == ["no pixel is greater than 0"]

@@ -106,7 +106,7 @@ WRONG = {
     "[crystal]\ncell = [1, 2, 3, 4, 5, 6, 7]": "cell: needs 1 to 6 numbers",
     "[crystal]\nhkl = ''": "hkl: needs a file name",
     f"[beam]\nwavelength = {10**400}": "wavelength: needs a number",
-    "fix = 3": "fix: needs a list of texts, not 3",
+    "fix = 3": "fix: needs a list of strings, not 3",
     "panels = 3": "panels must be [[panels]] tables",
     "[[panels]]\nfdet_vector = [0, 0, 1]": "panel 0 lacks pix0_vector",
     "[[panels]]\norigin = [0, 0, 1]": "panel 0 has no origin",
@@ -213,4 +213,4 @@ def test_a_name_that_is_no_text_is_refused_before_the_work(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     write_hkl("x\udce9.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     run = simulate("-cell 50 -N 2 -detpixels 8 --save-config b.toml -hkl", "x\udce9.hkl")
-    assert run.status == 2 and "Unicode only" in run.err and run.out == ""
+    assert run.status == 2 and "is not Unicode" in run.err and run.out == ""

@@ -154,7 +154,7 @@ def test_the_record_of_an_hdf5_file_is_read_once(folder, monkeypatch):
     told = f'{{"hkl": {{"path": "{folder}/theirs/x.hkl", "sha256": "0"}}}}'
     recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)
     run = simulate(f"--config theirs/a.h5 {RUN}")
-    assert run.status == 0 and "has changed since that image was made from it" in run.err
+    assert run.status == 0 and "has changed since the image was computed from it" in run.err
     assert seen == ["theirs/a.h5"]
 
 

@@ -103,13 +103,13 @@ def test_the_record_gives_the_image_again():
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
     status, out, err = command("trace --config sub/a.h5 --pixel 5 7")
     photons = np.fromfile("a.bin", np.float32).reshape(18, 24)[7, 5]
-    assert status == 0 and f"nbkernel: sub/a.h5: the image has {photons:.9g} photons there" in err
+    assert status == 0 and f"nbkernel: sub/a.h5: the image has {photons:.9g} photons at this pixel" in err
     assert float(out[-1].split()[-1]) == pytest.approx(photons, rel=1e-6)
     assert nbkernel.Experiment.from_toml("sub/a.h5").misset_seed is not None
     with open("table.hkl", "a") as file:
         file.write("3 3 3 5\n")
     status, _, err = command("simulate --config sub/a.h5 -floatfile b.bin -noprogress")
-    assert status == 0 and any(line.endswith("table.hkl has changed since that image was made from it") for line in err)
+    assert status == 0 and any(line.endswith("table.hkl has changed since the image was computed from it") for line in err)
 
 
 def test_panels_are_read_back_in_their_own_frame():
@@ -123,7 +123,7 @@ def test_panels_are_read_back_in_their_own_frame():
             np.testing.assert_allclose(same, image, rtol=1e-5, atol=1e-7 * float(image.max()))
     assert np.array_equal(nbkernel.simulate(nbkernel.Experiment.from_toml("p.h5"))[1], images[1])
     status, out, err = command("trace --config p.h5 --panel 1 --pixel 3 4")
-    assert status == 0 and f"the image has {images[1][4, 3]:.9g} photons there" in err[-1]
+    assert status == 0 and f"the image has {images[1][4, 3]:.9g} photons at this pixel" in err[-1]
     assert float(out[-1].split()[-1]) == pytest.approx(float(images[1][4, 3]), rel=1e-6)
     assert command("trace --config p.h5 --panel 2 --pixel 3 4")[::2] == (
         2,

@@ -338,9 +338,7 @@ def test_a_files_wavelength_is_told_where_none_is_given():
         for kind in ("old", "new") if name == "XPARM.XDS" else ("",):
             if kind:
                 Path(name).write_text(xparm(kind, turned_axes()))
-            told = (
-                f"-mat {name}: its wavelength is {theirs:g} A, that of this run 1 A; -lambda {theirs:g} is the file's"
-            )
+            told = f"-mat {name}: its wavelength is {theirs:g} A, that of this run 1 A; -lambda {theirs:g} is the file's"
             assert remarks_of(simulate(f"{RUN} -mat {name}")) == [told]
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda {theirs}")) == []
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda 1")) == []

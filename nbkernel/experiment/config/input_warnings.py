@@ -26,4 +26,4 @@ def changed_inputs(option, file, experiment, names):
         before = file.inputs[entry.field]["sha256"] if entry.field in names and entry.field in file.inputs else None
         # a missing file is an error for its reader
         if before is not None and sha256_of(entry.path) not in (None, before):
-            yield f"{option} {file.path}: {entry.path} has changed since that image was made from it"
+            yield f"{option} {file.path}: {entry.path} has changed since the image was computed from it"

@@ -76,7 +76,7 @@ def recorded(option, path):
     lead = f"{option} {path}"
     if RECORD not in found:
         raise InputError(
-            f"{lead}: contains no experiment; need a file that --hdf5 wrote (or use --panels for its geometry alone)"
+            f"{lead}: contains no experiment; need a file written by --hdf5 (or use --panels for its geometry only)"
         )
     for name, text in found.items():
         if not text.strip() or "\0" in text or UNDECODED in text:
@@ -86,7 +86,7 @@ def recorded(option, path):
     except (ValueError, RecursionError):
         inputs = None
     if not isinstance(inputs, dict) or not all(is_input_entry(told) for told in inputs.values()):
-        raise InputError(f"{lead}: its record is broken: inputs do not name files and their digests")
+        raise InputError(f"{lead}: its record is broken: inputs does not contain files and their digests")
     return found[RECORD], inputs
 
 
@@ -138,7 +138,7 @@ def meant(name, known):
 
 def read_panels(value, lead):
     if not isinstance(value, list) or not all(isinstance(panel, dict) for panel in value):
-        raise InputError(f"{lead}: panels must be [[panels]] tables, or the path of a file of them")
+        raise InputError(f"{lead}: panels must be [[panels]] tables, or the path of a panel file")
     known = [field.name for field in dataclasses.fields(Panel)]
     needed = [field.name for field in dataclasses.fields(Panel) if field.default is dataclasses.MISSING]
     panels = []

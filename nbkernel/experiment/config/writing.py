@@ -69,7 +69,7 @@ def toml_value(value):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InputError(f"{value!r}: a TOML file holds Unicode only, which this name is not; rename the file") from None
+            raise InputError(f"{value!r}: is not Unicode, which a TOML file requires; rename the file") from None
         # JSON's escapes are also TOML's, which needs one for DEL, too
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (tuple, list)):
