@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 
-from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.render import render
 
 from .parity import prepared_run
@@ -18,7 +18,7 @@ RENDERINGS, LONG = 5, 1.0
 
 def main(argv):
     precision, threads, device, flags = argv[1], int(argv[3]), argv[5], argv[6:]
-    devices = choose(*parse_device(device), precision).devices
+    devices = choose_device(*parse_device(device), precision).devices
     prepared = prepared_run(flags)
     render(prepared, precision, threads, devices=devices)
     seconds = []

@@ -30,12 +30,12 @@ def run(argv):
     """Runs the sub-command with its arguments; returns the exit status. Raises InputError for unusable input."""
     chosen, rest = parse("compare-traces", argv)
     paths = file_names("compare-traces", rest, ("A", "B"))
-    with uncollected():
+    with without_garbage_collection():
         return compare(paths, chosen)
 
 
 @contextlib.contextmanager
-def uncollected():
+def without_garbage_collection():
     """Within this context, Python does not search for reference cycles: a pixel's steps are millions of tuples without."""
     before = gc.isenabled()
     gc.disable()

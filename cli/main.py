@@ -90,9 +90,9 @@ def dispatch(argv):
     if wants_help:
         print(command.help_text())
         return 0
-    from .terminal import library_heard
+    from .terminal import show_library_warnings
 
-    with library_heard():
+    with show_library_warnings():
         return command.run(argv[1:])
 
 
@@ -110,12 +110,12 @@ def console():
     # its threads would take 40 MiB of address space each, and nothing here profits from them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     end_on_signals("nbkernel: interrupted", INTERRUPTED)
-    status = flushed(main())
+    status = flush_output(main())
     # all files are closed: the interpreter's own shutdown would take a fifth of a second
     leave(status)
 
 
-def flushed(status):
+def flush_output(status):
     """The exit status after flushing standard output."""
     from .terminal import note
 

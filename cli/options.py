@@ -9,7 +9,7 @@ from nbkernel.io.picture.settings import PERCENTILES, SCALES, PictureSettings
 from nbkernel.support.validation import unit_of
 
 from . import readers
-from .readers import each
+from .readers import build_tuple_reader
 
 
 class Option(NamedTuple):
@@ -29,7 +29,7 @@ class Option(NamedTuple):
 def option(name, commands, values, help, read=None, *, sets="", unit="", default="", needs=""):
     """A row of the table. values: names of the values, or a tuple of the words to choose from."""
     if not isinstance(values, str):
-        read, values = readers.one_of(*values), "|".join(values)
+        read, values = readers.build_choice_reader(*values), "|".join(values)
     if read is None:
         read = readers.any_text if values else readers.switch
     return Option(name, tuple(commands.split()), values, read, sets, unit, default, needs, help)
@@ -63,7 +63,7 @@ OPTIONS = (
         "simulate trace",
         "N",
         "largest number of threads",
-        readers.positive_whole,
+        readers.positive_integer,
         sets="Engine.threads",
         default="all cores",
     ),
@@ -144,8 +144,8 @@ OPTIONS = (
         sets="Outputs.smv",
         default=DEFAULT_SMV_STYLE,
     ),
-    option("--pixel", "trace", "FAST SLOW", "the pixel to trace, counted from 0", each(readers.whole)),
-    option("--panel", "trace", "N", "its panel, counted from 0, if there are several", readers.whole, default="0"),
+    option("--pixel", "trace", "FAST SLOW", "the pixel to trace, counted from 0", build_tuple_reader(readers.integer)),
+    option("--panel", "trace", "N", "its panel, counted from 0, if there are several", readers.integer, default="0"),
     option("--all-steps", "trace", "", "every layer, sub-pixel and source instead of the first"),
     option("--json", "trace", "", "print one JSON object, values with all digits"),
     option("--output", "show", "FILE.png", "the picture", default="FILE.png"),
@@ -157,13 +157,20 @@ OPTIONS = (
         default="exact",
     ),
     option("--N", "compare", "N", "unit cells along the longest axis, for mixed", readers.not_negative, default="36"),
-    option("--roi", "compare", "F0 F1 S0 S1", "compare this region only, ends included", each(readers.whole), unit="pixels"),
+    option(
+        "--roi",
+        "compare",
+        "F0 F1 S0 S1",
+        "compare this region only, ends included",
+        build_tuple_reader(readers.integer),
+        unit="pixels",
+    ),
     option(
         "--shape",
         "show",
         "SLOW FAST",
         "shape of a float file without an SMV image beside it; or use -detpixels",
-        each(readers.positive_whole),
+        build_tuple_reader(readers.positive_integer),
         unit="pixels",
     ),
     option(
@@ -171,7 +178,7 @@ OPTIONS = (
         "compare",
         "SLOW FAST",
         "shape of a float file without an SMV image beside it",
-        each(readers.positive_whole),
+        build_tuple_reader(readers.positive_integer),
         unit="pixels",
     ),
     option(
@@ -198,7 +205,7 @@ OPTIONS = (
         "--preview-roi",
         "F0 F1 S0 S1",
         "show this region only, ends included",
-        read=each(readers.whole),
+        read=build_tuple_reader(readers.integer),
         sets="PictureSettings.roi",
         default="all",
     ),
@@ -226,7 +233,7 @@ def options_of(command):
     return tuple(option for option in OPTIONS if command in option.commands)
 
 
-def owner(name):
+def owning_class(name):
     """The class of that name, whose fields are set by options."""
     if name == "Experiment":
         # needs more imports than the others
@@ -241,19 +248,19 @@ def unit_of_option(option):
     if not option.sets:
         return option.unit
     name, field = option.sets.split(".")
-    return unit_of(owner(name), field)
+    return unit_of(owning_class(name), field)
 
 
 def options_text(options):
     """The options' lines of `-h`."""
     lines = []
-    for each_option in options:
-        unit = unit_of_option(each_option)
+    for row in options:
+        unit = unit_of_option(row)
         notes = [
             unit and f"in {unit}",
-            each_option.default and f"default {each_option.default}",
+            row.default and f"default {row.default}",
         ]
         note = "; ".join(filter(None, notes))
-        shown = f"{each_option.name} {each_option.values}"
-        lines.append(f"  {shown:<38} {each_option.help}{f' [{note}]' if note else ''}")
+        shown = f"{row.name} {row.values}"
+        lines.append(f"  {shown:<38} {row.help}{f' [{note}]' if note else ''}")
     return "\n".join(lines)

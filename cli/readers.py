@@ -19,7 +19,7 @@ def any_text(name, text):
     return text
 
 
-def one_of(*words):
+def build_choice_reader(*words):
     def read(name, text):
         check_choice(name, text, words)
         return text
@@ -27,7 +27,7 @@ def one_of(*words):
     return read
 
 
-def each(read_one):
+def build_tuple_reader(read_one):
     """The reader of several values into a tuple, each by `read_one`."""
 
     def read(name, *texts):
@@ -36,7 +36,7 @@ def each(read_one):
     return read
 
 
-def whole(name, text):
+def integer(name, text):
     if not text.isascii() or not text.isdigit():
         raise InputError(f"{name}: needs a whole number of at least 0, not {text!r}")
     if len(text) > MOST_DIGITS:
@@ -44,8 +44,8 @@ def whole(name, text):
     return int(text)
 
 
-def positive_whole(name, text):
-    count = whole(name, text)
+def positive_integer(name, text):
+    count = integer(name, text)
     if count < 1:
         raise InputError(f"{name}: needs a whole number of at least 1, not {text!r}")
     return count
@@ -80,7 +80,7 @@ def tile_shape(name, text):
     sizes = text.split("x")
     if len(sizes) != 2 or not all(re.fullmatch("0*[1-9][0-9]*", size) for size in sizes):
         raise InputError(f"{name}: needs SLOWxFAST pixels such as 64x512, not {text!r}")
-    return tuple(positive_whole(name, size) for size in sizes)
+    return tuple(positive_integer(name, size) for size in sizes)
 
 
 def percentiles(name, *texts):

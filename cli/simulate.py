@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import replace
 
-from nbkernel.engine.devices import choose
+from nbkernel.engine.devices import choose_device
 from nbkernel.engine.options import PRECISIONS, Engine
 from nbkernel.errors import InputError
 from nbkernel.experiment import flags
@@ -12,7 +12,7 @@ from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.command_line import split_settings
 from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
 from nbkernel.experiment.config.reading import read_config
-from nbkernel.experiment.config.tables import overridden
+from nbkernel.experiment.config.tables import without_overridden
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS, fix_names
@@ -47,7 +47,7 @@ def run(argv):
         raise InputError("simulate: needs flags, at least a cell and structure factors; see nbkernel simulate -h")
     chosen, experiment, outputs, progress = read_command_line("simulate", argv)
     engine = Engine(**chosen.fields("Engine"))
-    choice = choose(*chosen.get("--device", ("auto", ())), engine.precision)
+    choice = choose_device(*chosen.get("--device", ("auto", ())), engine.precision)
     engine = replace(engine, devices=choice.devices, falls_back=choice.falls_back)
     if choice.devices or "--device" in chosen:
         note(choice.line())
@@ -85,7 +85,7 @@ def read_command_line(command, argv):
     if "--panels" in chosen:
         # the panels replace the single detector of the file
         fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
-    fields = {**overridden(fields, given), **given}
+    fields = {**without_overridden(fields, given), **given}
     experiment = Experiment(**fields)
     of_file = of_file.intersection(fields) - {*own, *given}
     if file is not None:

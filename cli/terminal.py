@@ -35,7 +35,7 @@ def warn(line):
 
 
 @contextlib.contextmanager
-def library_heard():
+def show_library_warnings():
     """Within this context, warnings of the library's logger, such as those about HDF5 files, are printed as `warn` does."""
     import logging
 

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import nbkernel
-from nbkernel.experiment.config.tables import OWN_PLACES, tables
+from nbkernel.experiment.config.tables import TOP_LEVEL, tables
 from nbkernel.experiment.fields import CHOICES
 from nbkernel.experiment.flags import FLAGS
 from nbkernel.support.validation import unit_of
@@ -108,7 +108,7 @@ def experiment_part():
         yield f"**{name}**\n"
         yield table(head, field_rows(cls, own))
     yield "At the top:\n"
-    yield table(head, field_rows(cls, OWN_PLACES))
+    yield table(head, field_rows(cls, TOP_LEVEL))
 
 
 def panel_part():

@@ -34,7 +34,7 @@ def table_and_error(plan, history, tables):
     if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
         return None  # no bound if terms cancel
     terms = plan.steps * plan.detector_thicksteps
-    return tables.of(plan), relative_error(terms)
+    return tables.get(plan), relative_error(terms)
 
 
 def largest_sine_argument(plan):

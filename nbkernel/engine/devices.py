@@ -79,7 +79,7 @@ def parse_device(text, lead="device"):
     return match[1], numbers
 
 
-def choose(name, numbers, precision):
+def choose_device(name, numbers, precision):
     """The Choice of a run. Raises DeviceError if `cuda` is requested and cannot be used."""
     if name == "cpu":
         return Choice((), "requested")

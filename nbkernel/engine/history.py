@@ -62,19 +62,19 @@ def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
     Usually normalisation changes nothing from the second time on; otherwise it ends in a fixed point or a short cycle, or
     drifts by last bits for very long.
     """
-    axis, axis_next = normalised_again(polar_vector, USUAL_STATES)
+    axis, axis_next = repeated_normalisations(polar_vector, USUAL_STATES)
     unused = plan.polarization == 0.0 or (plan.nopolar and not is_renewed(plan.oversample_polar))
     if unused or not every_axis or len(axis) == 1:
         return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
     calls = np.zeros(wanted.shape, np.int32)
     share_rows(lambda: count_polar_calls.over_rows(plan, panel, wanted, calls), 0, wanted.shape[0], threads)
     if len(axis) == USUAL_STATES:
-        axis, axis_next = normalised_again(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
+        axis, axis_next = repeated_normalisations(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
     axis_starts(calls, axis_next)
     return axis, axis_next, calls
 
 
-def normalised_again(polar_vector, most):
+def repeated_normalisations(polar_vector, most):
     """(n, 3) states of the axis and (n,) int64, the number of the state that follows each; n is at most `most`."""
     states = np.empty((most, 3))
     followers = np.empty(most, np.int64)

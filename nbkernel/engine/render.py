@@ -48,7 +48,7 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     """
     threads = thread_count(threads)
     tables = SquaredTables(runs[0].reflections.nonzero)
-    histories = [history_of(prepared, precision, threads) for prepared in runs]
+    histories = [panel_history(prepared, precision, threads) for prepared in runs]
     images: list[Any] = [None] * len(runs)
     on_devices, done = [], 0
     for number, (prepared, history) in enumerate(zip(runs, histories, strict=True)):
@@ -81,7 +81,7 @@ def offset_progress(on_pixels, before):
     return lambda done: on_pixels(before + done)
 
 
-def history_of(prepared, precision, threads):
+def panel_history(prepared, precision, threads):
     """The History of a Prepared panel."""
     return find_history(
         prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
@@ -137,7 +137,7 @@ def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pi
     use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
     own_operations = needs_own_operations(plan, use_float32, panel)
     kernel = RENDER_ROWS[use_float32, own_operations]
-    table = tables.checked(plan, use_float32, precision)
+    table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)

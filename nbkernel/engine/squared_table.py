@@ -9,7 +9,7 @@ from nbkernel.kernels.physics.plan import SquaredTable
 
 LARGEST_TABLE = 2**31 - 1
 NO_FLOAT32_TABLE = np.zeros(1, np.float32)
-PLANES_OF = 1_000_000  # structure factors that are searched at a time
+ENTRIES_AT_A_TIME = 1_000_000  # structure factors that are searched at a time
 
 
 class SquaredTables:
@@ -19,22 +19,22 @@ class SquaredTables:
     """
 
     def __init__(self, nonzero=None):
-        self.made = {}
+        self.tables = {}
         self.nonzero = nonzero
 
-    def of(self, plan, use_float32=False):
-        if use_float32 not in self.made:
-            self.made[use_float32] = squared_table(plan, use_float32, self.nonzero)
-        return self.made[use_float32]
+    def get(self, plan, use_float32=False):
+        if use_float32 not in self.tables:
+            self.tables[use_float32] = squared_table(plan, use_float32, self.nonzero)
+        return self.tables[use_float32]
 
-    def checked(self, plan, use_float32, precision):
-        """`of`; raises InputError for a table that 32-bit positions cannot count."""
+    def get_checked(self, plan, use_float32, precision):
+        """`get`; raises InputError for a table that 32-bit positions cannot count."""
         if plan.Fhkl.size > LARGEST_TABLE // 8:
             raise InputError(
                 f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision "
                 f"{precision}; give --precision exact"
             )
-        return self.of(plan, use_float32)
+        return self.get(plan, use_float32)
 
 
 def squared_table(plan, use_float32=False, nonzero=None):
@@ -94,7 +94,7 @@ def length_beyond_table(plan, nonzero=None):
         h, k, l = np.unravel_index(nonzero, plan.Fhkl.shape)
         indices = np.stack([h + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
         farthest = float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0))
-    planes = max(1, PLANES_OF // max(1, plan.Fhkl[0].size))
+    planes = max(1, ENTRIES_AT_A_TIME // max(1, plan.Fhkl[0].size))
     for first in range(0, plan.Fhkl.shape[0] if nonzero is None else 0, planes):
         filled = plan.Fhkl[first : first + planes] != 0.0
         h, k = np.nonzero(filled.any(axis=2))

@@ -32,11 +32,11 @@ def all_dark(plan, panel):
     if panel.fast_stop * panel.slow_stop <= FEW:
         return True
     cells = np.where(cells > 1.0, cells, math.nan)
-    slots, domains = some_of(plan.phi_slot), some_of(range(plan.orientation.shape[1]))
+    slots, domains = ends_and_middle(plan.phi_slot), ends_and_middle(range(plan.orientation.shape[1]))
     vectors = np.concatenate([plan.orientation[slot, domain].reshape(3, 3) for slot in slots for domain in domains])
     dark = True
     directions = directions_at(plan, panel, stationary_pixels(plan, panel))
-    for source in some_of(range(plan.source_lambda.size)):
+    for source in ends_and_middle(range(plan.source_lambda.size)):
         scattering = (directions - plan.source_incident[source]) / plan.source_lambda[source]
         turns = (scattering @ vectors.T).reshape(-1, 3, len(vectors) // 3, 3) * cells
         here = turns[:, 0]
@@ -49,7 +49,7 @@ def all_dark(plan, panel):
     return True
 
 
-def some_of(values):
+def ends_and_middle(values):
     """The first, the middle and the last of `values`."""
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 

@@ -16,19 +16,19 @@ def naming_arguments():
     try:
         yield
     except InputError as error:
-        error.args = (in_arguments(str(error)),)
+        error.args = (with_argument_names(str(error)),)
         raise
 
 
-def in_arguments(message):
+def with_argument_names(message):
     lead = LEAD.match(message)
     if lead is None:
         return message
-    names = dict.fromkeys(name for flag in lead[0].split(", ") for name in names_of(flag))
+    names = dict.fromkeys(name for flag in lead[0].split(", ") for name in python_names(flag))
     return ", ".join(names) + message[lead.end() :]
 
 
-def names_of(flag):
+def python_names(flag):
     """The fields that a flag sets, or the Python argument of one of nbkernel's options."""
     if flag.startswith("--"):
         return (flag.removeprefix("--preview-").removeprefix("--"),)

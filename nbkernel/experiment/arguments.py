@@ -50,7 +50,8 @@ def parse_flags(argv, fixes=frozenset()):
             except InputError:
                 if entry is meant:
                     raise
-                used = accidental(arguments, entry, values)
+                apply_accidental(arguments, entry, values)
+                continue
             if entry is meant:
                 claimed.update(range(position + 1, position + 1 + used))
     return arguments
@@ -75,14 +76,13 @@ def apply(arguments, entry, value):
     arguments.settings.update(entry.also)
 
 
-def accidental(arguments, entry, values):
+def apply_accidental(arguments, entry, values):
     """Sets the values of an accidental match, as read by C's atof and atoi; nothing if values are missing."""
     if len(values) < entry.value_count or entry.kind not in ("float", "int", "misset"):
-        return 0
+        return
     convert = c_atoi if entry.kind == "int" else c_atof
     numbers = tuple(convert(value) for value in values)
     apply(arguments, entry, numbers if entry.value_count > 1 else numbers[0])
-    return 0
 
 
 def c_atof(text):
@@ -104,9 +104,9 @@ def number(argument, text):
 
 def require_count(argument, entry, values):
     if len(values) < entry.value_count:
-        wanted = "a value" if entry.value_count == 1 else f"{entry.value_count} values"
+        needed = "a value" if entry.value_count == 1 else f"{entry.value_count} values"
         raise InputError(
-            f"{argument}: needs {wanted}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}"
+            f"{argument}: needs {needed}{f' ({entry.unit})' if entry.unit else ''}, got {len(values) or 'none'}"
         )
 
 
@@ -114,13 +114,13 @@ def read_numbers(arguments, entry, argument, values, is_last):
     require_count(argument, entry, values)
     numbers = tuple(number(argument, value) for value in values)
     if entry.kind == "int":
-        whole = tuple(c_atoi(value) for value in values)
-        for value, exact, text in zip(whole, numbers, values, strict=True):
+        integers = tuple(c_atoi(value) for value in values)
+        for value, exact, text in zip(integers, numbers, values, strict=True):
             if abs(exact) > 2147483647:
                 raise InputError(f"{argument}: {text} does not fit into 32 bits; need at most 2147483647")
             if value != exact:
                 arguments.warnings.append(f"{argument} {text} is read as {value}, as in nanoBragg.c")
-        numbers = whole
+        numbers = integers
     apply(arguments, entry, numbers if entry.value_count > 1 else numbers[0])
     return entry.value_count
 

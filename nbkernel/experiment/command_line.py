@@ -33,12 +33,12 @@ def split_settings(settings):
     """The flag table's settings as fields of Experiment, as fields of Outputs, and whether to show progress."""
     settings = dict(settings)
     progress = settings.pop("progress", True) and not settings.get("printout", False)
-    wanted = {
+    enabled = {
         "pgmfile": settings.pop("write_pgm", True),
         "noisefile": settings.pop("calculate_noise", True),
     }
     outputs = {name: settings.pop(name) for name in Outputs.__dataclass_fields__ if name in settings}
     if "dump" in outputs:
         settings["dump"] = outputs["dump"]  # the only output that is also read
-    outputs.update({name: None for name, wish in wanted.items() if not wish})
+    outputs.update({name: None for name, is_written in enabled.items() if not is_written})
     return settings, outputs, progress

@@ -7,7 +7,7 @@ from os import PathLike
 from nbkernel.support.logger import LOG
 
 from .fields import ExperimentFields
-from .input_files import input_files, protected
+from .input_files import input_files, protected_paths
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Experiment(ExperimentFields):
         from nbkernel.experiment.config.writing import config_text
         from nbkernel.io.files.output_files import OutputFiles
 
-        with OutputFiles(protected(input_files(self))) as files:
+        with OutputFiles(protected_paths(input_files(self))) as files:
             files.open("to_toml", path)
             files.write("to_toml", config_text(self, path).encode())
             files.commit()

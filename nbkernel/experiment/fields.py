@@ -6,9 +6,9 @@ from typing import Self
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.panels import Panel
-from nbkernel.support.given import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
+from nbkernel.support.field_types import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
 from nbkernel.support.printable import shortened
-from nbkernel.support.validation import check_choice, convert_fields, shown, with_unit
+from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
 
 from .flags import flag_name
 from .input_files import FIELDS
@@ -128,8 +128,8 @@ class ExperimentFields:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
                 raise InputError(
-                    f"{name}: needs the path of a file, not {shown(value)}; docs/python.md shows how to write such a file "
-                    "from an array"
+                    f"{name}: needs the path of a file, not {short_text(value)}; docs/python.md shows how to write such a "
+                    "file from an array"
                 )
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))

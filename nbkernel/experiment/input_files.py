@@ -40,7 +40,7 @@ def state_of(path):
     return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
-def protected(files):
+def protected_paths(files):
     """Paths of the InputFiles that no output may replace."""
     return [file.path for file in files if file.field not in MAY_BE_REPLACED]
 

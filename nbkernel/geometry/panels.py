@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import DBL_MIN
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize, vector_scale
-from nbkernel.support.given import Vector
+from nbkernel.support.field_types import Vector
 from nbkernel.support.validation import convert_fields, with_unit
 
 from .detector import Detector, origin_for_dials

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.options import DEFAULT_PRECISION, Engine
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import InputError
@@ -14,7 +14,7 @@ from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
 from nbkernel.kernels.images import scaled_bytes, scaled_counts
 from nbkernel.support.logger import LOG
-from nbkernel.support.validation import check_threads, number, whole_number
+from nbkernel.support.validation import check_threads, integer, number
 
 from .bits import DTYPES, LARGEST, check_bits, cut_to
 from .noise import noisy_panels
@@ -52,12 +52,12 @@ def add_noise(
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not supported; need {' or '.join(NOISE_RNGS)}")
-    seed = fresh_seed() if seed is None else whole_number("seed", seed)
+    seed = fresh_seed() if seed is None else integer("seed", seed)
     if rng == "ran1" and not -(2**63) < seed < 2**63:
         raise InputError(f"seed: ran1 needs a whole number from -2^63 + 1 to 2^63 - 1, not {seed}")
     panels, is_single = checked_panels("add_noise", images)
     wanted = parse_device(device)
-    choice = choose(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
+    choice = choose_device(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
     check_threads(threads)
     check_bits(bits)
     engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)

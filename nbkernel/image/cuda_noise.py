@@ -8,7 +8,7 @@ from numba import cuda
 
 from nbkernel.engine.cuda.streams import (
     MOST_ROWS,
-    CompiledInOneWay,
+    NamedOperationsKernel,
     device_arrays,
     keep_in_flight,
     pinned_arrays,
@@ -56,7 +56,7 @@ class Slot:
         self.draws = adc_offset, frame, key
         self.stream, self.host = cuda.stream(), pinned_arrays(copied)
         self.device = device_arrays(copied | {"deviates": (shape, np.float64)})
-        self.draw, self.sum = (CompiledInOneWay(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
+        self.draw, self.sum = (NamedOperationsKernel(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
 
     def send(self, strip):
         """Starts drawing the noise of a strip."""

@@ -35,4 +35,4 @@ class ProgressLines:
 
 def progress_lines(say):
     """The progress lines as the argument `progress` of `simulate_to_files`."""
-    return lambda runs: contextlib.nullcontext(ProgressLines([prepared.roi_flags for prepared in runs], say))
+    return lambda runs: contextlib.nullcontext(ProgressLines([prepared.program_roi for prepared in runs], say))

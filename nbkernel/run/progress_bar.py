@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from nbkernel.support.signals import LAST_WORDS
+from nbkernel.support.signals import FINAL_CALLS
 
 from .progress import wanted_count
 
@@ -33,7 +33,7 @@ class ProgressBar:
         self.started = self.updated = self.clock()
         self.first = self.last = None
         ended = threading.Event()
-        LAST_WORDS.append(self.end)
+        FINAL_CALLS.append(self.end)
         threading.Thread(target=self.tick, args=(ended,), daemon=True).start()
         try:
             yield self.report
@@ -43,7 +43,7 @@ class ProgressBar:
                     self.draw()
         finally:
             ended.set()
-            LAST_WORDS.remove(self.end)
+            FINAL_CALLS.remove(self.end)
             self.end()
 
     def end(self, patience=-1):

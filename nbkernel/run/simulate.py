@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
@@ -22,7 +22,7 @@ from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.logger import LOG
-from nbkernel.support.validation import check_threads, whole_number
+from nbkernel.support.validation import check_threads, integer
 
 from .progress import wanted_count
 from .progress_bar import ProgressBar
@@ -85,11 +85,11 @@ def make_engine(device, precision, threads, tile):
         raise InputError(f"precision: {precision!r} is not supported; need {', '.join(PRECISIONS)}")
     check_threads(threads)
     if tile is not None:
-        sizes = [whole_number("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
+        sizes = [integer("tile", size) for size in tile] if isinstance(tile, (tuple, list)) else []
         if len(sizes) != 2 or min(sizes) < 1:
             raise InputError(f"tile: needs 2 whole numbers of at least 1, slow and fast, not {tile!r}")
         tile = tuple(sizes)
-    choice = choose(*parse_device(device), precision)
+    choice = choose_device(*parse_device(device), precision)
     LOG.info("%s", choice.line())
     return Engine(precision, threads, tile, choice.devices, choice.falls_back)
 

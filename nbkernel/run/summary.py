@@ -20,8 +20,8 @@ def summary_lines(runs):
             f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3"
         ),
         (
-            f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi0 * RTD:g} over {prepared.osc * RTD:g} deg, "
-            f"{plan.orientation.shape[1]} mosaic domains"
+            f"orientations: {len(plan.phi_slot)} phi steps from {prepared.phi_start * RTD:g} over {prepared.osc * RTD:g} "
+            f"deg, {plan.orientation.shape[1]} mosaic domains"
         ),
         *file_lines(prepared),
         (

@@ -7,8 +7,8 @@ from dataclasses import replace
 from nbkernel.diagnose.traces.printout import Printout
 from nbkernel.diagnose.traces.trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 from nbkernel.errors import InputError
-from nbkernel.experiment.config.writing import config_text, resolved
-from nbkernel.experiment.input_files import protected
+from nbkernel.experiment.config.writing import config_text, resolved_experiment
+from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name
 from nbkernel.image.bits import LARGEST
@@ -42,12 +42,12 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         outputs = replace(outputs, seed=fresh_seed())
     check_single_pixels(outputs, runs)
     view = None if outputs.preview is None else RunView(outputs.picture, runs)
-    config = "" if outputs.config is None else config_text(resolved(runs[0]), outputs.config)
+    config = "" if outputs.config is None else config_text(resolved_experiment(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
         check_hdf5(runs)
     for line in (*quirk_warnings(runs), *run_remarks(runs)):
         warn(line)
-    with OutputFiles(filter(None, [*protected(runs[0].inputs), outputs.config_read])) as files:
+    with OutputFiles(filter(None, [*protected_paths(runs[0].inputs), outputs.config_read])) as files:
         names = open_outputs(files, outputs, len(runs))
         makes_dump = open_dump(files, experiment, outputs.dump, warn)
         for line in filter(None, [*summary_lines(runs), seed_line(runs[0], outputs.noisefile and outputs.seed)]):
@@ -69,7 +69,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         say_statistics(images, statistics, say)
         noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
         if outputs.hdf5 is not None:
-            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, resolved(runs[0]), command)
+            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, resolved_experiment(runs[0]), command)
         if view is not None:
             write_preview(files, view, images, warn)
         if makes_dump:

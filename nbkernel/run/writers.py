@@ -13,8 +13,8 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.argument_names import naming_arguments
-from nbkernel.experiment.config.writing import resolved
-from nbkernel.experiment.input_files import protected
+from nbkernel.experiment.config.writing import resolved_experiment
+from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.outputs import DEFAULT_SMV_STYLE, SMV_STYLES
 from nbkernel.image.bits import LARGEST, cut_off, cut_to
 from nbkernel.image.counts import chosen_grey_scale, grey_levels
@@ -81,7 +81,7 @@ def cut_off_lines(name, panels):
 def smv_contents(image, counts, style):
     """Header and pixels of an SMV file. image: the PanelImage of the counts, (slow, fast) uint16."""
     run = image.run
-    geometry = run.detector, run.wavelength, run.phi0, run.osc
+    geometry = run.detector, run.wavelength, run.phi_start, run.osc
     if style == "dials":
         return dials_header(*geometry, *image.offset_and_gain), as_ndarray(counts)
     return smv_header(*geometry, noisy=image.noise is not None), as_ndarray(counts)
@@ -155,15 +155,17 @@ def write_hdf5(
     ):
         raise InputError("write_hdf5: needs all panels of a run, in order")
     path = os.fspath(path)
-    with OutputFiles(protected(runs[0].inputs)) as files:
+    with OutputFiles(protected_paths(runs[0].inputs)) as files:
         files.open("write_hdf5", path, by_name=True)
-        fill_hdf5(files, "write_hdf5", path, panels, numbers, resolved(runs[0]), command)
+        fill_hdf5(files, "write_hdf5", path, panels, numbers, resolved_experiment(runs[0]), command)
         files.commit()
 
 
 def write_files(function, path, panels, contents):
     """Writes the contents (bytes or arrays) of each panel's file; none of the files may be one that a run has read."""
-    inputs = [file for image in panels if getattr(image, "run", None) is not None for file in protected(image.run.inputs)]
+    inputs = [
+        file for image in panels if getattr(image, "run", None) is not None for file in protected_paths(image.run.inputs)
+    ]
     with OutputFiles(inputs) as files:
         names = open_numbered(files, function, os.fspath(path), len(panels))
         for name, own in zip(names, contents, strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 
 from nbkernel.io.tables.columns import read_columns
 
-from .sources import Sources, counted_sources, generated_sources, sources_from_rows
+from .sources import Sources, generated_sources, sources_from_rows, weighted_sources
 
 
 class Beam(NamedTuple):
@@ -24,7 +24,7 @@ def find_beam(experiment, detector, wavelength):
     given_weight = sources.weight
     if experiment.sourcefile is None or "weights" not in experiment.fix:
         return Beam(sources, np.ones_like(given_weight), given_weight)
-    sources = counted_sources(sources, experiment.sourcefile)
+    sources = weighted_sources(sources, experiment.sourcefile)
     return Beam(sources, sources.weight, given_weight)
 
 

@@ -10,8 +10,8 @@ from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat, uniform_rotation_umat
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, vector_rescale, vector_scale
 
-from .checks.contradictions import cell_lines, matrix_lines
-from .matrices import find_orientation, matrix_of
+from .checks.contradictions import cell_remarks, matrix_remarks
+from .matrices import find_orientation, mosflm_matrix
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def find_crystal(experiment, detector, wavelength, file, seed, shuffle, inputs):
     """
     orientation, matrix, name, remarks = find_orientation(experiment, inputs), None, "mat", []
     if orientation is not None:
-        matrix, name = matrix_of(orientation, experiment, wavelength, detector), orientation.name
-        remarks += matrix_lines(experiment, orientation, matrix, wavelength)
+        matrix, name = mosflm_matrix(orientation, experiment, wavelength, detector), orientation.name
+        remarks += matrix_remarks(experiment, orientation, matrix, wavelength)
     crystal = build_crystal(experiment, wavelength, matrix, seed, shuffle, name)
-    remarks += cell_lines(experiment, orientation, crystal, file)
+    remarks += cell_remarks(experiment, orientation, crystal, file)
     return crystal, remarks
 
 

@@ -6,7 +6,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.io.images.smv import read_smv, stray_lines
 
 # fields that are taken from a header if there are panels, which have their own geometry
-BESIDE_PANELS = ("wavelength", "phi", "osc")
+FIELDS_WITH_PANELS = ("wavelength", "phi", "osc")
 
 
 def read_headers(experiment):
@@ -27,16 +27,16 @@ def read_headers(experiment):
         if path is None:
             continue
         image = read_smv(flag, path)
-        said = image.experiment_fields(is_mask)
+        found = image.experiment_fields(is_mask)
         if is_mask:
             mask = image
-        elif "Ybeam" in said:
+        elif "Ybeam" in found:
             fields.pop("Ybeam_from_far_edge", None)
-        fields.update(said)
+        fields.update(found)
         headers[flag] = (path, image.header)
-        origins.update(dict.fromkeys((*said, "Ybeam"), flag))
+        origins.update(dict.fromkeys((*found, "Ybeam"), flag))
     if experiment.panels:
-        fields = {name: fields[name] for name in BESIDE_PANELS if name in fields}
+        fields = {name: fields[name] for name in FIELDS_WITH_PANELS if name in fields}
     missing = {name for name in origins if getattr(experiment, name) is None}
     lines = [
         line

@@ -33,7 +33,7 @@ def matrix_option(experiment, inputs):
     return "-mat" if named else "--panels"
 
 
-def matrix_of(orientation, experiment, wavelength, detector):
+def mosflm_matrix(orientation, experiment, wavelength, detector):
     """Nine numbers: rows x, y, z of a_star, b_star, c_star (1/Angstrom) in the run's frame, times the wavelength in
     Angstrom, as in a MOSFLM matrix. wavelength: the run's, m; detector: its Detector, which has the beam and the spindle.
 

@@ -14,7 +14,7 @@ from .sampling import mosaic_sampling, phi_angles, spindle_sweep
 
 class Orientations(NamedTuple):
     """table, phi_vectors, phi_slot, phi_slot_first: see `orientation_table`; mosaic_umats: rotation matrices of the mosaic
-    domains, (domains, 9); angles: of the phi steps, phi0: the first step's, osc: their range (radians)."""
+    domains, (domains, 9); angles: of the phi steps, phi_start: start of the sweep, osc: its range (radians)."""
 
     table: np.ndarray
     phi_vectors: np.ndarray
@@ -22,7 +22,7 @@ class Orientations(NamedTuple):
     phi_slot_first: np.ndarray
     mosaic_umats: np.ndarray
     angles: list
-    phi0: float
+    phi_start: float
     osc: float
 
 
@@ -30,15 +30,15 @@ def find_orientations(experiment, crystal, spindle, shuffle):
     """The Orientations of a Crystal about a spindle (unit vector); shuffle: state of the random generator. Raises InputError
     if they do not fit into memory."""
     phi = spindle_sweep(experiment)
-    phi0 = (0.0 if experiment.phi is None else experiment.phi) / RTD
+    phi_start = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(
         experiment.mosaic_domains, None if experiment.mosaic_spread is None else experiment.mosaic_spread / RTD
     )
     require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
     umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
-    angles = phi_angles(phi0, phi, "phi_steps" in experiment.fix)
+    angles = phi_angles(phi_start, phi, "phi_steps" in experiment.fix)
     table = orientation_table(crystal, spindle, angles, umats, spread, "phi0" in experiment.fix)
-    return Orientations(*table, np.array(umats, np.float64), angles, phi0, phi.span)
+    return Orientations(*table, np.array(umats, np.float64), angles, phi_start, phi.span)
 
 
 def generator_seed(seed):

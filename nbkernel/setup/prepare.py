@@ -27,7 +27,7 @@ from nbkernel.support.memory import require_memory
 
 from .beam import beam_fluence, find_beam
 from .checks.active_quirks import active_quirks
-from .checks.contradictions import unused_crystal_lines, wavelength_lines
+from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, with_cell
 from .headers import read_headers
 from .orientations import find_orientations, generator_seed
@@ -53,9 +53,9 @@ class Prepared:
     plan: RenderPlan
     wanted: np.ndarray  # (slow, fast) bool: inside the ROI and not masked
     roi: tuple  # fast first, fast last, slow first, slow last, within the detector
-    roi_flags: tuple  # the same as in the program, whose last values may be past the edge
+    program_roi: tuple  # the same as in the program, whose last values may be past the edge
     wavelength: float  # m
-    phi0: float  # radians
+    phi_start: float  # radians
     osc: float  # radians
     quirks: tuple  # names of the uncorrected quirks that change this run
     inputs: tuple  # InputFiles
@@ -82,7 +82,7 @@ def prepare_panels(experiment, default_seed):
 
 def prepare_values(experiment, default_seed):
     inputs = input_files(experiment)
-    remarks = [*unused_crystal_lines(experiment)]
+    remarks = [*unused_crystal_remarks(experiment)]
     mask, experiment, header_remarks = read_headers(experiment)
     check_values(experiment)
     detectors = place_detectors(experiment)
@@ -102,7 +102,7 @@ def prepare_values(experiment, default_seed):
     if experiment.stol is not None:
         read_text("-stol", experiment.stol)
     beam = find_beam(experiment, detectors[0], wavelength)
-    remarks += [*crystal_remarks, *wavelength_lines(experiment, beam.sources.wavelength, wavelength)]
+    remarks += [*crystal_remarks, *wavelength_remarks(experiment, beam.sources.wavelength, wavelength)]
     orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle)
     oversample = oversampling(experiment, crystal, detectors, wavelength)
     owners = experiment.panels or (experiment,)
@@ -120,7 +120,7 @@ def prepare_values(experiment, default_seed):
     plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
     return tuple(
         Prepared(
-            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi0,
+            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi_start,
             orientations.osc,
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask

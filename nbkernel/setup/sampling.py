@@ -76,12 +76,12 @@ def phi_sweep(phisteps, osc, phistep):
     return Sweep(phisteps, phistep, osc)
 
 
-def phi_angles(phi0, sweep, fixed):
-    """Angle (radians) of each step of the spindle from phi0 on. The program's are at the beginning of their intervals, one
-    given step apart; corrected, they are in the middle of equal intervals of the range."""
+def phi_angles(phi_start, sweep, fixed):
+    """Angle (radians) of each step of the spindle from phi_start on. The program's are at the beginning of their intervals,
+    one given step apart; corrected, they are in the middle of equal intervals of the range."""
     if fixed and sweep.span > 0.0:
-        return [phi0 + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
-    return [phi0 + sweep.step * tic for tic in range(sweep.steps)]
+        return [phi_start + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
+    return [phi_start + sweep.step * tic for tic in range(sweep.steps)]
 
 
 def divergence_sweeps(experiment):

@@ -75,7 +75,7 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     return assemble(directions, wavelengths, [1.0] * len(directions))
 
 
-def counted_sources(sources, filename):
+def weighted_sources(sources, filename):
     """The Sources with a weight above 0, with weights scaled to add up to their number. Raises InputError for impossible
     weights."""
     weight = sources.weight

@@ -5,11 +5,11 @@ import logging
 from .printable import printable
 
 
-def in_one_line(record):
+def make_printable(record):
     record.msg, record.args = printable(record.getMessage()), ()
     return True
 
 
 LOG = logging.getLogger("nbkernel")
 LOG.addHandler(logging.NullHandler())
-LOG.addFilter(in_one_line)
+LOG.addFilter(make_printable)

@@ -14,8 +14,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # held while files are created or moved into place: an interruption waits for that
 LOCK = threading.RLock()
 UNFINISHED = set()  # paths of temporary files, added before they are created
-HEARD = threading.Event()  # set once a signal has arrived
-LAST_WORDS = []  # functions to be called before the message, with the seconds that they may take
+SIGNALLED = threading.Event()  # set once a signal has arrived
+FINAL_CALLS = []  # functions to be called before the message, with the seconds that they may take
 PATIENCE = 5.0  # seconds to wait for the lock, in case a disk does not respond
 STACK = 1 << 18  # bytes
 
@@ -28,7 +28,7 @@ def end_on_signals(message, status):
 
     def wait():
         signal.sigwait(heard)
-        HEARD.set()
+        SIGNALLED.set()
         end(message, status)
 
     listener = threading.Thread(target=wait, daemon=True)
@@ -54,8 +54,8 @@ def end(message, status):
         except OSError:
             pass
     try:
-        for say in LAST_WORDS:
-            say(0.5)
+        for call in FINAL_CALLS:
+            call(0.5)
         # do not block on a full pipe that nobody reads
         if select.select([], [2], [], 0.5)[1]:
             os.write(2, f"{message}\n".encode())
@@ -67,6 +67,6 @@ def end(message, status):
 
 def leave(status):
     """Ends the process with the exit status `status`, unless a signal is already ending it."""
-    if HEARD.is_set():
+    if SIGNALLED.is_set():
         threading.Event().wait()
     os._exit(status)

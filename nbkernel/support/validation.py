@@ -12,7 +12,7 @@ from nbkernel.errors import InputError
 
 from .printable import shortened
 
-WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}
+KIND_TEXTS = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}
 
 
 def with_unit(default: typing.Any, unit: str) -> typing.Any:
@@ -33,12 +33,12 @@ def convert_fields(instance):
         try:
             converted = converted_value(value, kind)
         except ValueError:
-            raise InputError(f"{name}: needs {words(kind)}, not {shown(value)}") from None
+            raise InputError(f"{name}: needs {kind_text(kind)}, not {short_text(value)}") from None
         if converted is not value:
             object.__setattr__(instance, name, converted)
 
 
-def shown(value):
+def short_text(value):
     """A short description of a wrong value."""
     if getattr(value, "ndim", 0):
         return f"an array of {' x '.join(map(str, value.shape))}"
@@ -65,7 +65,7 @@ def converted_value(value, kind):
         return converted_tuple(value, typing.get_args(kind))
     if origin is frozenset:
         (item,) = typing.get_args(kind)
-        return frozenset(converted_value(part, item) for part in sequence(value))
+        return frozenset(converted_value(part, item) for part in as_tuple(value))
     if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
         value = value.item()  # a numpy scalar
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
@@ -81,7 +81,7 @@ def converted_value(value, kind):
 
 
 def converted_tuple(value, kinds):
-    parts = sequence(value)
+    parts = as_tuple(value)
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = kinds[:1] * len(parts)
     if len(parts) != len(kinds):
@@ -91,7 +91,7 @@ def converted_tuple(value, kinds):
     return value if same else converted
 
 
-def sequence(value):
+def as_tuple(value):
     if isinstance(value, (str, bytes, dict)):
         raise ValueError
     try:
@@ -100,23 +100,23 @@ def sequence(value):
         raise ValueError from None
 
 
-def words(kind):
+def kind_text(kind):
     """The type that an annotation requires, as text."""
     if isinstance(kind, types.UnionType):
-        return " or ".join(words(choice) for choice in typing.get_args(kind) if choice is not types.NoneType)
+        return " or ".join(kind_text(choice) for choice in typing.get_args(kind) if choice is not types.NoneType)
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and parts[-1] is not Ellipsis:
         return f"{len(parts)} {plural(parts[0])}"
     if origin in (tuple, frozenset):
         return f"a list of {plural(parts[0])}"
-    return WORDS.get(kind, f"a {kind.__name__}")
+    return KIND_TEXTS.get(kind, f"a {kind.__name__}")
 
 
 def plural(kind):
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is tuple:
-        return f"rows of {words(kind)}"
+        return f"rows of {kind_text(kind)}"
     return {float: "numbers", int: "whole numbers", str: "strings"}.get(kind, f"{kind.__name__}s")
 
 
@@ -124,10 +124,10 @@ def check_choice(name, value, choices):
     """Raises InputError unless `value` is one of the two or more `choices`."""
     if value not in choices:
         *others, last = map(str, choices)
-        raise InputError(f"{name}: needs {', '.join(others)} or {last}, not {shown(value)}")
+        raise InputError(f"{name}: needs {', '.join(others)} or {last}, not {short_text(value)}")
 
 
-def whole_number(name, value):
+def integer(name, value):
     try:
         return value.__index__()
     except AttributeError:
@@ -146,5 +146,5 @@ def number(name, value):
 
 
 def check_threads(threads):
-    if threads is not None and whole_number("threads", threads) < 1:
+    if threads is not None and integer("threads", threads) < 1:
         raise InputError(f"threads: needs a whole number of at least 1, not {threads!r}")

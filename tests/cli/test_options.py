@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from nbkernel.cli.main import COMMANDS, main
-from nbkernel.cli.options import OPTIONS, options_of, options_text, owner
+from nbkernel.cli.options import OPTIONS, options_of, options_text, owning_class
 from nbkernel.cli.parsing import parse
 from nbkernel.errors import InputError
 
@@ -17,7 +17,9 @@ def test_a_row_of_the_table_is_whole(option):
     assert option.commands and set(option.commands) <= set(COMMANDS)
     if option.sets:
         name, field = option.sets.split(".")
-        assert field in {known.name for known in dataclasses.fields(owner(name))} and owner(name).__name__ == name
+        assert (
+            field in {known.name for known in dataclasses.fields(owning_class(name))} and owning_class(name).__name__ == name
+        )
         assert not option.unit
     for command in option.commands:
         assert [other.name for other in options_of(command)].count(option.name) == 1

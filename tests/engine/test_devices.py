@@ -10,7 +10,7 @@ import pytest
 import nbkernel
 from nbkernel.cli.main import main
 from nbkernel.engine import devices
-from nbkernel.engine.devices import choose, parse_device
+from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.errors import DeviceError, InputError
 
 from running import BASE, simulate
@@ -105,22 +105,22 @@ def test_devices_are_described(machine):
 
 def test_auto_takes_the_largest_device(machine):
     machine(Driver(SMALL, LARGE, SMALL))
-    choice = choose("auto", (), "double")
+    choice = choose_device("auto", (), "double")
     assert choice.devices == (1,) and choice.falls_back
     assert choice.line() == "rendering on cuda:1: large"
-    assert choose("auto", (), "exact").devices == ()
-    assert choose("cpu", (), "mixed").devices == ()
+    assert choose_device("auto", (), "exact").devices == ()
+    assert choose_device("cpu", (), "mixed").devices == ()
 
 
 def test_cuda_takes_what_is_named(machine):
     machine(Driver(SMALL, LARGE))
-    assert choose("cuda", (), "mixed").devices == (0,)
-    choice = choose("cuda", (1, 0), "double")
+    assert choose_device("cuda", (), "mixed").devices == (0,)
+    choice = choose_device("cuda", (1, 0), "double")
     assert choice.devices == (1, 0) and not choice.falls_back
     with pytest.raises(DeviceError, match=r"cuda:2: there is no such device; available: 0, 1"):
-        choose("cuda", (0, 2), "double")
+        choose_device("cuda", (0, 2), "double")
     with pytest.raises(DeviceError, match="exact"):
-        choose("cuda", (), "exact")
+        choose_device("cuda", (), "exact")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_cuda_takes_what_is_named(machine):
 def test_what_is_missing_is_said(machine, driver, packages, words):
     machine(driver, packages)
     with pytest.raises(DeviceError, match=words):
-        choose("cuda", (), "double")
-    choice = choose("auto", (), "double")
+        choose_device("cuda", (), "double")
+    choice = choose_device("auto", (), "double")
     assert choice.devices == () and choice.reason == devices.survey().missing
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nbkernel.cli.main import main
 from nbkernel.errors import InputError
-from nbkernel.experiment.argument_names import in_arguments
+from nbkernel.experiment.argument_names import with_argument_names
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, matched_flags
@@ -253,4 +253,4 @@ def test_a_second_cell_keeps_what_it_does_not_give():
     ],
 )
 def test_python_is_told_fields_instead_of_flags(message, expected):
-    assert in_arguments(message) == expected
+    assert with_argument_names(message) == expected

@@ -72,7 +72,7 @@ def verdict(case):
     """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
     fixes = frozenset(case.get("fix", ()))
     prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
-    history = history_of(prepared)
+    history = panel_history(prepared)
     pixels = chosen_pixels(prepared, case["pixels"])
     around = np.zeros_like(prepared.wanted)
     for spixel, fpixel in pixels:
@@ -95,7 +95,7 @@ def verdict(case):
     }
 
 
-def history_of(prepared):
+def panel_history(prepared):
     panel = panel_tile(prepared.detector)
     return find_history(prepared.plan, panel, prepared.wanted, prepared.detector.polar_vector, 1, every_axis=False)
 
@@ -112,7 +112,7 @@ def orientations_verdict(case):
     )  # fmt: skip
     runs = [prepared, replace(prepared, plan=listed)]
     images = [
-        render_on_cuda([run], [history_of(prepared)], SquaredTables(), case["precision"], (0,), 1, None, None)[0][0]
+        render_on_cuda([run], [panel_history(prepared)], SquaredTables(), case["precision"], (0,), 1, None, None)[0][0]
         for run in runs
     ]
     return {
@@ -126,8 +126,8 @@ def uploads_verdict(case):
     """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     uploads = Uploads()
-    upload_panel(HostPanel(prepared, history_of(prepared)), SquaredTables(), case["precision"], uploads)
-    return {"bytes": sum(array.nbytes for array, _ in uploads.there.values()), "table": prepared.plan.orientation.nbytes}
+    upload_panel(HostPanel(prepared, panel_history(prepared)), SquaredTables(), case["precision"], uploads)
+    return {"bytes": sum(array.nbytes for array, _ in uploads.arrays.values()), "table": prepared.plan.orientation.nbytes}
 
 
 def noise_verdict(case):

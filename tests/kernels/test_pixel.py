@@ -114,7 +114,7 @@ def oracle(run, spixel, fpixel):
                     if pixel_polar is None:
                         pixel_polar = polarization(e.polarization, incident, diffracted, np.array(d.polar_vector))
                     for step in range(len(plan.phi_slot)):
-                        phi = run.phi0 + step * run.osc / len(plan.phi_slot)
+                        phi = run.phi_start + step * run.osc / len(plan.phi_slot)
                         for domain in domains:
                             a, b, c = (turned_about(np.array(d.spindle_vector), v, phi) @ domain for v in cell)
                             hkl = tuple(math.floor(q @ v + 0.5) for v in (a, b, c))

@@ -12,7 +12,7 @@ from nbkernel.kernels.cuda.kinds import kernel_kind
 from nbkernel.kernels.cuda.rows import Share, compiled_kernel
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
 
-from .streams import CompiledInOneWay
+from .streams import NamedOperationsKernel
 
 NO_TABLE = np.empty((0, 0, 9))
 
@@ -56,7 +56,7 @@ def upload_panel(host_panel, tables, precision, uploads):
     panel = panel_tile(prepared.detector)
     use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
     own_operations = needs_own_operations(plan, use_float32, panel)
-    table = tables.checked(plan, use_float32, precision)
+    table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
@@ -73,7 +73,7 @@ def upload_panel(host_panel, tables, precision, uploads):
     limited = max(rounding_limit.relative_offset, rounding_limit.half_way) > 0.0
     mark_unresolved = kernel_for("mark_unresolved") if limited else None
     return DevicePanel(
-        uploads.of(without_table(plan)), uploads.of(panel), uploads.of(table), rounding_limit, axis, tuple(launches),
+        uploads.get(without_table(plan)), uploads.get(panel), uploads.get(table), rounding_limit, axis, tuple(launches),
         mark_unresolved,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def upload_panel(host_panel, tables, precision, uploads):
 def kernel_for(key):
     """The kernel of a KernelKind, or of "mark_unresolved", for the current device."""
     CACHE.announce_once()
-    return CompiledInOneWay(compiled_kernel(key, cuda.current_context().device.compute_capability))
+    return NamedOperationsKernel(compiled_kernel(key, cuda.current_context().device.compute_capability))
 
 
 def without_table(plan):
@@ -94,18 +94,18 @@ class Uploads:
     """Arrays in the current device's memory; an array that several panels share is uploaded once."""
 
     def __init__(self):
-        self.there = {}  # by the host array's id; the array is kept, so that no other gets the same id
+        self.arrays = {}  # by the host array's id; the array is kept, so that no other gets the same id
 
-    def of(self, value):
+    def get(self, value):
         """The NamedTuple `value` with its arrays in the device's memory."""
         return type(value)(
-            *(self.array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
+            *(self.get_array(field) if isinstance(field, np.ndarray) else field for field in in_device_types(value))
         )
 
-    def array(self, array):
-        if id(array) not in self.there:
-            self.there[id(array)] = array, cuda.to_device(array)
-        return self.there[id(array)][1]
+    def get_array(self, array):
+        if id(array) not in self.arrays:
+            self.arrays[id(array)] = array, cuda.to_device(array)
+        return self.arrays[id(array)][1]
 
 
 def in_device_types(value):

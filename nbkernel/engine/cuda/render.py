@@ -97,15 +97,15 @@ class Slot:
         grid = (-(-columns // THREADS), rows)
         # the types of `in_device_types`
         edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
-        tile_there = panel.tile._replace(**edges)
+        device_tile = panel.tile._replace(**edges)
         for kernel, share, interpolate in panel.launches:
             kernel[grid, THREADS, self.stream](
-                panel.plan, tile_there, panel.table, panel.rounding_limit, panel.axis, share, interpolate,
+                panel.plan, device_tile, panel.table, panel.rounding_limit, panel.axis, share, interpolate,
                 device["wanted"], device["image"], device["suspect"], device["unresolved"], device["parts"],
             )  # fmt: skip
         if panel.mark_unresolved is not None:
             panel.mark_unresolved[grid, THREADS, self.stream](
-                panel.plan, tile_there, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
+                panel.plan, device_tile, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
             )
         for name in ("image", "unresolved", "parts"):
             device[name].copy_to_host(host[name], stream=self.stream)

@@ -74,7 +74,7 @@ def device_arrays(types):
     return {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in types.items()}
 
 
-class CompiledInOneWay:
+class NamedOperationsKernel:
     """A kernel whose first launch compiles it without operations that are not in the source, such as contractions."""
 
     def __init__(self, kernel):

@@ -39,7 +39,7 @@ def read_config(option, path):
     lead = f"{option} {path}"
     try:
         if is_hdf5(path):
-            text, inputs = recorded(option, path)
+            text, inputs = read_record(option, path)
             content = tomllib.loads(text)
         else:
             content, inputs = tomllib.loads(toml_text(option, path)), {}
@@ -49,11 +49,11 @@ def read_config(option, path):
         if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
             raise InputError(f"{lead}: is not a TOML file: {error}") from None
         raise InputError(f"{lead}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    found = fields_of(content, lead, os.path.dirname(path))
-    for name, told in inputs.items():
+    found = experiment_fields(content, lead, os.path.dirname(path))
+    for name, entry in inputs.items():
         # the file may have been moved away from its inputs
         if isinstance(found.get(name), str) and not os.path.exists(found[name]):
-            found[name] = told["path"]
+            found[name] = entry["path"]
     return ConfigFile(os.fspath(path), found, inputs)
 
 
@@ -67,7 +67,7 @@ def toml_text(option, path):
         return file.read().decode()
 
 
-def recorded(option, path):
+def read_record(option, path):
     """The TOML text of the experiment in an HDF5 file, and {field: {"path", "sha256"}} of its input files, see `provenance`.
     Raises InputError, beginning with `option`, if they are missing or broken."""
     from nbkernel.io.nexus.reader import read_provenance
@@ -85,19 +85,19 @@ def recorded(option, path):
         inputs = json.loads(found.get("inputs", "{}"))
     except (ValueError, RecursionError):
         inputs = None
-    if not isinstance(inputs, dict) or not all(is_input_entry(told) for told in inputs.values()):
+    if not isinstance(inputs, dict) or not all(is_input_entry(entry) for entry in inputs.values()):
         raise InputError(f"{lead}: its record is broken: inputs does not contain files and their digests")
     return found[RECORD], inputs
 
 
-def is_input_entry(told):
-    """Whether `told` is the recorded entry of an input file: {"path", "sha256"}."""
-    if not isinstance(told, dict) or not isinstance(told.get("path"), str) or "sha256" not in told:
+def is_input_entry(entry):
+    """Whether `entry` is the recorded entry of an input file: {"path", "sha256"}."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str) or "sha256" not in entry:
         return False
-    return told["sha256"] is None or isinstance(told["sha256"], str)
+    return entry["sha256"] is None or isinstance(entry["sha256"], str)
 
 
-def fields_of(content, lead, folder):
+def experiment_fields(content, lead, folder):
     found, known = {}, tables()
     for name, value in content.items():
         if name == "fix":
@@ -105,14 +105,14 @@ def fields_of(content, lead, folder):
         elif name == "panels":
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
         elif name not in known:
-            others = meant(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
+            others = hint(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
             raise InputError(f"{lead}: there is no [{shortened(name, 80)}]{others}")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")
         else:
             for field in value:
                 if field not in known[name]:
-                    raise InputError(f"{lead}: [{name}] has no {shortened(field, 80)}{meant(field, known[name])}")
+                    raise InputError(f"{lead}: [{name}] has no {shortened(field, 80)}{hint(field, known[name])}")
             found.update(value)
     if found.get("dump") is False or found.get("dump") == "":
         found["dump"] = None  # TOML has no null
@@ -126,7 +126,7 @@ def fields_of(content, lead, folder):
     return {name: getattr(experiment, name) for name in found}
 
 
-def meant(name, known):
+def hint(name, known):
     """The end of a message about an unknown name: the table to which it belongs, or a similar name."""
     if name == "N":
         return "; the cells along each edge are Na, Nb and Nc"

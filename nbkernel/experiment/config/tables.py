@@ -12,9 +12,9 @@ FIRST_FIELDS = {
     "detpixels_f": "detector",
     "oversample": "sampling",
 }
-OWN_PLACES = ("fix", "panels")
+TOP_LEVEL = ("fix", "panels")
 # alternatives: the fields of each
-COMPETING = (
+ALTERNATIVES = (
     (("distance",), ("close_distance",)),
     (("Xbeam", "Ybeam", "Ybeam_from_far_edge"), ("Xclose", "Yclose"), ("ORGX", "ORGY")),
     (("detpixels_f",), ("detsize_f",)),
@@ -40,16 +40,16 @@ def tables():
     found, table = {}, None
     for field in dataclasses.fields(ExperimentFields):
         table = FIRST_FIELDS.get(field.name, table)
-        if field.name not in OWN_PLACES:
+        if field.name not in TOP_LEVEL:
             found.setdefault(table, []).append(field.name)
     return found
 
 
-def overridden(found, given):
+def without_overridden(found, given):
     """A file's fields, {field: value}, without the alternatives to the fields given by flags: with both, the file's could
     win."""
     found = dict(found)
-    for ways in COMPETING:
+    for ways in ALTERNATIVES:
         ours = [way for way in ways if any(name in given for name in way)]
         for way in ways:
             if ours and way not in ours:

@@ -9,7 +9,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.support.validation import unit_of
 
-from .tables import OWN_PLACES, tables
+from .tables import TOP_LEVEL, tables
 
 
 def config_text(experiment, path):
@@ -18,7 +18,7 @@ def config_text(experiment, path):
     lines = ["# an nbkernel experiment: nbkernel simulate --config FILE"]
     if experiment.fix:
         lines.append(f"fix = {toml_value(sorted(experiment.fix))}")
-    given = {name: value for name, value in different_fields(experiment) if name not in OWN_PLACES}
+    given = {name: value for name, value in changed_fields(experiment) if name not in TOP_LEVEL}
     if "dump" in given and given["dump"] is None:
         given["dump"] = False
     for name in PATHS:
@@ -31,11 +31,11 @@ def config_text(experiment, path):
             lines += ["", f"[{table}]", *(toml_line(experiment, name, given[name]) for name in names if name in given)]
     if not isinstance(experiment.panels, str):
         for panel in experiment.panels:
-            lines += ["", "[[panels]]", *(toml_line(panel, name, value) for name, value in different_fields(panel))]
+            lines += ["", "[[panels]]", *(toml_line(panel, name, value) for name, value in changed_fields(panel))]
     return "\n".join(lines) + "\n"
 
 
-def resolved(prepared):
+def resolved_experiment(prepared):
     """The Experiment of a Prepared panel that reproduces its image without the SMV image whose header was read. Without the
     dump if a table was read: then it is only written, which is not up to a configuration file."""
     experiment = dataclasses.replace(prepared.experiment, img=None)
@@ -48,7 +48,7 @@ def resolved(prepared):
     return experiment
 
 
-def different_fields(instance):
+def changed_fields(instance):
     """(name, value) of the fields that are not at their default."""
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)

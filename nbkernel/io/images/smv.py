@@ -142,7 +142,7 @@ def stray_lines(flag, path, header, wanted):
         )
 
 
-def smv_header(detector, wavelength, phi0, osc, noisy=False):
+def smv_header(detector, wavelength, phi_start, osc, noisy=False):
     """Header bytes for a Detector, a wavelength (m), the spindle's start and range (radians). noisy: of a noise image, for
     which nanoBragg.c adds 0 to DENZO's centre, so that -0 becomes 0.
 
@@ -168,7 +168,7 @@ def smv_header(detector, wavelength, phi0, osc, noisy=False):
         c_format("DIALS_ORIGIN=%g,%g,%g\n", *d.dials_origin),
         c_format("XDS_ORGX=%g;\nXDS_ORGY=%g;\n", d.ORGX, d.ORGY),
         c_format("CLOSE_DISTANCE=%g;\n", d.close_distance * 1000.0),
-        c_format("PHI=%g;\nOSC_START=%g;\nOSC_RANGE=%g;\n", phi0 * RTD, phi0 * RTD, osc * RTD),
+        c_format("PHI=%g;\nOSC_START=%g;\nOSC_RANGE=%g;\n", phi_start * RTD, phi_start * RTD, osc * RTD),
         c_format("TWOTHETA=%g;\n", d.twotheta * RTD),
         "DETECTOR_SN=000;\nBEAMLINE=fake;\n}\f",
     ]  # fmt: skip

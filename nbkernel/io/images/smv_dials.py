@@ -20,7 +20,7 @@ HEAD_ON = 1e-6  # cosine between the beam and an axis of the detector
 SWAPPED = (2463, 2527)
 
 
-def dials_header(detector, wavelength, phi0, osc, adc, gain):
+def dials_header(detector, wavelength, phi_start, osc, adc, gain):
     """Header bytes, whole blocks of 512, for a Detector, a wavelength (m), the spindle's start and range (radians), the
     offset (counts) and the counts per photon."""
     fast, slow = beam_center(detector)
@@ -28,8 +28,8 @@ def dials_header(detector, wavelength, phi0, osc, adc, gain):
         "SIZE1": detector.fpixels, "SIZE2": detector.spixels, "PIXEL_SIZE": detector.pixel_size * 1000.0,
         "DISTANCE": detector.distance * 1000.0, "WAVELENGTH": wavelength * 1e10,
         "BEAM_CENTER_X": slow, "BEAM_CENTER_Y": fast, "DENZO_X_BEAM": slow, "DENZO_Y_BEAM": fast,
-        "CLOSE_DISTANCE": detector.close_distance * 1000.0, "TWOTHETA": detector.twotheta * RTD, "PHI": phi0 * RTD,
-        "OSC_START": phi0 * RTD, "OSC_RANGE": osc * RTD, "TIME": 1, "IMAGE_PEDESTAL": float(adc), "GAIN": float(gain),
+        "CLOSE_DISTANCE": detector.close_distance * 1000.0, "TWOTHETA": detector.twotheta * RTD, "PHI": phi_start * RTD,
+        "OSC_START": phi_start * RTD, "OSC_RANGE": osc * RTD, "TIME": 1, "IMAGE_PEDESTAL": float(adc), "GAIN": float(gain),
     }  # fmt: skip
     lines = [
         "DIM=2;", f"BYTE_ORDER={BYTE_ORDER};", "TYPE=unsigned_short;",

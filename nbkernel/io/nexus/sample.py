@@ -20,7 +20,7 @@ def add_sample(entry, run, to_mcstas):
         add_field(sample, "depends_on", ".")
         return
     add_field(sample, "depends_on", OMEGA)
-    start, width = math.degrees(run.phi0), math.degrees(run.osc)
+    start, width = math.degrees(run.phi_start), math.degrees(run.osc)
     transformations = add_group(sample, "transformations", "NXtransformations")
     spindle = to_mcstas @ np.array(run.detector.spindle_vector)
     add_axis(transformations, "omega", np.array([start]), "deg", "rotation", spindle, ".")
@@ -31,9 +31,9 @@ def add_sample(entry, run, to_mcstas):
 def add_crystal(sample, run, to_mcstas):
     """The cell and the orientation that was rendered: of the direct vectors, by which indices are computed."""
     edges = [run.crystal.a, run.crystal.b, run.crystal.c]
-    if run.osc == 0.0 and run.phi0 != 0.0:
+    if run.osc == 0.0 and run.phi_start != 0.0:
         # a still has no goniometer that could tell of its setting
-        edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi0) for edge in edges]
+        edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi_start) for edge in edges]
     abc = 1e10 * np.array(edges) @ to_mcstas.T
     cell = np.array(cell_of_axes(abc))
     lengths, angles = cell[:3], cell[3:]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nbkernel.support.given import NumberPair, Numbers, Region, WholePair
+from nbkernel.support.field_types import IntPair, NumberPair, Numbers, Region
 from nbkernel.support.validation import check_choice, convert_fields, with_unit
 
 SCALES = ("log", "linear", "sqrt")
@@ -22,7 +22,7 @@ class PictureSettings:
     scale: str = SCALES[0]
     percentiles: NumberPair = with_unit(PERCENTILES, "%")
     roi: Region | None = with_unit(None, "pixels")
-    zoom: WholePair | None = None
+    zoom: IntPair | None = None
     rings: Numbers | str = with_unit((), "Angstrom")
     beam: bool = False
 

@@ -16,9 +16,9 @@ WAVELENGTH_DIFFERENCE = 1e-3  # relative; smaller ones are not worth a warning
 SHORTEST, LONGEST = 1e-13, 2e-8  # m: 0.001 and 200 Angstrom, beyond all X-rays and electrons that crystals diffract
 
 
-def matrix_lines(experiment, orientation, matrix, wavelength):
-    """Warnings about the matrix that `matrix_of` computed from an Orientation: if its cell is implausible, or differs from
-    the cell that is stated with it or by -cell. wavelength: the run's, m."""
+def matrix_remarks(experiment, orientation, matrix, wavelength):
+    """Warnings about the matrix that `mosflm_matrix` computed from an Orientation: if its cell is implausible, or differs
+    from the cell that is stated with it or by -cell. wavelength: the run's, m."""
     yield from orientation.remarks
     name = orientation.name
     angle, step = orientation.start
@@ -63,7 +63,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             f"{cell_text(orientation.cell)}: {why}"
         )
     if experiment.cell is not None:
-        given = whole_cell(experiment.cell)
+        given = complete_cell(experiment.cell)
         if cell_difference(cell, given) > CELL_DIFFERENCE:
             yield (
                 f"-cell {cell_text(given)}: {name} gives another cell, {cell_text(cell)}; as in nanoBragg.c, edges and "
@@ -71,7 +71,7 @@ def matrix_lines(experiment, orientation, matrix, wavelength):
             )
 
 
-def unused_crystal_lines(experiment):
+def unused_crystal_remarks(experiment):
     """A warning if the file of an Experiment's panels has a crystal whose cell differs from -cell, which is used."""
     if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
         return
@@ -81,7 +81,7 @@ def unused_crystal_lines(experiment):
         axes = read_orientation(experiment.panels, "--panels").axes
     except InputError:
         return  # no usable crystal
-    theirs, given = cell_of_axes(axes), whole_cell(experiment.cell)
+    theirs, given = cell_of_axes(axes), complete_cell(experiment.cell)
     if cell_difference(theirs, given) > CELL_DIFFERENCE:
         yield (
             f"-cell {cell_text(given)}: is used, in the standard orientation; the crystal in --panels "
@@ -89,29 +89,29 @@ def unused_crystal_lines(experiment):
         )
 
 
-def whole_cell(cell):
+def complete_cell(cell):
     """(a, b, c, alpha, beta, gamma) (Angstrom, degrees) as rendered, from a cell of 1 to 6 numbers."""
     lengths, angles = cell_parameters(cell)
     return (*lengths, *(angle * RTD for angle in angles))
 
 
-def cell_lines(experiment, orientation, crystal, file):
+def cell_remarks(experiment, orientation, crystal, file):
     """Warnings if the crystal's cell, from an Orientation or, if that is None, from -cell, differs from the cell of the file
     of structure factors (a SymmetricFile or None) or does not have its symmetry."""
     if file is None or (orientation is None and experiment.cell == file.cell):
         return
     by = "-cell" if orientation is None else orientation.name
     rendered = cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
-    if file.cell is not None and cell_difference(rendered, whole_cell(file.cell)) > CELL_DIFFERENCE:
+    if file.cell is not None and cell_difference(rendered, complete_cell(file.cell)) > CELL_DIFFERENCE:
         yield (
             f"{by}: gives a cell of {cell_text(rendered)}, but -hkl {file.path} has one of "
-            f"{cell_text(whole_cell(file.cell))}; are both indexed in the same way? Each spot gets the F of its h k l"
+            f"{cell_text(complete_cell(file.cell))}; are both indexed in the same way? Each spot gets the F of its h k l"
         )
     else:
         yield from filter(None, [cell_remark(by, rendered, file.group)])
 
 
-def wavelength_lines(experiment, wavelengths, wavelength):
+def wavelength_remarks(experiment, wavelengths, wavelength):
     """A warning about wavelengths (m) that seem to be in another unit; wavelength: that of the run."""
     odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
     if not odd.size:

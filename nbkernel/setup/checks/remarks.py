@@ -5,7 +5,7 @@ from nbkernel.geometry.panels import ROUNDING
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude
 
-from .undersampling import undersampling_lines
+from .undersampling import undersampling_remarks
 
 MANY_SUBPIXELS = 50  # along an edge
 VECTORS = (
@@ -21,7 +21,7 @@ def run_remarks(runs):
     if given and experiment.convention != "custom":
         yield f"{', '.join(given)}: no effect in the {experiment.convention} convention; use the convention custom"
     yield from detector_remarks(runs[0].detector)
-    yield from undersampling_lines(runs)
+    yield from undersampling_remarks(runs)
     if not experiment.oversample and plan.oversample > MANY_SUBPIXELS:
         yield (
             f"a crystal this large with pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve "

@@ -23,13 +23,13 @@ ENOUGH_HITS = 10.0
 ABSURD = 1e9
 
 
-def undersampling_lines(runs):
+def undersampling_remarks(runs):
     """Warnings about far too few sub-pixels and phi steps in Prepared panels."""
-    yield from subpixel_lines(runs)
-    yield from phi_step_lines(runs)
+    yield from subpixel_remarks(runs)
+    yield from phi_step_remarks(runs)
 
 
-def subpixel_lines(runs):
+def subpixel_remarks(runs):
     """A warning if -oversample makes sub-pixels much wider than spots, with too few domains and sources to average that
     out."""
     prepared = runs[0]
@@ -38,27 +38,26 @@ def subpixel_lines(runs):
         return
     # spots are wavelength x distance / size wide at normal incidence on the detector
     per_pixel = [run.wavelength * sampled_distance(run.experiment, run.detector) / run.detector.pixel_size for run in runs]
-    narrow = size / min(per_pixel) / given if min(per_pixel) > 0.0 else math.inf
-    if not SUBPIXEL_PER_SPOT < narrow < ABSURD:
+    subpixel_width = size / min(per_pixel) / given if min(per_pixel) > 0.0 else math.inf  # in spot widths
+    if not SUBPIXEL_PER_SPOT < subpixel_width < ABSURD:
         return
     domains, sources = prepared.plan.orientation.shape[1], len(prepared.plan.source_lambda)
-    # spread of the domains in spot widths
-    apart = max(1.0, size * spread(prepared) * middle_of(runs))
-    hits = domains * sources / (narrow * narrow * apart)
+    domain_spread = max(1.0, size * spread(prepared) * half_longest_s(runs))  # in spot widths
+    hits = domains * sources / (subpixel_width * subpixel_width * domain_spread)
     if hits < ENOUGH_HITS:
         yield (
-            f"-oversample {given}: spots of a crystal this large are {narrow:.2g} times narrower than a sub-pixel, so "
-            "that their intensities are random; the automatic choice is "
+            f"-oversample {given}: spots of a crystal this large are {subpixel_width:.2g} times narrower than a sub-pixel, "
+            "so that their intensities are random; the automatic choice is "
             f"{max(recommended_oversample(size, each) for each in per_pixel)}"
         )
 
 
-def phi_step_lines(runs):
+def phi_step_remarks(runs):
     """A warning if phi steps are much wider than rocking curves, whose width is the sum of those of the shape transform,
     the mosaic spread and the sources' divergence."""
     prepared = runs[0]
     steps, osc = len(prepared.plan.phi_slot), prepared.osc
-    shape = max(prepared.crystal.size) * middle_of(runs)
+    shape = max(prepared.crystal.size) * half_longest_s(runs)
     if osc <= 0.0 or not 0.0 < shape < ABSURD:
         return
     others = spread(prepared) + source_spread(prepared)
@@ -81,7 +80,7 @@ def source_spread(prepared):
     return float(np.linalg.norm(incident - incident[0], axis=1).max())
 
 
-def middle_of(runs):
+def half_longest_s(runs):
     """Half the length (1/m) of the longest scattering vector to a corner of the detector; 0 if all corners are at the
     sample, inf for a wavelength of 0."""
     seen = (math.dist(unitize(corner), run.detector.beam_vector) for run in runs for corner in corners(run.detector))

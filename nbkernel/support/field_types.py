@@ -16,8 +16,8 @@ if typing.TYPE_CHECKING:
     NumberPair = Numbers
     Vector = Numbers
     Matrix = Sequence[Numbers] | np.ndarray
-    WholePair = Sequence[int] | np.ndarray
-    Region = WholePair
+    IntPair = Sequence[int] | np.ndarray
+    Region = IntPair
     File = str | PathLike[str]
     Names = Collection[str]  # a single name, too
 else:
@@ -26,7 +26,7 @@ else:
     NumberPair = tuple[float, float]
     Vector = tuple[float, float, float]
     Matrix = tuple[Vector, Vector, Vector]
-    WholePair = tuple[int, int]
+    IntPair = tuple[int, int]
     Region = tuple[int, int, int, int]
     File = str
     Names = frozenset[str]
