@@ -36,7 +36,7 @@ def run(argv):
 
 @contextlib.contextmanager
 def without_garbage_collection():
-    """Within this context, Python does not search for reference cycles: a pixel's steps are millions of tuples without."""
+    """Within this context, Python does not search for reference cycles, which a pixel's millions of tuples do not have."""
     before = gc.isenabled()
     gc.disable()
     try:

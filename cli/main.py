@@ -20,7 +20,7 @@ COMMANDS = {
     "info": "versions, devices, caches, what is missing",
 }
 
-# MiB of address space that libraries take, besides the needs of the work itself; next to none for other commands
+# MiB of address space that libraries take, in addition to the work itself; next to none for other commands
 LIBRARIES = {"simulate": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 

@@ -234,7 +234,7 @@ def options_of(command):
 
 
 def owning_class(name):
-    """The class of that name, whose fields are set by options."""
+    """The class of that name; options set its fields."""
     if name == "Experiment":
         # needs more imports than the others
         from nbkernel.experiment.experiment import Experiment

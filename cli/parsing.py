@@ -58,9 +58,9 @@ def parse(command, argv):
     return chosen, rest
 
 
-def file_names(command, rest, wanted):
-    """The arguments of a sub-command that takes only files; `wanted`: their names in its help. Raises InputError if their
+def file_names(command, rest, names):
+    """The arguments of a sub-command that takes only files; `names`: of the files in its help. Raises InputError if their
     number is wrong."""
-    if len(rest) != len(wanted):
-        raise InputError(f"{command}: needs {' and '.join(wanted)}, got {len(rest)} file names; see nbkernel {command} -h")
+    if len(rest) != len(names):
+        raise InputError(f"{command}: needs the files {' and '.join(names)}, got {len(rest)}; see nbkernel {command} -h")
     return rest

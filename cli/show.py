@@ -32,11 +32,11 @@ def run(argv):
     if not rest or rest[0].startswith("-"):
         raise InputError("show: needs the name of an image file before any flag; see nbkernel show -h")
     path = rest[0]
-    own = chosen.fields("Experiment")
-    parsed = parse_flags(rest[1:], own.get("fix", frozenset()))
+    from_options = chosen.fields("Experiment")
+    parsed = parse_flags(rest[1:], from_options.get("fix", frozenset()))
     for line in parsed.warnings:
         warn(line)
-    experiment = Experiment(**own, **split_settings(parsed.settings)[0])
+    experiment = Experiment(**from_options, **split_settings(parsed.settings)[0])
     output = chosen.get("--output", f"{split_dataset(path)[0]}.png")
     settings = PictureSettings(**chosen.fields("PictureSettings"))
 

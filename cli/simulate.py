@@ -60,8 +60,8 @@ def run(argv):
     command = shlex.join(["nbkernel", "simulate", *argv])
     if progress and sys.stderr is not None and sys.stderr.isatty():
         bar = ProgressBar(sys.stderr)
-        tell = [bar.above(function) for function in (say, warn, note)]
-        simulate_to_files(experiment, outputs, *tell, engine, bar.rendering, command)
+        printers = [bar.above(function) for function in (say, warn, note)]
+        simulate_to_files(experiment, outputs, *printers, engine, bar.rendering, command)
     else:
         lines = progress_lines(say) if progress else None
         simulate_to_files(experiment, outputs, say, warn, note, engine, lines, command)
@@ -74,26 +74,26 @@ def read_command_line(command, argv):
     chosen, rest = parse(command, argv)
     file = read_config("--config", chosen["--config"]) if "--config" in chosen else None
     fields = {} if file is None else dict(file.fields)
-    of_file = set(fields)
-    own = chosen.fields("Experiment")
-    fields.update(own)
+    from_file = set(fields)
+    from_options = chosen.fields("Experiment")
+    fields.update(from_options)
     parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
-    given, outputs, progress = split_settings(parsed.settings)
+    from_flags, outputs, progress = split_settings(parsed.settings)
     outputs.update(chosen.fields("Outputs"), picture=PictureSettings(**chosen.fields("PictureSettings")))
     if "--panels" in chosen:
         # the panels replace the single detector of the file
         fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
-    fields = {**without_overridden(fields, given), **given}
+    fields = {**without_overridden(fields, from_flags), **from_flags}
     experiment = Experiment(**fields)
-    of_file = of_file.intersection(fields) - {*own, *given}
+    from_file = from_file.intersection(fields) - {*from_options, *from_flags}
     if file is not None:
         # before any input file is read
-        for line in outside_inputs("--config", file, experiment, of_file):
+        for line in outside_inputs("--config", file, experiment, from_file):
             note(line)
-        for line in changed_inputs("--config", file, experiment, of_file):
+        for line in changed_inputs("--config", file, experiment, from_file):
             warn(line)
-    if "dump" in of_file:
+    if "dump" in from_file:
         outputs["dump"] = None  # only the command line names files to write
     return chosen, experiment, Outputs(**outputs), progress

@@ -28,7 +28,7 @@ class SquaredTables:
         return self.tables[use_float32]
 
     def get_checked(self, plan, use_float32, precision):
-        """`get`; raises InputError for a table that 32-bit positions cannot count."""
+        """The same as `get`, but raises InputError for a table with more entries than 32-bit positions can count."""
         if plan.Fhkl.size > LARGEST_TABLE // 8:
             raise InputError(
                 f"-hkl: a table of {' x '.join(map(str, plan.Fhkl.shape))} entries is too large for --precision "

@@ -28,7 +28,7 @@ class Workspaces:
         return workspace
 
     def take_back(self):
-        """Frees all Workspaces, after all threads have finished."""
+        """Makes all Workspaces available again; to be called after all threads have finished."""
         for width, workspace in self.taken:
             self.free.setdefault(width, []).append(workspace)
         self.taken = []

@@ -11,7 +11,7 @@ class Flag(NamedTuple):
     """A single-dash flag: a row of the table."""
 
     spellings: tuple  # alternative names
-    kind: str  # none, float, int, text, or a special reader of nbkernel.experiment.arguments
+    kind: str  # float, int, or a key of READERS in nbkernel.experiment.arguments
     value_count: int
     sets: tuple  # names of settings that get the value(s)
     also: dict  # further settings

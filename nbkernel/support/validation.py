@@ -135,7 +135,7 @@ def integer(name, value):
 
 
 def number(name, value):
-    """A finite float."""
+    """`value` as a finite float."""
     try:
         value = float(value)
         if value - value == 0.0:

@@ -304,7 +304,7 @@ def test_it_starts_without_numba():
 
 
 BAD = {
-    "one file": (["a.bin"], "needs A and B"),
+    "one file": (["a.bin"], "needs the files A and B"),
     "missing file": (["a.bin", "none.bin"], "no file none.bin"),
     "folder": (["a.bin", "."], "directory"),
     "empty": (["a.bin", "empty.bin"], "empty"),

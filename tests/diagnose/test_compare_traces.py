@@ -277,7 +277,7 @@ ODD_JSON = (
     '{"quantities": []',
 )
 BAD = {
-    "one file": (["a.log"], "needs A and B"),
+    "one file": (["a.log"], "needs the files A and B"),
     "missing file": (["a.log", "none.log"], "no file none.log"),
     "no trace": (["a.log", "prose.log"], "contains no trace"),
     "nothing in common": (["a.log", "other.log"], "no quantity in common"),

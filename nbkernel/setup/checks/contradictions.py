@@ -113,15 +113,15 @@ def cell_remarks(experiment, orientation, crystal, file):
 
 def wavelength_remarks(experiment, wavelengths, wavelength):
     """A warning about wavelengths (m) that seem to be in another unit; wavelength: that of the run."""
-    odd = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
-    if not odd.size:
+    outliers = np.flatnonzero((wavelengths < SHORTEST) | (wavelengths > LONGEST))
+    if not outliers.size:
         return
-    value = float(wavelengths[odd[0]])
+    value = float(wavelengths[outliers[0]])
     if experiment.sourcefile is not None and value != wavelength:
         yield (
-            f"-sourcefile {experiment.sourcefile}: source {odd[0] + 1} has a wavelength of {value:g} m, that is "
+            f"-sourcefile {experiment.sourcefile}: source {outliers[0] + 1} has a wavelength of {value:g} m, that is "
             f"{value * 1e10:g} A, which is not one of X-rays; the fifth column is in metres (1e-10 is 1 A); affects "
-            f"{odd.size} of {wavelengths.size} sources"
+            f"{outliers.size} of {wavelengths.size} sources"
         )
     elif not SHORTEST <= wavelength <= LONGEST:
         yield (
