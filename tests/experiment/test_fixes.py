@@ -323,7 +323,10 @@ def test_behind_fix_puts_a_sphere_where_the_beam_goes():
 @pytest.mark.parametrize(
     "flags, words",
     [
-        ("-twotheta 130", "faces away from the sample: -twotheta 130 rotates it about the direct beam position on it; -xds"),
+        (
+            "-twotheta 130",
+            "faces away from the sample: -twotheta 130 rotates it about the position of the direct beam; -xds",
+        ),
         ("-twotheta 90", "sees the detector edge-on, as its plane passes through the sample: -twotheta 90"),
         ("-xds -twotheta 130", None),
         ("-twotheta 89", None),
