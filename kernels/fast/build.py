@@ -191,6 +191,7 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
         begin(plan, workspace, use_float32)
         needs_polar = not is_simple and (is_renewed(plan.oversample_polar) or not plan.nopolar)
         keeps_captures = plan.oversample_thick != FINAL_SUM
+        scatters = not is_along_row or needs_scattering(plan)
         may_be_empty = (
             is_along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
         )
@@ -200,7 +201,7 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
             for subS in range(plan.oversample):
                 origin = subpixel_row(plan, tile, spixel, subS, Odet).origin
                 for subF in range(plan.oversample):
-                    if is_along_row and needs_scattering(plan):
+                    if is_along_row and scatters:
                         # before `locate`, whose nan for a pixel at the sample has to stay
                         locate_as_program(plan, tile, spixel, first, subS, subF, Odet, work)
                     locate(plan, tile, spixel, first, subS, subF, Odet, work)
@@ -213,7 +214,7 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                             odet_line = direction_line(odet, origin, fdet)
                             capture_fractions(plan, thick_tic, odet_line, directions(work), work)
                     for source in range(plan.source_lambda.shape[0]):
-                        if needs_scattering(plan) or not is_along_row:
+                        if scatters:
                             scatter_as_program(plan, source, work)
                         if plan.dmin > 0.0:
                             keep_within_dmin(plan, work)

@@ -6,6 +6,7 @@ The capture fraction, the polarisation factor and the solid angle each multiply 
 are in nanoBragg.c's order.
 """
 
+# in this order: from EACH_STEP on they multiply single steps
 FINAL_SUM = 0  # computed once per pixel (a capture fraction once per layer), the last one multiplies the sum of all steps
 RUNNING_SUM = 1  # renewed for each sub-pixel, it multiplies the sum so far after every step
 EACH_STEP = 2  # renewed for each sub-pixel, it multiplies each of its steps
@@ -19,7 +20,7 @@ def is_renewed(choice):
 
 def weighs_steps(choice):
     """Whether a factor multiplies single steps. choice: FINAL_SUM, ..."""
-    return choice == EACH_STEP or choice == EACH_LAYER
+    return choice >= EACH_STEP
 
 
 def has_step_weights(plan):
