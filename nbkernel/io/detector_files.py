@@ -1,4 +1,4 @@
-"""Detectors of several panels from a file of any kind that can be read; its content tells which."""
+"""Detectors with several panels from a file of any readable format, recognised by its content."""
 
 import os
 
@@ -8,8 +8,8 @@ from nbkernel.io.formats import DETECTOR, START, find_format
 
 
 def read_detector_file(path):
-    """Fields of an Experiment by a detector file: `dxtbx_json` and `nxmx_reader` say which. Raises InputError for a file
-    of another kind, or that cannot be used."""
+    """Fields of an Experiment from a detector file: those that `dxtbx.detector` or `nexus.reader` returns. Raises InputError
+    for a file of another kind, or one that cannot be used."""
     found = find_format(DETECTOR, read_bytes("--panels", path, most=START))
     if found is not None:
         return found.read(path)

@@ -1,7 +1,7 @@
-"""The formats of files whose content tells what they are: one row each, and the first that fits counts.
+"""The file formats that are recognised by content: one row each; the first that fits counts.
 
-`read_image`, `read_detector_file` and `read_structure_factors` read by it, help and error messages name its formats, and a
-test finds each of them in docs/files. Readers are imported when a file needs them: h5py and gemmi take time.
+`read_image`, `read_detector_file` and `read_structure_factors` use this table, help and error messages name its formats, and
+a test looks for each of them in docs/files. Readers are imported when a file needs them: h5py and gemmi take time.
 """
 
 import re
@@ -11,17 +11,18 @@ from typing import NamedTuple
 from nbkernel.io.hdf5.path import HDF5_START
 from nbkernel.io.images.smv_header import SMV
 
-START = 512  # bytes of an image or detector file in which its format shows
+START = 512  # bytes of an image or detector file that show its format
 
 
 IMAGE, DETECTOR, REFLECTIONS = "image", "detector", "reflections"
 
 
 class Format(NamedTuple):
-    """name: as messages and documents have it; holds: IMAGE, DETECTOR or REFLECTIONS; begins: how its first bytes look;
+    """name: in messages and documents; holds: IMAGE, DETECTOR or REFLECTIONS; begins: how its first bytes look;
     read: the reader, function of an ImageFile, of a path, or of the arguments of `reflections_of`, None for files that are
     only recognised; keeps_values: False for
-    images whose pixels are only to look at, since they are not what was computed; has_columns: whether --column chooses."""
+    images whose pixels are only to be looked at, since they are not the computed values; has_columns: whether --column
+    chooses."""
 
     name: str
     holds: str
@@ -32,8 +33,8 @@ class Format(NamedTuple):
 
 
 class ImageFile(NamedTuple):
-    """path: as the user gave it; file_path, dataset: the two parts of FILE:/path/in/file; shape: (slow, fast) of what the
-    file itself does not tell, or None; to_look_at: whether pixels that the file masks are nan."""
+    """path: as the user gave it; file_path, dataset: the two parts of FILE:/path/in/file; shape: (slow, fast) of an
+    image whose file does not contain it, or None; to_look_at: whether pixels that the file masks are nan."""
 
     command: str
     path: str
@@ -121,12 +122,12 @@ FORMATS = (
 
 
 def find_format(holds, start):
-    """The Format of a file by its first bytes (of reflections: all of them); None where none fits."""
+    """The Format of a file by its first bytes (of reflections: all of them); None if none fits."""
     return next((row for row in FORMATS if row.holds == holds and row.begins.match(start)), None)
 
 
 def format_names(holds, property=None):
-    """Names of the formats that can be read, as in a sentence: those of which a property, such as keeps_values, is true."""
+    """Names of the formats that can be read, joined as in a sentence; only those with a `property` such as keeps_values."""
     rows = [row for row in FORMATS if row.holds == holds and row.read is not None]
     names = [row.name for row in rows if property is None or getattr(row, property)]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))

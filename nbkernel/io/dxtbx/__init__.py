@@ -1,1 +1,1 @@
-"""Models of DIALS and dxtbx: detectors and crystals in JSON."""
+"""Models of DIALS and dxtbx: detectors and crystals in JSON files."""

@@ -16,8 +16,7 @@ AXES = ("real_space_a", "real_space_b", "real_space_c")
 
 
 def crystal_orientation(document):
-    """The Orientation of the first crystal of a file's Value, at spindle angle 0. Raises InputError where there is
-    none."""
+    """The Orientation of the first crystal in a file's Value, at spindle angle 0. Raises InputError if there is none."""
     uses = list(crystal_uses(document))
     if not uses:
         raise InputError(f"{document.where}: has no crystal; need a DIALS experiment with one, such as refined.expt")
@@ -38,7 +37,7 @@ def crystal_orientation(document):
     beam = others["beam"].at("direction").numbers(3) if "beam" in others else TO_SOURCE
     spindle = SPINDLE if goniometer is None else spindle_axis(goniometer)
     if goniometer is not None:
-        # rows are turned by the transpose
+        # rows are rotated by the transpose
         axes = axes @ carried(goniometer).T
     start = (0.0, 0.0)
     if "scan" in others and others["scan"].has("oscillation"):
@@ -54,7 +53,7 @@ def crystal_orientation(document):
 
 
 def inverse(value, matrix):
-    """Of a (3, 3) array; the error names the Value where it has none."""
+    """The inverse of a (3, 3) array; if it has none, the error names the Value."""
     with np.errstate(all="ignore"):
         try:
             found = np.linalg.inv(matrix)
@@ -66,7 +65,7 @@ def inverse(value, matrix):
 
 
 def carried(goniometer):
-    """(3, 3) rotation of the crystal by what stands between it and the spindle and by what carries the spindle: setting
+    """(3, 3) rotation of the crystal by the axes between it and the spindle and by those that carry the spindle: setting
     times fixed rotation."""
     if goniometer.has("axes"):
         axes = [axis.numbers(3) for axis in goniometer.at("axes").items()]

@@ -1,5 +1,5 @@
-"""Detectors of dxtbx and DIALS: the geometry in an ExperimentList (.expt), an older DataBlock or sweep, or a detector alone,
-all JSON. Their frame is imgCIF's: the beam comes from +z, the spindle is along x."""
+"""Detectors of dxtbx and DIALS: the geometry in an ExperimentList (.expt), an older DataBlock or sweep, or a single
+detector, all JSON. Their frame is imgCIF's: the beam comes from +z, the spindle is along x."""
 
 import math
 import os
@@ -21,7 +21,7 @@ Vector = tuple[float, ...]
 
 
 class Frame(NamedTuple):
-    """Where a panel or a group of them is: corner (mm) and directions of length 1."""
+    """Position of a panel or group of panels: corner (mm) and unit vectors."""
 
     origin: Vector
     fast: Vector
@@ -32,10 +32,10 @@ LABORATORY = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
 def read_dxtbx_detector(path):
-    """Fields of an Experiment by a dxtbx file: panels, convention, beam_vector, polar_vector, spindle_axis, wavelength
-    (Angstrom) where the beam has a single one, and mat, the file itself, where it has a crystal.
+    """Fields of an Experiment from a dxtbx file: panels, convention, beam_vector, polar_vector, spindle_axis, wavelength
+    (Angstrom) if the beam has a single one, and mat, the file itself, if it has a crystal.
 
-    Beam and goniometer are the first experiment's, those of dxtbx' frame where the file has none. Raises InputError for a
+    Beam and goniometer are the first experiment's, or those of dxtbx's frame if the file has none. Raises InputError for a
     file that is damaged, lacks a key, or whose experiments have different detectors.
     """
     document = parse_json("--panels", path, read_bytes("--panels", path))
@@ -44,7 +44,7 @@ def read_dxtbx_detector(path):
 
 
 def detector_fields(document):
-    """The same of a file's Value, but for mat."""
+    """The same from a file's Value, without mat."""
     experiments = find_experiments(document)
     detectors = {found["detector"].key: found["detector"] for found in experiments}
     different = list(dict.fromkeys(read_panels(detector) for detector in detectors.values()))
@@ -63,7 +63,7 @@ def detector_fields(document):
 
 
 def find_experiments(document):
-    """What each experiment of a file has of KINDS, a list of {kind: Value}."""
+    """The models of each experiment in a file, a list of {kind: Value} for KINDS."""
     containers = document.items() if document.is_list() else [document]
     if containers and all(container.has("detector") for container in containers):
         return [models(container, use) for container in containers for use in uses(container)]
@@ -73,17 +73,17 @@ def find_experiments(document):
 
 
 def crystal_uses(document):
-    """(container, use) of each experiment of an ExperimentList that has a crystal; nothing of other files."""
+    """(container, use) of each experiment with a crystal in an ExperimentList; empty for other files."""
     for container in document.items() if document.is_list() else [document]:
         if container.has("experiment") and container.at("experiment").is_list():
             yield from ((container, use) for use in container.at("experiment").items() if use.has("crystal"))
 
 
 def uses(container):
-    """The parts of an ExperimentList, DataBlock or sweep that say which models belong together."""
+    """The parts of an ExperimentList, DataBlock or sweep that state which models belong together."""
     for key in ("experiment", "imageset"):
         parts = container.at(key).items() if container.has(key) else []
-        # stills of a DataBlock have their models image by image
+        # stills in a DataBlock have their models image by image
         parts = [inner for part in parts for inner in (part.at("images").items() if has_models(part) else [part])]
         if parts:
             return parts
@@ -100,7 +100,7 @@ def models(container, use):
 
 
 def model(container, reference, kind):
-    """The model that a reference names by its number in the container, or that is in its place."""
+    """The model that a reference names by its number in the container, or the reference itself if it is a model."""
     if isinstance(reference.value, int):
         return container.at(kind).item(reference)
     if isinstance(reference.value, str):
@@ -112,7 +112,7 @@ def model(container, reference, kind):
 
 
 def detectors_in(value):
-    """Values of the single detectors: a list of them, one with panels, a list of panels, or one panel."""
+    """Values of the detectors in: a list of detectors, one with panels, a list of panels, or one panel."""
     if value.is_list():
         items = value.items()
         if items and all(item.has("panels") or item.is_list() for item in items):
@@ -121,7 +121,8 @@ def detectors_in(value):
 
 
 def read_panels(detector):
-    """Panels of a detector in dxtbx' frame, in the file's order; local frames are within the groups of the hierarchy."""
+    """Panels of a detector in dxtbx's frame, in the file's order; local frames are relative to the groups of the
+    hierarchy."""
     found = detector if detector.is_list() else detector.at("panels") if not detector.has("origin") else None
     panels = [detector] if found is None else found.items()
     if found is not None and not panels:
@@ -133,7 +134,7 @@ def read_panels(detector):
 
 
 def find_parents(hierarchy, count):
-    """The Frames, by the panels' numbers, of the groups that `count` panels are in."""
+    """The Frames of the groups that `count` panels are in, by the panels' numbers."""
     parents: list[Frame | None] = [None] * count
     groups = [(hierarchy, LABORATORY)]
     while groups:
@@ -167,7 +168,7 @@ def local_frame(part):
 
 
 def inside(parent, frame):
-    """The laboratory's view of a Frame that is told in the axes of another: its fast, its slow and its normal."""
+    """A Frame given in the axes of another (its fast, slow and normal), in the laboratory."""
     axes = parent.fast, parent.slow, cross_product(parent.fast, parent.slow)
 
     def turned(vector):
@@ -201,8 +202,8 @@ def read_panel(panel, parent):
 
 
 def sensor(panel):
-    """Thickness (mm) and attenuation (1/mm) of a panel's sensor, 0 where unknown; a parallax correction's own win, as in
-    dxtbx."""
+    """Thickness (mm) and attenuation (1/mm) of a panel's sensor, 0 if unknown; those of a parallax correction take
+    precedence, as in dxtbx."""
     strategy = panel.at("px_mm_strategy") if panel.has("px_mm_strategy") else panel
     pair = (strategy, "t0"), (strategy, "mu")
     if not (strategy.has("t0") and strategy.has("mu")):
@@ -217,7 +218,7 @@ def sensor(panel):
 
 
 def beam_fields(beam):
-    """beam_vector, polar_vector and, where there is one, wavelength; beam: a Value or None."""
+    """beam_vector, polar_vector and, if there is one, wavelength; beam: a Value or None."""
     to_source, normal, fields = TO_SOURCE, POLARIZATION_NORMAL, {}
     if beam is not None:
         to_source = beam.at("direction").numbers(3)
@@ -230,7 +231,7 @@ def beam_fields(beam):
         if magnitude(to_source) == 0.0:
             raise beam.at("direction").error("the direction from the sample to the source")
     beam_vector = negative(unitize(to_source))
-    # electric field, beam and normal are at right angles
+    # electric field, beam and normal are perpendicular
     polar_vector = unitize(cross_product(normal, beam_vector))
     if magnitude(polar_vector) == 0.0:
         raise beam.error("a polarization_normal that is not along the direction")

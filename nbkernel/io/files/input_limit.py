@@ -1,4 +1,4 @@
-"""How much the content of an input file may be, unpacked: small files can be made that take all memory."""
+"""How large an input file may be once unpacked: a small file can be crafted to take all memory."""
 
 import os
 import re
@@ -8,18 +8,18 @@ from nbkernel.support.memory import available_memory
 
 VARIABLE = "NBKERNEL_INPUT_LIMIT"
 DEFAULT = 1 << 30
-# detectors' files, and text, are packed to a tenth at most times
+# detector files and text rarely shrink to less than a tenth
 RATIO = 16
-HARMLESS = 1 << 20  # not worth a look
+HARMLESS = 1 << 20  # not worth checking
 SUFFIXES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 WRITTEN = re.compile(r"(\d{1,18}(?:\.\d*)?) *([kmgt]?)(?:i?b)?", re.ASCII)
 
 
 def check_size(flag, path, size, what="its content", length=None):
-    """Raises InputError, led by `flag`, where `size` bytes are more than may be unpacked from a file, or than the
+    """Raises InputError, starting with `flag`, if `size` bytes are more than may be unpacked from a file, or more than the
     machine has.
 
-    what: that has the size, for the message; length: bytes of the file, looked up if None.
+    what: what has this size, for the message; length: bytes of the file, looked up if None.
     """
     if size <= HARMLESS:
         return
@@ -37,8 +37,8 @@ def check_size(flag, path, size, what="its content", length=None):
 
 
 def largest_size(path, length=None):
-    """Bytes that may be unpacked from a file: of the environment variable NBKERNEL_INPUT_LIMIT, else 1 GiB; at any rate
-    16 times the file's length. Raises InputError where the variable is not a size."""
+    """Bytes that may be unpacked from a file: the environment variable NBKERNEL_INPUT_LIMIT, else 1 GiB; in any case
+    16 times the file's length. Raises InputError if the variable is not a size."""
     if length is None:
         try:
             length = os.stat(path).st_size
@@ -65,5 +65,5 @@ def in_words(size):
 
 
 def enough(size):
-    """The next whole number of GiB, as the variable is written."""
+    """The next integer number of GiB, in the notation of the variable."""
     return f"{(int(size) >> 30) + 1}G"

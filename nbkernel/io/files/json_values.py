@@ -17,7 +17,7 @@ SHOWN = 60  # characters of a wrong value
 class Value:
     """A value as Python's json gives it; where: flag and file; key: its place in the file, such as detector[0].panels.
 
-    All methods raise InputError, which names the key, for a value of another kind. A null is as good as no key.
+    All methods raise InputError, which names the key, for a value of another kind. A null counts as a missing key.
     """
 
     value: Any
@@ -25,7 +25,7 @@ class Value:
     key: str = ""
 
     def error(self, need):
-        """The InputError that says what would be right here."""
+        """The InputError that says what is needed here."""
         return InputError(f"{self.where}: {self.key or 'the file'} is {shown(self.value)}; need {need}")
 
     def has(self, key):
@@ -48,7 +48,7 @@ class Value:
         return [Value(value, self.where, f"{self.key}[{number}]") for number, value in enumerate(self.value)]
 
     def item(self, reference):
-        """The item of a list, not empty, whose number is the Value `reference`."""
+        """The item of a non-empty list whose number is the Value `reference`."""
         if not self.is_list() or not self.value:
             raise self.error("a list that is not empty")
         number = reference.number_below(len(self.value))
@@ -69,7 +69,7 @@ class Value:
         return tuple(item.number() for item in self.items())
 
     def number_below(self, count):
-        """A whole number from 0 to below `count`."""
+        """An integer from 0 to count - 1."""
         if isinstance(self.value, int) and not isinstance(self.value, bool) and 0 <= self.value < count:
             return self.value
         raise self.error(f"a whole number from 0 to {count - 1}")

@@ -9,13 +9,13 @@ from collections import OrderedDict
 
 MOST_FILES = 4
 MOST_BYTES = 1 << 30
-# a file that changes twice within the clock's step of the file system looks unchanged: one so young is compared by content
+# a file that changes twice within one clock step of the file system looks unchanged: so a young one is compared by content
 YOUNG = 3_000_000_000  # ns
 
 
 class KeptFiles:
-    """Results of reading files, by path, options and state of the file; the least recently used ones are dropped. For
-    any threads at a time."""
+    """Results of reading files, by path, options and state of the file; the least recently used ones are dropped.
+    Thread-safe."""
 
     def __init__(self, most_files=MOST_FILES, most_bytes=MOST_BYTES):
         self.most_files, self.most_bytes = most_files, most_bytes
@@ -24,7 +24,7 @@ class KeptFiles:
 
     def get(self, path, options, read_content, make, size_of):
         """make(content) of the file `path`, or the result of an earlier call with the same path and options (hashable)
-        while the file is unchanged. read_content(): bytes of the file; size_of(result): bytes that it takes."""
+        while the file is unchanged. read_content(): bytes of the file; size_of(result): bytes it takes."""
         key = (os.path.abspath(path), options)
         before = file_state(path)
         with self.lock:
@@ -50,7 +50,7 @@ class KeptFiles:
 
 
 def file_state(path):
-    """What changes with a file's content; None where there is none. The last two are times (ns)."""
+    """What changes with a file's content; None if there is no file. The last two are times (ns)."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

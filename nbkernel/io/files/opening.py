@@ -1,5 +1,5 @@
-"""Opening the user's files: only regular ones, since a pipe may wait for ever and a device has no end. What gzip has
-compressed is read as its content, up to the limit of `input_limit`."""
+"""Opening the user's files: only regular ones, since a pipe may block forever and a device has no end. gzip files are
+unpacked, up to the limit of `input_limit`."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from nbkernel.io.hdf5.path import HDF5_START
 from .input_limit import check_size, largest_size
 
 GZIP = re.compile(rb"\x1f\x8b\x08(?:[\x00-\x1f]|$)", re.DOTALL)
-# by first bytes that no image or table begins with
+# by their first bytes, with which no image or table begins
 OTHER_COMPRESSION = (
     (re.compile(rb"\xfd7zXZ\0"), "xz"),
     (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
@@ -21,9 +21,9 @@ OTHER_COMPRESSION = (
     (re.compile(rb"PK\x03\x04"), "zip"),
 )
 START = 10
-LARGEST_RATIO = 1032  # of what deflate can do
+LARGEST_RATIO = 1032  # that deflate can reach
 PIECE = 1 << 20
-# how much the machine has is asked each time
+# the machine's free memory is looked up each time
 BETWEEN_CHECKS = 64 * PIECE
 KINDS = (
     (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
@@ -33,10 +33,10 @@ KINDS = (
 
 @contextlib.contextmanager
 def open_input(flag, path):
-    """The regular file `path`, open to read bytes. Raises InputError, led by `flag`, where there is none or where it cannot
-    be opened or read; nothing else is ever opened."""
+    """The regular file `path`, open for reading bytes. Raises InputError, starting with `flag`, if there is none or if it
+    cannot be opened or read. Nothing but a regular file is ever opened."""
     try:
-        # a FIFO is not even opened, and does not make us wait if it takes the file's place meanwhile
+        # a FIFO is not even opened, and does not block if it takes the file's place meanwhile
         require_regular(flag, path, os.stat(path))
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  returned
     except FileNotFoundError:
@@ -63,9 +63,9 @@ def require_regular(flag, path, found):
 
 
 def read_bytes(flag, path, most=-1):
-    """Contents of a file that must be there and not be empty, or its first bytes; -1: all. gzip is unpacked.
+    """Contents of a file that must exist and not be empty, or its first `most` bytes (-1: all). gzip is unpacked.
 
-    Raises InputError, naming the flag, where the file cannot be read, or would be too large unpacked.
+    Raises InputError, naming the flag, if the file cannot be read, or would be too large unpacked.
     """
     with open_input(flag, path) as file:
         start = file.read(START)
@@ -91,10 +91,10 @@ def refuse_other_compression(flag, path, start):
 
 
 def unpacked(flag, path, file, start, most):
-    """Pieces of what gzip compressed to `start` and the rest of the open file, at most `most` bytes in all (-1: no such
-    end).
+    """The unpacked content, piece by piece, of gzip data: `start` and the rest of the open file. At most `most` bytes in all
+    (-1: everything).
 
-    Raises InputError where it is damaged, cut short, or more than may be unpacked.
+    Raises InputError if the data are damaged, cut short, or more than may be unpacked.
     """
     length = os.fstat(file.fileno()).st_size
     largest = largest_size(path, length)
@@ -110,7 +110,7 @@ def unpacked(flag, path, file, start, most):
                 raise InputError(f"{flag}: {os.fspath(path)} is cut short: its gzip data do not end")
             return
         if ended:
-            # gzip files may be joined, and padded by zeros
+            # gzip files may be concatenated, and padded with zeros
             rest = rest.lstrip(b"\0")
             if not rest:
                 continue
@@ -122,7 +122,7 @@ def unpacked(flag, path, file, start, most):
         rest, ended = (member.unused_data, True) if member.eof else (member.unconsumed_tail, False)
         size += len(piece)
         if size > checked:
-            # the size that the file states may be wrong
+            # the size stated in the file may be wrong
             check_size(flag, path, size, "its content, so far,", length)
             checked = min(size + BETWEEN_CHECKS, max(size, largest))
         if piece:
@@ -130,10 +130,10 @@ def unpacked(flag, path, file, start, most):
 
 
 def stated_size(file):
-    """Bytes that the last four of a gzip file say there are, modulo 4 GiB; the place in the file stays."""
+    """The unpacked size (bytes, modulo 4 GiB) in the last four bytes of a gzip file; the position in the file stays."""
     return int.from_bytes(os.pread(file.fileno(), 4, max(os.fstat(file.fileno()).st_size - 4, 0)), "little")
 
 
 def dump_is_there(path):
-    """Whether there is a dump file to read. Those who want none give the null device, which nanoBragg.c finds empty."""
+    """Whether there is a dump file to read. Users who want none give the null device, which nanoBragg.c finds empty."""
     return path is not None and os.path.exists(path) and not os.path.samefile(path, os.devnull)

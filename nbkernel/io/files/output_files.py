@@ -1,4 +1,5 @@
-"""Output files that appear whole or not at all: written beside their place, then renamed, all together at the end."""
+"""Output files that appear whole or not at all: written under temporary names beside their final ones, then all renamed at
+the end."""
 
 import contextlib
 import os
@@ -18,7 +19,7 @@ NUMBERS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Gap(NamedTuple):
-    """So many bytes that are 0, which take no place on the disk where the file system can leave them out."""
+    """A number of zero bytes, which take no space on the disk if the file system can leave them out."""
 
     size: int
 
@@ -41,16 +42,16 @@ class Place(NamedTuple):
 
 
 class OutputFiles:
-    """The files of one run, opened for writing before the work begins; each is named by its flag. inputs: paths that
-    must not be overwritten.
+    """The files of one run, opened for writing before the work begins, and known by their flags. inputs: paths that must
+    not be overwritten.
 
-    Raises InputError at once for a name that cannot be written. As a context manager: leaving it without `commit`
-    removes all traces.
+    Raises InputError at once for a name that cannot be written. A context manager: leaving it without `commit` removes
+    all traces.
     """
 
     def __init__(self, inputs=()):
         self.places = {}
-        self.temporaries = []  # paths, noted before the files are made
+        self.temporaries = []  # paths, recorded before the files are created
         self.others = {}  # folder: names of the temporary files that were there before
         self.writers = []  # (thread, its error or None in a list)
         self.inputs = {os.path.realpath(path) for path in inputs}
@@ -65,15 +66,15 @@ class OutputFiles:
             try:
                 place.file.close()
             except OSError:
-                pass  # what could not be flushed is removed anyway
+                pass  # the file is removed anyway
         for path in self.temporaries:
             remove_quietly(path)
         UNFINISHED.difference_update(self.temporaries)
         self.places, self.temporaries = {}, []
 
     def open(self, flag, path, by_name=False):
-        """Makes a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; it cannot
-        be a pipe or a device then."""
+        """Creates a binary file that will become `path`. by_name: a library will write it, see `write_by_name`; then it
+        cannot be a pipe or a device."""
         if os.fspath(path).endswith(os.sep):
             raise InputError(f"{flag}: {path} is the name of a directory; need a file name")
         if "\0" in os.fspath(path):
@@ -85,7 +86,7 @@ class OutputFiles:
         if final in self.inputs:
             raise InputError(f"{flag}: {path} is an input of this run; give another name")
         with self.errors_named(flag, path):
-            # not that of `final`, which of a stream's pipe is no path
+            # not the mode of `final`, which is not a path for a stream's pipe
             mode = existing_mode(path or os.curdir)
             if mode is not None and stat.S_ISDIR(mode):
                 raise InputError(f"{flag}: {path} is a directory; need a file name")
@@ -109,8 +110,8 @@ class OutputFiles:
         remove_abandoned(folder, name, self.others[folder])
 
     def new_file_beside(self, path):
-        """Descriptor and path of a new file in the folder of `path`, with the permissions that any new file gets: asking for
-        the umask would change it for other threads."""
+        """Descriptor and path of a new file in the folder of `path`, with the permissions of any new file: reading the umask
+        would change it for other threads."""
         folder, name = os.path.split(path)
         while True:
             temporary = os.path.join(folder, temporary_name(name))
@@ -120,18 +121,18 @@ class OutputFiles:
                 try:
                     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
                 except FileExistsError:
-                    # another's: not to be removed
+                    # another process's: must not be removed
                     UNFINISHED.discard(temporary)
                     self.temporaries.remove(temporary)
 
     def write_by_name(self, flag, writer):
-        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError where it raises OSError."""
+        """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError if it raises OSError."""
         place = self.places[flag]
         with self.errors_named(flag, place.shown):
             writer(place.temporary)
 
     def write(self, flag, *pieces):
-        """Appends bytes, C-contiguous arrays or Gaps. Raises InputError where the disk does not take them."""
+        """Appends bytes, C-contiguous arrays or Gaps. Raises InputError if they cannot be written."""
         place = self.places[flag]
         with self.errors_named(flag, place.shown):
             for piece in pieces:
@@ -143,10 +144,9 @@ class OutputFiles:
                 place.file.flush()
 
     def write_meanwhile(self, flag, *pieces):
-        """As `write`, in a thread of its own; an error is raised by `commit`. The pieces must stay as they are until
-        then."""
+        """As `write`, in a thread of its own; `commit` raises its error. Until then the pieces must not change."""
         if self.places[flag].temporary is None:
-            # lines that are printed meanwhile must not come between
+            # lines printed meanwhile must not come in between
             self.write(flag, *pieces)
             return
         errors = []
@@ -162,12 +162,12 @@ class OutputFiles:
         thread.start()
 
     def commit(self):
-        """Puts every file in its place. Raises InputError where the disk does not take them."""
+        """Puts every file in its place. Raises InputError if that fails."""
         for thread, errors in self.writers:
             wait_for(thread)
             if errors:
                 raise errors[0]
-        # first everything that can fail for want of space, then the renaming
+        # first everything that can run out of space, then the renaming
         for flag, place in self.places.items():
             with self.errors_named(flag, place.shown):
                 place.file.close()
@@ -189,7 +189,7 @@ class OutputFiles:
 
 
 def existing_mode(path):
-    """Type and permissions of the file that is there, None where there is none."""
+    """Type and permissions of an existing file, None if there is none."""
     try:
         return os.stat(path).st_mode
     except FileNotFoundError:
@@ -197,8 +197,8 @@ def existing_mode(path):
 
 
 def is_stream(path, mode):
-    """Whether what is at a path, with that type, is not to be replaced by another file: a device, a pipe, or one of the
-    process' own streams, whatever it is connected to."""
+    """Whether a path of this type must not be replaced by another file: a device, a pipe, or one of the process's own
+    streams, whatever it is connected to."""
     return mode is not None and not stat.S_ISDIR(mode) and (stream_number(path) is not None or not stat.S_ISREG(mode))
 
 
@@ -211,12 +211,12 @@ def stream_number(path):
 
 def open_stream(path):
     number = stream_number(path)
-    # of a file to which standard output goes, the lines printed there must not be written over
+    # if standard output goes to a file, the lines printed there must not be overwritten
     return open(path, "wb") if number is None else os.fdopen(os.dup(number), "wb")
 
 
 def wait_for(thread):
-    # an exception, such as that of Ctrl-C, may have come before it was started
+    # an exception such as that of Ctrl-C may have come before the thread started
     if thread.ident is not None:
         thread.join()
 

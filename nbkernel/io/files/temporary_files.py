@@ -1,5 +1,5 @@
-"""Files that are being written: beside their place, under names that say by which process. A process that is killed cannot
-remove its own; the next that writes the same file does."""
+"""Temporary names of files that are being written: they contain the process that writes them. A killed process cannot remove
+its files; the next one that writes the same file does."""
 
 import contextlib
 import hashlib
@@ -34,8 +34,8 @@ def temporary_files(folder):
 
 
 def remove_abandoned(folder, name, names):
-    """Of `names` of temporary files in a folder, removes those of a file called `name` whose writers are gone: processes of
-    this machine and of this user. Of a writer elsewhere nothing can be said."""
+    """Removes those temporary files in a folder, by their `names`, that were to become `name` and whose writers are gone.
+    Only processes of this machine and this user are known to be gone."""
     begins = beginning(name)
     for own in names:
         token = own.startswith(begins) and TOKEN.fullmatch(own, len(begins), len(own) - len(ENDING))
@@ -56,8 +56,7 @@ def is_gone(token):
 
 
 def where():
-    """Two digests: of the machine, and of the time since it was started (of a container: in it), in which process numbers
-    count."""
+    """Two digests: of the machine, and of its start (or the container's): process numbers are unique from there on."""
     node = os.uname().nodename + read("/etc/machine-id")
     try:
         space = os.readlink("/proc/self/ns/pid")
@@ -68,8 +67,9 @@ def where():
 
 
 def started(process):
-    """When a process was started, in the system's own unit; None where there is none, or the system does not tell."""
-    # the name in brackets may have brackets and blanks
+    """When a process was started, in the system's own unit; None if there is no such process, or the system does not
+    tell."""
+    # the name in parentheses may contain parentheses and blanks
     words = read(f"/proc/{process}/stat").rpartition(")")[2].split()
     return int(words[19]) if len(words) > 19 and words[0] not in "ZX" else None
 

@@ -12,12 +12,12 @@ LONGEST_WORD = 12  # letters of a file that an error quotes
 
 
 def read_text(flag, path):
-    """Contents of a text file. Raises InputError where it is not there or not text."""
+    """Contents of a text file. Raises InputError if it does not exist or is not text."""
     return decoded_text(flag, path, read_bytes(flag, path))
 
 
 def decoded_text(flag, path, content):
-    """The text of a file's bytes. Raises InputError where they are not text."""
+    """The text of a file's bytes. Raises InputError if they are not text."""
     try:
         if b"\0" not in content:
             return content.decode("utf-8")
@@ -27,8 +27,8 @@ def decoded_text(flag, path, content):
 
 
 def odd_word(words):
-    """The first of a bad line's words that is not a number, shortened, behind a colon. Nothing where the line does not begin
-    with a number: it is of another kind of file, whose content is nobody's business."""
+    """The first word of a bad line that is not a number, shortened, after a colon. Empty if the line does not begin with a
+    number: it is from another kind of file, whose content must not be shown."""
     for count, word in enumerate(words):
         try:
             float(word)

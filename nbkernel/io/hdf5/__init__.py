@@ -1,1 +1,1 @@
-"""HDF5 files of others, read with care, and groups and fields of our own."""
+"""HDF5 files of other programs, read with care, and writing groups and fields."""

@@ -1,5 +1,5 @@
-"""Fields and attributes of HDF5 files of others, read with care: what is not a plain text or number is refused, and sizes
-are held against `input_limit` before anything is unpacked."""
+"""Fields and attributes of HDF5 files of other programs, read with care: anything but plain text and numbers is refused, and
+sizes are compared with `input_limit` before anything is unpacked."""
 
 import functools
 import math
@@ -13,9 +13,9 @@ from nbkernel.io.files.input_limit import check_size
 from .links import Refused, Unusable, file_beside
 from .storage import check_layout, check_values, in_text
 
-SMALL = 4096  # elements that are read at once where one is needed
+SMALL = 4096  # elements that are all read where one is needed
 MOST_TEXTS = 10_000
-LARGEST = 1e30  # of numbers, in any unit: products of three are numbers still
+LARGEST = 1e30  # of numbers, in any unit: products of three are still finite
 
 
 class Node:
@@ -32,7 +32,7 @@ class Node:
         return self.source.root(self.file_path).get(self.path.rpartition("/")[0])
 
     def attribute(self, name):
-        """An array of numbers or a text; None where there is none, or one of another kind."""
+        """An array of numbers or a text; None if there is none, or it is of another kind."""
         if name not in self.attributes:
             self.attributes[name] = self.read_attribute(name.encode())
         return self.attributes[name]
@@ -48,13 +48,13 @@ class Node:
         return plain_values(self.source, f"{self.name}@{in_text(name)}", shape, found.dtype, found.read)
 
     def text(self, attribute):
-        """An attribute as text; empty where there is none."""
+        """An attribute as text; empty if there is none."""
         return text_of(self.attribute(attribute))
 
 
 class Field(Node):
-    """A dataset. Its layout is checked before anything of it is asked, and only then: others than those needed may be
-    of any kind."""
+    """A dataset. Its layout is checked before it is used, and not earlier: datasets that are not needed may be of any
+    kind."""
 
     @functools.cached_property
     def properties(self):
@@ -67,7 +67,7 @@ class Field(Node):
     @functools.cached_property
     def shape(self):
         if self.virtual:
-            # HDF5 may open them to find its shape
+            # HDF5 may open them to find the shape
             self.check_sources()
         shape = self.handle.shape
         # None: a null dataspace
@@ -97,7 +97,7 @@ class Field(Node):
                 files.add(named)
 
     def check_part(self, shape):
-        """Raises InputError or Unusable where a part of that shape, from the first element on, may not be read."""
+        """Raises InputError or Unusable if a part of that shape, from the first element on, may not be read."""
         if not self.virtual:
             check_values(self, shape)
             return
@@ -108,7 +108,7 @@ class Field(Node):
                 self.check_source(number, last[0] - first[0] + 1, shape[0])
 
     def source_of(self, number):
-        """The Field that a virtual dataset takes a part from. Raises Unusable where it is not there."""
+        """The Field that a virtual dataset takes a part from. Raises Unusable if it does not exist."""
         named = in_text(self.properties.get_virtual_filename(number))
         inner = in_text(self.properties.get_virtual_dsetname(number))
         path = self.file_path
@@ -116,14 +116,14 @@ class Field(Node):
             path = file_beside(os.path.dirname(path), f"has a virtual dataset {self.name} that", named, False)
         if path is None:
             raise Unusable(f"has a virtual dataset {self.name} of {named}, which is not there")
-        # HDF5 itself goes this way again
+        # HDF5 itself follows the same path again
         found = self.source.root(path).get("/" + inner, abroad=False)
         if not isinstance(found, Field) or found.virtual:
             raise Unusable(f"has a virtual dataset {self.name} of {named}:{inner}, which is not a dataset of values")
         return found
 
     def check_source(self, number, frames, wanted):
-        """As `check_part`, for what a source gives: its first frames, where it has as many as it is mapped to."""
+        """As `check_part`, for what a source contributes: its first frames, if it has as many as are mapped."""
         found = self.source_of(number)
         selected = self.properties.get_virtual_srcspace(number)
         whole = selected.get_select_type() == h5py.h5s.SEL_ALL
@@ -155,7 +155,7 @@ class Field(Node):
         return found
 
     def first(self):
-        """The first value, a finite float. Raises Unusable where there is none."""
+        """The first value, a finite float. Raises Unusable if there is none."""
         if not self.size:
             raise Unusable(f"has no value in {self.name}")
         if self.size <= SMALL:
@@ -166,14 +166,14 @@ class Field(Node):
         return float(values.flat[0])
 
     def words(self):
-        """Its text; empty where it is not one."""
+        """Its text; empty if it is not text."""
         return text_of(self.values())
 
     def read_into(self, array):
         self.handle.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
 
     def part(self, selection, shape):
-        """An array of numbers, as stored: of a selection from the first element on, of that shape."""
+        """An array of numbers, as stored: a selection of that shape, from the first element on."""
         self.check_part(shape)
         return h5py.Dataset(self.handle)[selection]
 
@@ -185,7 +185,7 @@ def plain_values(source, name, shape, dtype, read):
         return None
     count = math.prod(shape)
     if text is not None and text.length is None:
-        # any number of them may be the same long one, which HDF5 reads anew each time
+        # many of them may be one and the same long text, which HDF5 reads again each time
         length = os.stat(source.path).st_size if count > 1 else 0
         if count > MOST_TEXTS:
             raise Unusable(f"has {count} texts in {name}; up to {MOST_TEXTS} are read")
@@ -207,7 +207,7 @@ def decoded(value):
 
 
 def text_of(values):
-    """The one text of an array, or that of its letters; empty where there is none."""
+    """The one text of an array, or the text made of its letters; empty if there is none."""
     if values is None or values.dtype != object or not values.size:
         return ""
     texts = [text.rstrip("\0") for text in values.ravel().tolist()]

@@ -1,5 +1,4 @@
-"""The compression that hdf5plugin adds to HDF5: bitshuffle, LZ4, zstandard and what else detectors' files are compressed
-by."""
+"""The compression filters that hdf5plugin adds to HDF5: bitshuffle, LZ4, zstandard and others that detector files use."""
 
 import functools
 import os
@@ -8,12 +7,12 @@ import sys
 from nbkernel.kernels.compile.address_space import MIB, require_address_space
 
 FOLDER = "HDF5_PLUGIN_PATH"
-NEEDED = 64 * MIB  # of address space, for the filters and what arrays take after them
+NEEDED = 64 * MIB  # of address space, for the filters and the arrays read afterwards
 
 
 def hdf5plugin():
-    """The module, its filters registered, None where it is not installed. Raises TooLittle where a limit on the address
-    space would end the process on the way."""
+    """The module, with its filters registered; None if it is not installed. Raises TooLittle if a limit on the address
+    space would end the process meanwhile."""
     if "hdf5plugin" not in sys.modules:
         require_address_space(NEEDED, "reading or writing HDF5")
     try:
@@ -33,6 +32,6 @@ def register(module):
 
 
 def folder_line():
-    """The line for a shell with which other programs find the filters, None where they are not installed."""
+    """The shell command with which other programs find the filters, None if they are not installed."""
     module = hdf5plugin()
     return None if module is None else f"export {FOLDER}={module.PLUGIN_PATH}"

@@ -1,5 +1,5 @@
 """Collections of texts of any length in HDF5 files ("global heaps", File Format Specification III.E): HDF5 itself walks
-through a damaged one for ever."""
+through a damaged one forever."""
 
 import mmap
 
@@ -9,13 +9,13 @@ SIGNATURE = b"GCOL\1\0\0\0"  # version 1, and three bytes that are 0
 HEADER = 16  # bytes: the signature, then the collection's size
 OBJECT = 16  # of an object: its index, uses, padding, then its size
 ALIGNED = 8
-# reading more would take longer than what is wanted of a file
+# reading more would take longer than reading what is needed
 MOST_LOOKED_THROUGH = 1 << 27
 
 
 def check_heaps(file):
-    """Raises Unusable where the objects of a collection do not fill it. file: open to read; of a large one only the
-    beginning is looked through."""
+    """Raises Unusable if the objects of a collection do not fill it. file: open for reading; only the beginning of a large
+    one is searched."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         end = min(len(content), MOST_LOOKED_THROUGH)
         place = content.find(SIGNATURE, 0, end)
@@ -27,10 +27,10 @@ def check_heaps(file):
 def check_collection(content, start):
     stop = start + number(content, start + 8, 8)
     place = start + HEADER
-    # what is left in the end may be too short for an object
+    # the remainder may be too short for an object
     while place + OBJECT <= min(stop, len(content)):
         index, size = number(content, place, 2), number(content, place + 8, 8)
-        # the object 0 is the rest, which is free, and its size counts from here
+        # object 0 is the free remainder, whose size counts from here
         after = place + size if index == 0 else place + OBJECT + -(-size // ALIGNED) * ALIGNED
         if after > stop or (index == 0 and after < stop):
             raise Unusable("is damaged: its collections of texts do not add up")

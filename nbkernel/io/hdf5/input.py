@@ -1,8 +1,8 @@
-"""HDF5 files of others, read with care: a tree of groups and fields in which every link is looked at before it is
+"""HDF5 files of other programs, read with care: a tree of groups and fields in which every link is checked before it is
 followed.
 
-HDF5 itself opens whatever file a link or a dataset names, and reads whatever size one says. Here a link to another file
-is followed by `hdf5_links`' rules only, and values are read as `hdf5_fields` does.
+HDF5 itself opens any file that a link or a dataset names, and reads any size that is stated. Here a link to another file
+is followed only by the rules of `links`, and values are read as in `fields`.
 """
 
 import contextlib
@@ -21,17 +21,17 @@ from .links import MOST_LINKS, Refused, Unusable, file_beside
 from .path import HDF5_START
 from .storage import in_text
 
-MOST_MEMBERS = 20_000  # of a group that is looked through
+MOST_MEMBERS = 20_000  # of a group that is searched
 MOST_NODES = 200_000  # names of a file that are looked up
 
 
 @contextlib.contextmanager
 def opened(flag, path, quiet=False):
-    """The root Group of an HDF5 file; errors of the block become InputErrors, led by `flag`.
+    """The root Group of an HDF5 file; errors of the block become InputErrors that start with `flag`.
 
     quiet: without warnings.
     """
-    # says what is wrong where there is no file
+    # says what is wrong if there is no file
     if not read_bytes(flag, path, most=len(HDF5_START)).startswith(HDF5_START):
         raise InputError(f"{flag}: {path} is not an HDF5 file")
     hdf5plugin()
@@ -73,18 +73,18 @@ class Source:
         kind = {h5py.h5g.GroupID: Group, h5py.h5d.DatasetID: Field}.get(type(handle))
         if kind is None:
             return None
-        # one object by many names is one node: hard links may go round in circles
+        # one object with many names is one node: hard links may form circles
         key = address(handle)
         if key not in self.objects:
             self.objects[key] = kind(self, file_path, name, handle)
         return self.objects[key]
 
     def warn(self, error):
-        """A line, once, that goes on from the file's name."""
+        """A warning, given once; its text continues from the file's name."""
         self.told[str(error)] = None
 
     def tell(self):
-        """The warnings, once the file has been read: where it is refused, the error is all that counts."""
+        """The warnings, after the file has been read: if it is refused, only the error counts."""
         for line in () if self.quiet else self.told:
             LOG.warning("%s: %s %s", self.flag, self.path, line)
 
@@ -101,15 +101,14 @@ class Group(Node):
     """A group of an HDF5 file."""
 
     def names(self):
-        """Raises Unusable for a group of very many members."""
+        """Names of the members. Raises Unusable if there are too many."""
         count = self.handle.get_num_objs()
         if count > MOST_MEMBERS:
             raise Unusable(f"has {count} members in {self.name}; up to {MOST_MEMBERS} are looked through")
         return [in_text(name) for name in h5py.Group(self.handle)]
 
     def get(self, path, depth=0, abroad=True):
-        """The Group or Field at a path from here (from the file's root where it begins with "/"); None where there is
-        none.
+        """The Group or Field at a path from here (from the file's root if it begins with "/"); None if there is none.
 
         abroad: whether other files may be entered. Raises Unusable for links that are not followed.
         """
@@ -132,7 +131,7 @@ class Group(Node):
 
     def member(self, name, depth, abroad):
         key = (self.file_path, f"{self.path}/{name}", abroad)
-        # looked up once: links of links would double the way each time
+        # looked up once: otherwise links to links would double the work each time
         if key not in self.source.nodes:
             if len(self.source.nodes) >= MOST_NODES:
                 raise Unusable(f"has more than {MOST_NODES} objects to look at; that is not a detector's file")
@@ -181,6 +180,6 @@ class Group(Node):
 
 
 def address(handle):
-    """The same for two names of one object."""
+    """A key that is the same for all names of one object."""
     found = h5py.h5o.get_info(handle)
     return found.fileno, found.addr

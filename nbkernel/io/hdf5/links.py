@@ -1,7 +1,7 @@
-"""Which other files an HDF5 file may lead to: only such as lie beside it or below.
+"""Which other files an HDF5 file may link to: only those beside it or below.
 
-A file of others may name any path of the machine, and what is read shows in pictures and error messages. Data files of
-an EIGER or a JUNGFRAU lie in the folder of the file that links to them.
+A foreign file may name any path of the machine, and what is read shows in pictures and error messages. Data files of an
+EIGER or a JUNGFRAU are in the folder of the file that links to them.
 """
 
 import os
@@ -12,11 +12,11 @@ from nbkernel.io.files.opening import open_input
 
 from .path import HDF5_START
 
-MOST_LINKS = 32  # one after the other
+MOST_LINKS = 32  # in a row
 
 
 class Unusable(Exception):
-    """What is wrong with a file; the message goes on from its name."""
+    """What is wrong with a file; the message continues from its name."""
 
 
 class Refused(Unusable):
@@ -24,10 +24,10 @@ class Refused(Unusable):
 
 
 def file_beside(folder, link, named, absolute_by_name=True):
-    """Real path of the file that a link of a file in `folder` (a real path) names; None where there is none.
+    """Real path of the file that a link in a file in `folder` (a real path) names; None if there is none.
 
-    link: for messages; absolute_by_name: of an absolute path outside the folder only its last part counts, as HDF5 does
-    where a file has been moved. Raises Refused for a path that leaves the folder, and for what is not an HDF5 file.
+    link: for messages; absolute_by_name: whether only the last part of an absolute path outside the folder counts, as in
+    HDF5 if a file has been moved. Raises Refused for a path that leaves the folder, and for anything but an HDF5 file.
     """
     lead = f"{link} leads to {named}"
     if "\0" in named or not named:

@@ -7,7 +7,8 @@ SEPARATOR = ":/"
 
 
 def is_hdf5(path):
-    """False also for None, and for what is not a regular file: a pipe's first bytes would be gone."""
+    """Whether a path is an HDF5 file. False for None and for anything but a regular file: a pipe's first bytes would be
+    lost."""
     if path is None or not os.path.isfile(path):
         return False
     try:
@@ -18,7 +19,7 @@ def is_hdf5(path):
 
 
 def split_dataset(path):
-    """The file's path and the dataset's path within it (from its "/" on); None where only a file is named."""
+    """The file's path and the dataset's path within it (from its "/" on); None if only a file is named."""
     path = os.fspath(path)
     if not os.path.exists(path):
         position = path.find(SEPARATOR)

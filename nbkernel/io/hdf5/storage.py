@@ -1,6 +1,6 @@
-"""What is stored in an HDF5 dataset, before it is read: where, how large, and packed by what.
+"""How an HDF5 dataset is stored, checked before it is read: where, how large, and how compressed.
 
-HDF5 unpacks a chunk to whatever length comes out; here it must be the length that the dataset's shape says.
+HDF5 unpacks a chunk to whatever length results; here it must be the length that follows from the dataset's shape.
 """
 
 import bz2
@@ -16,7 +16,7 @@ from .filters import hdf5plugin
 from .links import Refused, Unusable
 
 MOST_CHUNKS = 100_000  # of one image
-# filters that change no length, or add a checksum
+# filters that keep the length, or add a checksum
 PLAIN = {2: "shuffle", 3: "fletcher32"}
 DEFLATE, SZIP, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD = 1, 4, 307, 32000, 32001, 32004, 32008, 32015
 NAMES = {
@@ -24,12 +24,12 @@ NAMES = {
     ZSTD: "Zstandard", 32013: "ZFP", 32017: "SZ", 32024: "SZ3", 32026: "Blosc2", 5: "nbit", 6: "scaleoffset",
 }  # fmt: skip
 OF_HDF5PLUGIN = {BZIP2, BLOSC, LZ4, BITSHUFFLE, ZSTD}
-# how many bytes the shortest code of these can stand for
+# how many bytes the shortest code of each can represent
 EXPANSION = {DEFLATE: 1032, BZIP2: 1 << 20}
 
 
 def check_layout(dataset, name):
-    """The creation properties of a dataset. Raises Refused where its bytes lie in other files, of whatever kind."""
+    """The creation properties of a dataset. Raises Refused if its bytes are in other files, of any kind."""
     properties = dataset.get_create_plist()
     if properties.get_external_count():
         raise Refused(f"keeps {name} as raw data in another file ({in_text(properties.get_external(0)[0])}): not read")
@@ -37,8 +37,8 @@ def check_layout(dataset, name):
 
 
 def check_values(field, shape, start=None):
-    """Raises InputError or Unusable where a part of that shape, from the element `start` on (None: the first), may not
-    be read of a Field that is not virtual."""
+    """Raises InputError or Unusable if a part of that shape, from the element `start` on (None: the first), may not be read
+    from a Field that is not virtual."""
     start = start or (0,) * len(shape)
     flag, path, name, properties = field.source.flag, field.file_path, field.name, field.properties
     itemsize = field.dtype.itemsize
@@ -62,7 +62,7 @@ def check_values(field, shape, start=None):
 
 
 def check_filters(properties, name):
-    """The code of the filter that packs a dataset, None where none does. Raises Unusable where it cannot be undone."""
+    """The code of the filter that compresses a dataset, None if none does. Raises Unusable if it cannot be undone."""
     filters = [properties.get_filter(number) for number in range(properties.get_nfilters())]
     codes = [code for code, *_ in filters]
     packers = [code for code, _, values, _ in filters if code not in PLAIN and not (code == BITSHUFFLE and unpacked(values))]
@@ -81,7 +81,7 @@ def check_filters(properties, name):
 
 
 def unpacked(values):
-    """Whether bitshuffle's settings are those of shuffling alone."""
+    """Whether bitshuffle only shuffles, by its settings."""
     return len(values) < 5 or values[4] == 0
 
 
@@ -96,12 +96,12 @@ def filter_name(code):
 
 
 def check_chunk(dataset, place, packer, size, most, name):
-    """Raises Unusable for a chunk that unpacks to more than its size; `most` bytes are harmless at any rate."""
+    """Raises Unusable for a chunk that unpacks to more than its size; up to `most` bytes are harmless."""
     stored = dataset.get_chunk_info_by_coord(place).size
     if not stored or (packer in EXPANSION and stored * EXPANSION[packer] <= max(size, most)):
         return
     mask, content = dataset.read_direct_chunk(place)
-    # filters that were left out for this chunk
+    # filters that were skipped for this chunk
     if mask and len(content) == size:
         return
     if unpacked_size(packer, content, size) > size:
@@ -109,7 +109,7 @@ def check_chunk(dataset, place, packer, size, most, name):
 
 
 def unpacked_size(packer, content, expected):
-    """Bytes that a chunk says, or turns out, to unpack to; more than `expected` is not counted."""
+    """Bytes that a chunk unpacks to, as stated or counted; counting stops above `expected`."""
     if packer in (LZ4, BITSHUFFLE):
         return int.from_bytes(content[:8], "big")
     if packer in (BLOSC, SZIP):
@@ -118,7 +118,7 @@ def unpacked_size(packer, content, expected):
     if packer == ZSTD:
         return zstandard_size(content)
     if packer == LZF:
-        # its length is that of the chunk, or unpacking fails
+        # the length is the chunk's, or unpacking fails
         return 0
     try:
         unpacking = zlib.decompressobj() if packer == DEFLATE else bz2.BZ2Decompressor()
@@ -129,7 +129,7 @@ def unpacked_size(packer, content, expected):
 
 
 def zstandard_size(content):
-    """Of a frame by its header (RFC 8878, 3.1.1.1); more than any chunk where it is not given."""
+    """Unpacked size (bytes) of a frame by its header (RFC 8878, 3.1.1.1); if it is not given, more than any chunk."""
     if len(content) < 5 or content[:4] != b"\x28\xb5\x2f\xfd":
         return 0
     descriptor = content[4]

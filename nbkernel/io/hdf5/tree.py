@@ -9,12 +9,12 @@ from .filters import hdf5plugin
 
 
 def text(value):
-    """A str of fixed length with a closing null byte: h5py's own of variable length are unreadable for some."""
+    """A string of fixed length with a closing null byte: some readers cannot read h5py's own, of variable length."""
     return texts([value])[0:1].reshape(())
 
 
 def texts(values):
-    """ASCII, which all readers know, or UTF-8 where there is more."""
+    """ASCII, which all readers know, or UTF-8 if ASCII is not enough."""
     raw = [str(value).encode("utf-8", "backslashreplace") for value in values]
     length = max((len(each) for each in raw), default=0) + 1
     if all(each.isascii() for each in raw):
@@ -23,7 +23,7 @@ def texts(values):
 
 
 def as_stored(value):
-    """A text, a list of texts, a number or a list of them as an array of what HDF5 readers know."""
+    """A text, a list of texts, a number or a list of numbers, as an array that HDF5 readers know."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, (list, tuple)) and (not value or isinstance(value[0], str)):
@@ -62,17 +62,17 @@ def add_axis(group, name, value, units, kind, vector, depends_on):
 
 
 def add_images(group, name, image):
-    """A dataset of one frame, a chunk for each, of a (slow, fast) array."""
+    """A dataset of one frame, in one chunk, from a (slow, fast) array."""
     return group.create_dataset(name, data=image[np.newaxis], chunks=(1, *image.shape), **compression())
 
 
 def compression():
-    """Bitshuffle and LZ4, which every reader of the field has, where hdf5plugin is there; else nothing."""
+    """Bitshuffle and LZ4, which every reader of the field has, if hdf5plugin is installed; else nothing."""
     filters = hdf5plugin()
     return {} if filters is None else dict(filters.Bitshuffle(cname="lz4"))
 
 
 def create_file(path):
-    # the file format of HDF5 1.8: readers of their own know no later one
+    # the file format of HDF5 1.8: readers without the HDF5 library know no later one
     with LOCK:
         return h5py.File(path, "w", libver=("earliest", "v108"))

@@ -15,7 +15,7 @@ HEADER_LIMIT = 65536
 
 
 def read_float_image(command, path, shape):
-    """Raises InputError where the length is not that of a float32 image of the shape, or the shape is not known."""
+    """Raises InputError if the length is not that of a float32 image of the shape, or the shape is unknown."""
     content = read_bytes(command, path)
     count, rest = divmod(len(content), 4)
     if rest:
@@ -32,15 +32,15 @@ def read_float_image(command, path, shape):
 
 
 def shape_beside(command, path, count):
-    """Path, header text and shape (slow, fast) of that of the SMV files in the folder of `path` that have `count` pixels
-    which is most like it by name. Raises InputError unless they all have one shape."""
+    """Path, header text and shape (slow, fast) of an SMV file in the folder of `path` with `count` pixels: of several, the
+    one whose name is most like it. Raises InputError unless they all have the same shape."""
     found = {}
     for candidate, text, (width, height) in headers_beside(command, path):
         if width > 0 and width * height == count:
             found.setdefault((height, width), []).append((candidate, text))
     if len(found) == 1:
         shape, alike = found.popitem()
-        # of several, the one whose name begins most like the file's: panels of one run have their number in it
+        # the name with the longest common beginning: panels of one run have their number in it
         own = os.path.basename(path)
         names = [os.path.basename(candidate) for candidate, _ in alike]
         common = [len(os.path.commonprefix([own, name])) for name in names]  # noqa: RUF071  of letters
@@ -59,7 +59,7 @@ def headers_beside(command, path):
     try:
         names = sorted(os.listdir(folder))
     except OSError:
-        # a file may be read whose folder may not
+        # a file may be readable while its folder is not
         names = []
     for name in names:
         candidate = os.path.join(folder, name)

@@ -1,4 +1,4 @@
-"""A detector image as it was read, with what its file says of it."""
+"""A detector image as it was read, with what its file states about it."""
 
 from dataclasses import dataclass, field
 
@@ -9,9 +9,9 @@ SMV_SATURATED = 65535
 
 @dataclass(frozen=True)
 class Image:
-    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and cut off at
-    `saturated`; beam_center: (fast, slow) in pixels from the corner of the first pixel, None where unknown; header_path: the
-    file that gave shape and beam centre, None where there is none; experiment: what that file says, as Experiment's
+    """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and clipped at
+    `saturated`; beam_center: (fast, slow) in pixels from the corner of the first pixel, None if unknown; header_path: the
+    file that gave shape and beam centre, None if there is none; experiment: what that file states, as Experiment's
     fields."""
 
     path: str
@@ -24,7 +24,7 @@ class Image:
     saturated: float = SMV_SATURATED
 
     def __post_init__(self):
-        # signalling ones become plain nan: numpy would warn of an invalid value at every sum
+        # signalling nans become quiet ones: numpy would warn of an invalid value at every sum
         nan = np.isnan(self.pixels)
         if nan.any():
             object.__setattr__(self, "pixels", np.where(nan, np.float32(np.nan), self.pixels))

@@ -19,7 +19,7 @@ def pgm_header(fpixels, spixels, scale):
 
 
 def read_pgm(command, path):
-    """(slow, fast) uint8 or big-endian uint16 of a binary PGM file. Raises InputError where it is not whole."""
+    """(slow, fast) uint8 or big-endian uint16 from a binary PGM file. Raises InputError if it is incomplete."""
     content = read_bytes(command, path)
     header = HEADER.match(content)
     width, height, largest = map(int, header.groups()) if header else (0, 0, 0)
@@ -35,5 +35,5 @@ def read_pgm(command, path):
 
 
 def read_pgm_image(command, path):
-    """Image of a PGM file. Raises InputError, led by `command`, for a file that cannot be read."""
+    """The Image in a PGM file. Raises InputError, starting with `command`, for a file that cannot be read."""
     return Image(path, "PGM", read_pgm(command, path).astype(np.float32), True, None, None)

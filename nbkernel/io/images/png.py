@@ -6,14 +6,14 @@ import zlib
 import numpy as np
 
 GREY, PALETTE = 0, 3  # colour types
-# the fastest: noise hardly gets smaller by trying harder
+# the fastest: more effort hardly makes noise smaller
 COMPRESSION = 1
 
 
 def png_bytes(grey, colours=None):
-    """PNG file of a (rows, columns) uint8 image. colours: {grey level: (red, green, blue)} of levels with a colour."""
+    """PNG file of a (rows, columns) uint8 image. colours: {grey level: (red, green, blue)} for levels with a colour."""
     rows, columns = grey.shape
-    # each row is led by its filter type, 0
+    # each row begins with its filter type, 0
     raw = np.zeros((rows, columns + 1), np.uint8)
     raw[:, 1:] = grey
     header = struct.pack(">IIBBBBB", columns, rows, 8, PALETTE if colours else GREY, 0, 0, 0)

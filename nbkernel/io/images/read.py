@@ -7,11 +7,11 @@ from nbkernel.io.hdf5.path import split_dataset
 
 
 def read_image(command, path, shape=None, to_look_at=False):
-    """Image of a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked up
-    in the SMV files beside it if None; to_look_at: formats that keep too little for a comparison will do, and pixels that
-    the file masks are nan.
+    """The Image in a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked
+    up in the SMV files beside it if None; to_look_at: formats that keep too little for a comparison are accepted, and
+    masked pixels are nan.
 
-    Raises InputError, led by `command`, for a file that cannot be read.
+    Raises InputError, starting with `command`, for a file that cannot be read.
     """
     file_path, dataset = split_dataset(path)
     found = find_format(IMAGE, read_bytes(command, file_path, most=START))

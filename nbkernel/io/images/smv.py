@@ -1,6 +1,6 @@
 """SMV images: a header, see `smv_header`, then pixels.
 
-What a header says of the experiment is found as nanoBragg.c finds it: by substring, the last occurrence counts.
+What a header states about the experiment is found as in nanoBragg.c: by substring, and the last occurrence counts.
 """
 
 import math
@@ -21,15 +21,15 @@ FIELDS = {
     "PIXEL_SIZE": "pixel", "DISTANCE": "distance", "CLOSE_DISTANCE": "close_distance", "WAVELENGTH": "wavelength",
     "BEAM_CENTER_X": "Xbeam", "BEAM_CENTER_Y": "Ybeam", "ORGX": "ORGX", "ORGY": "ORGY", "PHI": "phi", "OSC_RANGE": "osc",
 }  # fmt: skip
-# of nanoBragg.c's own headers: what it finds in place of a keyword
+# in nanoBragg.c's own headers: what it finds instead of a keyword
 ALSO = {"DISTANCE": ("CLOSE_DISTANCE",), "ORGX": ("XDS_ORGX",), "ORGY": ("XDS_ORGY",)}
 BYTE_ORDER = "little_endian" if np.little_endian else "big_endian"
 
 
 @dataclass(frozen=True)
 class SMVImage:
-    """pixels: (height * width,) in file order and native byte order; program_pixels: uint16 that nanoBragg.c takes for them,
-    which begin elsewhere, None where they are the same."""
+    """pixels: (height * width,) in file order and native byte order; program_pixels: the uint16 that
+    nanoBragg.c takes for them, which begin elsewhere; None if they are the same."""
 
     header: SMVHeader
     pixels: np.ndarray
@@ -44,7 +44,7 @@ class SMVImage:
         return self.header.height
 
     def is_misread(self):
-        """Whether nanoBragg.c finds zeros elsewhere."""
+        """Whether nanoBragg.c finds zeros in other places."""
         return self.program_pixels is not None and bool(((self.program_pixels == 0) != (self.pixels == 0)).any())
 
     def experiment_fields(self, is_mask=False):
@@ -52,7 +52,7 @@ class SMVImage:
 
 
 def value_of(text, keyword):
-    """Number behind the last occurrence of `keyword` in a header's text, None where there is none."""
+    """Number after the last occurrence of `keyword` in a header's text, None if there is none."""
     position = text.rfind(keyword)
     if position < 0:
         return None
@@ -63,19 +63,19 @@ def value_of(text, keyword):
 
 
 def first_number(text, start=0):
-    """The number at a place of a text, 0 where there is none, as C's atof."""
+    """The number at a position of a text; 0 if there is none, as in C's atof."""
     match = NUMBER.match(text, start)
     return float(match.group()) if match else 0.0
 
 
 def read_smv(flag, path):
-    """SMVImage of a file. Raises InputError where it is not an SMV image, or one that cannot be read, see `parse_header`."""
+    """The SMVImage in a file. Raises InputError if it is not an SMV image, or cannot be read, see `parse_header`."""
     content = read_bytes(flag, path)
     header = parse_header(flag, path, content)
     count, kind = header.width * header.height, header.kind
     pixels = np.frombuffer(content, kind, count, offset=header.start)
     pixels = uncompressed(pixels.astype(kind.newbyteorder("="), copy=False), header.ratio)
-    # the program counts words of 16 bits from the file's first byte
+    # the program counts 16-bit words from the file's first byte
     first = header.stated // 2 * 2
     if first == header.start or kind.itemsize != 2:
         return SMVImage(header, pixels, None)
@@ -83,7 +83,7 @@ def read_smv(flag, path):
 
 
 def read_smv_image(command, path):
-    """Image of an SMV file. Raises InputError, led by `command`, for a file that cannot be read."""
+    """The Image in an SMV file. Raises InputError, starting with `command`, for a file that cannot be read."""
     smv = read_smv(command, path)
     pixels = smv.pixels.reshape(smv.height, smv.width)
     whole = pixels.dtype.kind in "iu"
@@ -93,8 +93,8 @@ def read_smv_image(command, path):
 
 
 def beam_center_of_header(text):
-    """(fast, slow) of the direct beam in pixels by DENZO_Y_BEAM, DENZO_X_BEAM, else by BEAM_CENTER_Y, _X as MOSFLM
-    counts them, of a header's text; None where it lacks them or the pixel size."""
+    """(fast, slow) of the direct beam in pixels from a header's text: DENZO_Y_BEAM and DENZO_X_BEAM, else BEAM_CENTER_Y and
+    _X in MOSFLM's convention; None if these or the pixel size are missing."""
     pixel = value_of(text, "PIXEL_SIZE")
     if not pixel or not math.isfinite(pixel):
         return None
@@ -106,7 +106,7 @@ def beam_center_of_header(text):
 
 
 def uncompressed(pixels, ratio):
-    """R-AXIS' pixels of 16 bits: where the highest is set, the others count `ratio` times."""
+    """R-AXIS's 16-bit pixels: if the highest bit is set, the others count `ratio` times."""
     if ratio == 1 or pixels.itemsize != 2:
         return pixels
     low = (pixels.view(np.uint16) & 0x7FFF).astype(np.int32)
@@ -114,8 +114,8 @@ def uncompressed(pixels, ratio):
 
 
 def experiment_fields(text, shape, is_mask=False):
-    """What a header's text says of the experiment, as Experiment's fields; shape: (slow, fast). A mask's beam centre counts
-    from the far edge."""
+    """What a header's text states about the experiment, as Experiment's fields; shape: (slow, fast). A mask's beam centre
+    counts from the far edge."""
     fields = {"detpixels_f": shape[1], "detpixels_s": shape[0]}
     for keyword, field in FIELDS.items():
         value = value_of(text, keyword)
@@ -128,8 +128,8 @@ def experiment_fields(text, shape, is_mask=False):
 
 
 def stray_lines(flag, path, header, wanted):
-    """Lines about those of the wanted Experiment's fields that a header's text gives from within another keyword than
-    theirs."""
+    """Lines about those of the wanted Experiment's fields that nanoBragg.c finds within another keyword of a header's
+    text."""
     for keyword, field in FIELDS.items():
         found = value_of(header.text, keyword)
         own = [header.keywords[name] for name in (keyword, *ALSO.get(keyword, ())) if name in header.keywords]
@@ -143,10 +143,10 @@ def stray_lines(flag, path, header, wanted):
 
 
 def smv_header(detector, wavelength, phi_start, osc, noisy=False):
-    """Header bytes for a Detector, a wavelength (m), the spindle's start and range (radians). noisy: of a noise image, for
-    which nanoBragg.c adds 0 to DENZO's centre, so that -0 becomes 0.
+    """Header bytes for a Detector, a wavelength (m), the spindle's start and range (radians). noisy: for a noise image,
+    where nanoBragg.c adds 0 to DENZO's centre, so that -0 becomes 0.
 
-    Padded up to 512 bytes; a longer text pushes the pixels back, as in nanoBragg.c's files.
+    Padded to 512 bytes; a longer text moves the pixels back, as in nanoBragg.c's files.
     """
     d, pixel = detector, detector.pixel_size
     denzo = [(center + 0.0 if noisy else center) * 1000.0 for center in (d.Sbeam, d.Fbeam)]
@@ -164,7 +164,7 @@ def smv_header(detector, wavelength, phi_start, osc, noisy=False):
             (d.Sbeam - 0.5 * pixel) * 1000.0, (d.Fbeam - 0.5 * pixel) * 1000,
         ),
         c_format("DENZO_X_BEAM=%g;\nDENZO_Y_BEAM=%g;\n", *denzo),
-        # no semicolon here: part of byte identity
+        # no semicolon here, as in the program
         c_format("DIALS_ORIGIN=%g,%g,%g\n", *d.dials_origin),
         c_format("XDS_ORGX=%g;\nXDS_ORGY=%g;\n", d.ORGX, d.ORGY),
         c_format("CLOSE_DISTANCE=%g;\n", d.close_distance * 1000.0),

@@ -1,10 +1,10 @@
-"""SMV headers that DIALS reads as they are meant.
+"""SMV headers that DIALS understands correctly.
 
-nanoBragg.c's own headers have BEAMLINE=fake, which DIALS takes for those of another simulator: it finds another beam centre
-and pedestal than the run's (docs/files/formats.md). Without that, dxtbx's FormatSMVADSC takes the file: a flat detector head
-on, fast to the right, slow down as the sample sees it, spindle along fast; its centre is BEAM_CENTER_Y along fast and
-BEAM_CENTER_X along slow from the first pixel's corner, its offset IMAGE_PEDESTAL, its counts per photon GAIN. It wants TIME,
-and DATE keeps its relatives away that take a negative oscillation twice.
+nanoBragg.c's own headers contain BEAMLINE=fake, by which DIALS takes them for those of another simulator: it finds a beam
+centre and a pedestal that are not the run's (docs/files/formats.md). Without it, dxtbx's FormatSMVADSC reads the file: a
+flat detector head on, fast to the right, slow down as seen from the sample, spindle along fast; the centre is BEAM_CENTER_Y
+along fast and BEAM_CENTER_X along slow from the first pixel's corner, the offset IMAGE_PEDESTAL, the counts per photon
+GAIN. TIME is required, and DATE keeps away related formats that apply a negative oscillation twice.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from .smv import BYTE_ORDER
 
 BLOCK = 512
 HEAD_ON = 1e-6  # cosine between the beam and an axis of the detector
-# dxtbx's FormatSMVADSCDBG swaps the sides of these, the size of a PILATUS 6M
+# dxtbx's FormatSMVADSCDBG swaps the sides of images of this size, a PILATUS 6M's
 SWAPPED = (2463, 2527)
 
 
@@ -42,7 +42,7 @@ def dials_header(detector, wavelength, phi_start, osc, adc, gain):
 
 
 def beam_center(detector):
-    """(fast, slow) of the direct beam, mm from the first pixel's corner; as the flags say where it misses the plane."""
+    """(fast, slow) of the direct beam, mm from the first pixel's corner; if it misses the plane, as the flags state it."""
     center = direct_beam(detector)
     pixel = detector.pixel_size * 1000.0
     return (detector.Fbeam * 1000.0, detector.Sbeam * 1000.0) if center is None else tuple(pixel * value for value in center)

@@ -1,7 +1,7 @@
-"""Headers of SMV images, of ADSC, Rigaku (d*TREK) and nanoBragg: what they say of size, type and place of the pixels.
+"""Headers of SMV images, of ADSC, Rigaku (d*TREK) and nanoBragg: size, type and position of the pixels.
 
-A header begins with a brace and HEADER_BYTES, has KEYWORD=value; with blanks wherever they please, values of several words
-or lines or in braces of their own, and ends with a line that begins with the closing brace.
+A header begins with a brace and HEADER_BYTES, has KEYWORD=value; with blanks anywhere, values of several words or lines or
+in braces of their own, and ends with a line that begins with the closing brace.
 """
 
 import math
@@ -13,18 +13,18 @@ import numpy as np
 from nbkernel.errors import InputError
 
 SMV = re.compile(rb"\{\s*HEADER_BYTES\s*=")
-START = 64  # bytes in which that is found
+START = 64  # bytes that contain this
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf|nan)", re.IGNORECASE)
 TOKEN = re.compile(r"=\s*\{|[};\n]\s*")
 BLANKS = re.compile(r"\s*")
 NEW_KEYWORD = re.compile(r"[A-Za-z_][\w.]*[ \t]*=")
 PRINTABLE = re.compile(rb"[\t\n\r\f\x20-\x7e]*")
-BEYOND = 4096  # how far a header may be longer than it says
+BEYOND = 4096  # how much longer a header may be than it states
 LARGEST_HEADER = 1 << 24
 LARGEST_SIZE = 1 << 31
-LARGEST_RATIO = 1 << 16  # its products fit int32
+LARGEST_RATIO = 1 << 16  # products with it fit into int32
 
-# d*TREK's words, and ADSC's, without underscores and in small letters
+# d*TREK's and ADSC's words, without underscores and in lower case
 TYPES = {
     "unsigned short int": "u2", "unsigned short": "u2", "mad": "u2", "short int": "i2", "signed short": "i2", "short": "i2",
     "signed short int": "i2", "unsigned char": "u1", "signed char": "i1", "char": "i1",
@@ -42,9 +42,9 @@ BYTE_ORDERS = {"little endian": "<", "big endian": ">"}
 
 @dataclass(frozen=True)
 class SMVHeader:
-    """text: as far as HEADER_BYTES says, in which nanoBragg.c searches; keywords: {NAME in capitals: value, str}, the last
-    of each; width, height in pixels; stated, start: bytes before the pixels as the header says, and as it is; kind: numpy
-    dtype of a pixel; ratio: of RAXIS_COMPRESSION_RATIO."""
+    """text: HEADER_BYTES of the file, which nanoBragg.c searches; keywords: {NAME in capitals: value (str)}, the last of
+    each; width, height: in pixels; stated, start: bytes before the pixels, by the header and in fact; kind: numpy dtype of
+    a pixel; ratio: RAXIS_COMPRESSION_RATIO."""
 
     text: str
     keywords: dict
@@ -62,8 +62,8 @@ def is_smv(start):
 
 
 def parse_header(flag, path, content):
-    """SMVHeader of a file's bytes. Raises InputError where it is not an SMV image, contradicts itself, is of a kind that
-    cannot be read, or has fewer pixels than it says."""
+    """The SMVHeader in a file's bytes. Raises InputError if the file is not an SMV image, contradicts itself, is of a kind
+    that cannot be read, or has fewer pixels than it states."""
     lead = f"{flag}: {path}"
     if not is_smv(content[:START]):
         raise InputError(f"{lead} is not an SMV image (its header must begin with HEADER_BYTES)")
@@ -93,11 +93,11 @@ def parse_header(flag, path, content):
 
 
 def first_pixel(content, stated, end, needed):
-    """Where `needed` bytes of pixels begin: behind the header's stated bytes, or, as nanoBragg.c's headers may be longer
-    than the 512 bytes they state, right behind its end."""
+    """Where `needed` bytes of pixels begin: after the stated bytes of the header, or right after its end, since
+    nanoBragg.c's headers may be longer than the 512 bytes they state."""
     if end <= stated or len(content) == stated + needed:
         return stated
-    # a form feed alone, behind a brace that is the last of the stated bytes, may be a pixel's
+    # a single form feed, after a brace that is the last stated byte, may belong to a pixel
     return end if end > stated + 1 or len(content) == end + needed else stated
 
 
@@ -121,8 +121,8 @@ def header_text(raw):
 
 
 def keywords_and_end(content, stated):
-    """The keywords of a header of `stated` bytes, and where it ends: its closing brace with the form feed behind it, 0 where
-    there is none. What is behind the stated bytes belongs to it as long as it is text up to the brace."""
+    """The keywords of a header of `stated` bytes, and where it ends: after its closing brace and form feed, 0 if there is
+    none. Text beyond the stated bytes belongs to it up to the brace."""
     for length in (stated + BEYOND, stated):
         keywords, end = keywords_of(header_text(content[:length]))
         end += end > 0 and content[end : end + 1] == b"\f"
@@ -132,10 +132,10 @@ def keywords_and_end(content, stated):
 
 
 def keywords_of(text):
-    """{NAME in capitals: value} of a header's text, and the place behind its closing brace, 0 where there is none."""
+    """{NAME in capitals: value} of a header's text, and the position after its closing brace, 0 if there is none."""
     found, end = statements(text, braces=True)
     if not end:
-        # a value may begin with a brace that is never closed, or not before the header is
+        # a value may begin with a brace that is not closed before the header is
         again, end = statements(text, braces=False)
         found = again if end or found is None else found
     keywords = {}
@@ -148,10 +148,10 @@ def keywords_of(text):
 
 def statements(text, braces):
     """The texts between semicolons, or lines that begin with a keyword, up to a brace where a keyword or a line would begin;
-    and the place behind that. braces: a value that begins with a brace goes on to the next one; None where there is no next
+    and the position after it. braces: a value that begins with a brace extends to the next one; None if there is no next
     one.
 
-    Takes time in proportion to the text, whatever is in it.
+    The time is proportional to the length of any text.
     """
     start = line = BLANKS.match(text, text.find("{") + 1).end()  # type: ignore[union-attr]  # none is a match
     found, inside = [], False
@@ -174,24 +174,24 @@ def statements(text, braces):
 
 
 def sizes(keywords):
-    """(width, height) in pixels, 0 where the header does not tell."""
+    """(width, height) in pixels, 0 if the header does not state them."""
     texts = [keywords.get("SIZE1"), keywords.get("SIZE2")]
     if texts == [None, None]:
-        # d*TREK's, with the detector's name before it; a single number is both
+        # d*TREK's, with the detector's name first; a single number stands for both
         dimensions = [value.split() for name, value in keywords.items() if name.endswith("DETECTOR_DIMENSIONS")]
         texts = (2 * dimensions[-1])[:2] if dimensions and dimensions[-1] else texts
     return tuple(whole(text) for text in texts)
 
 
 def whole(text):
-    """The whole number of a text, 0 for anything else or what no image has."""
+    """The integer in a text, 0 for anything else and for sizes that no image has."""
     match = NUMBER.fullmatch(text or "")
     value = float(match.group()) if match else math.nan
     return int(value) if abs(value) < LARGEST_SIZE and value == int(value) else 0
 
 
 def pixel_type(lead, keywords):
-    """numpy dtype of a pixel; 16 bits without a sign where the header does not tell. Raises InputError for other kinds."""
+    """numpy dtype of a pixel; unsigned 16 bits if the header does not state it. Raises InputError for other kinds."""
     compression = keywords.get("COMPRESSION", "")
     if compression.lower() not in NOT_COMPRESSED:
         raise InputError(f"{lead}: its pixels are compressed (COMPRESSION={shown(compression)}); need COMPRESSION=None")
@@ -216,7 +216,7 @@ def byte_order(lead, keywords):
 
 
 def raxis_ratio(lead, keywords):
-    """By how much R-AXIS' pixels with the highest bit set count more."""
+    """The factor of R-AXIS's pixels with the highest bit set."""
     text = keywords.get("RAXIS_COMPRESSION_RATIO", "1")
     if not 1 <= whole(text) <= LARGEST_RATIO:
         raise InputError(f"{lead}: RAXIS_COMPRESSION_RATIO={shown(text)} must be a whole number from 1 to {LARGEST_RATIO}")
@@ -228,5 +228,5 @@ def plain(value):
 
 
 def shown(value):
-    """A header's value as it may be printed: short, and without control characters."""
+    """A header's value for printing: short, and without control characters."""
     return repr(value.strip()[:40])

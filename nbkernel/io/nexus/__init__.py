@@ -1,1 +1,1 @@
-"""NeXus files by the application definition NXmx: images, detectors, beam, crystal."""
+"""NeXus files of the application definition NXmx: images, detectors, beam, crystal."""

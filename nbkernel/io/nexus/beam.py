@@ -1,4 +1,4 @@
-"""NXmx groups: which entry counts, and what it says of beam and spindle."""
+"""NXmx groups: which entry counts, and what it states about beam and spindle."""
 
 import math
 
@@ -12,15 +12,15 @@ from .units import ENERGIES, LENGTHS, unit
 
 DEFAULT_SPINDLE = (-1.0, 0.0, 0.0)
 HC = 12398.419843320026  # eV Angstrom, exact by the SI
-STEADY = 1e-3  # relative; wavelengths of images that differ by less need no word
+STEADY = 1e-3  # relative; wavelengths of images that differ by less need no warning
 
 
 class NotNXmx(Unusable):
-    """An HDF5 file that is by another definition, or by none."""
+    """An HDF5 file of another application definition, or of none."""
 
 
 def find_entry(root):
-    """The first NXentry by NXmx, or of an EIGER older than that. Raises NotNXmx where there is none."""
+    """The first NXentry of NXmx, or of an older EIGER. Raises NotNXmx if there is none."""
     entries = root.groups("NXentry")
     for entry in entries:
         definition = entry.field("definition")
@@ -35,7 +35,7 @@ def find_entry(root):
 
 
 def is_eiger(detector):
-    """Whether DECTRIS' filewriter made it: the files of its first years name no definition."""
+    """Whether DECTRIS's filewriter made it: its early files name no definition."""
     if detector.get("detectorSpecific/eiger_fw_version") is not None:
         return True
     description = detector.field("description")
@@ -47,7 +47,7 @@ def instrument_groups(entry, nx_class):
 
 
 def mcstas_frame(entry, chains):
-    """Directions of another program's file, in McStas' frame."""
+    """Directions in another program's file, in McStas's frame."""
     polar = (1.0, 0.0, 0.0)
     for beam in beams(entry):
         stokes = beam.field("incident_polarization_stokes")
@@ -61,8 +61,8 @@ def mcstas_frame(entry, chains):
 
 
 def spindle(entry, chains):
-    """Direction of the axis that turns the sample: the first with several values, else the first rotation. It points
-    such that the scan's angles grow."""
+    """Direction of the axis that turns the sample: the first with several values, else the first rotation. Its sense is
+    that of growing scan angles."""
     rotations = []
     for sample in entry.groups("NXsample"):
         start = sample.field("depends_on")
@@ -76,7 +76,7 @@ def spindle(entry, chains):
 
 
 def sense(axis):
-    """-1.0 where the values of a scanned axis fall, else 1.0."""
+    """-1.0 if the values of a scanned axis fall, else 1.0."""
     values, end = axis.numbers(), axis.parent.field(axis.name.rpartition("/")[2] + "_end")
     if values.size > 1:
         steps = np.diff(values)
@@ -88,14 +88,14 @@ def sense(axis):
 
 
 def beams(entry):
-    # older files have it beside the sample
+    # in older files it is beside the sample
     beside = [beam for sample in entry.groups("NXsample") for beam in sample.groups("NXbeam")]
     return instrument_groups(entry, "NXbeam") + beside
 
 
 def wavelength_of(entry):
-    """{"wavelength": Angstrom}; nothing where there is none. Of a spectrum the mean by its weights, of a list of one
-    for each image the first."""
+    """{"wavelength": Angstrom}; empty if there is none. The weighted mean of a spectrum, the first of a list with one per
+    image."""
     for group in beams(entry) + instrument_groups(entry, "NXmonochromator"):
         for name, factors, default in (
             ("incident_wavelength", LENGTHS, "angstrom"), ("wavelength", LENGTHS, "angstrom"),
@@ -113,7 +113,7 @@ def wavelength_of(entry):
 
 
 def mean_of(group, field):
-    """The value that a field of wavelengths or energies stands for, in its own unit."""
+    """The value that represents a field of wavelengths or energies, in its own unit."""
     weights = weights_of(group, field)
     if field.size == 1:
         return field.first()
@@ -125,7 +125,7 @@ def mean_of(group, field):
                 f"the first image's, {values[0]:g}, counts"
             )
         return float(values[0])
-    # of several images the first
+    # the first of several images
     count = field.shape[-1] if len(field.shape) > 1 else field.size
     values, weight = field.numbers()[:count], weights.numbers()[:count]
     if weight.size != values.size or not weight.sum() > 0.0 or (weight < 0.0).any():
@@ -139,7 +139,7 @@ def weights_of(group, field):
 
 
 def image_of(entry):
-    """The Field of the images that the entry means, None where there is none, or its file is not there."""
+    """The Field of the entry's images, None if there is none, or its file is missing."""
     for group in entry.groups("NXdata"):
         signal = group.text("signal")
         for name in (*([signal] if signal else []), "data", "data_000001"):

@@ -1,7 +1,7 @@
 """Axes of a NeXus file and the chains in which they depend on one another.
 
-A point p of an axis' own frame is at R p + T in the frame that the axis depends on: R turns by its value about its
-vector, T is its offset, and for a translation its value times its vector (NeXus manual, NXtransformations).
+A point p in an axis's own frame is at R p + T in the frame that the axis depends on: R rotates by its value about its
+vector, T is its offset plus, for a translation, its value times its vector (NeXus manual, NXtransformations).
 """
 
 import re
@@ -16,18 +16,18 @@ from nbkernel.support.printable import shortened
 from .units import ANGLES, LENGTHS, quantity, unit
 
 LONGEST_CHAIN = 100
-UNIT_LENGTH = 1e-3  # how near to 1 a vector's length must be to be taken for one
+UNIT_LENGTH = 1e-3  # tolerance of a unit vector's length
 
 
 class Chains:
-    """Compositions of a file's axes, each computed once however many modules share it."""
+    """Compositions of a file's axes, each computed once even if many modules share it."""
 
     def __init__(self):
         self.found = {}
 
     def composed(self, axis, above=0):
-        """(3, 3) R and (3,) T, in metres, of an axis (or None) and all that it depends on. Raises Unusable where one is
-        missing or they never end."""
+        """(3, 3) R and (3,) T, in metres, of an axis (or None) and all that it depends on. Raises Unusable if one is
+        missing or the chain never ends."""
         if axis is None:
             return np.eye(3), np.zeros(3)
         if axis not in self.found:
@@ -40,8 +40,8 @@ class Chains:
 
 
 def chain(axis):
-    """The axis (or None) and those that it depends on, in turn. Raises Unusable where one is missing or they never
-    end."""
+    """The axis (or None) and those that it depends on, in order. Raises Unusable if one is missing or the chain never
+    ends."""
     links = []
     while axis is not None:
         links.append(axis)
@@ -76,7 +76,7 @@ def next_axis(axis):
 
 
 def target(group, path):
-    """The axis at a path from a group; None at the chain's end. Raises Unusable where there is none."""
+    """The axis at a path from a group; None at the chain's end. Raises Unusable if there is none."""
     path = path.strip()
     if path in ("", "."):
         return None
@@ -91,7 +91,7 @@ def kind_of(axis):
 
 
 def attribute_vector(axis, name):
-    """Three numbers of an attribute, however they are stored. Raises Unusable where they are not there."""
+    """Three numbers in an attribute, however they are stored. Raises Unusable if they are missing."""
     values = axis.attribute(name)
     if values is not None and values.dtype == object:
         # some write them as text
@@ -111,7 +111,7 @@ def attribute_vector(axis, name):
 
 
 def offset(axis):
-    """The axis' offset in metres, 0 where it has none."""
+    """The axis's offset in metres, 0 if it has none."""
     values = axis.attribute("offset")
     if values is None or (values.size == 1 and values.dtype != object and not values.any()):
         return np.zeros(3)
@@ -123,5 +123,5 @@ def offset(axis):
     if kind_of(axis) == "rotation":
         axis.source.warn(f"names no unit of the offset of {axis.name}; taken as m")
         return values
-    # some detectors' files give the offset's unit as the axis'
+    # some detectors' files give the offset's unit as the axis's
     return values * unit(axis, LENGTHS, "m")

@@ -16,7 +16,7 @@ NO_MODULE = "has no NXdetector_module and no detector with an x_pixel_size, so t
 
 
 def detector_fields(entry):
-    """Experiment's fields of `read_nxmx_detector`. Raises Unusable where a part is missing or broken."""
+    """Experiment's fields of `read_nxmx_detector`. Raises Unusable if a part is missing or broken."""
     own, chains = entry.group("nbkernel"), Chains()
     detectors = instrument_groups(entry, "NXdetector")
     modules = [(detector, leaves(detector)) for detector in detectors]
@@ -32,7 +32,7 @@ def detector_fields(entry):
 
 
 def leaves(group, depth=0):
-    """The NXdetector_modules of a group that have none within them."""
+    """The NXdetector_modules in a group that contain no others."""
     found = []
     for module in group.groups("NXdetector_module") if depth < DEEPEST else ():
         found += leaves(module, depth + 1) or [module]
@@ -40,7 +40,7 @@ def leaves(group, depth=0):
 
 
 def own_panels(modules, chains, to_laboratory):
-    """The panels of a file of ours: as they stand."""
+    """The panels of a file that nbkernel wrote, unchanged."""
     if not modules:
         raise Unusable(NO_MODULE)
     return [
@@ -86,7 +86,7 @@ def panel_of(place, size, detector, to_laboratory=None):
 
 
 def laboratory(own):
-    """Rotation from McStas' frame to the laboratory's, and the directions of our own file's run."""
+    """Rotation from McStas's frame to the laboratory's, and the directions of the run that wrote the file."""
     found = {}
     for name, count in (("laboratory_to_mcstas", 9), ("beam_vector", 3), ("polar_vector", 3), ("spindle_axis", 3)):
         field = own.field(name)
@@ -99,7 +99,7 @@ def laboratory(own):
 
 
 def with_sensors(panels, own):
-    """The panels with names and sensors of our own file's run."""
+    """The panels with the names and sensors of the run that wrote the file."""
     texts, numbers = ("name", "material"), ("detector_abs", "detector_thick", "detector_thicksteps")
     columns = []
     for name, kind in [*((name, "O") for name in texts), *((name, "iuf") for name in numbers)]:

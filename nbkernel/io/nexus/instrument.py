@@ -8,7 +8,7 @@ import nbkernel
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.io.hdf5.tree import add_axis, add_field, add_group
 
-# DIALS divides by it: thin enough for no parallax
+# DIALS divides by it; thin enough for no parallax
 IDEAL_THICKNESS = 1e-9  # m
 UNKNOWN_MATERIAL = "Si"
 SPECTRUM = "incident_wavelength_1Dspectrum"  # the name that dxtbx writes
@@ -16,17 +16,17 @@ Z_AXIS = "/entry/instrument/detector/transformations/detector_z"
 
 
 def panel_origins(shapes):
-    """First row of each panel where all are stacked along slow."""
+    """First row of each panel if all are stacked along slow."""
     return np.cumsum([0, *(slow for slow, _ in shapes)])[:-1].tolist()
 
 
 def add_detector(instrument, runs, to_mcstas):
-    """The NXdetector of all panels, one NXdetector_module each, but for data, mask and saturation."""
+    """The NXdetector of all panels, one NXdetector_module each, without data, mask and saturation."""
     first = runs[0].detector
     group = add_group(instrument, "detector", "NXdetector")
     add_field(group, "description", "simulated by nbkernel")
     add_field(group, "type", "pixel")
-    # of the first panel, for programs that know one size only
+    # of the first panel, for programs that know only one size
     for name in ("x_pixel_size", "y_pixel_size"):
         add_field(group, name, first.pixel_size, "m")
     exposure = float(runs[0].experiment.exposure)
@@ -36,7 +36,7 @@ def add_detector(instrument, runs, to_mcstas):
         add_beam_centre(group, first)
     add_sensor(group, runs[0])
 
-    # along the beam to the first panel's corner; from there each module has its own way
+    # along the beam to the first panel's corner; from there each module has its own offset
     corners = [to_mcstas @ np.array(run.detector.pix0_vector) for run in runs]
     along = float(corners[0][2])
     add_field(group, "depends_on", Z_AXIS)
@@ -58,7 +58,7 @@ def add_detector(instrument, runs, to_mcstas):
 
 
 def add_beam_centre(group, detector):
-    """Distance along the beam and where it meets the panel, if it does."""
+    """Distance along the beam, and the point where it meets the panel, if it does."""
     beam = direct_beam(detector)
     if beam is None or not math.isfinite(detector.distance) or detector.distance <= 0.0:
         return
@@ -68,7 +68,7 @@ def add_beam_centre(group, detector):
 
 
 def add_sensor(group, run):
-    """The first panel's: NeXus has one for all panels."""
+    """The first panel's sensor: NeXus has one for all panels."""
     material = getattr(run.experiment.panels[run.panel], "material", "") if run.experiment.panels else ""
     note = {} if material else {"note": "not given; a file must name one"}
     add_field(group, "sensor_material", material or UNKNOWN_MATERIAL, **note)
@@ -78,11 +78,11 @@ def add_sensor(group, run):
 
 
 def add_module(group, name, detector, to_mcstas, offset, first_row):
-    """One panel. offset: where its first pixel's corner is from the detector's z axis, m, McStas."""
+    """One panel. offset: of its first pixel's corner from the detector's z axis (m, in McStas's frame)."""
     module = add_group(group, name, "NXdetector_module")
     add_field(module, "data_origin", np.array([first_row, 0]))
     add_field(module, "data_size", np.array([detector.spixels, detector.fpixels]))
-    length = math.hypot(*offset)  # its squares may be too large
+    length = math.hypot(*offset)  # squares may overflow
     direction = offset / length if length > 0.0 else (1.0, 0.0, 0.0)
     add_axis(module, "module_offset", np.array([length]), "m", "translation", direction, Z_AXIS)
     for axis, vector in (("fast", detector.fdet_vector), ("slow", detector.sdet_vector)):
@@ -112,8 +112,8 @@ def add_beam(instrument, run, to_mcstas):
 
 
 def add_wavelength(beam, wavelengths, weights):
-    """The wavelength; of a spectrum the mean, and the spectrum as its variant. An array in its place would be taken for one
-    wavelength for each image, by dxtbx in any case."""
+    """The wavelength; for a spectrum the mean, with the spectrum as its variant. dxtbx, at least, would take an array in its
+    place for one wavelength per image."""
     if len(wavelengths) == 1:
         add_field(beam, "incident_wavelength", wavelengths[0], "angstrom")
         return
@@ -125,7 +125,7 @@ def add_wavelength(beam, wavelengths, weights):
 
 
 def spectrum(plan):
-    """Wavelengths (Angstrom), each once, from the shortest on, and the sums of their sources' weights."""
+    """Sorted distinct wavelengths (Angstrom), and the sums of their sources' weights."""
     wavelengths, which = np.unique(plan.source_lambda, return_inverse=True)
     return wavelengths * 1e10, np.bincount(which.ravel(), plan.source_weight)
 
@@ -133,6 +133,6 @@ def spectrum(plan):
 def weighted_spread(values, weight):
     """Standard deviation of each column of the (n, m) array `values`."""
     deviation = values - np.average(values, axis=0, weights=weight)
-    # differences of the last bits are none
+    # differences in the last bits count as none
     deviation[np.abs(deviation) < 1e-14] = 0.0
     return np.sqrt(np.average(deviation**2, axis=0, weights=weight))

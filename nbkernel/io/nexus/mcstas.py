@@ -1,18 +1,18 @@
-"""The frame of NeXus files, McStas': z along the beam, y up where the beam's electric field is horizontal.
+"""The frame of NeXus files, McStas's: z along the beam, y up if the beam's electric field is horizontal.
 
-nanoBragg's directions are in whatever laboratory frame the convention has; NeXus' x is minus the electric field's direction
-(`polar_vector`, made orthogonal to the beam), so that MOSFLM's flat detector has fast -x and slow -y, as DIALS expects it.
+nanoBragg's directions are in the laboratory frame of the convention; NeXus's x is minus the electric field's direction
+(`polar_vector`, made orthogonal to the beam), so that MOSFLM's flat detector has fast -x and slow -y, as DIALS expects.
 """
 
 import numpy as np
 
-HORIZONTAL = 1e-12  # of a unit vector's length: less is no direction
+HORIZONTAL = 1e-12  # length of a unit vector's component that still gives a direction
 
 
 def laboratory_to_mcstas(beam_vector, polar_vector):
-    """(3, 3) float64 rotation that takes laboratory vectors to McStas': its rows are McStas' x, y and z.
+    """(3, 3) float64 rotation that takes laboratory vectors to McStas's: its rows are McStas's x, y and z.
 
-    beam_vector, polar_vector: three numbers, of any length; where they are parallel, any direction serves as x.
+    beam_vector, polar_vector: three numbers, of any length; if they are parallel, any direction serves as x.
     """
     z = np.array(beam_vector, np.float64)
     z /= np.linalg.norm(z)
@@ -23,12 +23,12 @@ def laboratory_to_mcstas(beam_vector, polar_vector):
 
 
 def across(vector, z):
-    """The unit vector along what of `vector` is orthogonal to the unit vector z; None where that is nothing."""
+    """The unit vector along the part of `vector` that is orthogonal to the unit vector z; None if there is none."""
     length = np.linalg.norm(vector)
     if length == 0.0:
         return None
     rest = vector / length
-    # twice, because the first time leaves a rounding error of a nearly parallel vector
+    # twice, because for a nearly parallel vector the first pass leaves a rounding error
     for _ in range(2):
         rest = rest - z * (z @ rest)
         length = np.linalg.norm(rest)

@@ -1,6 +1,7 @@
-"""Where a detector of another program's NeXus file is: its modules' chains, held against all else that it says.
+"""The position of a detector in another program's NeXus file: its modules' chains, compared with everything else in the
+file.
 
-Where they contradict each other, dxtbx' ways (its FormatNXmx and FormatHDF5EigerNearlyNexus) are gone, with a warning.
+Contradictions are resolved as dxtbx does (its FormatNXmx and FormatHDF5EigerNearlyNexus), with a warning.
 """
 
 import math
@@ -14,18 +15,18 @@ from .chains import attribute_vector, chain, next_axis, offset, target
 from .units import LENGTHS, quantity, unit
 
 FAST, SLOW = np.array([-1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])  # head on, seen along the beam
-NOWHERE = 1e-9  # m; a corner this near to the beam's axis has no place across it
+NOWHERE = 1e-9  # m; a corner this close to the beam's axis has no position across it
 SQUARE = 1e-6
-PIXELS = (1e-7, 0.01)  # m; what a pixel may be
+PIXELS = (1e-7, 0.01)  # m; possible sizes
 PIXEL = 1e-3  # relative difference of two sizes of a pixel
-CENTRE = 1.0  # pixels that two beam centres may differ by
-SKEW = 0.05  # degrees; how far fast and slow may be from a right angle without a word
-FACING = 0.99  # cosine; how nearly a plane must stand across the beam
+CENTRE = 1.0  # pixels by which two beam centres may differ
+SKEW = 0.05  # degrees; how far fast and slow may be from a right angle without a warning
+FACING = 0.99  # cosine; how nearly perpendicular to the beam a plane must be
 
 
 @dataclass
 class Place:
-    """A module's corner (m) and axes in McStas' frame, its pixel (m) and what it is called in the file."""
+    """A module's corner (m) and axes in McStas's frame, its pixel size (m) and its name in the file."""
 
     corner: np.ndarray
     fast: np.ndarray
@@ -47,11 +48,11 @@ class Place:
 
 
 def module_place(detector, module, chains):
-    """The Place of an NXdetector_module by its chain. Raises Unusable where a part is missing or broken."""
+    """The Place of an NXdetector_module by its chain. Raises Unusable if a part is missing or broken."""
     fast, slow = (needed(module, f"{axis}_pixel_direction") for axis in ("fast", "slow"))
     start = next_axis(fast)
     if start is None:
-        # some detectors' files end the chain too early
+        # in some detectors' files the chain ends too early
         start = module.field("module_offset")
     turn, shift = chains.composed(start)
     slow_turn = chains.composed(next_axis(slow))[0] if next_axis(slow) is not None else turn
@@ -77,19 +78,19 @@ def unit_vector(vector, name):
     length = np.linalg.norm(vector)
     if length == 0.0:
         raise Unusable(f"has a vector without a direction in {name}")
-    # its length may be off by roundings of float32; nearer than that it stays as it is
+    # its length may be off by float32 rounding; within that it is left as it is
     return vector if abs(length - 1.0) < 1e-12 else vector / length
 
 
 def stand_of(detector):
-    """The axis that a detector depends on; None where it names none."""
+    """The axis that a detector depends on; None if it names none."""
     field = detector.field("depends_on")
     return None if field is None else target(detector, field.words())
 
 
 def detector_place(detector, chains):
-    """The Place of an NXdetector without modules, across the beam unless the file says otherwise, by NeXus' rule for
-    files without a chain; as of EIGER files before 2018. Raises Unusable where that is too little."""
+    """The Place of an NXdetector without modules, as in EIGER files before 2018: perpendicular to the beam unless the file
+    says otherwise, by NeXus's rule for files without a chain. Raises Unusable if the file states too little."""
     sizes = [quantity(needed(detector, f"{axis}_pixel_size", "and no NXdetector_module"), LENGTHS, "m") for axis in "xy"]
     fast, slow = FAST, SLOW
     orientation, moved = detector.field("geometry/orientation/value"), detector.field("geometry/translation/distances")
@@ -97,7 +98,7 @@ def detector_place(detector, chains):
         values = orientation.numbers()
         if values.size < 6:
             raise Unusable(f"has {values.size} numbers in {orientation.name}; need six, of fast and slow")
-        # DECTRIS' frame has z against the beam
+        # in DECTRIS's frame z points against the beam
         fast, slow = (unit_vector(values[n : n + 3] * (1.0, 1.0, -1.0), orientation.name) for n in (0, 3))
     corner, stand = np.zeros(3), stand_of(detector)
     if stand is not None:
@@ -106,7 +107,7 @@ def detector_place(detector, chains):
     elif moved is not None and moved.size == 3 and moved.numbers().any():
         corner = moved.numbers() * unit(moved, LENGTHS, "m") * (1.0, 1.0, -1.0)
         if not corner[:2].any():
-            # a mere distance, of either sign
+            # only a distance, of either sign
             corner = abs(corner)
     place = Place(corner, fast, slow, square_pixel(detector.name, *sizes), detector.name)
     if place.through_sample and distance_of(detector) is None:
@@ -134,7 +135,7 @@ def square_pixel(name, *sizes):
 
 
 def settled(place, detector, alone):
-    """The Place with what else the file says of it: distance, beam centre. alone: it is the file's only module."""
+    """The Place, corrected by what else the file states: distance, beam centre. alone: it is the file's only module."""
     source, corner = detector.source, place.corner.copy()
     if not PIXELS[0] <= place.pixel <= PIXELS[1]:
         raise Unusable(f"has pixels of {place.pixel * 1000:g} mm in {place.name}; their number or unit is wrong")
@@ -168,7 +169,7 @@ def on_axis(place):
 
 
 def distance_of(detector):
-    """Metres, greater than 0, of the fields for it; None where there is none."""
+    """The distance (m, greater than 0) in the fields for it; None if there is none."""
     found = {}
     for name in ("detector_distance", "distance"):
         field = detector.field(name)
@@ -183,7 +184,7 @@ def distance_of(detector):
 
 
 def centre_of(detector, pixel):
-    """(fast, slow) of the beam in pixels by beam_center_x, _y; None where they are not there, or both 0."""
+    """(fast, slow) of the beam in pixels by beam_center_x, _y; None if they are missing, or both 0."""
     fields = [detector.field(f"beam_center_{axis}") for axis in "xy"]
     if any(field is None or not field.size or field.dtype.kind not in "iuf" for field in fields):
         return None
@@ -195,7 +196,7 @@ def centre_of(detector, pixel):
 
 
 def compare_distance(place, detector, distance):
-    """A warning where the file's distance is not that of the place."""
+    """Warns if the file's distance is not that of the place."""
     close = abs(place.corner @ place.normal)
     along = close / abs(place.normal[2]) if place.normal[2] else math.inf
     if distance is not None and not any(math.isclose(distance, own, rel_tol=0.01) for own in (close, along)):
@@ -206,7 +207,7 @@ def compare_distance(place, detector, distance):
 
 
 def compare_pixel(place, detector):
-    """A warning where the detector's pixel is not that of the place."""
+    """Warns if the detector's pixel size is not that of the place."""
     for name in ("x_pixel_size", "y_pixel_size"):
         field = detector.field(name)
         if field is None or not field.size or field.dtype.kind not in "iuf" or not field.text("units").strip():
@@ -221,11 +222,11 @@ def compare_pixel(place, detector):
 
 
 def compare_centre(place, detector, centre):
-    """A warning where the file's beam centre is not that of the place."""
+    """Warns if the file's beam centre is not that of the place."""
     if centre is None or not place.normal[2]:
         return
     hit = np.array([0.0, 0.0, place.corner @ place.normal / place.normal[2]]) - place.corner
-    # fast and slow need not be at a right angle
+    # fast and slow need not be perpendicular
     own = np.linalg.lstsq(np.stack((place.fast, place.slow), axis=1), hit, rcond=None)[0] / place.pixel
     if max(abs(own - centre)) > CENTRE:
         detector.source.warn(

@@ -1,4 +1,4 @@
-"""Images and detectors of HDF5 files: our own and any others by the NeXus application definition NXmx."""
+"""Images and detectors in HDF5 files: nbkernel's own and any others of the NeXus application definition NXmx."""
 
 import math
 
@@ -21,25 +21,24 @@ from .instrument import panel_origins
 FRAME_FIELDS = ("beam_vector", "polar_vector", "spindle_axis")
 OWN_PHOTONS = "photons/data"
 OWN_PROVENANCE = "entry/simulation/provenance"
-NORMAL_MASK_BITS = 0xFFFF  # the upper ones are properties of good pixels
+NORMAL_MASK_BITS = 0xFFFF  # the upper bits are properties of good pixels
 PERPENDICULAR = 1e-12
 
 
 def read_nxmx_detector(path, flag="panels"):
-    """What an NXmx file says of the detector, as Experiment's fields: panels (a tuple of Panel), convention ("custom"),
-    beam_vector, polar_vector, spindle_axis and, where it is known, wavelength (Angstrom).
+    """What an NXmx file states about the detector, as Experiment's fields: panels (a tuple of Panel), convention ("custom"),
+    beam_vector, polar_vector, spindle_axis and, if it is known, wavelength (Angstrom).
 
-    Our own files give the laboratory frame and the sensors of the run that they are from; others McStas' frame (beam
-    along z), panels without depth, a spindle along -x where the file has none. Raises InputError, led by `flag`, for a
-    file that cannot be used.
+    nbkernel's own files give the laboratory frame and the sensors of their run; others McStas's frame (beam along z),
+    panels without depth, and a spindle along -x if the file has none. Raises InputError, starting with `flag`, for a file
+    that cannot be used.
     """
     with opened(flag, path) as root:
         return detector_fields(find_entry(root))
 
 
 def panels_apart(pixels, panels):
-    """The images (slow, fast) of Panels from one in which a file of ours has stacked them; None where it is not such
-    one."""
+    """The images (slow, fast) of Panels from one in which nbkernel stacked them; None for any other image."""
     shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in panels]
     if not shapes or pixels.shape != (sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)):
         return None
@@ -47,8 +46,8 @@ def panels_apart(pixels, panels):
 
 
 def read_provenance(path, flag, names):
-    """{name: text} of those names of the record of how a file of ours was made that are there; empty for other files.
-    Raises InputError, led by `flag`, for a file that cannot be read, and where one is not one text."""
+    """{name: text} of those names that are in the provenance record of a file of nbkernel's; empty for other files. Raises
+    InputError, starting with `flag`, for a file that cannot be read, and if one of them is not a text."""
     with opened(flag, path) as root:
         group, found = root.group(OWN_PROVENANCE), {}
         for name in names if group is not None else ():
@@ -63,11 +62,11 @@ def read_provenance(path, flag, names):
 
 
 def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):
-    """Image of the first frame of an HDF5 file: of `dataset`, else the photons without noise of our files, else the
-    data of an NXmx file. Panels are stacked as they are stored.
+    """The first frame of an HDF5 file as an Image: from `dataset`, else the photons without noise of nbkernel's files, else
+    the data of an NXmx file. Panels are stacked as they are stored.
 
-    path: as the user gave it; masked_as_nan: pixels that the file's mask excludes are nan. Raises InputError, led by
-    `command`, for a file that cannot be read.
+    path: as the user gave it; masked_as_nan: whether pixels that the file's mask excludes are nan. Raises InputError,
+    starting with `command`, for a file that cannot be read.
     """
     with opened(command, file_path, quiet=not masked_as_nan) as root:
         source = chosen_dataset(root, dataset)
@@ -83,14 +82,14 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
         try:
             fields = detector_fields(entry)
         except (Unusable, InputError):
-            # a picture does not need it, and rings will be refused
+            # a picture does not need them, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
     return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated)
 
 
 def chosen_dataset(root, name):
-    """The Field of that name, or the one that the file means. Raises Unusable where there is none."""
+    """The Field of that name, or the file's usual one. Raises Unusable if there is none."""
     if name is not None:
         found = root.field(name)
         if found is None:
@@ -110,27 +109,27 @@ def chosen_dataset(root, name):
 
 
 def first_frame(field):
-    """(slow, fast) float32. Raises Unusable for what is not an image."""
+    """(slow, fast) float32. Raises Unusable for anything but an image."""
     if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
         raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
     shape = field.shape if len(field.shape) == 2 else (1, *field.shape[1:])
-    # small integers take four times as much as pixels
+    # small integers take four times as much memory as pixels
     check_size(field.source.flag, field.file_path, math.prod(shape) * (field.dtype.itemsize + 4), field.name)
     frame = first_of(field, 2)
-    # where modules have a dimension of their own, they are stacked along slow
+    # if modules have a dimension of their own, they are stacked along slow
     with np.errstate(over="ignore"):
         return frame.reshape(-1, frame.shape[-1]).astype(np.float32)
 
 
 def first_of(field, dimensions):
-    """What a field with one image for each first index, or one image alone, has for the first."""
+    """The first image of a field with one per first index, or its only image."""
     if len(field.shape) == dimensions:
         return field.part((), field.shape)
     return field.part(0, (1, *field.shape[1:]))
 
 
 def excluded(entry, shape):
-    """bool of the pixels that the mask excludes; none where the mask has another shape."""
+    """(slow, fast) bool of the pixels that the mask excludes; all False if the mask has another shape."""
     for detector in instrument_groups(entry, "NXdetector"):
         for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
             mask = detector.field(name)
@@ -141,8 +140,8 @@ def excluded(entry, shape):
 
 
 def placed(fields, shape):
-    """Beam centre (fast, slow, pixels), and the Experiment's fields with pixel size and distance of a detector of one
-    panel that is the image; no fields where the panel is another, or nowhere."""
+    """Beam centre (fast, slow, pixels), and Experiment's fields with pixel size and distance, of a detector whose only panel
+    is the image; no fields if the panel is another, or has no position."""
     panels = fields.get("panels", ())
     if len(panels) > 1:
         return None, fields
@@ -156,7 +155,7 @@ def placed(fields, shape):
 
 
 def plain_distance(detector):
-    """The distance (mm) of a detector across the beam; of others it would tell too little."""
+    """The distance (mm) of a detector perpendicular to the beam; for others it would not be enough."""
     if abs(detector.distance - detector.close_distance) > PERPENDICULAR * abs(detector.close_distance):
         return {}
     return {"distance": detector.distance * 1000.0}

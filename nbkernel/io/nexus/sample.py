@@ -1,4 +1,4 @@
-"""NXsample of a NeXus file: the crystal as it was simulated, and the spindle."""
+"""NXsample of a NeXus file: the simulated crystal and the spindle."""
 
 import math
 
@@ -29,10 +29,10 @@ def add_sample(entry, run, to_mcstas):
 
 
 def add_crystal(sample, run, to_mcstas):
-    """The cell and the orientation that was rendered: of the direct vectors, by which indices are computed."""
+    """The cell and the orientation that was rendered: from the direct vectors, with which indices are computed."""
     edges = [run.crystal.a, run.crystal.b, run.crystal.c]
     if run.osc == 0.0 and run.phi_start != 0.0:
-        # a still has no goniometer that could tell of its setting
+        # a still has no goniometer that could state its setting
         edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi_start) for edge in edges]
     abc = 1e10 * np.array(edges) @ to_mcstas.T
     cell = np.array(cell_of_axes(abc))

@@ -1,6 +1,6 @@
-"""How many pixels a module of another program's NeXus file has: data_size, held against images, mask and sizes.
+"""Number of pixels of a module in another program's NeXus file: data_size, compared with images, mask and sizes.
 
-Filewriters of DECTRIS before 2022, and some beamlines', wrote data_size as (fast, slow).
+DECTRIS's filewriters before 2022, and those of some beamlines, wrote data_size as (fast, slow).
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from nbkernel.io.hdf5.links import Refused, Unusable
 from .beam import image_of
 from .places import needed
 
-# pixels of a module along fast and slow, and of the gap between two, of EIGER and EIGER2
+# pixels of an EIGER or EIGER2 module along fast and slow, and of the gap between two
 EIGER_MODULES = (((1030, 10), (514, 37)), ((1028, 12), (512, 38)))
 
 
 def module_sizes(entry, detector, modules, alone):
     """(slow, fast) of each NXdetector_module of an NXdetector. alone: the file has no other detector. Raises Unusable
-    where a module has no size, or a negative place."""
+    if a module has no size, or a negative position."""
     sizes = [whole_numbers(module, "data_size") for module in modules]
     origins = [whole_numbers(module, "data_origin", optional=True) for module in modules]
     source, (what, shape) = detector.source, next(iter(shapes_of(entry, detector, alone)), (None, None))
@@ -38,7 +38,7 @@ def module_sizes(entry, detector, modules, alone):
             f"taken as (fast, slow)"
         )
         return turned
-    # the one that does not fit
+    # the size that does not fit
     module, size, origin = next(
         each for each in zip(modules, sizes, origins, strict=True) if not within([each[2]], [each[1]], shape)
     )
@@ -60,7 +60,7 @@ def within(origins, sizes, shape):
 
 
 def detector_size(entry, detector, alone):
-    """(slow, fast) of an NXdetector without modules. Raises Unusable where nothing tells."""
+    """(slow, fast) of an NXdetector without modules. Raises Unusable if the file does not state it."""
     found = list(shapes_of(entry, detector, alone))
     if not found:
         raise Unusable(f"gives no size of {detector.name}: no images, no pixel_mask, no x_pixels_in_detector")
@@ -74,7 +74,7 @@ def detector_size(entry, detector, alone):
 
 
 def shapes_of(entry, detector, alone):
-    """(words, (slow, fast)) of all that says how many pixels the detector has, the surest first."""
+    """(words, (slow, fast)) of everything that states how many pixels the detector has, the most reliable first."""
     images = shape_of(detector, lambda: detector.get("data") or detector.get("data_000001"))
     if images is None and alone:
         images = shape_of(detector, lambda: image_of(entry))
@@ -95,8 +95,8 @@ def first_there(detector, name):
 
 
 def shape_of(detector, find):
-    """(slow, fast) of what may be an image; None where it is none, or lies where it is not followed to: the detector's
-    place does not need it."""
+    """(slow, fast) of a possible image; None if it is not one, or is behind a link that is not followed: the detector's
+    position does not need it."""
     try:
         node = find()
         return node.shape[-2:] if isinstance(node, Field) and len(node.shape) > 1 and min(node.shape[-2:]) > 0 else None
@@ -106,7 +106,7 @@ def shape_of(detector, find):
 
 
 def whole_numbers(module, name, optional=False):
-    """The last two numbers of a field: slow, fast."""
+    """The last two numbers in a field: slow, fast."""
     if optional and module.field(name) is None:
         return 0, 0
     field = needed(module, name)

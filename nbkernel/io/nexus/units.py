@@ -8,7 +8,7 @@ from nbkernel.support.printable import shortened
 LENGTHS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "angstrom": 1e-10}
 LENGTHS |= {"meter": 1.0, "metre": 1.0, "millimeter": 1e-3, "millimetre": 1e-3, "micron": 1e-6, "micrometer": 1e-6}
 LENGTHS |= {"micrometre": 1e-6, "centimeter": 1e-2, "centimetre": 1e-2, "nanometer": 1e-9, "nanometre": 1e-9}
-LENGTHS |= {"µm": 1e-6, "μm": 1e-6, "a": 1e-10, "å": 1e-10}  # two letters look alike
+LENGTHS |= {"µm": 1e-6, "μm": 1e-6, "a": 1e-10, "å": 1e-10}  # two letters that look the same
 ANGLES = {
     "deg": math.pi / 180.0,
     "degree": math.pi / 180.0,
@@ -21,8 +21,8 @@ ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "j": 1.0 / 1.602176634e-19}
 
 
 def unit(node, table, default, attribute="units", value=None):
-    """Factor of a node's unit by a table; where the file names none, that of `default`, with a warning unless the value
-    is 0. Raises Unusable for a unit that the table lacks."""
+    """The table's factor for a node's unit; if the file names none, that for `default`, with a warning unless the value is
+    0. Raises Unusable for a unit that is not in the table."""
     name = node.text(attribute).strip().lower()
     if not name:
         if value is None or value != 0.0:

@@ -1,4 +1,4 @@
-"""Images and their geometry as an HDF5 file by the NeXus application definition NXmx, see docs/files/hdf5.md."""
+"""Images and their geometry as an HDF5 file of the NeXus application definition NXmx, see docs/files/hdf5.md."""
 
 import os
 from datetime import UTC, datetime
@@ -23,21 +23,20 @@ def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None)
     """Writes one exposure, of all panels, into the file `path`, which is overwritten.
 
     runs: Prepared of each panel, of `prepare_panels`; images: (slow, fast) float32 of each, photons; counts: integers of
-    each, with noise, or None; provenance: mapping from name to a text, a number, or a list of them; file_name: what the
-    file will be called, where `path` is temporary. Raises InputError for what NXmx cannot hold, OSError where the disk does
-    not take the file.
+    each, with noise, or None; provenance: mapping from name to a text, a number, or a list of them; file_name: the final
+    name, if `path` is temporary. Raises InputError for what NXmx cannot represent, OSError if the file cannot be written.
     """
     check(runs, images, counts)
     try:
         with create_file(path) as file:
             write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
     except RuntimeError as error:
-        # of HDF5, when it closes a file that the disk has not taken
+        # from HDF5, when it closes a file that could not be written
         raise OSError(f"HDF5: {error}") from error
 
 
 def check(runs, images, counts):
-    """Raises InputError for what NXmx cannot hold."""
+    """Raises InputError for what NXmx cannot represent."""
     check_panels(runs)
     shapes = [run.wanted.shape for run in runs]
     for what, arrays in (("images", images), ("counts", counts)):
@@ -50,7 +49,7 @@ def check(runs, images, counts):
 
 
 def check_panels(runs):
-    """Raises InputError for a detector that NXmx cannot hold."""
+    """Raises InputError for a detector that NXmx cannot represent."""
     if any(run.detector.curved for run in runs):
         raise InputError("-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file")
     shapes = [run.wanted.shape for run in runs]
@@ -88,9 +87,9 @@ def write_tree(file, file_name, runs, images, counts, provenance):
 
 
 def add_mask(detector, wanted):
-    """The pixel mask of the panels' (slow, fast) bool. Of one panel it is in one piece, because the XDS plugin neggia reads
-    no other; of several, which XDS takes for no plane, or of a very large one it is compressed, as every HDF5 library
-    can."""
+    """The pixel mask from the panels' (slow, fast) bool. For one panel it is contiguous, because the XDS plugin neggia reads
+    no other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5 library
+    knows."""
     mask = stacked([np.where(own, 0, GAP).astype(np.int8) for own in wanted], GAP)
     if len(wanted) == 1 and mask.size <= PLAIN_MASK:
         return add_field(detector, "pixel_mask", mask)
@@ -101,14 +100,14 @@ def add_mask(detector, wanted):
 
 
 def add_count_range(detector, dtype):
-    """Which counts are to be trusted: all but the largest of the data's type, which may have been cut off."""
+    """Trusted counts: all but the largest of the data's type, which may have been clipped."""
     add_field(detector, "bit_depth_readout", 8 * dtype.itemsize)
     add_field(detector, "underload_value", 0)
     add_field(detector, "saturation_value", np.iinfo(dtype).max - 1)
 
 
 def add_data(entry, runs, images, counts):
-    """The images; returns the dataset for other programs: counts where there are some, else photons.
+    """The images; returns the dataset for other programs: counts if there are any, else photons.
 
     The group's name comes before any other NXdata's, because DIALS takes the first.
     """
@@ -126,8 +125,8 @@ def add_data(entry, runs, images, counts):
 
 
 def safe_integers(counts):
-    """Counts of 16 bits as they are, others as int32: DIALS refuses uint32, and the XDS plugin durin reads uint16 from 32768
-    on as negative. Raises InputError for what int32 cannot hold."""
+    """Counts: 16-bit ones as they are, others as int32. DIALS refuses uint32, and the XDS plugin durin reads uint16 of 32768
+    and more as negative. Raises InputError for what int32 cannot hold."""
     if counts.dtype in (np.uint16, np.int32):
         return counts
     least, most = int(counts.min()), int(counts.max())
@@ -138,7 +137,7 @@ def safe_integers(counts):
 
 
 def stacked(arrays, padding):
-    """(slow, fast) arrays one after the other along slow, filled up to the widest with `padding`."""
+    """(slow, fast) arrays stacked along slow, filled up to the widest with `padding`."""
     if len(arrays) == 1:
         return arrays[0]
     width = max(array.shape[1] for array in arrays)
@@ -160,7 +159,7 @@ def add_process(entry, now, provenance):
 
 
 def add_own(entry, runs, to_mcstas):
-    """What NeXus has no place for: the laboratory frame of the run, each panel's sensor, and all sources."""
+    """What NeXus has no fields for: the laboratory frame of the run, each panel's sensor, and all sources."""
     detector, plan = runs[0].detector, runs[0].plan
     own = add_group(entry, "nbkernel", "NXcollection")
     add_field(own, "laboratory_to_mcstas", to_mcstas)

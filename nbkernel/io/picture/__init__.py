@@ -1,1 +1,1 @@
-"""Pictures of detector images to look at: grey levels, resolution rings, the direct beam. Needs numpy only."""
+"""Pictures of detector images: grey levels, resolution rings, the direct beam. Needs only numpy."""

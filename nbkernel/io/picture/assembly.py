@@ -12,14 +12,13 @@ from nbkernel.geometry.panels import Panel, place_panel
 from .view import fitting
 
 WIDEST = math.radians(80.0)  # from the beam; beyond it the flat picture gets very large
-ROWS = 64  # worked on at a time, within the cache
-WHOLE = 1e-6  # of a pixel: what rounding may add to an edge
+ROWS = 64  # worked on at a time, so that they stay in the cache
+WHOLE = 1e-6  # of a pixel: what rounding may change at an edge
 
 
 class Assembly(NamedTuple):
-    """detectors: of all panels; panel, detector: the Panel that the picture is the image of, and its Detector; shown,
-    left_out: numbers of the panels that are in it, and of those that face it from behind the sample or reach beyond
-    WIDEST."""
+    """detectors: of all panels; panel, detector: the Panel whose image the picture is, and its Detector; shown, left_out:
+    numbers of the panels in the picture, and of those behind the sample or reaching beyond WIDEST."""
 
     detectors: tuple
     panel: Panel
@@ -28,7 +27,7 @@ class Assembly(NamedTuple):
     left_out: tuple
 
     def missing_lines(self):
-        """For the user."""
+        """Lines for the user."""
         if not self.left_out:
             return []
         numbers = ", ".join(map(str, self.left_out))
@@ -36,10 +35,10 @@ class Assembly(NamedTuple):
 
 
 def make_assembly(detectors):
-    """The Assembly of flat Detectors: as the first panel shown has its axes, with pixels as fine as the finest panel's or
-    so much coarser, by a whole number, that the longer edge has no more than REDUCED of `view`.
+    """The Assembly of flat Detectors: with the axes of the first panel shown, and the pixels of the finest panel, or coarser
+    by an integer so that the longer edge has at most `view.REDUCED` pixels.
 
-    Raises InputError where no panel can be shown.
+    Raises InputError if no panel can be shown.
     """
     shown = tuple(number for number, detector in enumerate(detectors) if is_in_front(detector))
     if not shown:
@@ -101,14 +100,14 @@ def middle(detector):
 
 
 def pixel_matrix(detector):
-    """What takes (fast, slow, 1), pixels from the corner of the first one, to the laboratory (m)."""
+    """(3, 3) matrix that takes (fast, slow, 1), in pixels from the corner of the first one, to the laboratory (m)."""
     fdet, sdet = (detector.pixel_size * np.array(axis) for axis in (detector.fdet_vector, detector.sdet_vector))
     return np.stack((fdet, sdet, detector.pix0_vector), axis=1)
 
 
 def axes_in_picture(detector, point):
-    """The picture's axes: the panel's fast axis as it runs at a point when seen from the sample, and what is at a right
-    angle to it and nearest to the slow axis as it runs there."""
+    """The picture's axes: the panel's fast axis at a point as seen from the sample, and the perpendicular direction closest
+    to the slow axis there."""
     beam = np.array(detector.beam_vector)
     fdet, sdet = (
         np.array(axis) * (point @ beam) - point * (np.array(axis) @ beam)
@@ -133,8 +132,8 @@ def picture_box(matrix, shape, picture_shape):
 
 
 def mapped(matrix, fast, slow):
-    """Where the rays through points of one plane meet another: (fast, slow) positions in pixels, each (m, n) float64, nan
-    where they do not. fast, slow: (n,) and (m,) positions in pixels."""
+    """Where the rays through points of one plane meet another: (fast, slow) positions in pixels, each (m, n) float64, nan if
+    they do not. fast, slow: (n,) and (m,) positions in pixels."""
     x, y, scale = (row[0] * fast + (row[1] * slow + row[2])[:, None] for row in matrix)
     scale[~(scale > 0.0)] = np.nan
     return x / scale, y / scale
@@ -161,7 +160,7 @@ def add_own_pixels(picture, matrix, image):
     columns = np.arange(image.shape[1]) + 0.5
     for start, stop in in_rows(0, image.shape[0]):
         fast, slow = mapped(matrix, columns, np.arange(start, stop) + 0.5)
-        # the outermost may be off by rounding
+        # the outermost ones may be off by rounding
         column, row = (
             np.clip(places, 0, count - 1).astype(np.intp)
             for places, count in ((fast, picture.shape[1]), (slow, picture.shape[0]))

@@ -1,4 +1,4 @@
-"""A detector image as a picture: grey levels, then what is drawn over them."""
+"""A detector image as a picture: grey levels and what is drawn over them."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ from .settings import PictureSettings
 from .view import View, make_view
 
 MOST_RINGS = 50
-# two grey levels that no eye would miss are given to the colours
+# two grey levels that nobody would miss are used for the colours
 WHITE, RING, BEAM = 255, 254, 1
 COLOURS = {RING: (0, 90, 230), BEAM: (220, 0, 0)}
-LETTERS_PER_EDGE = 800  # letters are doubled for every so many picture pixels
+LETTERS_PER_EDGE = 800  # picture pixels per doubling of the letters
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be drawn: detector (a Detector) and wavelength (Angstrom) are None where nothing needs them."""
+    """What to draw; detector (a Detector) and wavelength (Angstrom) are None if nothing needs them."""
 
     settings: PictureSettings
     view: View
@@ -35,9 +35,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A PNG file; limits: the values that are white and black, None for an empty image; rings: spacings drawn (Angstrom);
-    beam: (fast, slow) of the direct beam in pixels, None where it was not asked for; missing: lines about what was asked
-    for and is outside the picture."""
+    """A PNG file; limits: the values for white and black, None for an empty image; rings: spacings drawn (Angstrom); beam:
+    (fast, slow) of the direct beam in pixels, None if it was not asked for; missing: lines about what was asked for but is
+    outside the picture."""
 
     png: bytes
     limits: tuple | None
@@ -105,7 +105,7 @@ def draw_cross(picture, row, column, size):
 
 def draw_rings(picture, scene, size, taken):
     """Draws the rings and their labels, clear of the boxes `taken` (first and last row, first and last column); returns
-    the spacings of those that the picture has."""
+    the spacings of those in the picture."""
     found = [
         (d, *pixels)
         for d, pixels in zip(
@@ -125,8 +125,8 @@ def draw_rings(picture, scene, size, taken):
 
 
 def label_box(shape, size, rows, columns, taken):
-    """Box of a label of `size` (rows, columns) centred on a ring's pixel: the highest one, and of those the most central,
-    where it is inside the picture and clear of the boxes taken. None if there is no such place."""
+    """Box of a label of `size` (rows, columns) centred on a ring's pixel: the highest, then the most central, that is inside
+    the picture and clear of the boxes taken. None if there is none."""
     top, left = rows - size[0] // 2, columns - size[1] // 2
     bottom, right = top + size[0] - 1, left + size[1] - 1
     free = (top >= 0) & (left >= 0) & (bottom < shape[0]) & (right < shape[1])

@@ -3,12 +3,12 @@
 import numpy as np
 
 TRANSFORMS = {"log": np.log, "linear": np.positive, "sqrt": np.sqrt}
-ROWS = 64  # worked on at a time, within the cache
+ROWS = 64  # worked on at a time, so that they stay in the cache
 
 
 def reduced(image, factor):
     """The largest value of each block of factor x factor pixels of a (slow, fast) array; a single bright pixel stays
-    visible. nan counts only where there is nothing else; blocks at the far edges may be smaller."""
+    visible. nan counts only if there is nothing else; blocks at the far edges may be smaller."""
     for axis in (0, 1):
         source = np.moveaxis(image, axis, 0)
         # K: rows stay rows in memory
@@ -21,14 +21,14 @@ def reduced(image, factor):
 
 
 def value_range(values, percentiles):
-    """Two percentiles of the positive, finite values, float64; None where there are none."""
+    """Two percentiles of the positive, finite values, float64; None if there are none."""
     positive = values[(values > 0) & (values < np.inf)]
     return np.percentile(positive, percentiles).astype(np.float64) if positive.size else None
 
 
 def grey_levels(values, scale, limits):
     """uint8 of a (rows, columns) array: 255, white, up to the lower of the two limits, 0, black, from the upper one on.
-    Scale: of TRANSFORMS. Values of 0 and less, and nan, are white."""
+    scale: a key of TRANSFORMS. Values of 0 and less, and nan, are white."""
     grey = np.full(values.shape, 255, np.uint8)
     if limits is None:
         return grey

@@ -4,11 +4,11 @@ import numpy as np
 
 from nbkernel.geometry.direct_beam import direct_beam, vectors
 
-POINTS = 65  # along each edge, to find the angles that a region sees
+POINTS = 65  # along each edge, to find the scattering angles in a region
 RINGS = 4
 
 
-@np.errstate(all="ignore")  # nan where no number is large enough, or at the sample
+@np.errstate(all="ignore")  # nan if numbers overflow, or at the sample
 def cos_scattering_angle(detector, fast, slow):
     """Cosine of the angle between the beam and the ray to each point, (slow, fast) float64.
 
@@ -38,13 +38,13 @@ def cos_on_sphere(distance, fdet, sdet, beam, y, z):
 
 
 def turned(axis, vector):
-    """The three vectors by which Rodrigues' formula multiplies cos, sin and 1 - cos to turn a vector about a unit axis."""
+    """The three vectors that Rodrigues's formula multiplies by cos, sin and 1 - cos to rotate a vector about a unit axis."""
     return np.stack((vector, np.cross(axis, vector), axis * (axis @ vector)))
 
 
 def automatic_rings(detector, wavelength, view):
-    """Up to RINGS spacings (Angstrom) at about equal steps of the scattering angles that a view sees, with as few digits
-    as tell them apart. wavelength: Angstrom."""
+    """Up to RINGS spacings (Angstrom) at about equal steps of the scattering angles in a view, rounded to as few digits as
+    distinguish them. wavelength: Angstrom."""
     fast, slow = (np.linspace(edges[0], edges[-1], POINTS) for edges in (view.edges("fast"), view.edges("slow")))
     angles = np.arccos(np.clip(cos_scattering_angle(detector, fast, slow), -1.0, 1.0))
     beam = direct_beam(detector)

@@ -1,5 +1,5 @@
-"""Resolution rings as contours: a picture's pixel is on a ring where its corners lie on both sides of it. So rings are
-right on tilted and curved detectors too, and need no more than the scattering angle of a point."""
+"""Resolution rings as contours: a pixel of the picture is on a ring if its corners are on both sides of it. So rings are
+right on tilted and curved detectors too, and need only the scattering angle at a point."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def ring_pixels(detector, wavelength, view, rings):
     pieces = []
     for start in range(0, len(slow) - 1, ROWS):
         cosine = cos_scattering_angle(detector, fast, slow[start : start + ROWS + 1])
-        # how many rings a corner lies outside of
+        # number of rings inside which a corner is not
         outside = np.zeros(cosine.shape, np.uint8)
         for limit in limits:
             outside += cosine < limit

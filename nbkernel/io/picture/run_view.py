@@ -1,11 +1,11 @@
-"""The picture of a run: of its one image, or of all panels as the beam sees them."""
+"""The picture of a run: of its single image, or of all panels as seen along the beam."""
 
 from .assembly import assemble, make_assembly
 from .draw import draw, make_scene
 
 
 class RunView:
-    """What is to be drawn of Prepared panels by PictureSettings. Raises InputError for what cannot be drawn."""
+    """What PictureSettings draw of Prepared panels. Raises InputError for what cannot be drawn."""
 
     def __init__(self, settings, runs):
         detector = runs[0].detector

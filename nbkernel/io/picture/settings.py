@@ -1,4 +1,4 @@
-"""What a picture shows, as the user asks for it."""
+"""What the user wants a picture to show."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from nbkernel.support.field_types import IntPair, NumberPair, Numbers, Region
 from nbkernel.support.validation import check_choice, convert_fields, with_unit
 
 SCALES = ("log", "linear", "sqrt")
-# the lower one is high: what lies between the spots is of no interest to the eye
+# the lower one is high: what is between the spots is of no interest
 PERCENTILES = (80.0, 99.95)
 
 
@@ -31,5 +31,5 @@ class PictureSettings:
         check_choice("scale", self.scale, SCALES)
 
     def needs_geometry(self) -> bool:
-        """Whether the picture can be drawn of a PanelImage only."""
+        """Whether the picture can only be drawn from a PanelImage."""
         return bool(self.rings) or self.beam

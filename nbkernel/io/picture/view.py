@@ -7,9 +7,9 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.geometry.region import region
 
-# a beam centre is often just between two pixels: the last digits are not to choose (pixels)
+# pixels; a beam centre is often exactly between two pixels, and rounding must not choose
 BETWEEN = 1e-3
-# edges in picture pixels: reduced to the first, regions enlarged up to the second, nothing drawn beyond the third
+# edges in picture pixels: images are reduced to the first, regions enlarged up to the second, the third is the limit
 REDUCED, ENLARGED, LARGEST = 2048, 1024, 8192
 
 
@@ -26,7 +26,7 @@ class View(NamedTuple):
         part = getattr(self, axis)
         count = part.stop - part.start
         steps = np.arange(-(-count // self.down) * self.up + 1)
-        # the last of reduced pixels may be narrower
+        # the last one of reduced pixels may be narrower
         return part.start + np.minimum(steps * self.down / self.up, count)
 
     def place(self, fast, slow):
@@ -40,7 +40,7 @@ class View(NamedTuple):
 
 
 def make_view(shape, roi, zoom):
-    """The View of an image of `shape` (slow, fast) by PictureSettings' roi and zoom. Raises InputError where the region
+    """The View of an image of `shape` (slow, fast) by PictureSettings' roi and zoom. Raises InputError if the region
     is not in the image, or the picture would be too large."""
     slow, fast = region("--preview-roi", shape, roi)
     edge = max(slow.stop - slow.start, fast.stop - fast.start)

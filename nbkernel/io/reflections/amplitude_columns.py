@@ -6,7 +6,7 @@ from nbkernel.errors import InputError
 
 AMPLITUDE, HALF_OF_PAIR = "F", "G"  # G: F(+) or F(-)
 INTENSITIES = ("J", "K")
-# what may be amplitudes for all that its type says, where the user names it
+# types that may contain amplitudes all the same, if the user names the column
 OTHER_NUMBERS = {
     "D": "anomalous differences",
     "E": "normalised amplitudes",
@@ -25,7 +25,7 @@ TYPE_NAMES = {
     "Q": "standard deviations",
     "Y": "M/ISYM",
 }
-# names in lower case, letters and digits only, in the order in which they are taken
+# names in lower case, letters and digits only, in order of preference
 CALCULATED = (
     "fmodel", "fcall", "fcallls", "fc", "fcalc", "pdbxfcalcwithsolvent", "fcalcau",
 )  # fmt: skip
@@ -39,11 +39,11 @@ ADVICE = (
 
 
 def choose_columns(path, types, wanted):
-    """Labels of the amplitudes: one, or two of F(+) and F(-).
+    """Labels of the amplitudes: one, or two for F(+) and F(-).
 
     types: {label: type} of a file in its order; wanted: label, or two with a comma, None for the usual ones: calculated
-    amplitudes, else observed ones, else a pair F(+) and F(-), else any other but coefficients of maps. Raises
-    InputError where there are no such columns.
+    amplitudes, else observed ones, else a pair F(+) and F(-), else any other except map coefficients. Raises
+    InputError if there are no such columns.
     """
     choices = candidates(types)
     if wanted is not None:
@@ -75,7 +75,7 @@ def wanted_columns(path, types, wanted, choices):
 
 
 def type_remarks(path, types, columns):
-    """A line for each column that is not amplitudes by its type."""
+    """A line for each column whose type is not that of amplitudes."""
     for label in columns:
         if types[label] not in (AMPLITUDE, HALF_OF_PAIR):
             kind = OTHER_NUMBERS.get(types[label], f"numbers of type {types[label]}")
@@ -100,7 +100,7 @@ def candidates(types):
 
 
 def mate_label(label, types):
-    """The column of F(-) that belongs to one of F(+), None where there is none."""
+    """The F(-) column that belongs to an F(+) column, None if there is none."""
     others = (label.replace(plus, minus) for plus, minus in MATES if plus in label)
     return next((other for other in others if types.get(other) == HALF_OF_PAIR), None)
 
@@ -115,5 +115,5 @@ def preference(labels):
 
 
 def plain_name(labels):
-    """'fmodel' of F-model, F_model, F-model(+) and so on."""
+    """'fmodel' for F-model, F_model, F-model(+) and so on."""
     return re.sub("[^a-z0-9]|plus$", "", labels[0].lower())

@@ -14,26 +14,25 @@ from .amplitude_columns import type_remarks
 from .reflections import BAD_INDEX, LARGEST_INDEX, Reflections, SymmetricFile, empty_grid, value_remarks
 from .space_group import cell_remark
 
-SAME = 1e-3  # relative difference of two values that are one, written by different programs
-MOST_ABSENT, FEW_ABSENT = 0.05, 10  # part and number of the values that may be for systematic absences
-WEAK = 0.25  # mean of true absences' values over the others'
+SAME = 1e-3  # relative difference of one value as different programs write it
+MOST_ABSENT, FEW_ABSENT = 0.05, 10  # fraction and number of the values that may belong to systematic absences
+WEAK = 0.25  # mean value of true absences over that of the others
 
 
 class Merged(NamedTuple):
-    """Reflections of which none is a symmetry copy of another; Friedel mates are two."""
+    """Reflections, none a symmetry copy of another; Friedel mates count as two."""
 
     indices: np.ndarray  # (n, 3) int64
     F: np.ndarray  # (n,) float64
     has_mate: np.ndarray  # (n,) bool: the Friedel mate is among them, or the reflection is its own
     unique: int  # mates counted once
     values: int  # that were merged
-    further: int  # values of a column for a reflection that has one already
-    apart: np.ndarray  # of those that have several: their range over their mean
+    further: int  # values in a column for a reflection that already has one
+    apart: np.ndarray  # of reflections with several values: range over mean
 
 
 class Given(NamedTuple):
-    """Values of a file's columns: indices (n, 3) int32, amplitudes (n,), the column's number (n,), and lines about
-    them."""
+    """Values in a file's columns: indices (n, 3) int32, amplitudes (n,), the column's number (n,), and remarks."""
 
     indices: np.ndarray
     F: np.ndarray
@@ -45,8 +44,8 @@ def expand_to_P1(data, columns, default_F):
     """Reflections of the columns (one label, or those of F(+) and F(-)) of a SymmetricData; absent ones are default_F.
 
     F(-) belongs to -h and its symmetry copies. Several values of one reflection, such as F(+) and F(-) of a centric
-    one, are averaged. Where one of two Friedel mates has no value, it gets the other's. Systematic absences are 0,
-    whatever the file says. Raises InputError where no value is there.
+    one, are averaged. If one of two Friedel mates has no value, it gets the other's. Systematic absences are 0,
+    whatever the file says. Raises InputError if there is no value.
     """
     operations, rotations = data.group.operations, data.group.rotations()
     given = given_amplitudes(data, columns)
@@ -105,7 +104,7 @@ def values_of(count, names):
 
 
 def absence_remarks(data, F, absent):
-    """A line where the space group makes many values 0 that are as large as the others."""
+    """A remark if the space group makes many values 0 that are as large as the others."""
     count = int(np.count_nonzero(absent))
     if count <= max(FEW_ABSENT, MOST_ABSENT * F.size) or F[absent].mean() <= WEAK * F[~absent].mean():
         return []
@@ -118,7 +117,7 @@ def absence_remarks(data, F, absent):
 
 
 def further_remarks(path, merged):
-    """A line where reflections have several values that are not the same."""
+    """A remark if reflections have several, different values."""
     apart = merged.apart[merged.apart > SAME]
     if not apart.size:
         return []
@@ -145,8 +144,8 @@ def merge(path, indices, F, column, rotations):
 
 
 def repeated(F, which):
-    """How many of the amplitudes F (n,) are not the first of their kind, and the range over the mean of each kind that
-    has several; which: (n,) the kind's number."""
+    """How many of the amplitudes F (n,) are not the first of their reflection, and range over mean of each reflection with
+    several; which: (n,) the reflection's number."""
     counts = np.bincount(which)
     further = F.size - int(np.count_nonzero(counts))
     if not further:
@@ -159,7 +158,7 @@ def repeated(F, which):
 
 
 class ReflectionKeys(NamedTuple):
-    """One whole number for each reflection and all its copies."""
+    """One integer for each reflection and all its copies."""
 
     rotations: np.ndarray
     largest: int  # index
@@ -172,7 +171,7 @@ class ReflectionKeys(NamedTuple):
         return np.max([(indices @ rotation + self.largest) @ digits for rotation in self.rotations], axis=0)
 
     def indices(self, keys):
-        """(n, 3): those of the copies that the numbers are of."""
+        """(n, 3) indices of the copies that the numbers belong to."""
         base = 2 * self.largest + 1
         return np.column_stack([keys // base**2, keys // base % base, keys % base]) - self.largest
 
@@ -187,7 +186,7 @@ def reflection_keys(path, indices, rotations):
 
 
 def spread(merged, rotations, grid, limits):
-    """Fills a grid from -limits to limits: each value at all copies, and at their mates where those have no own."""
+    """Fills a grid from -limits to limits: each value at all copies, and at their mates if those have none of their own."""
     alone = ~merged.has_mate
     for rotation in rotations:
         rotated = merged.indices @ rotation
@@ -204,7 +203,7 @@ def zero_absences(grid, limits, group):
 
 
 def usable_cell(cell):
-    """The cell and its reciprocal vectors, a row each (1/Angstrom); None, None where there is none that can be."""
+    """The cell and its reciprocal vectors, one per row (1/Angstrom); None, None if there is no possible cell."""
     if cell is None:
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""nanoBragg's dump file: a table of structure factors in binary, which a later run reads where it has no other."""
+"""nanoBragg's dump file: a binary table of structure factors, which a later run reads if it is given no other."""
 
 import math
 import os
@@ -20,8 +20,7 @@ PIECE = 1 << 22  # bytes
 
 
 def dump_bytes(path):
-    """Bytes of a dump file whose length is what its header says. Raises InputError for another, before it is read as a
-    whole."""
+    """Bytes of a dump file. Raises InputError if its length is not that of its header, before all of it is read."""
     with open_input("-dump", path) as file:
         packed = GZIP.match(file.read(START))
         length = os.fstat(file.fileno()).st_size
@@ -33,7 +32,7 @@ def dump_bytes(path):
 
 
 def dump_reflections(path, content):
-    """Reflections of a dump file's bytes. Raises InputError where its header and its length disagree."""
+    """Reflections in a dump file's bytes. Raises InputError if header and length disagree."""
     first, spare, start = dump_shape(path, content)
     check_length(path, spare, start, len(content))
     F = np.frombuffer(content, np.float64, offset=start).reshape(spare)[:-1, :-1, :-1]
@@ -42,7 +41,7 @@ def dump_reflections(path, content):
 
 
 def dump_shape(path, content):
-    """First indices, numbers of elements along h, k, l with one spare each, and the first of their bytes."""
+    """First indices, numbers of elements along h, k, l including one spare each, and the position of the first byte."""
     header = DUMP_HEADER.match(content)
     if not header:
         raise InputError(f"-dump {os.fspath(path)}: not a dump file of structure factors (delete it, or give -hkl)")
@@ -60,7 +59,7 @@ def check_length(path, spare, start, length):
 
 
 def dump_pieces(reflections):
-    """What nanoBragg.c and `dump_reflections` read, piece by piece: bytes, and Gaps of bytes that are 0."""
+    """The dump file that nanoBragg.c and `dump_reflections` read, in parts: bytes, and Gaps of zero bytes."""
     F, first = reflections.F, (reflections.h_min, reflections.k_min, reflections.l_min)
     limits = [limit for start, length in zip(first, F.shape, strict=True) for limit in (start, start + length - 1)]
     yield (" ".join(map(str, limits)) + "\n\f").encode()
@@ -80,12 +79,12 @@ def dense_pieces(F):
 
 
 def sparse_pieces(F, nonzero):
-    """The same of an array that is 0 but for some positions in its flattened form."""
+    """The same for an array that is 0 except at some positions in its flattened form."""
     spare = [n + 1 for n in F.shape]
     targets = np.asarray(np.ravel_multi_index(np.unravel_index(nonzero, F.shape), spare))
     values = F.reshape(-1)[nonzero]
     at = 0
-    # what is near is written together
+    # neighbours are written together
     for group in np.split(np.arange(nonzero.size), np.flatnonzero(np.diff(targets) > PIECE // 64) + 1):
         if not group.size:
             continue

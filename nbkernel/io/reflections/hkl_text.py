@@ -13,25 +13,25 @@ from nbkernel.kernels.hkl_table import read_hkl_rows
 from .reflections import BAD_INDEX, LARGEST_INDEX, Reflections, empty_grid, value_remarks
 
 SHORTEST_LINE = len("0 0 0 0\n")
-SPARSE = 16  # entries of a table for each given one, from which on it is better made of these
-LONGEST_LINE = 1000  # of which an error is looked for
-MOST_ALONE = 0.1  # part of a table
+SPARSE = 16  # table entries per given one from which the table is better built from the given ones
+LONGEST_LINE = 1000  # in which an error is looked for
+MOST_ALONE = 0.1  # fraction of a table
 # Fortran leaves no blank before a sign when a column is full
 GLUED = re.compile(rb"(?<=[\d.])(?=[-+])")
 
 
 def table_reflections(content, path, default_F):
-    """Reflections of a table's bytes; absent ones are default_F, the last of several counts.
+    """Reflections in a table's bytes; absent ones are default_F, and the last of several values counts.
 
-    Numbers are read as C's fscanf reads them, so a sign may follow a digit without a blank between. Unlike the program,
-    which stops reading in silence, raises InputError, naming the line, for a line that is not four finite numbers, of
-    which the first three are whole.
+    Numbers are read as C's fscanf reads them, so a sign may follow a digit without a blank. Unlike the program, which
+    silently stops reading, raises InputError, naming the line, for a line that is not four finite numbers, the first three
+    of them integers.
     """
     indices, F = parse_table(content, path)
     lowest, highest = indices.min(axis=1), indices.max(axis=1)
     shape = [int(last) - int(first) + 1 for first, last in zip(lowest, highest, strict=True)]
     sparse = default_F == 0.0 and math.prod(shape) > SPARSE * F.size
-    # nan, to be told from what is given
+    # nan marks what is not given
     grid = empty_grid(path, lowest, highest, 0.0 if sparse else np.nan, F.size)
     at = tuple(indices - lowest[:, None])
     grid[at] = F
@@ -48,7 +48,7 @@ def table_reflections(content, path, default_F):
 
 
 def without_mate(given, lowest):
-    """How many of the entries in a (h, k, l) bool array whose first index is `lowest` have no entry at -h -k -l."""
+    """How many entries of an (h, k, l) bool array whose first index is `lowest` have no entry at -h -k -l."""
     reach = [min(-int(first), int(first) + n - 1) for first, n in zip(lowest, given.shape, strict=True)]
     if min(reach) < 0:
         return int(np.count_nonzero(given))
@@ -57,15 +57,14 @@ def without_mate(given, lowest):
 
 
 def without_mate_of_few(given, shape, lowest):
-    """The same of sorted positions in the flattened array."""
+    """The same for sorted positions in the flattened array."""
     mates = -2 * lowest[:, None].astype(np.int64) - np.array(np.unravel_index(given, shape))
     inside = ((mates >= 0) & (mates < np.array(shape)[:, None])).all(axis=0)
     return given.size - int(np.isin(np.ravel_multi_index(tuple(mates[:, inside]), shape), given).sum())
 
 
 def half_remarks(path, alone, entries, default_F):
-    """A line where many entries lack their Friedel mate, as in the files of programs that list half of reciprocal
-    space."""
+    """A remark if many entries lack their Friedel mate, as in files of programs that list half of reciprocal space."""
     if alone <= MOST_ALONE * entries:
         return ()
     return (
@@ -77,7 +76,7 @@ def half_remarks(path, alone, entries, default_F):
 
 
 def parse_table(content, path):
-    """Indices (3, n) int32 and amplitudes (n,) float64 of a table's bytes."""
+    """Indices (3, n) int32 and amplitudes (n,) float64 in a table's bytes."""
     most = len(content) // SHORTEST_LINE + 1
     indices, F = np.empty((3, most), np.int32), np.empty(most)
     doubtful, counts = np.empty((most, 3), np.int64), np.zeros(2, np.int64)

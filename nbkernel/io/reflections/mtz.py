@@ -1,7 +1,7 @@
 """MTZ files: header records of 80 characters, and a table of float32 with a column for each item.
 
-https://www.ccp4.ac.uk/html/mtzformat.html. Only what amplitudes need is read; all that the header states is held
-against the file's length first.
+https://www.ccp4.ac.uk/html/mtzformat.html. Only what amplitudes need is read; everything that the header
+states is first compared with the file's length.
 """
 
 import math
@@ -22,8 +22,8 @@ MOST_COLUMNS = 10_000
 
 @dataclass
 class Mtz:
-    """A file's content. columns: (label, type, data set) in their order; data: (reflections, columns) float32, missing
-    values as `missing`; cells: of data sets; group: (name or None, number or None)."""
+    """A file's content. columns: (label, type, data set) in order; data: (reflections, columns) float32, missing values as
+    `missing`; cells: of data sets; group: (name or None, number or None)."""
 
     columns: list
     data: np.ndarray
@@ -42,8 +42,8 @@ class Mtz:
         return found
 
     def numbers(self, columns):
-        """float64 of columns as they stand."""
-        # a signalling nan is nan
+        """Columns as they are, as float64."""
+        # a signalling nan becomes a quiet one
         with np.errstate(invalid="ignore"):
             return self.data[:, columns].astype(np.float64)
 
@@ -51,14 +51,14 @@ class Mtz:
         return [label for label, _, _ in self.columns]
 
     def cell_of(self, label):
-        """a b c (Angstrom) alpha beta gamma (degrees) of the column's data set, else of the file; None where there is
+        """a b c (Angstrom) alpha beta gamma (degrees) of the column's data set, else of the file; None if there is
         none."""
         dataset = self.columns[self.labels().index(label)][2]
         return self.cells.get(dataset) or self.cell
 
 
 def parse_mtz(path, content):
-    """The Mtz of a file's bytes. Raises InputError for one that is damaged, or shorter than it says."""
+    """The Mtz in a file's bytes. Raises InputError if it is damaged, or shorter than it states."""
     try:
         return parsed(path, content)
     except (ValueError, IndexError, OverflowError, struct.error) as error:
@@ -99,7 +99,7 @@ def parsed(path, content):
 
 
 def header_records(content, start):
-    """(keyword, rest) of each record from byte `start` up to and with END."""
+    """(keyword, rest) of each record from byte `start` up to and including END."""
     for place in range(start, len(content) - RECORD + 1, RECORD):
         line = content[place : place + RECORD].decode("latin-1")
         keyword, _, rest = line.partition(" ")
@@ -115,7 +115,7 @@ def read_record(found, keyword, rest):
     elif keyword == "NCOL":
         found["NCOL"] = int(words[0]), int(words[1]), int(words[2]) if len(words) > 2 else 0
     elif keyword == "COLUMN":
-        # label, type, smallest, largest; data set, which old files have no word of
+        # label, type, smallest, largest; data set, which old files omit
         found["COLUMN"].append((words[0], words[1], int(words[4]) if len(words) > 4 else 0))
     elif keyword == "CELL":
         found["CELL"] = six_numbers(words)

@@ -1,4 +1,4 @@
-"""Reflections: structure factors on a grid of whole indices, from whatever file they came."""
+"""Reflections: structure factors on a grid of integer indices, from a file of any format."""
 
 import math
 import os
@@ -15,22 +15,22 @@ LARGEST_INDEX = 1_000_000
 BAD_INDEX = f"has an index that is not a whole number from -{LARGEST_INDEX} to {LARGEST_INDEX}"
 BYTES_PER_ENTRY = 24
 LARGEST_F = 1e12  # electrons
-FULL = 1000  # entries of a table for each that is given: a sphere in its box has two, and symmetry makes at most 192 of one
+FULL = 1000  # table entries per given one: a sphere in its box has two, and symmetry makes at most 192 out of one
 
 
 @dataclass(frozen=True)
 class SymmetricFile:
-    """What was taken from an MTZ or mmCIF file."""
+    """What was read from an MTZ or mmCIF file."""
 
     path: str
     columns: tuple  # label of the amplitudes, or those of F(+) and F(-)
     space_group: str  # Hermann-Mauguin symbol
     cell: tuple | None  # a b c (Angstrom) alpha beta gamma (degrees)
     unique: int  # reflections with a value, Friedel mates and symmetry copies counted once
-    unpaired: int  # acentric ones of F(+) and F(-) with a value for one of the two only
+    unpaired: int  # acentric reflections with a value for only one of F(+) and F(-)
     absent: int  # values given for systematic absences
     resolution: tuple | None  # largest and smallest spacing, Angstrom
-    further: int = 0  # values of a column that are not the first one of their reflection
+    further: int = 0  # values in a column after the first one of their reflection
     block: str = ""  # of an mmCIF file of several
     group: object = None  # its SpaceGroup, of which space_group is the name
 
@@ -38,12 +38,11 @@ class SymmetricFile:
 @dataclass(frozen=True)
 class Reflections:
     """F: (h, k, l) float64 (electrons), whose first element is at h_min, k_min, l_min; `count` entries were given, the
-    last one read from a text table has last_F.
+    last one in a text table has last_F.
 
-    file: what an MTZ or mmCIF file held, None for tables of P1. nonzero: positions in F, flattened, of all that is not
-    0, in their order, where these are few: then most of F has never been written to, and takes no memory; else None.
-    remarks: lines about what the user may not have meant. Readers share one Reflections of an unchanged file, so F
-    cannot be written to."""
+    file: what an MTZ or mmCIF file contained, None for tables of P1. nonzero: sorted positions in the flattened F of all
+    that is not 0, if these are few (then most of F has never been written to, and takes no memory); else None. remarks:
+    lines about what the user may not have meant. Readers share one Reflections of an unchanged file, so F is read-only."""
 
     F: np.ndarray
     h_min: int
@@ -68,17 +67,17 @@ def empty_grid(path, lowest, highest, F, given):
     """(h, k, l) float64 array filled with F, for the indices from `lowest` to `highest` of the `given` entries of the
     file `path`.
 
-    Raises InputError where memory cannot hold it, or where a few entries make a table of another order of size.
+    Raises InputError if memory cannot hold it, or if few entries make a table that is out of proportion.
     """
     shape = tuple(int(last) - int(first) + 1 for first, last in zip(lowest, highest, strict=True))
     entries = shape[0] * shape[1] * shape[2]
     lowest, highest = (" ".join(str(int(index)) for index in limits) for limits in (lowest, highest))
     if entries > MOST_ENTRIES:
         raise InputError(f"-hkl {os.fspath(path)}: indices from {lowest} to {highest} make a table too large for memory")
-    # the table, its squares with a border, one more on the way
+    # the table, its squares with a border, one more in between
     require_memory(BYTES_PER_ENTRY * entries, "-hkl", f"the table of {os.fspath(path)}, indices {lowest} to {highest},")
     if F == 0.0:
-        # memory is taken where something else is written
+        # only writing anything but zeros takes memory
         return np.zeros(shape)
     if entries > FULL * given:
         check_size(
@@ -88,7 +87,7 @@ def empty_grid(path, lowest, highest, F, given):
 
 
 def value_remarks(source, F):
-    """Lines about structure factors F, of any shape, that none can be; source: flag and file."""
+    """Remarks about impossible structure factors in F, of any shape; source: flag and file."""
     if not F.size:
         return ()
     remarks = []

@@ -1,4 +1,4 @@
-"""mmCIF files of reflections, of one block or several; read by gemmi."""
+"""mmCIF files of reflections, with one or more blocks; read by gemmi."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from .amplitude_columns import choose_columns
 from .space_group import StatedGroup, find_space_group
 from .symmetric_files import SymmetricData, import_gemmi, whole_indices
 
-# types, as an MTZ file has them, of mmCIF's items in _refln, by the first of these that is in the name
+# MTZ's types of mmCIF's items in _refln, by the first of these that the name contains
 CIF_TYPES = (
     ("sigma", "Q"), ("phase", "P"), ("fom", "W"), ("anom_diff", "D"), ("squared", "J"), ("intensity", "J"),
     ("pdbx_I_", "K"), ("pdbx_F_plus", "G"), ("pdbx_F_minus", "G"), ("F_", "F"), ("FWT", "F"), ("index_", "H"),
@@ -36,23 +36,22 @@ HALL_ITEMS = (
 NUMBER_ITEMS = (
     "_symmetry.Int_Tables_number", "_symmetry_Int_Tables_number", "_space_group.IT_number", "_space_group_IT_number",
 )  # fmt: skip
-MEMORY_PER_BYTE = 32  # of what gemmi makes of many short values
+MEMORY_PER_BYTE = 32  # that gemmi takes for many short values
 
 
 def read_cif(path, content, wanted):
-    """SymmetricData of an mmCIF file's bytes, and the labels of the amplitudes: of the first block that has them among
-    merged reflections. Cell and space group that it lacks are those of a block before it, else of the next that has
-    them.
+    """SymmetricData of an mmCIF file's bytes, and the labels of the amplitudes: from the first block with amplitudes of
+    merged reflections. If it lacks cell or space group, these are from a block before it, else from the next that has them.
 
-    wanted: as for `choose_columns`, or with the block's name and a colon before it. Raises InputError for a file
-    without.
+    wanted: as for `choose_columns`, or with the block's name and a colon in front. Raises InputError if there are no
+    amplitudes.
     """
     gemmi = import_gemmi(path, "an mmCIF")
     decoded_text("-hkl", path, content)
     require_memory(MEMORY_PER_BYTE * len(content), f"-hkl {os.fspath(path)}", "its content")
     with whole_file(path):
         document = gemmi.cif.read_string(content)
-        # the next call empties them
+        # the next call clears them
         stated = [(block.name, stated_cell(block), stated_group(gemmi, block)) for block in document]
         blocks = [block for block in gemmi.as_refln_blocks(document) if block]
     merged = [block for block in blocks if block.is_merged()]
@@ -66,7 +65,7 @@ def read_cif(path, content, wanted):
     with whole_file(path):
         indices = whole_indices(path, block.make_miller_array())
     place = [name for name, _, _ in stated].index(block.block.name)
-    # those before it, from the nearest on, then those behind
+    # those before it, the nearest first, then those after it
     _, cells, groups = zip(stated[place], *reversed(stated[:place]), *stated[place + 1 :], strict=True)
     cell, group = next(filter(None, cells), None), next(filter(any, groups), StatedGroup())
 
@@ -87,7 +86,7 @@ def read_cif(path, content, wanted):
 
 
 def wanted_block(blocks, wanted):
-    """Name of a block and label of a column in BLOCK:LABEL; None for a name that no block has."""
+    """Block name and column label in BLOCK:LABEL; None if no block has that name."""
     if wanted is not None and ":" in wanted:
         name, _, label = wanted.partition(":")
         if any(block.block.name == name.strip() for block in blocks):
@@ -96,8 +95,8 @@ def wanted_block(blocks, wanted):
 
 
 def first_with_amplitudes(path, blocks, wanted):
-    """The first block that has the columns wanted (or the usual ones), and their labels. Raises InputError, about the
-    first block, where none has."""
+    """The first block that has the wanted columns (or the usual ones), and their labels. If none has, raises InputError
+    about the first block."""
     first_error = None
     for block in blocks:
         try:
@@ -124,17 +123,17 @@ def cif_type(label):
 
 
 def stated_cell(block):
-    """A cell of numbers, None where a block has none."""
+    """The cell in a block as numbers, None if there is none."""
     texts = [block.find_value(f"_cell.{item}") or block.find_value(f"_cell_{item}") for item in CELL_ITEMS]
     try:
-        # a standard uncertainty may follow in brackets
+        # a standard uncertainty may follow in parentheses
         return tuple(float(text.strip("'\"").partition("(")[0]) for text in texts)
     except (AttributeError, ValueError):
         return None
 
 
 def stated_group(gemmi, block):
-    """The StatedGroup of a block."""
+    """The StatedGroup in a block."""
 
     def texts(items):
         found = (list(block.find_values(item)) for item in items)
@@ -150,7 +149,7 @@ def stated_group(gemmi, block):
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Makes an InputError of what gemmi raises for a damaged file."""
+    """Turns what gemmi raises for a damaged file into an InputError."""
     try:
         yield
     except (RuntimeError, ValueError, IndexError, OverflowError) as error:

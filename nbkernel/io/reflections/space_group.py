@@ -1,8 +1,8 @@
-"""The space group that a file states in several ways: by its symmetry operations, by names, by its number.
+"""The space group, which a file may state in several ways: symmetry operations, names, number.
 
-The operations count most, then the Hermann-Mauguin symbol, the Hall symbol, the number in International Tables (or
-CCP4's). A group matters here by what it does to amplitudes: which are equal, and which are 0. So P 41 and P 43, or two
-origins, are the same.
+The operations take precedence, then the Hermann-Mauguin symbol, the Hall symbol, the number in International Tables (or
+CCP4's). Only a group's effect on amplitudes matters here: which are equal, and which are 0. So P 41 and P 43 are the same,
+and so are two origins.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import cell_text
 
 MOST_OPERATIONS = 192  # of F m -3 m
-BOX = 6  # indices up to which every kind of systematic absence shows
+BOX = 6  # every kind of systematic absence occurs up to this index
 EDGE_TOLERANCE, ANGLE_TOLERANCE = 0.005, 0.5  # relative, degrees: more than the rounding of cells in files
 
 
 class StatedGroup(NamedTuple):
-    """What a file says: texts of operations such as 'x,y,z', symbols, a number; empty or None where it says nothing."""
+    """What a file states: operations such as 'x,y,z', symbols, a number; empty or None if it does not."""
 
     operations: tuple = ()
     symbols: tuple = ()  # Hermann-Mauguin
@@ -29,14 +29,14 @@ class StatedGroup(NamedTuple):
 
 
 class SpaceGroup(NamedTuple):
-    """operations: gemmi.GroupOps; remarks: lines about what the file says otherwise."""
+    """operations: gemmi.GroupOps; remarks: lines about contradictions in the file."""
 
     name: str
     operations: object
     remarks: tuple
 
     def rotations(self):
-        """(n, 3, 3) whole numbers W of x' = W x + w."""
+        """(n, 3, 3) integers W of x' = W x + w."""
         return rotations_of(self.operations)
 
 
@@ -45,9 +45,9 @@ def rotations_of(operations):
 
 
 def find_space_group(path, stated, cell):
-    """The SpaceGroup of a file; cell (a b c alpha beta gamma or None) tells the setting of a rhombohedral one.
+    """The SpaceGroup of a file; cell (a b c alpha beta gamma or None) decides the setting of a rhombohedral one.
 
-    Raises InputError where nothing that is stated can be used.
+    Raises InputError if nothing that is stated can be used.
     """
     import gemmi
 
@@ -64,7 +64,7 @@ def find_space_group(path, stated, cell):
     if stated.hall:
         with contextlib.suppress(RuntimeError, ValueError):
             hall = ("Hall symbol", gemmi.symops_from_hall(stated.hall))
-            # a number says less: only the standard setting
+            # a number states only the standard setting
             found.insert(next((n for n, (what, _) in enumerate(found) if "number" in what), len(found)), hall)
     if not found:
         if remarks:
@@ -101,7 +101,7 @@ def named_groups(gemmi, stated, cell):
 
 
 def operations_of(gemmi, texts):
-    """gemmi.GroupOps of operations such as 'x,y,z'. Raises ValueError, saying why, where they are not those of a space
+    """gemmi.GroupOps of operations such as 'x,y,z'. Raises ValueError, with the reason, if they do not form a space
     group."""
     if len(texts) > MOST_OPERATIONS:
         raise ValueError(f"there are {len(texts)}, more than any space group has")
@@ -129,7 +129,7 @@ def name_of(gemmi, operations):
 
 
 def equal_amplitudes(one, other):
-    """Whether two gemmi.GroupOps make the same amplitudes equal, and the same ones 0."""
+    """Whether two gemmi.GroupOps make the same amplitudes equal and the same ones 0."""
     if {r.tobytes() for r in rotations_of(one)} != {r.tobytes() for r in rotations_of(other)}:
         return False
     box = np.mgrid[-BOX : BOX + 1, -BOX : BOX + 1, -BOX : BOX + 1].reshape(3, -1).T.astype(np.int32)
@@ -138,7 +138,7 @@ def equal_amplitudes(one, other):
 
 
 def cell_remark(source, cell, group):
-    """A line where a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else
+    """A remark if a cell (a b c, Angstrom, alpha beta gamma, degrees) does not have the symmetry of a SpaceGroup, else
     None; source: flag and file of the cell."""
     nearest = nearest_cell(cell, group.rotations())
     edges = max(abs(there / here - 1.0) for here, there in zip(cell[:3], nearest[:3], strict=True))

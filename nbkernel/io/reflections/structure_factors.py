@@ -1,4 +1,4 @@
-"""Structure factors of a run: a text table, an MTZ or mmCIF file, or a dump file. The content tells which."""
+"""Structure factors of a run: from a text table, an MTZ or mmCIF file, or a dump file, recognised by content."""
 
 import os
 
@@ -10,15 +10,15 @@ from nbkernel.io.formats import REFLECTIONS, find_format, format_names
 from .fdump import dump_bytes, dump_reflections
 from .reflections import NO_REFLECTIONS
 
-PAGE = 4096  # bytes of memory that one entry takes where all around it are empty
+PAGE = 4096  # bytes of memory that one entry takes if all its neighbours are empty
 
 KEPT = KeptFiles()
 
 
 def find_reflections(experiment):
-    """Reflections of an Experiment: its hkl file, else a dump file that is there, else none where default_F is set.
+    """Reflections of an Experiment: from its hkl file, else an existing dump file, else none if default_F is set.
 
-    Raises InputError where there is nothing to take structure factors from.
+    Raises InputError if there is no source of structure factors.
     """
     if experiment.hkl is not None:
         return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
@@ -33,10 +33,10 @@ def find_reflections(experiment):
 
 
 def read_structure_factors(path, default_F, column=None):
-    """Reflections of a text table (h k l F, all of P1), an MTZ or an mmCIF file; absent ones are default_F.
+    """Reflections in a text table (h k l F, all of P1), an MTZ or an mmCIF file; absent ones are default_F.
 
-    column: label of the amplitudes in an MTZ or mmCIF file, two with a comma for F(+) and F(-); None for the usual one.
-    An unchanged file is read once. Raises InputError for whatever cannot be used.
+    column: label of the amplitudes in an MTZ or mmCIF file, or two with a comma for F(+) and F(-); None for the usual one.
+    An unchanged file is read only once. Raises InputError for a file that cannot be used.
     """
 
     def make(content):
@@ -46,15 +46,14 @@ def read_structure_factors(path, default_F, column=None):
 
 
 def read_dump(path):
-    """Reflections of a dump file, an unchanged one read once. Raises InputError where its header and its length
-    disagree."""
+    """Reflections in a dump file; an unchanged one is read only once. Raises InputError if header and length disagree."""
     return KEPT.get(
         path, os.fspath(path), lambda: dump_bytes(path), lambda content: dump_reflections(path, content), bytes_of
     )
 
 
 def reflections_of(content, path, default_F, column):
-    """The same of a file's bytes."""
+    """The same for a file's bytes."""
     found = find_format(REFLECTIONS, content)
     if column is not None and not found.has_columns:
         raise InputError(
@@ -65,7 +64,7 @@ def reflections_of(content, path, default_F, column):
 
 
 def bytes_of(reflections):
-    """Memory that Reflections take at most."""
+    """Upper bound on the memory (bytes) of Reflections."""
     if reflections.nonzero is None:
         return reflections.F.nbytes
     return reflections.nonzero.nbytes + min(reflections.F.nbytes, PAGE * reflections.nonzero.size)

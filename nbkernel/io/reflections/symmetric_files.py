@@ -1,4 +1,4 @@
-"""MTZ and mmCIF files of reflections, whose symmetry gives the rest of P1."""
+"""MTZ and mmCIF files of reflections, which symmetry expands to P1."""
 
 import os
 from collections import Counter
@@ -16,10 +16,10 @@ from .space_group import SpaceGroup, StatedGroup, find_space_group
 
 @dataclass(frozen=True)
 class SymmetricData:
-    """Reflections as a file has them.
+    """Reflections as they are in a file.
 
     values(label): (n,) float64, nan where a value is missing; cell(label): a b c (Angstrom) alpha beta gamma (degrees)
-    of the column's data set, None where none was set.
+    of the column's data set, None if it has none.
     """
 
     path: str
@@ -29,11 +29,11 @@ class SymmetricData:
     cell: Callable
     group: SpaceGroup
     block: str = ""  # of several in an mmCIF file
-    repeated: frozenset = frozenset()  # labels of several columns, of which the first counts
+    repeated: frozenset = frozenset()  # labels that several columns have; the first column counts
 
 
 def read_mtz(path, content):
-    """SymmetricData of a merged MTZ file's bytes. Raises InputError for any other."""
+    """SymmetricData in a merged MTZ file's bytes. Raises InputError for any other file."""
     import_gemmi(path, "an MTZ")
     mtz = parse_mtz(path, content)
     types = {}

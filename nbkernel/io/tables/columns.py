@@ -13,7 +13,7 @@ DELIMITERS = re.compile(r"[ \t,;:!]+")
 
 
 def read_columns(flag, path, columns):
-    """Rows of up to `columns` numbers; None for what a line leaves out, 0 if it is a last line without its newline.
+    """Rows of up to `columns` numbers; None for what a line omits, or 0 in a last line without a newline.
 
     Blank lines are skipped. Raises InputError for anything that is not a finite number.
     """

@@ -1,5 +1,5 @@
-"""The orientation of a crystal from a file: nine numbers as MOSFLM writes them, XDS' XPARM.XDS, or a DIALS experiment.
-The content tells which."""
+"""The orientation of a crystal from a file: nine numbers as MOSFLM writes them, XDS's XPARM.XDS, or a DIALS experiment,
+recognised by its content."""
 
 import math
 import os
@@ -11,13 +11,13 @@ from nbkernel.io.formats import JSON
 
 from .orientation import Orientation, leading_numbers
 
-# MOSFLM's: A, three angles, U, cell, three angles, which some leave out
+# MOSFLM's: A, three angles, U, cell, three angles, which some omit
 MOSFLM_NUMBERS, MOSFLM_U, MOSFLM_CELL = (27, 30), (12, 15, 18), slice(21, 27)
 UNIT = 1e-3
 
 
 def read_orientation(path, option="-mat"):
-    """The Orientation of a file. Raises InputError, led by `option`, for one of another kind."""
+    """The Orientation in a file. Raises InputError, starting with `option`, for a file of another kind."""
     from nbkernel.io.files.json_values import parse_json
 
     from .xparm import is_xparm, read_xparm
@@ -34,7 +34,7 @@ def read_orientation(path, option="-mat"):
 
 
 def nine_numbers(path, text):
-    """The first nine numbers of a text. Raises InputError where there are fewer."""
+    """The first nine numbers of a text. Raises InputError if there are fewer."""
     values = leading_numbers(text, 9)
     if len(values) < 9 or not all(math.isfinite(value) for value in values):
         raise InputError(

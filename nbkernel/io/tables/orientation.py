@@ -1,4 +1,4 @@
-"""The orientation of a crystal as the files of several programs state it, and the numbers they begin with."""
+"""The orientation of a crystal as files of several programs state it, and the numbers at their beginning."""
 
 import re
 from typing import NamedTuple
@@ -11,9 +11,9 @@ class Orientation(NamedTuple):
     """numbers: rows x, y, z of a_star, b_star, c_star, times the wavelength, in the run's frame; or None.
 
     axes: rows a, b, c (Angstrom) in a frame of which `beam` (its direction) and `spindle` are known. in_panels_frame:
-    whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) that the
-    file has, or None. start: spindle angle (degrees) at which the file's first image begins, and its range.
-    wavelength: the file's (Angstrom), or None. remarks: lines about it. name: how messages call it, option and file.
+    whether that is the frame of panels from such a file. cell: a b c (Angstrom) alpha beta gamma (degrees) in the file,
+    or None. start: spindle angle (degrees) at which the file's first image begins, and its range. wavelength: the file's
+    (Angstrom), or None. remarks: lines about it. name: its name in messages, option and file.
     """
 
     numbers: tuple | None
@@ -29,7 +29,7 @@ class Orientation(NamedTuple):
 
 
 def leading_numbers(text, most):
-    """Up to `most` numbers that a text begins with."""
+    """Up to `most` numbers at the beginning of a text."""
     position, values = 0, []
     while len(values) < most and (match := NUMBER.match(text, position)):
         values.append(float(match[1]))

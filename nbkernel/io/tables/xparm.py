@@ -1,7 +1,7 @@
 """XPARM.XDS and GXPARM.XDS: crystal, beam and spindle as XDS refined them, in its laboratory frame.
 
-https://xds.mr.mpg.de/html_doc/xds_files.html#XPARM.XDS. Since 2010 the file begins with its name; before, it was
-numbers only, in another order.
+https://xds.mr.mpg.de/html_doc/xds_files.html#XPARM.XDS. Since 2010 the file begins with its name; older
+files have numbers only, in another order.
 """
 
 import math
