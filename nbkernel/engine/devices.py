@@ -91,7 +91,7 @@ def choose_device(name, numbers, precision):
     if name == "auto":
         if found.missing:
             return Choice((), found.missing)
-        best = max(found.devices, key=lambda device: (device.multiprocessors, -device.number))
+        best = max(usable_devices(found), key=lambda device: (device.multiprocessors, -device.number))
         return Choice((best.number,), best.name, falls_back=True)
     if found.missing:
         raise DeviceError(f"--device cuda: {found.missing}")
@@ -100,8 +100,24 @@ def choose_device(name, numbers, precision):
         if number not in available:
             listed = ", ".join(map(str, available))
             raise DeviceError(f"--device cuda:{number}: there is no such device; available: {listed}")
-    numbers = numbers or (found.devices[0].number,)
+    usable = [device.number for device in usable_devices(found)]
+    for number in numbers:
+        if number not in usable:
+            raise DeviceError(f"--device cuda:{number}: {too_old(found.packages)}; usable: {', '.join(map(str, usable))}")
+    numbers = numbers or (usable[0],)
     return Choice(numbers, ", ".join(available[number].name for number in numbers))
+
+
+def usable_devices(found):
+    """The devices of a Survey that the installed packages support; all of the simulator's."""
+    if found.packages is None:
+        return found.devices
+    return [device for device in found.devices if device.capability >= PACKAGES[found.packages][3]]
+
+
+def too_old(packages):
+    extra, _, _, least = PACKAGES[packages]
+    return f"its compute capability is below {least[0]}.{least[1]}, which {extra} needs"
 
 
 def survey():

@@ -126,7 +126,8 @@ def place_detector(experiment):
     vert = unitize(cross_product(beam, polar))
     for name, vector in (("beam_vector", beam), ("fdet_vector", fdet), ("sdet_vector", sdet), ("odet_vector", odet)):
         if magnitude(vector) == 0.0:
-            raise InputError(f"-{name}: has no direction; -fdet_vector and -sdet_vector must differ and not be 0 0 0")
+            need = "fast and slow axes that are not parallel" if name == "odet_vector" else "a vector that is not 0 0 0"
+            raise InputError(f"-{name}: has no direction; need {need}")
 
     rotx, roty, rotz = (
         experiment.detector_rotx / RTD,

@@ -123,6 +123,16 @@ def test_cuda_takes_what_is_named(machine):
         choose_device("cuda", (), "exact")
 
 
+def test_devices_that_are_too_old_are_passed_over(machine):
+    machine(Driver(("old but large", 4 * 2**30, (3, 5), 200), SMALL))
+    assert choose_device("auto", (), "double").devices == (1,)
+    assert choose_device("cuda", (), "double").devices == (1,)
+    with pytest.raises(
+        DeviceError, match="^--device cuda:0: its compute capability is below 5.0, which cu12 needs; usable: 1"
+    ):
+        choose_device("cuda", (0, 1), "double")
+
+
 @pytest.mark.parametrize(
     "driver, packages, words",
     [

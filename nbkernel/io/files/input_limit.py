@@ -32,7 +32,7 @@ def check_size(flag, path, size, what="its content", length=None):
     available = available_memory()
     if size > available:
         raise InputError(
-            f"{flag}: {os.fspath(path)}: {what} would need {in_words(size)} of memory, {in_words(available)} are there"
+            f"{flag}: {os.fspath(path)}: {what} would need {in_words(size)} of memory, {in_words(available)} are available"
         )
 
 

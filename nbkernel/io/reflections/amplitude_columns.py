@@ -54,9 +54,10 @@ def choose_columns(path, types, wanted):
     intensities = [label for label, kind in types.items() if kind in INTENSITIES]
     if intensities and not choices:
         raise InputError(f"-hkl {path}: has intensities ({', '.join(intensities)}) and no amplitudes; {ADVICE}")
-    raise InputError(
-        f"-hkl {path}: has no column of amplitudes{' but for maps' if choices else ''}; {listing(types, choices)}"
-    )
+    if choices:
+        labels = ", ".join(",".join(labels) for labels in choices)
+        raise InputError(f"-hkl {path}: has amplitudes only for maps ({labels}); if these are meant, choose with --column")
+    raise InputError(f"-hkl {path}: has no column of amplitudes; {listing(types, choices)}")
 
 
 def wanted_columns(path, types, wanted, choices):

@@ -41,5 +41,5 @@ def test_what_is_not_a_size_is_refused(monkeypatch, text):
 
 def test_memory_is_a_limit_whatever_the_variable_says(monkeypatch):
     monkeypatch.setenv(VARIABLE, "1T")
-    with pytest.raises(InputError, match="would need 128 GiB of memory, 64 GiB are there"):
+    with pytest.raises(InputError, match="would need 128 GiB of memory, 64 GiB are available"):
         check_size("-hkl", "file", 2**37, length=0)

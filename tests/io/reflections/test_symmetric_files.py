@@ -254,7 +254,7 @@ def test_the_usual_column(types, chosen):
     "types, words",
     [
         ({"IMEAN": "J", "I(+)": "K", "I(-)": "K"}, ("IMEAN, I(+), I(-)", "French")),
-        ({"FWT": "F", "PHWT": "P"}, ("but for maps", "amplitudes are FWT")),
+        ({"FWT": "F", "PHWT": "P"}, ("only for maps (FWT)", "--column")),
         ({"PHIC": "P"}, ("columns are PHIC",)),
         ({"F(+)": "G"}, ("columns are F(+)",)),
     ],
