@@ -1,4 +1,4 @@
-"""The exact engine's vectorised way: the error it claims, and that it never changes an image."""
+"""The exact engine's vectorised path: its error bounds hold, and it never changes an image."""
 
 import numba
 import numpy as np
@@ -28,7 +28,8 @@ def sines(x):
 
 
 def difficult_arguments():
-    """Everywhere up to the largest argument, and next to multiples of pi as whole indices and cell counts make them."""
+    """All magnitudes up to the largest argument, and values near the multiples of pi that integer indices and cell
+    counts give."""
     rng = np.random.default_rng(5)
     h = rng.integers(-300, 300, 20000) + rng.choice([0, 1e-15, 1e-12, 1e-9, 1e-5, 0.1], 20000) * rng.normal(size=20000)
     near = PI * h * rng.choice([1, 2, 5, 36, 1000, 10000], 20000)
@@ -38,9 +39,8 @@ def difficult_arguments():
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
-def test_sine_is_as_good_as_it_claims():
+def test_sine_error_is_within_its_bound():
     x = difficult_arguments()
-    # reduced with 64 bits of each of three parts of pi, exact enough for the closest multiples in a double
     expected = np.abs(long_sine(x))
     nonzero = expected != 0
     error = np.abs(np.abs(sines(x).astype(np.longdouble)) - expected)[nonzero] / expected[nonzero]
@@ -57,7 +57,7 @@ def exponentials(x):
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
-def test_exponential_is_as_good_as_it_claims():
+def test_exponential_error_is_within_its_bound():
     rng = np.random.default_rng(6)
     x = np.concatenate([rng.uniform(LOWEST_ARGUMENT, 0, 50000), -(10.0 ** rng.uniform(-20, 2.8, 50000)), [0.0, -708.0]])
     expected = np.exp(x.astype(np.longdouble))
@@ -65,7 +65,7 @@ def test_exponential_is_as_good_as_it_claims():
 
 
 def long_sine(x):
-    """sin of doubles by x87's sine after an exact reduction in integers."""
+    """sin(x) up to its sign, in long double, after an exact reduction of x modulo pi."""
     from fractions import Fraction
 
     # 60 decimal digits of pi
@@ -85,7 +85,7 @@ RUNS = [
     f"{CELL} -default_F 100 -N 5 -mosaic 0.3 -mosaic_dom 7 -osc 0.2 -phisteps 3 -polar 0.9",
     f"{CELL} -default_F 100 -N 5 -water 10 -dmin 3 -dispersion 2 -dispsteps 3",
     f"{CELL} -default_F 100 -N 5 -detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2",
-    # indices that are exactly 0 along a row and a column: 0/0 in the fast way
+    # indices that are exactly 0 along a row and a column: 0/0 in the vectorised path
     (
         "-cell 100 100 100 90 90 90 -default_F 10 -N 4 -lambda 1 -distance 100 -detpixels 21 -pixel 1 "
         "-Xbeam 10 -Ybeam 10 -denzo"
@@ -105,24 +105,24 @@ RUNS = [
 
 
 @pytest.mark.parametrize("flags", RUNS)
-def test_vectorised_image_is_the_plain_one(flags, monkeypatch):
+def test_the_vectorised_image_has_the_bits_of_the_scalar_one(flags, monkeypatch):
     run = prepared(flags)
-    fast, fast_omega, _ = render(run, "exact")
+    vectorised, vectorised_omega, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
-    plain, plain_omega, _ = render(run, "exact")
-    assert fast.tobytes() == plain.tobytes()
-    assert fast_omega == plain_omega
+    scalar, scalar_omega, _ = render(run, "exact")
+    assert vectorised.tobytes() == scalar.tobytes()
+    assert vectorised_omega == scalar_omega
 
 
 @pytest.mark.parametrize("error", [1e-3, 1e-7])
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
     monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
-    plain, _, _ = render(run, "exact")
+    scalar, _, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.engine.bounded, "relative_error", lambda terms: error)
     monkeypatch.setattr(nbkernel.engine.render, "table_and_error", table_and_error)
     uncertain, _, _ = render(run, "exact")
-    assert uncertain.tobytes() == plain.tobytes()
+    assert uncertain.tobytes() == scalar.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The cell vectors of every orientation: from the table and from the rotations it is made of."""
+"""The cell vectors of every orientation, from the table and from the rotations that it is computed from."""
 
 import numba
 import numpy as np
@@ -49,6 +49,6 @@ def test_rotations_give_the_bits_of_the_table(name, form):
     if name in SPREAD:
         assert found.tobytes() == plan.orientation.tobytes()
     else:
-        # a zero may have another sign
+        # zeros may differ in sign
         assert np.array_equal(found, plan.orientation)
     assert plan.mosaic_umats.shape == (plan.orientation.shape[1], 9)

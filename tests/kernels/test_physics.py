@@ -1,4 +1,4 @@
-"""Each formula as bare Python against a closed form or an independent slow computation, and compiled against bare Python."""
+"""Each formula, as bare Python, against a closed form or a slow independent computation; and compiled against bare Python."""
 
 import cmath
 import itertools
@@ -24,7 +24,7 @@ def draws(count=50, size=3, seed=RNG_SEED):
 # vectors
 
 
-def test_products_are_numpys():
+def test_products_agree_with_numpy():
     for x, y in zip(draws(), draws(seed=8)):
         assert vectors.dot_product(x, y) == pytest.approx(np.dot(x, y), abs=1e-14)
         np.testing.assert_allclose(vectors.cross_product(x, y), np.cross(x, y), atol=1e-14)
@@ -40,7 +40,7 @@ def test_unit_vectors_have_length_1_and_zero_stays_zero():
 
 
 def rotation_series(axis, angle):
-    """Exponential of the cross-product matrix, as a power series."""
+    """The exponential of the cross-product matrix, as a power series."""
     x, y, z = axis
     generator = angle * np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     term, total = np.eye(3), np.eye(3)
@@ -56,13 +56,13 @@ def test_rotation_about_an_axis_is_the_exponential_of_its_generator():
         np.testing.assert_allclose(vectors.rotate_axis(v, axis, angle), rotation_series(axis, angle) @ v, atol=1e-13)
 
 
-def test_rotate_turns_about_x_then_y_then_z():
+def test_rotate_goes_about_x_then_y_then_z():
     for v, angles in zip(draws(), draws(seed=8)):
         x, y, z = (rotation_series(axis, angle) for axis, angle in zip(np.eye(3), angles))
         np.testing.assert_allclose(vectors.rotate(v, *angles), z @ y @ x @ v, atol=1e-13)
 
 
-def test_rotations_by_zero_leave_the_bits_alone():
+def test_rotations_by_zero_keep_every_bit():
     for v in draws():
         assert vectors.rotate(v, 0.0, 0.0, 0.0) == v
 
@@ -103,11 +103,11 @@ def test_sinc3_is_the_series_of_the_sphere(x):
 
 def test_sinc3_is_1_at_0_and_near_it():
     assert lattice.sinc3(0.0) == 1.0
-    # 1 - x^2 / 10, less what cancels in sin(x)/x - cos(x)
+    # 1 - x^2 / 10, within the cancellation error of sin(x)/x - cos(x)
     assert lattice.sinc3(1e-3) == pytest.approx(1 - 1e-7, abs=1e-9)
 
 
-def test_square_crystals_multiply_their_edges_and_leave_out_single_cells():
+def test_square_lattice_factor_is_a_product_over_edges_of_more_than_one_cell():
     assert lattice.F_latt_square(0.25, 0.3, 0.1, 2, 3, 1) == pytest.approx(
         lattice.sincg(math.pi * 0.25, 2) * lattice.sincg(math.pi * 0.3, 3), rel=1e-15
     )
@@ -115,8 +115,8 @@ def test_square_crystals_multiply_their_edges_and_leave_out_single_cells():
     assert lattice.F_latt_square(0.3, 0.3, 0.3, 1, 1, 1) == 1
 
 
-def test_round_crystals_scatter_as_the_inscribed_ellipsoids_volume():
-    """At the peak F^2 = N^2 times (pi/6)... of the parallelepiped: 0.7236 = sqrt(pi/6)."""
+def test_round_lattice_factor_at_its_peak_and_zeros():
+    """The ellipsoid inscribed in the parallelepiped has pi/6 of its volume, and F is scaled by sqrt(pi/6) = 0.7236."""
     assert 0.723601254558268 == pytest.approx(math.sqrt(math.pi / 6), rel=1e-14)
     assert lattice.F_latt_round(0.0, 0.0, 0.0, 2, 3, 4, 1.0) == pytest.approx(24 * math.sqrt(math.pi / 6), rel=1e-14)
     # first zero where tan(x) = x
@@ -147,12 +147,12 @@ def test_gaussian_spots_fall_to_half_their_square_at_the_tophat_edge():
 
 
 @pytest.mark.parametrize("shape", range(4))
-def test_all_shapes_are_periodic_and_peak_at_whole_indices(shape):
+def test_all_shapes_are_periodic_and_peak_at_integer_indices(shape):
     def factor(h):
         near = [float(scattering.nearest_index(x)) for x in h]
         return lattice.lattice_factor(*h, *near, CUBIC, 5, 6, 7, 1.0, shape)
 
-    # not at the whole index itself, where the sines of the square shape are those of rounding errors
+    # not at the integer index itself, where the square shape's sines are rounding errors
     peak = abs(factor((1.00001, -2.00001, 3.00001)))
     assert peak == pytest.approx(5 * 6 * 7 * (math.sqrt(math.pi / 6) if shape == constants.ROUND else 1), rel=1e-6)
     offset = (0.05, 0.02, -0.03)
@@ -188,7 +188,7 @@ def test_beyond_dmin_compares_spacings():
 
 
 @pytest.mark.parametrize("h, nearest", [(0.4, 0), (0.5, 0), (0.6, 1), (-0.5, -1), (-0.4, 0), (-1.6, -2), (2.0, 2)])
-def test_halves_go_down(h, nearest):
+def test_halves_round_down(h, nearest):
     assert scattering.nearest_index(h) == nearest
 
 
@@ -196,7 +196,7 @@ def test_halves_go_down(h, nearest):
 
 
 def test_the_solid_angle_of_a_whole_plane_is_half_the_sphere():
-    """Rings of the plane, by Gauss quadrature of the solid angle per area over the angle to the normal; 1e-10."""
+    """By Gauss quadrature over rings of the plane, from the solid angle per area at each angle to the normal."""
     nodes, weights = np.polynomial.legendre.leggauss(80)
     angles = (nodes + 1) * np.pi / 4
     total, distance, edge = 0.0, 0.1, 1e-4
@@ -207,12 +207,12 @@ def test_the_solid_angle_of_a_whole_plane_is_half_the_sphere():
     assert total == pytest.approx(2 * math.pi, rel=1e-10)
 
 
-def test_a_point_pixel_has_the_inverse_square_only():
+def test_a_point_pixels_solid_angle_is_the_inverse_square():
     assert detector.solid_angle(1e-4, 0.5, 0.1, True) == 4.0
 
 
 @pytest.mark.parametrize("layers, parallax", [(1, 1.0), (5, 1.0), (8, 0.6)])
-def test_layers_absorb_together_what_the_whole_sensor_absorbs(layers, parallax):
+def test_absorption_in_the_layers_adds_up_to_that_of_the_sensor(layers, parallax):
     thick, mu = 300e-6, 4000.0
     total = sum(detector.absorbed_fraction(layer, thick / layers, mu, parallax) for layer in range(layers))
     assert total == pytest.approx(1 - math.exp(-thick * mu / parallax), rel=1e-13)
@@ -222,7 +222,7 @@ def test_a_curved_detector_has_all_pixels_at_its_distance():
     for y, z in ((0.0, 0.0), (0.02, 0.0), (0.0, -0.03), (0.02, 0.05)):
         position = detector.curved_position((0.1, y, z), 0.1, (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
         assert vectors.magnitude(position) == pytest.approx(0.1, rel=1e-14)
-    # an arc as long as the flat offset
+    # the flat offset becomes the length of the arc
     _, _, z = detector.curved_position((0.1, 0.02, 0.0), 0.1, (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
     assert abs(z) == pytest.approx(0.1 * math.sin(0.2), rel=1e-14)
 
@@ -231,28 +231,28 @@ def test_a_curved_detector_has_all_pixels_at_its_distance():
 
 
 @pytest.mark.parametrize("twotheta", [0.0, 0.3, math.pi / 4, math.pi / 2, 2.5])
-def test_polarization_factor_across_and_along_the_field(twotheta):
+def test_polarization_factor_perpendicular_and_parallel_to_the_field(twotheta):
     beam, axis = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
-    across = (math.cos(twotheta), math.sin(twotheta), 0.0)
-    along = (math.cos(twotheta), 0.0, math.sin(twotheta))
+    perpendicular = (math.cos(twotheta), math.sin(twotheta), 0.0)
+    parallel = (math.cos(twotheta), 0.0, math.sin(twotheta))
     half = (1 + math.cos(twotheta) ** 2) / 2
-    assert polarization.polarization_factor(0.0, beam, across, axis) == pytest.approx(half, abs=1e-15)
-    assert polarization.polarization_factor(1.0, beam, across, axis) == pytest.approx(1, abs=1e-15)
-    assert polarization.polarization_factor(1.0, beam, along, axis) == pytest.approx(math.cos(twotheta) ** 2, abs=1e-15)
-    # polarised the other way round
-    assert polarization.polarization_factor(-1.0, beam, along, axis) == pytest.approx(1, abs=1e-15)
+    assert polarization.polarization_factor(0.0, beam, perpendicular, axis) == pytest.approx(half, abs=1e-15)
+    assert polarization.polarization_factor(1.0, beam, perpendicular, axis) == pytest.approx(1, abs=1e-15)
+    assert polarization.polarization_factor(1.0, beam, parallel, axis) == pytest.approx(math.cos(twotheta) ** 2, abs=1e-15)
+    # polarised perpendicular to the axis
+    assert polarization.polarization_factor(-1.0, beam, parallel, axis) == pytest.approx(1, abs=1e-15)
 
 
-def test_polarization_is_a_dipoles_radiation_and_mixes_linearly():
+def test_polarization_factor_is_that_of_a_dipole_and_linear_in_the_kahn_factor():
     for diffracted, incident, axis in zip(draws(), draws(seed=8), draws(seed=9)):
         diffracted, incident, axis = (np.array(vectors.unitize(v)) for v in (diffracted, incident, axis))
         field = axis - incident * (axis @ incident)
         field /= np.linalg.norm(field)
         dipole = 1 - (field @ diffracted) ** 2
-        plain = (1 + (incident @ diffracted) ** 2) / 2
+        unpolarised = (1 + (incident @ diffracted) ** 2) / 2
         for kahn in (1e-3, 0.4, 1.0):
-            ours = polarization.polarization_factor(kahn, tuple(incident), tuple(diffracted), tuple(axis))
-            assert ours == pytest.approx(plain + kahn * (dipole - plain), abs=1e-14)
+            found = polarization.polarization_factor(kahn, tuple(incident), tuple(diffracted), tuple(axis))
+            assert found == pytest.approx(unpolarised + kahn * (dipole - unpolarised), abs=1e-14)
 
 
 # structure factors
@@ -272,8 +272,8 @@ def test_tricubic_interpolation_reproduces_cubic_polynomials():
     table = table_of(cubic_polynomial, first, shape)
     for h in np.random.default_rng(1).uniform((-1, 0, -2), (2, 2, 2), (50, 3)).tolist():
         assert not structure_factor.interpolation_out_of_range(*h, table, *first)
-        ours = structure_factor.F_tricubic(*h, table, *first)
-        assert ours == pytest.approx(cubic_polynomial(*h), abs=1e-12 * np.abs(table).max())
+        found = structure_factor.F_tricubic(*h, table, *first)
+        assert found == pytest.approx(cubic_polynomial(*h), abs=1e-12 * np.abs(table).max())
 
 
 def test_tricubic_interpolation_is_the_table_at_its_nodes():
@@ -285,7 +285,7 @@ def test_tricubic_interpolation_is_the_table_at_its_nodes():
 
 
 def test_interpolation_never_reads_outside_the_table():
-    """The range ends up to one step before that at either edge, as the program has it."""
+    """As in nanoBragg.c, the range stops up to one node short of the table's ends."""
     table = np.zeros((6, 6, 6))  # -3 .. 2
     for h in np.arange(-3, 3, 0.125):
         out = structure_factor.axis_out_of_range(h, -3, 6)
@@ -314,7 +314,7 @@ def fresh(seed=-1):
 
 
 class PublishedGenerator:
-    """Park and Miller's generator with Bays and Durham's shuffle, in plain whole numbers."""
+    """Park and Miller's generator with the Bays-Durham shuffle, in Python integers."""
 
     MODULUS, MULTIPLIER = 2**31 - 1, 7**5
 
@@ -337,7 +337,7 @@ class PublishedGenerator:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 12345678, 2147483646])
-def test_uniform_deviates_are_the_published_generators(seed):
+def test_uniform_deviates_are_those_of_the_published_generator(seed):
     state, shuffle = fresh(-seed)
     published = PublishedGenerator(seed)
     for _ in range(2000):
@@ -345,7 +345,7 @@ def test_uniform_deviates_are_the_published_generators(seed):
 
 
 def test_park_and_millers_check_value():
-    """From 1, the ten-thousandth number is 1043618065 (Park and Miller 1988)."""
+    """Starting from 1, the 10000th number is 1043618065 (Park and Miller 1988)."""
     number = 1
     for _ in range(10000):
         number = ran1.next_minimal_standard(number)
@@ -395,11 +395,11 @@ def test_gaussian_deviates_have_the_normal_moments():
 
 
 @pytest.mark.parametrize("x", [1.0, 1.5, 2.0, 10.0, 12345.0])
-def test_log_gamma_is_the_librarys_to_float32(x):
+def test_log_gamma_agrees_with_math_lgamma_to_float32(x):
     assert ran1.gammln(np.float32(x)) == pytest.approx(math.lgamma(x), rel=2e-7, abs=1e-7)
 
 
-def angle_of(matrix):
+def rotation_angle(matrix):
     return math.acos(min(1.0, max(-1.0, (np.trace(matrix) - 1) / 2)))
 
 
@@ -410,12 +410,12 @@ def test_mosaic_rotations_are_rotations_within_the_spread(spread):
         matrix = np.reshape(rotations.mosaic_rotation_umat(spread, seed, shuffle), (3, 3))
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-6 * spread)
         assert np.linalg.det(matrix) > 0
-        assert angle_of(matrix) <= spread * (1 + 1e-6)
+        assert rotation_angle(matrix) <= spread * (1 + 1e-6)
 
 
 def test_uniform_rotations_are_uniform():
-    """Rotations' matrices are orthonormal; their entries have mean 0 and variance 1/3 and are uncorrelated; the angle's
-    cosine has mean -1/2. Within 5 standard errors."""
+    """The matrices are orthonormal; their entries are uncorrelated, with mean 0 and variance 1/3; the cosine of the
+    rotation angle has mean -1/2. Within 5 standard errors."""
     seed, shuffle = fresh()
     count = 4000
     matrices = np.array([rotations.uniform_rotation_umat(seed, shuffle) for _ in range(count)])
@@ -438,7 +438,7 @@ TABLE = np.random.default_rng(1).uniform(0, 100, (7, 8, 9))
 
 
 def random_arguments(name):
-    """Arguments of one call, drawn anew at each call."""
+    """Arguments for one call of the formula of this name."""
     draw = random_arguments.generator
 
     def x():

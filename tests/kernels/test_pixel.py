@@ -1,4 +1,4 @@
-"""The pixel's loop nest against a slow, obvious sum over unit cells."""
+"""The loops over a pixel's steps against a slow, direct sum over unit cells."""
 
 import cmath
 import math
@@ -60,27 +60,28 @@ def crystal_intensity(a, b, c, q, Na, Nb, Nc):
     return abs(total) ** 2
 
 
-def turned_about(axis, vector, angle):
-    along = axis * (axis @ vector)
-    return along + (vector - along) * math.cos(angle) + np.cross(axis, vector) * math.sin(angle)
+def rotate_about(axis, vector, angle):
+    parallel = axis * (axis @ vector)
+    return parallel + (vector - parallel) * math.cos(angle) + np.cross(axis, vector) * math.sin(angle)
 
 
 def polarization(kahn, incident, diffracted, axis):
-    """(1 - K) / 2 of the intensity across and along the axis each, plus K along it: sin^2 of the angle to a dipole."""
-    along = axis - incident * (axis @ incident)
-    along /= np.linalg.norm(along)
-    across = np.cross(along, incident)
-    share = [1 - (field @ diffracted) ** 2 for field in (along, across)]
-    return (share[0] * (1 + kahn) + share[1] * (1 - kahn)) / 2
+    """Two dipoles, each radiating with sin^2 of the angle to it: (1 + kahn) / 2 of the intensity is polarised along the
+    axis, (1 - kahn) / 2 perpendicular to it."""
+    parallel = axis - incident * (axis @ incident)
+    parallel /= np.linalg.norm(parallel)
+    perpendicular = np.cross(parallel, incident)
+    radiated = [1 - (field @ diffracted) ** 2 for field in (parallel, perpendicular)]
+    return (radiated[0] * (1 + kahn) + radiated[1] * (1 - kahn)) / 2
 
 
-def oracle(run, spixel, fpixel):
-    """Photons in a pixel: each factor from the detector's and the crystal's vectors."""
+def expected_photons(run, spixel, fpixel):
+    """Photons in a pixel, with each factor computed from the vectors of the detector and the crystal."""
     d, e, plan = run.detector, run.experiment, run.plan
     fdet, sdet, odet, pix0 = (np.array(v) for v in (d.fdet_vector, d.sdet_vector, d.odet_vector, d.pix0_vector))
-    # the mosaic domains' rotations, from the unrotated crystal's vectors in each
+    # the mosaic domains' rotations, from their cell vectors before the rotation by phi
     cell = np.array([run.crystal.a, run.crystal.b, run.crystal.c])
-    domains = [np.linalg.solve(cell, turned.reshape(3, 3)) for turned in plan.orientation[0]]
+    domains = [np.linalg.solve(cell, rotated.reshape(3, 3)) for rotated in plan.orientation[0]]
     table = {}
     for line in Path("table.hkl").read_text().splitlines():
         h, k, l, F = line.split()
@@ -116,7 +117,7 @@ def oracle(run, spixel, fpixel):
                     for step in range(len(plan.phi_slot)):
                         phi = run.phi_start + step * run.osc / len(plan.phi_slot)
                         for domain in domains:
-                            a, b, c = (turned_about(np.array(d.spindle_vector), v, phi) @ domain for v in cell)
+                            a, b, c = (rotate_about(np.array(d.spindle_vector), v, phi) @ domain for v in cell)
                             hkl = tuple(math.floor(q @ v + 0.5) for v in (a, b, c))
                             F = table.get(hkl, e.default_F)
                             total += F**2 * crystal_intensity(a, b, c, q, 2, 3, 1)
@@ -136,12 +137,12 @@ PIXELS = [(s, f) for s in range(4) for f in range(5)]
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_pixel_is_the_sum_over_unit_cells(name):
-    """To 1e-12 of the largest pixel. The sines of pi h lose what h's whole part takes of their 16 digits."""
+    """To 1e-12 of the largest pixel: sin(pi h) loses the digits that the integer part of h takes."""
     run = prepared_run(RUNS[name])
-    expected = np.array([oracle(run, *pixel) for pixel in PIXELS])
-    ours = np.array([rendered(run, render_pixel, *pixel) for pixel in PIXELS])
+    expected = np.array([expected_photons(run, *pixel) for pixel in PIXELS])
+    found = np.array([rendered(run, render_pixel, *pixel) for pixel in PIXELS])
     assert expected.max() > 0
-    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12 * expected.max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
 
 compiled_pixel = numba.njit(error_model="numpy")(REGISTRY.register_called(render_pixel))

@@ -6,7 +6,7 @@ from nbkernel.kernels.compile.object_cache import CACHE
 
 @pytest.fixture
 def compilations(tmp_path, monkeypatch):
-    """A cache of its own, and a list that grows with each compilation."""
+    """An empty cache; gives the list of the functions compiled so far."""
     seen = []
 
     def counted(function, arguments):

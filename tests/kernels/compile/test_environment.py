@@ -1,4 +1,4 @@
-"""What machine code in the cache was made from: every file of the kernels counts, wherever the package lies."""
+"""The environment of cached machine code: it depends on every file of the kernels, but not on the package's place."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def test_the_sources_are_those_of_the_package():
     assert environment().splitlines()[0] == sources_digest(KERNELS)
 
 
-def test_neither_the_place_of_the_package_nor_a_link_to_it_matters(kernels, tmp_path):
+def test_the_digest_does_not_depend_on_the_packages_place_or_a_link_to_it(kernels, tmp_path):
     (tmp_path / "link").symlink_to(kernels)
     assert sources_digest(kernels) == sources_digest(tmp_path / "link") == sources_digest(KERNELS)
 
@@ -46,11 +46,11 @@ CHANGES = {
     "moved": lambda kernels: (kernels / "physics/vectors.py").rename(kernels / "numerics/vectors.py"),
     "removed": lambda kernels: (kernels / "physics/vectors.py").unlink(),
     "added": lambda kernels: (kernels / "physics/empty.py").touch(),
-    "exchanged": lambda kernels: exchange(kernels / "fast/__init__.py", kernels / "exact/__init__.py"),
+    "swapped": lambda kernels: swap(kernels / "fast/__init__.py", kernels / "exact/__init__.py"),
 }
 
 
-def exchange(one, other):
+def swap(one, other):
     content = one.read_bytes(), other.read_bytes()
     other.write_bytes(content[0])
     one.write_bytes(content[1])
@@ -63,8 +63,8 @@ def test_the_paths_of_the_files_matter(change, kernels):
     assert sources_digest(kernels) != before
 
 
-def test_an_edited_formula_of_an_ordinary_installation_is_another_environment(tmp_path):
-    """Copied as pip copies it: the kernels are a folder of the package, not a link."""
+def test_an_edited_formula_in_an_installed_package_changes_the_environment(tmp_path):
+    """Copied as by pip: the kernels are a folder of the package, not a link."""
     shutil.copytree(Path(nbkernel.__file__).parent, tmp_path / "nbkernel", ignore=shutil.ignore_patterns("__pycache__"))
     assert not (tmp_path / "nbkernel/kernels").is_symlink()
     assert environment_of_installation(tmp_path) == environment()

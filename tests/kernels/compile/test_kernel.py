@@ -1,4 +1,4 @@
-"""Kernels: taken from the cache without numba, and compiled anew whenever a file there is not right."""
+"""Kernels: loaded from the cache without numba, and compiled again if a file there is damaged or has another key."""
 
 import os
 import subprocess
@@ -18,12 +18,12 @@ from small_kernel import call, only_object, weighted_sum
 OTHER_KEY = "another kernel, machine or version"
 
 
-def test_the_second_process_finds_the_object(compilations):
+def test_an_object_is_compiled_once(compilations):
     assert call() == call() == call(0.5) == 5.0
     assert compilations == ["weighted_sum"]
 
 
-def test_other_types_are_another_object(compilations, tmp_path):
+def test_other_types_have_another_object(compilations, tmp_path):
     call()
     out = np.zeros(1)
     assert Kernel(weighted_sum)(np.arange(5, dtype=np.float32), 0.5, out) == 5 and out[0] == 5.0
@@ -31,7 +31,7 @@ def test_other_types_are_another_object(compilations, tmp_path):
     assert len(compilations) == len(list(tmp_path.glob("*.o"))) == 3
 
 
-DAMAGES = {
+DAMAGE = {
     "cut short": lambda content: content[:-100],
     "empty": lambda content: b"",
     "one bit": lambda content: content[:-50] + bytes([content[-50] ^ 1]) + content[-49:],
@@ -41,22 +41,22 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_object_is_compiled_anew(damage, compilations, tmp_path):
     call()
     path = only_object(tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(DAMAGES[damage](whole))
+    intact = path.read_bytes()
+    path.write_bytes(DAMAGE[damage](intact))
     assert call() == 5.0
     assert len(compilations) == 2
-    assert call() == 5.0 and len(compilations) == 2, "the new object is whole"
+    assert call() == 5.0 and len(compilations) == 2, "the new object is intact"
 
 
-def test_an_object_for_something_else_is_not_used(compilations, tmp_path):
+def test_an_object_with_another_key_is_not_used(compilations, tmp_path):
     call()
     path = only_object(tmp_path)
     symbol, code = CACHE.read(path, f"weighted_sum (f81ff81)\n{environment()}") or (None, None)
-    assert symbol is not None, "the key that the object was written with"
+    assert symbol is not None, "the object was written with another key"
     CACHE.write(path, OTHER_KEY, symbol, code)
     assert CACHE.read(path, OTHER_KEY) == (symbol, code)
     assert call() == 5.0 and len(compilations) == 2
@@ -69,7 +69,7 @@ def test_another_processor_has_other_objects(what, monkeypatch):
     assert environment.__wrapped__() != before
 
 
-def test_without_a_folder_it_compiles_and_says_so(compilations, monkeypatch):
+def test_without_a_folder_every_call_compiles_and_the_first_reports_it(compilations, monkeypatch):
     lines = []
     monkeypatch.setattr(CACHE, "folder", None)
     monkeypatch.setattr(CACHE, "say", lines.append)
@@ -78,7 +78,7 @@ def test_without_a_folder_it_compiles_and_says_so(compilations, monkeypatch):
     assert len(lines) == 1 and "every run" in lines[0]
 
 
-def test_a_folder_that_takes_no_files(compilations, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_to(compilations, tmp_path, monkeypatch):
     monkeypatch.setattr(CACHE, "folder", tmp_path / "gone")
     assert call() == 5.0
 
@@ -92,15 +92,15 @@ def test_the_first_compilation_is_announced_once(compilations, monkeypatch):
     assert lines == ["compiling, which only the first run does"]
 
 
-def test_what_a_kernel_cannot_take_is_refused():
+def test_unsupported_arguments_are_refused():
     with pytest.raises(TypeError):
         Kernel(weighted_sum)(np.zeros((4, 4))[:, 1], 0.5, np.zeros(1))
     with pytest.raises(TypeError):
         Kernel(weighted_sum)("text", 0.5, np.zeros(1))
 
 
-def test_arguments_arrive_as_they_are(compilations):
-    """Numbers, truth values, arrays of several kinds and dimensions, NamedTuples and their order."""
+def test_arguments_arrive_unchanged(compilations):
+    """Numbers, booleans, arrays of several types and dimensions, and the fields of NamedTuples in order."""
 
     def seen(tile, flags, grid, small, out):
         out[0] = tile.slow_start * 1000 + tile.fast_stop
@@ -118,8 +118,8 @@ def test_arguments_arrive_as_they_are(compilations):
     assert out.tolist() == [7010.0, 0.125, 1.0, -3.0, 406.0, -6.0, 1.0]
 
 
-def test_a_run_with_kernels_in_the_cache_does_without_numba(tmp_path):
-    """In a new process, second run: numba is not imported, and nothing is said of compiling."""
+def test_a_run_with_cached_kernels_does_not_import_numba(tmp_path):
+    """The second run, in a new process, neither imports numba nor reports compiling."""
     program = (
         "import sys; from nbkernel.cli.main import main; status = main(sys.argv[1:]); "
         "assert 'numba' not in sys.modules, 'numba was imported'; sys.exit(status)"

@@ -1,5 +1,4 @@
-"""The folder of compiled kernels: whose it must be, what is never loaded, and that no link is followed when it is
-written."""
+"""The folder of compiled kernels: who may own it, what is never loaded from it, and that writing to it follows no link."""
 
 import logging
 import os
@@ -20,7 +19,7 @@ from small_kernel import call, only_object
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A home directory. What is above the test's folder is the system's and open to all, wherever tests are run."""
+    """A home directory; the folders above the test's appear with mode 755."""
     above = [str(path) for path in tmp_path.parents]
 
     def looked(path, *arguments, look=os.lstat, **options):
@@ -38,18 +37,18 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def another_user(monkeypatch):
-    """Everything that we have made belongs to somebody else from now on."""
+    """another_user() makes all files belong to somebody else."""
     return lambda: monkeypatch.setattr(os, "geteuid", lambda uid=os.geteuid(): uid + 4711)
 
 
 def owned_by_others(monkeypatch, *paths):
-    """These paths belong to somebody else, as os.lstat and os.fstat tell."""
-    there = {(os.lstat(path).st_dev, os.lstat(path).st_ino) for path in paths}
+    """Makes os.lstat and os.fstat show another owner of these paths."""
+    foreign = {(os.lstat(path).st_dev, os.lstat(path).st_ino) for path in paths}
 
     def seen(look):
         def looked(*arguments, **options):
             found = look(*arguments, **options)
-            if (found.st_dev, found.st_ino) not in there:
+            if (found.st_dev, found.st_ino) not in foreign:
                 return found
             return os.stat_result((*found[:4], os.geteuid() + 4711, *found[5:]))
 
@@ -59,7 +58,7 @@ def owned_by_others(monkeypatch, *paths):
     monkeypatch.setattr(os, "fstat", seen(os.fstat))
 
 
-def test_it_is_made_for_the_user_alone(home):
+def test_the_cache_folder_is_the_users_only(home):
     before = os.umask(0)
     try:
         assert cache_folder() == (home / ".cache/nbkernel", None)
@@ -71,7 +70,7 @@ def test_it_is_made_for_the_user_alone(home):
 
 
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
-def test_the_environment_names_it(variable, home, monkeypatch):
+def test_the_environment_can_name_the_folder(variable, home, monkeypatch):
     monkeypatch.setenv(variable, str(home.parent / "other/deep"))
     assert cache_folder() == (home.parent / "other/deep/nbkernel", None)
     monkeypatch.chdir(home)
@@ -89,8 +88,8 @@ def test_a_folder_that_others_may_write_to_is_refused(mode, home):
 
 
 @pytest.mark.parametrize("mode, refused", [(0o777, True), (0o770, True), (0o1777, False), (0o755, False)])
-def test_a_folder_above_counts_where_others_reach_it(mode, refused, home, monkeypatch):
-    """As /tmp shows, others may make files of their own beside ours where the sticky bit is set."""
+def test_a_parent_folder_that_others_may_write_to_is_refused(mode, refused, home, monkeypatch):
+    """Unless the sticky bit is set, as on /tmp: others may not rename or remove the user's files there."""
     shared = home.parent / "shared"
     shared.mkdir()
     shared.chmod(mode)
@@ -100,18 +99,18 @@ def test_a_folder_above_counts_where_others_reach_it(mode, refused, home, monkey
     assert list(shared.iterdir()) == ([] if refused else [shared / "mine"]), "nothing is made where it is refused"
     if refused:
         assert why.startswith(f"others may write to {shared}")
-        # nobody gets there
+        # others cannot enter
         private = home.parent / "private"
         private.mkdir(mode=0o700)
         shared.rename(private / "shared")
         monkeypatch.setenv("NUMBA_CACHE_DIR", str(private / "shared/mine"))
         assert cache_folder() == (private / "shared/mine/nbkernel", None)
-        # but by a link that leads out of it
+        # others can enter
         private.chmod(0o755)
         assert cache_folder()[0] is None
 
 
-def test_what_is_above_the_home_directory_is_the_systems(home, monkeypatch):
+def test_folders_above_the_home_directory_are_not_checked(home, monkeypatch):
     home.parent.chmod(0o777)
     assert cache_folder() == (home / ".cache/nbkernel", None)
     monkeypatch.setattr(private_files, "own_home", lambda: None)
@@ -120,7 +119,7 @@ def test_what_is_above_the_home_directory_is_the_systems(home, monkeypatch):
 
 
 @pytest.mark.parametrize("whose", ["home", "home/.cache", "home/.cache/nbkernel"])
-def test_a_folder_of_another_user_is_refused(whose, home, monkeypatch):
+def test_another_users_folder_is_refused(whose, home, monkeypatch):
     """The home directory is another's after sudo, which may keep HOME."""
     cache_folder()
     owned_by_others(monkeypatch, home.parent / whose)
@@ -129,13 +128,13 @@ def test_a_folder_of_another_user_is_refused(whose, home, monkeypatch):
     assert cache_folder() == (None, f"{home.parent / whose} belongs to another user")
 
 
-def test_the_home_of_another_user_is_none_of_ours(home, another_user):
+def test_another_users_home_is_not_the_own_home(home, another_user):
     assert private_files.own_home() == str(home)
     another_user()
     assert private_files.own_home() is None
 
 
-def test_links_are_followed_where_nobody_else_can_set_them(home, monkeypatch):
+def test_links_that_nobody_else_can_set_are_followed(home, monkeypatch):
     target = home.parent / "target"
     target.mkdir()
     (home / ".cache").mkdir()
@@ -150,7 +149,7 @@ def test_links_are_followed_where_nobody_else_can_set_them(home, monkeypatch):
     assert cache_folder() == (None, None)
 
 
-def test_a_link_out_of_a_closed_folder_is_looked_at_again(home):
+def test_the_target_of_a_link_out_of_a_private_folder_is_checked(home):
     shared = home.parent / "shared"
     shared.mkdir()
     shared.chmod(0o777)
@@ -176,7 +175,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_what_others_may_have_made_is_compiled_anew_and_said_once(what, compilations, tmp_path, monkeypatch):
+def test_a_file_that_others_may_have_made_is_replaced_and_reported_once(what, compilations, tmp_path, monkeypatch):
     lines = []
     call()
     path = only_object(tmp_path)
@@ -186,13 +185,13 @@ def test_what_others_may_have_made_is_compiled_anew_and_said_once(what, compilat
         patch.setattr(CACHE, "refused", None)
         assert call() == call() == 5.0
         assert lines[0].startswith("compiling anew: ") and str(tmp_path) in lines[0] and len(lines) == 1
-    # a good file has taken its place, but in a folder that is not ours
+    # the file is replaced, unless the folder itself is refused
     assert len(compilations) == (3 if "folder" in what else 2)
     if "folder" not in what:
         assert path.is_file() and not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
+def test_a_refused_folder_is_reported_once(compilations, monkeypatch):
     lines = []
     monkeypatch.setattr(CACHE, "folder", None)
     monkeypatch.setattr(CACHE, "refused", "/shared/nbkernel belongs to another user")
@@ -204,7 +203,7 @@ def test_a_folder_that_is_refused_is_said_once(compilations, monkeypatch):
 @pytest.mark.parametrize(
     "refused, level", [(None, logging.INFO), ("/shared/nbkernel belongs to another user", logging.WARNING)]
 )
-def test_from_python_the_logger_is_told(refused, level, compilations, monkeypatch, caplog):
+def test_the_logger_reports_compiling_in_python(refused, level, compilations, monkeypatch, caplog):
     monkeypatch.setattr(CACHE, "refused", refused)
     monkeypatch.setattr(CACHE, "say", simulate.log_compiling)
     with caplog.at_level(logging.INFO, "nbkernel"):
@@ -213,7 +212,7 @@ def test_from_python_the_logger_is_told(refused, level, compilations, monkeypatc
     assert record.levelno == level and "compiling" in record.getMessage() and (refused or "") in record.getMessage()
 
 
-def test_no_link_is_followed_when_it_is_written(tmp_path, monkeypatch):
+def test_writing_follows_no_link(tmp_path, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     folder = tmp_path / "cache"
@@ -221,7 +220,7 @@ def test_no_link_is_followed_when_it_is_written(tmp_path, monkeypatch):
     (folder / "k.o").symlink_to(victim)
     write_private(folder / "k.o", b"code")
     assert (folder / "k.o").read_bytes() == b"code" and not (folder / "k.o").is_symlink()
-    # nor where somebody guesses the name beside it
+    # nor if somebody guesses the temporary file's name
     monkeypatch.setattr(private_files.secrets, "token_hex", lambda n: "guessed")
     (folder / ".k.o.guessed.part").symlink_to(victim)
     with pytest.raises(FileExistsError):
@@ -246,7 +245,7 @@ def test_the_opened_folder_is_written_to_even_if_another_takes_its_name(tmp_path
     assert list(other.iterdir()) == [] and (tmp_path / "moved/k.o").read_bytes() == b"code"
 
 
-def test_what_was_abandoned_is_removed(tmp_path):
+def test_abandoned_temporary_files_are_removed(tmp_path):
     for name in (".old.o.1.part", ".new.o.2.part", "kept.o"):
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, (0, 0) if "new" not in name else None)
@@ -255,8 +254,8 @@ def test_what_was_abandoned_is_removed(tmp_path):
     assert read_private(tmp_path / "k.o") == b"code"
 
 
-def test_a_run_goes_on_in_a_shared_folder(tmp_path):
-    """A whole process: planted code would have to be loaded from there."""
+def test_a_run_succeeds_with_a_refused_folder(tmp_path):
+    """In a new process, which would load code planted there."""
     (tmp_path / "nbkernel").mkdir()
     (tmp_path / "nbkernel").chmod(0o777)
     program = (

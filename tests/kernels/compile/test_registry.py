@@ -1,4 +1,4 @@
-"""Which functions numba is told of before it compiles one: all that the code names, and all that these name."""
+"""The functions registered with numba before it compiles one: all that its code names, and all that these name."""
 
 import types
 
@@ -13,21 +13,23 @@ from nbkernel.kernels.physics.lattice_factor import lattice_factor
 from nbkernel.kernels.physics.pixel import render_pixel
 
 
-def told(function, known=()):
+def registered(function, known=()):
     seen = []
     Registry(seen.append, known).register(function)
     return seen
 
 
-def test_functions_of_the_same_file_and_of_others():
+def test_functions_in_the_same_file_and_in_others():
     assert vectors.magnitude in called_functions(render_pixel)
-    assert {vectors.unitize, lattice_factor, interpolation_out_of_range} <= set(told(render_pixel))
-    assert ran1.next_minimal_standard in told(images.noise_rows.function), "named only by what a kernel calls calls"
+    assert {vectors.unitize, lattice_factor, interpolation_out_of_range} <= set(registered(render_pixel))
+    assert ran1.next_minimal_standard in registered(images.noise_rows.function), (
+        "named only by a function that the kernel calls"
+    )
 
 
 def test_functions_that_a_function_was_built_from():
-    def build(part):
-        return lambda x: part(x)
+    def build(function):
+        return lambda x: function(x)
 
     assert called_functions(build(sine_up_to_sign)) == [sine_up_to_sign]
 
@@ -40,11 +42,11 @@ def test_names_in_nested_code():
     assert sine_up_to_sign in called_functions(lambda values: [sine_up_to_sign(value) for value in values])
 
 
-def test_functions_of_numpy_and_kernels_that_are_objects_are_left_alone():
-    assert all(isinstance(function, types.FunctionType) for function in told(rows.render_rows_exactly.function))
-    assert all(function.__module__.startswith("nbkernel.kernels.") for function in told(render_pixel))
+def test_functions_of_numpy_and_kernel_objects_are_not_registered():
+    assert all(isinstance(function, types.FunctionType) for function in registered(rows.render_rows_exactly.function))
+    assert all(function.__module__.startswith("nbkernel.kernels.") for function in registered(render_pixel))
 
 
-def test_each_function_once_and_none_that_is_known():
-    seen = told(render_pixel, known=[lattice_factor])
+def test_each_function_is_registered_once_and_a_known_one_is_not():
+    seen = registered(render_pixel, known=[lattice_factor])
     assert len(seen) == len(set(seen)) and lattice_factor not in seen

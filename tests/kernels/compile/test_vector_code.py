@@ -1,6 +1,6 @@
-"""The innermost loops are vectorised, for this processor and for others, and their bits are the same on all.
+"""The innermost loops are vectorised on this processor and on others, with the same bits on all.
 
-Looked for in LLVM's optimised code: operations on as many numbers at a time as the registers hold.
+LLVM's optimised code must contain operations on as many numbers as a register holds.
 """
 
 import os
@@ -65,7 +65,7 @@ def with_table(add, crystal):
     return loop, [row() for _ in range(5)] + [table()]
 
 
-def part(function, name):
+def function_in_closure(function, name):
     """The function of this name that `function` was built from."""
     return {
         cell.cell_contents.__name__: cell.cell_contents for cell in function.__closure__ if callable(cell.cell_contents)
@@ -73,7 +73,7 @@ def part(function, name):
 
 
 def phases():
-    fill = part(build_add_phases(along_row), "fill_phases")
+    fill = function_in_closure(build_add_phases(along_row), "fill_phases")
 
     def loop(Fdet, inverse_airpath, phases):
         fill((Fdet, inverse_airpath), CELL, phases)
@@ -82,7 +82,7 @@ def phases():
 
 
 def offsets():
-    fill = part(build_add_offsets(along_row), "fill_offsets")
+    fill = function_in_closure(build_add_offsets(along_row), "fill_offsets")
 
     def loop(Fdet, inverse_airpath, offsets):
         fill((Fdet, inverse_airpath), CELL[0], 36.0, offsets[0], offsets[3])
@@ -90,43 +90,43 @@ def offsets():
     return loop, [row(), row(), np.ones((OFFSET_WORK, 64), np.float32)]
 
 
-def single(offsets):
+def single_precision(offsets):
     return [np.ones(64, np.float32), np.ones(64, np.float32), offsets]
 
 
 PHASES, OFFSETS = np.ones((4, 64), np.int32), np.ones((OFFSET_WORK, 64), np.float32)
-WHOLE_N = (np.int32(36), np.int32(47), np.int32(29))
+INTEGER_N = (np.int32(36), np.int32(47), np.int32(29))
 
 
 def squares_of_phases():
     def loop(sums, nearest, phases):
-        add_squares_of_phases(sums, nearest, (phases, WHOLE_N))
+        add_squares_of_phases(sums, nearest, (phases, INTEGER_N))
 
-    return loop, single(PHASES)
+    return loop, single_precision(PHASES)
 
 
 def squares_of_offsets():
     def loop(sums, nearest, offsets):
         add_squares_of_offsets(sums, nearest, offsets)
 
-    return loop, single(OFFSETS)
+    return loop, single_precision(OFFSETS)
 
 
 def table_squares_of_phases():
     def loop(sums, nearest, phases, F_squared):
-        add_table_squares_of_phases(sums, nearest, (phases, WHOLE_N), phases[3], F_squared)
+        add_table_squares_of_phases(sums, nearest, (phases, INTEGER_N), phases[3], F_squared)
 
-    return loop, single(PHASES) + [np.ones(27, np.float32)]
+    return loop, single_precision(PHASES) + [np.ones(27, np.float32)]
 
 
-def beginnings():
+def poisson_beginning():
     def loop(means, work):
         begin(means, 0, 0, (1, 0), work)
 
     return loop, [np.ones(64, np.float32), np.ones((WORK, 64))]
 
 
-def searches():
+def poisson_search():
     def loop(means, inverse, work):
         return search(means.shape[0], inverse, work)
 
@@ -155,8 +155,8 @@ LOOPS = {
     "squares of phases": (squares_of_phases, 32),
     "squares of offsets": (squares_of_offsets, 32),
     "squares of phases, table": (table_squares_of_phases, 32),
-    "Poisson deviates, beginning": (beginnings, 64),
-    "Poisson deviates, search": (searches, 64),
+    "Poisson deviates, beginning": (poisson_beginning, 64),
+    "Poisson deviates, search": (poisson_search, 64),
 }
 
 
@@ -166,7 +166,7 @@ def assembly(name):
 
 
 def lanes(llvm, bits):
-    """Numbers per fused operation, the most in the code."""
+    """The largest count of numbers per fused operation in the code."""
     kind = {64: "f64", 32: "f32"}[bits]
     return max((int(n) for n in re.findall(rf"llvm\.fma\.v(\d+){kind}", llvm)), default=1)
 
@@ -200,10 +200,10 @@ def test_loops_are_vectorised_for(processor):
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", ["neoverse-n1", "apple-m1"])
 def test_loops_are_vectorised_for_aarch64(processor):
-    """LLVM's optimiser is run for another processor, and its code read. It starts from loops that nothing has optimised:
-    the optimiser for the processor of the tests may have chosen branches there that keep them from being vectorised."""
+    """From the assembly that LLVM generates for another processor, starting from unoptimised code: code optimised for this
+    processor may have branches that prevent vectorisation."""
     code = "import json, test_vector_code as t; print(json.dumps({name: t.assembly(name) for name in t.LOOPS}))"
-    plain = in_another_process(code, NUMBA_OPT="0")
+    unoptimised = in_another_process(code, NUMBA_OPT="0")
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
     try:
@@ -211,7 +211,7 @@ def test_loops_are_vectorised_for_aarch64(processor):
     except RuntimeError as error:
         pytest.skip(f"this LLVM has no aarch64: {error}")
     machine = target.create_target_machine(cpu=processor, opt=3)
-    for name, llvm in plain.items():
+    for name, llvm in unoptimised.items():
         assert lanes(llvm, LOOPS[name][1]) == 1
         llvm = re.sub(r"target datalayout = .*", "", llvm)
         module = binding.parse_assembly(re.sub(r"target triple = .*", 'target triple = "aarch64-unknown-linux-gnu"', llvm))
@@ -223,8 +223,8 @@ def test_loops_are_vectorised_for_aarch64(processor):
         assert re.search(rf"fml[as]\s+v\d+\.{lane}", machine.emit_assembly(module)), name
 
 
-RENDERED = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixels 48 -pixel 1.2 -fluence 1e24"
-RENDERINGS = (
+IMAGE_FLAGS = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixels 48 -pixel 1.2 -fluence 1e24"
+IMAGES = (
     ("double", "-N 5 -mosaic 0.3 -mosaic_dom 5"),
     ("double", "-N 5 -round_xtal"),
     ("double", "-N 5 -gauss_xtal -fudge 0.001 -polar 0.9"),
@@ -233,15 +233,15 @@ RENDERINGS = (
 )
 
 
-def digests():
-    """Of small images in both precisions."""
+def image_digests():
+    """Digests of small images in both precisions."""
     import hashlib
 
     from nbkernel.engine.render import render
 
     return [
-        hashlib.sha256(render(prepared(f"{RENDERED} -default_F 100 {flags}"), precision)[0].tobytes()).hexdigest()
-        for precision, flags in RENDERINGS
+        hashlib.sha256(render(prepared(f"{IMAGE_FLAGS} -default_F 100 {flags}"), precision)[0].tobytes()).hexdigest()
+        for precision, flags in IMAGES
     ]
 
 
@@ -249,6 +249,6 @@ def digests():
 @x86_64
 @pytest.mark.skipif(not binding.get_host_cpu_features().get("avx2"), reason="needs a processor with AVX2")
 def test_images_are_the_same_with_avx2():
-    """Bit for bit: fused operations are named in the source, and left to no compiler."""
-    code = "import json, test_vector_code as t; print(json.dumps(t.digests()))"
-    assert in_another_process(code, **HASWELL) == digests()
+    """Bit for bit: fused operations are named in the source and never chosen by the compiler."""
+    code = "import json, test_vector_code as t; print(json.dumps(t.image_digests()))"
+    assert in_another_process(code, **HASWELL) == image_digests()

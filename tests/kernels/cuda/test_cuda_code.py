@@ -1,6 +1,5 @@
-"""The CUDA kernels' machine code, compiled and linked for devices that need not be there: registers, spills and the
-instructions of a step, which say what a kernel costs before anybody can measure it. Every kernel is compiled for the newest
-device and for one of the older."""
+"""The CUDA kernels' machine code, compiled and linked without a device: registers, spills and instructions per step, which
+indicate a kernel's cost. Every kernel is compiled for the newest device and for an older one."""
 
 import os
 import re
@@ -15,7 +14,7 @@ pytestmark = [
 ]
 
 KERNELS = cuda_code.kernels()
-# instructions per step that the kernels used most may have on sm_90: some slack for other compilers
+# limits of instructions per step on sm_90 for the most-used kernels, with some slack for other compilers
 MOST_INSTRUCTIONS = {
     "double_square": 120,
     "double_square_table": 145,
@@ -27,31 +26,31 @@ MOST_INSTRUCTIONS = {
     "mixed_square_table_offsets": 137,
 }
 MOST_REGISTERS = 128  # so that an SM holds 512 threads
-# kernels of usual runs: nothing weighs the running sum, nothing is interpolated
+# kernels of usual runs: the running sum is not weighted, and nothing is interpolated
 USUAL = [
     name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)
 ]
 SPECIAL = [name for name in KERNELS if name not in USUAL and not name.endswith("_noise")]
 NOISE = [name for name in KERNELS if name.endswith("_noise")]
 NEWEST = 90
-# half of the kernels each, and the ones used most for all
-OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(KERNELS)]
+# half of the kernels for each older device, the most-used ones for both
+ON_OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(KERNELS)]
 USED_MOST = ["double_square", "double_gauss_table", "mixed_square", "mixed_square_table_offsets", *NOISE]
-OLDER += [(name, arch) for name in USED_MOST for arch in (70, 80) if (name, arch) not in OLDER]
+ON_OLDER += [(name, arch) for name in USED_MOST for arch in (70, 80) if (name, arch) not in ON_OLDER]
 
 
 @pytest.fixture(scope="module")
 def rows(request):
-    """{(name, arch): row of the table}, of what the chosen tests ask for."""
-    wanted = {}
+    """{(name, arch): row of the table} for the selected tests."""
+    archs_by_name = {}
     for item in request.session.items:
         if "rows" in getattr(item, "fixturenames", ()) and item.module is request.module:
-            asked = item.callspec.params
-            wanted.setdefault(asked["name"], []).append(asked.get("arch", NEWEST))
-    return cuda_code.results_of({name: sorted(set(archs)) for name, archs in wanted.items()}, min(2, os.cpu_count()))
+            params = item.callspec.params
+            archs_by_name.setdefault(params["name"], []).append(params.get("arch", NEWEST))
+    return cuda_code.results_of({name: sorted(set(archs)) for name, archs in archs_by_name.items()}, min(2, os.cpu_count()))
 
 
-@pytest.mark.parametrize("name, arch", OLDER)
+@pytest.mark.parametrize("name, arch", ON_OLDER)
 def test_kernels_compile_for_older_devices(name, arch, rows):
     row = rows[name, arch]
     assert row["threads"] >= 256
@@ -71,7 +70,7 @@ def test_usual_kernels_keep_their_size(name, rows):
 
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special_kernels_compile(name, rows):
-    """They have more to keep."""
+    """They may spill registers."""
     assert rows[name, NEWEST]["threads"] >= 256
 
 
@@ -81,8 +80,8 @@ def test_noise_kernels_need_no_stack(name, rows):
     assert row["spills"] == row["stack"] == 0 and row["threads"] >= 1024
 
 
-def test_assembly_serves_all_devices():
-    """What is compiled from another device's assembly is what is compiled for the device itself."""
+def test_assembly_does_not_depend_on_the_device_it_was_made_for():
+    """Code compiled for sm_80 is the same from sm_90's assembly as from its own."""
     key, found = KERNELS["mark_unresolved"], []
     for first in ((9, 0), (8, 0)):
         ptx = cuda_code.ptx_of(key, cuda_code.assembly_of(key, first), (8, 0))
@@ -94,7 +93,7 @@ def test_assembly_serves_all_devices():
     assert found[0][1] == [".target sm_80", ".maxntid 128, 1, 1", ".minnctapersm 3"]
 
 
-def test_a_loop_is_counted_by_its_longest_way_without_calls():
+def test_a_step_is_counted_along_the_longest_path_without_calls():
     code = [
         ("MOV", [], None, False),
         ("LDS.128", [".L_x_1"], None, False),
@@ -102,7 +101,7 @@ def test_a_loop_is_counted_by_its_longest_way_without_calls():
         ("LDS.128", [], None, False),
         ("LDS.128", [], None, False),
         ("LDS.64", [], None, False),
-        ("BRA", [], ".L_x_2", True),  # to the shorter way
+        ("BRA", [], ".L_x_2", True),  # to the shorter path
         ("DFMA", [], None, False),
         ("I2F.F64", [], None, False),
         ("BRA", [".L_x_2"], ".L_x_3", True),  # to the call

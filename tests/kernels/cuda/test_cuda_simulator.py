@@ -1,4 +1,4 @@
-"""The CUDA path in numba's simulator: pixels of every kind of run, and of every golden case, against the exact engine."""
+"""The CUDA path in numba's simulator: pixels from every kind of run and every golden case, against the exact engine."""
 
 import json
 import os
@@ -25,20 +25,27 @@ from kinds_of_runs import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 pytestmark = pytest.mark.cuda
 
 SIMULATOR = Path(__file__).parents[2] / "helpers" / "cuda_simulator.py"
-# what takes the golden cases' many steps per pixel away: flag, and the value to put there
-FEWER = {"-mosaic_dom": 3, "-mosaic_domains": 3, "-phisteps": 3, "-dispsteps": 2, "-detector_thicksteps": 2}
+# upper limits of the golden cases' steps per pixel, by flag
+MOST_STEPS = {
+    "-mosaic_dom": 3,
+    "-mosaic_domains": 3,
+    "-phisteps": 3,
+    "-dispsteps": 2,
+    "-detector_thicksteps": 2,
+    "-oversample": 2,
+}
 
 
 def verdicts(cases):
-    """One of each case, in their order; two processes, because the simulator is Python and uses one core."""
+    """One verdict per case, in order; from two processes, as the simulator uses one core."""
     with ThreadPoolExecutor(2) as pool:
-        even, odd = pool.map(verdicts_of_process, (cases[::2], cases[1::2]))
+        even, odd = pool.map(verdicts_from_one_process, (cases[::2], cases[1::2]))
     found = [None] * len(cases)
     found[::2], found[1::2] = even, odd
     return found
 
 
-def verdicts_of_process(cases):
+def verdicts_from_one_process(cases):
     if not cases:
         return []
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1")
@@ -49,14 +56,14 @@ def verdicts_of_process(cases):
     return [json.loads(line) for line in run.stdout.splitlines()]
 
 
-def comes_to_device(flags):
+def is_rendered_on_a_device(flags):
     prepared = prepare(Experiment.from_command_line(flags), 1)
     return not needs_exact(prepared.plan, panel_tile(prepared.detector))
 
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_every_kind_of_run(precision, inputs):  # noqa: F811
-    names = [name for name in (*RUNS, *FIXES) if comes_to_device(RUNS[FIXES.get(name, name)])]
+    names = [name for name in (*RUNS, *FIXES) if is_rendered_on_a_device(RUNS[FIXES.get(name, name)])]
     cases = [
         {"flags": RUNS[FIXES.get(name, name)].split(), "fix": name.split(",") if name in FIXES else [],
          "precision": precision, "pixels": 3}
@@ -68,15 +75,13 @@ def test_every_kind_of_run(precision, inputs):  # noqa: F811
     assert sum(result["lit"] for result in found.values()) > len(names)
 
 
-def shrunk(arguments):
+def with_fewer_steps(arguments):
     """A golden case's arguments with fewer steps per pixel."""
     arguments = list(arguments)
     for i, argument in enumerate(arguments[:-1]):
-        most = FEWER.get(argument)
+        most = MOST_STEPS.get(argument)
         if most is not None and arguments[i + 1].isdigit():
             arguments[i + 1] = str(min(int(arguments[i + 1]), most))
-        if argument == "-oversample" and arguments[i + 1].isdigit():
-            arguments[i + 1] = str(min(int(arguments[i + 1]), 2))
     return arguments if "-oversample" in arguments else [*arguments, "-oversample", "1"]
 
 
@@ -85,14 +90,14 @@ def shrunk(arguments):
 def test_golden_cases(precision, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     golden = load_cases()
-    cases = [{"flags": shrunk(case.command()), "precision": precision, "pixels": 2} for case in golden]
+    cases = [{"flags": with_fewer_steps(case.command()), "precision": precision, "pixels": 2} for case in golden]
     found = {case.id: result for case, result in zip(golden, verdicts(cases), strict=True)}
     assert not {name: result for name, result in found.items() if not result["within"]}
     assert sum(result["lit"] for result in found.values()) > len(golden)
 
 
-def test_tiles_and_blocks_do_not_show(inputs):  # noqa: F811
-    """More pixels than a block has threads, in several tiles on several streams."""
+def test_tiles_and_blocks_do_not_change_the_image(inputs):  # noqa: F811
+    """With more pixels than threads in a block, in several tiles on several streams."""
     flags = RUNS["table"].split() + ["-roi", "3", "11", "5", "8"]
     cases = [{"flags": flags, "precision": "double", "pixels": 30, "tile": tile} for tile in (None, (2, 3), (1, 70))]
     found = verdicts(cases)
@@ -105,8 +110,8 @@ ORIENTED = f"{CELL} -N 5 -lambda 1 -distance 80 -detpixels_f 5 -detpixels_s 2 -p
 
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
-def test_orientations_need_no_table(precision):
-    """Of phi steps and domains together there are more than a block works out at a time."""
+def test_orientations_need_no_table_on_a_device(precision):
+    """With more phi steps times domains than a block computes at a time."""
     flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 33 -phi -1 -osc 2 -phisteps 4"
     (found,) = verdicts([{"about": "orientations", "flags": flags.split(), "precision": precision}])
     assert found == {"same": True, "lit": 10, "orientations": 132}
@@ -116,34 +121,34 @@ def test_orientations_take_little_memory_on_a_device():
     flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 1000 -osc 10 -phisteps 99"
     (found,) = verdicts([{"about": "uploads", "flags": flags.split(), "precision": "double"}])
     assert found["table"] == 100 * 1000 * 72
-    # the rotations, and what else a run needs
+    # the rotations, and up to 4000 bytes for everything else
     assert (100 + 1000) * 72 < found["bytes"] < (100 + 1000) * 72 + 4000
 
 
-def test_runs_ask_for_kernels_that_are_compiled_without_a_device(inputs):  # noqa: F811
-    """By `bench.cuda_code`, which `test_cuda_code` has compile all that it knows."""
+def test_every_kernel_that_runs_use_is_known_to_cuda_code(inputs):  # noqa: F811
+    """`test_cuda_code` compiles all kernels that `bench.cuda_code` knows, without a device."""
     runs = [(flags, ()) for flags in RUNS.values()] + [(RUNS[name], fixes.split(",")) for fixes, name in FIXES.items()]
     experiments = [Experiment.from_command_line(flags.split(), frozenset(fixes)) for flags, fixes in runs]
     experiments += [Experiment.from_command_line(case.command()) for case in load_cases()]
-    asked = set()
+    used = set()
     for prepared in (prepare(experiment, 1) for experiment in experiments):
         for single in (False, can_use_float32(prepared.plan, panel_tile(prepared.detector))):
             own_operations = needs_own_operations(prepared.plan, single, panel_tile(prepared.detector))
             table = squared_table(prepared.plan, single)
             for interpolate in {False, prepared.plan.interpolate}:
-                asked.add(kernel_kind(prepared.plan, table, single, own_operations, interpolate).name)
-    assert asked <= set(kernels()) and len(asked) > 30
+                used.add(kernel_kind(prepared.plan, table, single, own_operations, interpolate).name)
+    assert used <= set(kernels()) and len(used) > 30
 
 
-WHOLE = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
-PARTS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
+FULL_ROIS = [(0, 12, 0, 8), (0, 20, 0, 4), (0, 3, 0, 6)]
+PARTIAL_ROIS = [(2, 11, 1, 8), (20, 20, 0, 4), (0, 3, 6, 6)]
 
 
 @pytest.mark.parametrize(
-    "rois, seed, adc, strips", [(WHOLE, 1, 40.0, 25), (PARTS, -(2**40), 0.0, 1), (PARTS, 7, -3.5, 10**6)]
+    "rois, seed, adc, strips", [(FULL_ROIS, 1, 40.0, 25), (PARTIAL_ROIS, -(2**40), 0.0, 1), (PARTIAL_ROIS, 7, -3.5, 10**6)]
 )
-def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
-    """Counts, photons and overloads, bit for bit; regions, strips of one row and of several, numbers of later panels."""
+def test_noise_on_a_device_is_that_on_the_cpu(rois, seed, adc, strips):
+    """Counts, photons and overloads, bit for bit: with regions, strips of one row and of several, and several panels."""
     (found,) = verdicts([{"about": "noise", "rois": rois, "seed": seed, "adc": adc, "strips": strips}])
     assert found["same"] == [True] * 3 and found["counts"][0] > 0 and found["counts"][2] > 65535
     assert len(set(found["photons"])) == 1
@@ -151,7 +156,7 @@ def test_counted_noise_is_the_cpus(rois, seed, adc, strips):
 
 
 def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
-    """And leaves nanoBragg.c's random numbers to the CPU."""
+    """Except with nanoBragg.c's random numbers, which are left to the CPU."""
     monkeypatch.chdir(tmp_path)
     flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
     (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
@@ -160,7 +165,7 @@ def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_panels_go_through_one_queue_of_tiles(precision, tmp_path):
-    """Panels of different sizes, pixels and sensors, beside one that differs only in its place."""
+    """Panels that differ in size, pixel and sensor, and one that differs from the first in its position only."""
     panels = [
         Panel((0.1, 0.001, -0.002), (0, 0, 1), (0, -1, 0), 5, 3),
         Panel((0.1, 0.001, 0.002), (0, 0, 1), (0, -1, 0), 5, 3),
