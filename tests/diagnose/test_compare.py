@@ -1,4 +1,4 @@
-"""`nbkernel compare`: each measure finds what was planted, each cause is named, bad input is one clear line."""
+"""`nbkernel compare`: each measure finds the difference introduced, each cause is named, bad input is one clear line."""
 
 import contextlib
 import importlib.util
@@ -27,7 +27,7 @@ SLOW, FAST = 120, 150
 
 
 def spots(shift=(0.0, 0.0), width=1.5, seed=1):
-    """(slow, fast) float32 of separate Gaussian spots on a faint ground."""
+    """(slow, fast) float32 image of separate Gaussian spots on a weak background."""
     draw = np.random.default_rng(seed)
     s, f = np.mgrid[:SLOW, :FAST].astype(float)
     image = 1e-3 + 1e-4 * draw.random((SLOW, FAST))
@@ -39,7 +39,7 @@ def spots(shift=(0.0, 0.0), width=1.5, seed=1):
 
 
 def phi_steps(stale, n=10):
-    """Sum over n orientations of a one-dimensional crystal's fringes along fast, the first a repetition if `stale`."""
+    """Fringes of a one-dimensional crystal along fast, summed over n orientations; if `stale`, the first repeats the last."""
     s, f = np.mgrid[:SLOW, :FAST].astype(float)
     terms = []
     for step in range(n):
@@ -54,7 +54,7 @@ def pair_of(a, b, roi=None):
     return make_pair(*(Image("x", "float", np.asarray(image, np.float32), False, None, None) for image in (a, b)), roi)
 
 
-def numbers_of(a, b, roi=None):
+def measures(a, b, roi=None):
     return measure(pair_of(a, b, roi))[0]
 
 
@@ -91,8 +91,8 @@ def test_identical_images():
     assert found["suspects"] == []
 
 
-def test_images_that_the_memory_does_not_hold(monkeypatch):
-    """A small HDF5 file can have them."""
+def test_images_that_do_not_fit_into_memory(monkeypatch):
+    """Even a small HDF5 file can have such images."""
     image = Image("a", "float", spots(), False, None, None)
     monkeypatch.setattr("nbkernel.support.memory.available_memory", lambda: 64 * SLOW * FAST - 1)
     with pytest.raises(InputError, match="compare: comparing images of 120 x 150 pixels needs"):
@@ -111,11 +111,11 @@ def test_a_planted_pixel_in_each_measure():
     a = spots()
     b = a.copy()
     b[40, 50] = np.nextafter(a[40, 50], np.float32(np.inf))
-    found = numbers_of(a, b)
+    found = measures(a, b)
     assert found["identical"] == a.size - 1
     assert found["largest_ulp_distance"] == {"value": 1, "fast": 50, "slow": 40}
     b[41, 50] = a[41, 50] + 0.25
-    found = numbers_of(a, b)
+    found = measures(a, b)
     near = a[39:44, 48:53].max()
     assert found["largest_local_error"]["value"] == pytest.approx((b[41, 50] - a[41, 50]) / near, rel=1e-6)
     assert found["largest_difference"]["slow"] == 41
@@ -131,24 +131,24 @@ def test_sliding_maximum():
     assert sliding_maximum(image[:1, :2]).tolist() == [[image[0, :2].max()] * 2]
 
 
-def test_region_counts_in_whole_image_pixels():
+def test_a_regions_positions_are_those_in_the_full_image():
     a = spots()
     b = a.copy()
     b[40, 50] *= 2
     b[10, 10] *= 2
-    found = numbers_of(a, b, (30, 60, 35, 45))
+    found = measures(a, b, (30, 60, 35, 45))
     assert found["pixels"] == 31 * 11
     assert found["pixels"] - found["identical"] == 1
     assert found["largest_difference"]["fast"] == 50
 
 
-def test_not_a_number_is_counted_and_never_within():
+def test_nan_is_counted_and_never_within_a_tolerance():
     a, b = spots(), spots()
     a[3, 3] = b[3, 3] = np.nan
-    assert numbers_of(a, b)["identical_fraction"] == 1
+    assert measures(a, b)["identical_fraction"] == 1
     b[5, 5] = np.nan
     b[6, 6] = np.inf
-    found = numbers_of(a, b)
+    found = measures(a, b)
     assert found["not_finite_differ"] == 2
     for tolerance in ("exact", "double", "mixed"):
         assert not judge(pair_of(a, b), tolerance)["within"]
@@ -156,7 +156,7 @@ def test_not_a_number_is_counted_and_never_within():
 
 @pytest.mark.parametrize("bits", [0x7F800001, 0xFFBFFFFF, 0x7F800000, 0xFF800000, 0x7F7FFFFF, 1], ids=hex)
 def test_no_bits_of_a_float_make_numpy_warn(bits, capsys):
-    """Signalling nan, infinities, the largest and the smallest number."""
+    """Signalling nan, infinities, the largest and the smallest numbers."""
     pixels = np.ones((SLOW, FAST), np.float32)
     pixels.tofile("a.bin")
     pixels.view(np.uint32)[10] = bits
@@ -177,7 +177,7 @@ def test_no_bits_of_a_float_make_numpy_warn(bits, capsys):
     [(0.0, True, True, True), (3e-10, False, True, True), (1e-6, False, False, True), (1e-5, False, False, False)],
 )
 def test_tolerances(error, exact, double, mixed):
-    """Relative to the neighbourhood; planted in a dim pixel beside a bright one, up and down, so that totals agree."""
+    """Relative to the neighbourhood: errors of both signs in dim pixels beside bright ones, so that the totals agree."""
     a = np.full((20, 20), 1e-7, np.float32)
     a[5, 5] = a[15, 15] = 1.0
     b = a.copy()
@@ -205,16 +205,16 @@ def test_peaks_are_matched_one_to_one():
 
 
 def test_moved_and_lost_peaks():
-    found = numbers_of(spots(), spots((0.0, 0.6)))
+    found = measures(spots(), spots((0.0, 0.6)))
     assert found["peaks"]["distance_median"] == pytest.approx(0.6, abs=0.15)
     lost = spots()
     top = np.unravel_index(lost.argmax(), lost.shape)
     lost[max(top[0] - 7, 0) : top[0] + 8, max(top[1] - 7, 0) : top[1] + 8] = 1e-3
-    peaks = numbers_of(spots(), lost)["peaks"]
+    peaks = measures(spots(), lost)["peaks"]
     assert (peaks["unmatched_a"], peaks["unmatched_b"]) == (1, 0)
 
 
-def test_radial_profile_about_the_header_s_beam():
+def test_radial_profile_about_the_headers_beam_centre():
     a = np.ones((SLOW, FAST))
     s, f = np.mgrid[:SLOW, :FAST] + 0.5
     b = 1 + np.hypot(s - 40, f - 70) / 100
@@ -272,7 +272,7 @@ def test_causes_are_named(name):
     assert ("phi0" in words) == (name == "stale phi step")
 
 
-def test_structure_factors_are_suspected_where_the_ratio_changes_from_peak_to_peak():
+def test_structure_factors_are_suspected_if_the_ratio_changes_from_peak_to_peak():
     a = spots()
     cell = np.add.outer(np.arange(SLOW) // 14 * 20, np.arange(FAST) // 14)
     b = a * np.random.default_rng(3).uniform(0.5, 1.5, cell.max() + 1)[cell]
@@ -282,9 +282,9 @@ def test_structure_factors_are_suspected_where_the_ratio_changes_from_peak_to_pe
 
 
 def test_smv_and_float_images_can_be_mixed():
-    whole = np.round(spots())
-    Path("a.img").write_bytes(smv_bytes(whole))
-    save("b.bin", whole)
+    pixels = np.round(spots())
+    Path("a.img").write_bytes(smv_bytes(pixels))
+    save("b.bin", pixels)
     assert compare("a.img", "b.bin")[0] == 0
 
 
@@ -338,7 +338,7 @@ def test_bad_input_is_one_line_and_status_2(name):
     assert words in err and err.count("\n") == 1
 
 
-def test_ambiguous_shapes_ask_for_one():
+def test_an_ambiguous_shape_is_an_error():
     save("a.bin", np.ones((6, 4)))
     Path("other.img").write_bytes(smv_bytes(np.zeros((4, 6))))
     status, _, err = compare("a.bin", "a.bin")

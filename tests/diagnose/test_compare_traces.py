@@ -1,4 +1,4 @@
-"""`nbkernel compare-traces`: a divergence planted in each quantity is the one named, with what it is computed from."""
+"""`nbkernel compare-traces`: a divergence introduced in a quantity is named, with what the quantity is computed from."""
 
 import contextlib
 import io
@@ -16,44 +16,21 @@ from nbkernel.diagnose.traces.inputs import INPUTS
 from nbkernel.diagnose.traces.log import LOOPS, read_trace
 from nbkernel.diagnose.traces.notes import touches
 
-LISTING = """\
-pix0_vector_meters -0.216475836204836 0.216343050492215 -0.230192414300537
-pixel_pos_meters -0.0383922537729319 0.0973681880033118 -0.230792784137485
-R_distance_meters 0.253416334111961
-omega_pixel_sr 4.20412684465831e-07
-close_distance_meters 0.231271826111781
-obliquity_factor 0.91261609841457
-diffracted_vec -0.151498733921271 0.384222226023891 -0.910725762592394
-incident_vec 0.000513879494092498 -0 -0.999999867963924
+from reference_listing import CRYSTAL_LISTING, GEOMETRY_LISTING
+
+MORE_LINES = """\
 lambda_meters 9.768e-11
-scattering_vec -1556230686.07047 3933478972.39855 913944567.685604
-rot_a_angstroms -14.3562690335399 -21.8805340763623 -5.5476578307123
-rot_b_angstroms -11.4986968432508 0.671588233999813 -29.1143056268565
-rot_c_angstroms 21.0699500320179 -24.4045855811067 -9.7143290320006
-hkl_frac -6.8795206024501 -0.607255839576692 -13.766298525469
 hkl_rounded -7 -1 -14
-F_latt_a -2.36012735995387
-F_latt_b 1.05079664302326
-F_latt_c 0.960961003611676
-F_latt -2.38319665299058
-F_cell 190.27
-I_before_scaling 943654.80923755
 r_e_sqr 7.94079248018965e-30
-fluence_photons_per_m2 1e+24
-steps 10
 oversample_thick 0
 oversample_polar 0
-oversample_omega 0
-capture_fraction 1
-polar 0.91463969894451
-cos_2theta 0.910647790250995
-I_pixel_final 2.88139542684698e-07
-"""
+oversample_omega 0""".splitlines()
+LISTING = "\n".join([*GEOMETRY_LISTING, *MORE_LINES, *CRYSTAL_LISTING]) + "\n"
 NAMES = [line.split()[0] for line in LISTING.splitlines()]
 
 
 def changed(text, names, factor=1.0 + 1e-9):
-    """`text` with the largest value of the named quantities off by `factor`, or 1 instead of 0."""
+    """`text` with the largest value of each named quantity multiplied by `factor`, or 1 instead of 0."""
     lines = []
     for line in text.splitlines():
         name, *values = line.split()
@@ -74,7 +51,7 @@ def downstream(name):
 
 
 def steps_trace(orientations, last):
-    """Three phi steps; `orientations` are the middle components of rot_b."""
+    """A trace with a phi step for each of `orientations`, the middle components of rot_b."""
     blocks = [f"phi_tic {i}\nrot_b_angstroms -11.5 {y} -29.1\nI_sum {i + 1}\n" for i, y in enumerate(orientations)]
     return "beam_vector 1 0 0\n" + "".join(blocks) + f"I_before_scaling {last}\nsteps {len(orientations)}\n"
 
@@ -92,7 +69,7 @@ def command(*arguments):
     return status, out.getvalue(), err.getvalue()
 
 
-def first_of(a, b, *arguments):
+def compare_json(a, b, *arguments):
     status, out, err = compare(a, b, "--json", *arguments)
     assert err == ""
     found = json.loads(out)
@@ -107,8 +84,8 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_planted_divergence_is_named(name):
-    """Alone, as an error of its formula is where the rest is not computed from it."""
-    found = first_of(LISTING, changed(LISTING, {name}))
+    """If only this quantity differs."""
+    found = compare_json(LISTING, changed(LISTING, {name}))
     assert found["first_divergence"]["name"] == name
     assert [row["name"] for row in found["quantities"] if row["difference"] > 1e-12] == [name]
     out = compare(LISTING, changed(LISTING, {name}))[1]
@@ -118,19 +95,19 @@ def test_a_planted_divergence_is_named(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_planted_divergence_is_named_among_its_consequences(name):
-    """Whatever the order in which a program prints its numbers."""
+    """In whatever order a program prints its numbers."""
     b = changed(LISTING, {name} | downstream(name))
     for flip in (1, -1):
         a_lines, b_lines = ("\n".join(text.splitlines()[::flip]) for text in (LISTING, b))
-        assert first_of(a_lines, b_lines)["first_divergence"]["name"] == name
+        assert compare_json(a_lines, b_lines)["first_divergence"]["name"] == name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_quantity_says_what_it_is_computed_from(name):
+def test_the_notes_name_what_a_quantity_is_computed_from(name):
     names, rest = INPUTS[name]
     assert names or rest
     assert set(names) <= set(INPUTS)
-    notes = " ".join(first_of(LISTING, changed(LISTING, {name}))["notes"])
+    notes = " ".join(compare_json(LISTING, changed(LISTING, {name}))["notes"])
     assert all(other in notes for other in names)
     assert rest in notes
 
@@ -147,13 +124,13 @@ def test_tolerance():
     assert compare(LISTING, b, "--tolerance", "1e-10")[0] == 1
 
 
-def test_a_c_program_s_log_against_ours():
+def test_a_c_programs_log_against_nbkernels():
     noise = "reading Fs\nmax_I 446\n{}\nscaling factor 3\n"
     c_log = noise.format("\n".join(f"TRACE_C: {line}" for line in LISTING.splitlines()))
     c_log = c_log.replace("scattering_vec", "scattering_vec_A_inv").replace("omega_pixel_sr", "omega_pixel")
     py_log = "\n".join(f"TRACE_PY: {line}" for line in changed(LISTING, {"F_cell"}).splitlines())
     assert compare(c_log, LISTING)[0] == 0
-    found = first_of(c_log, py_log)
+    found = compare_json(c_log, py_log)
     assert found["first_divergence"]["name"] == "F_cell"
     assert found["only_a"] == found["only_b"] == []
 
@@ -174,17 +151,17 @@ def test_json_of_trace_is_read():
     assert [q.at for q in read_trace("x", text)] == [(("phi_tic", 2),), ()]
 
 
-def test_blocks_are_aligned_and_totals_stand_outside():
+def test_blocks_are_aligned_and_totals_are_outside_them():
     b = steps_trace([0.1, 0.25, 0.3], 4)
-    found = first_of(steps_trace([0.1, 0.2, 0.3], 3), b)
+    found = compare_json(steps_trace([0.1, 0.2, 0.3], 3), b)
     assert found["first_divergence"]["name"] == "rot_b_angstroms"
     assert found["first_divergence"]["phi_tic"] == 1
-    fewer = first_of(steps_trace([0.1, 0.2, 0.3], 3), steps_trace([0.1, 0.2], 3))
+    fewer = compare_json(steps_trace([0.1, 0.2, 0.3], 3), steps_trace([0.1, 0.2], 3))
     assert fewer["only_a"] == ["rot_b_angstroms", "I_sum"]
     assert fewer["first_divergence"]["name"] == "steps"
 
 
-def test_an_inner_loop_begins_anew():
+def test_an_outer_step_ends_the_inner_loops():
     text = "source 0\nphi_tic 0\nmos_tic 1\nF_cell 1\nphi_tic 1\nF_cell 2\nsource 1\nF_cell 3\n"
     assert [q.at for q in read_trace("x", text)] == [
         (("source", 0), ("phi_tic", 0), ("mos_tic", 1)),
@@ -202,30 +179,30 @@ def test_a_trace_without_blocks_is_aligned_by_occurrence():
 
 
 def test_a_stale_phi_step_is_recognised():
-    notes = first_of(steps_trace([0.3, 0.2, 0.3], 5), steps_trace([0.1, 0.2, 0.3], 3))["notes"]
+    notes = compare_json(steps_trace([0.3, 0.2, 0.3], 5), steps_trace([0.1, 0.2, 0.3], 3))["notes"]
     assert any("in A phi_tic 0 and 2 have the same value: a stale phi step" in note for note in notes)
 
 
 def test_a_missing_division_by_steps_is_recognised():
     b = LISTING.replace("I_pixel_final 2.88139542684698e-07", "I_pixel_final 2.88139542684698e-06")
-    found = first_of(LISTING, b)
+    found = compare_json(LISTING, b)
     assert found["first_divergence"]["name"] == "I_pixel_final"
     assert any("B is not divided by steps" in note for note in found["notes"])
-    assert any("A is not divided by steps" in note for note in first_of(b, LISTING)["notes"])
+    assert any("A is not divided by steps" in note for note in compare_json(b, LISTING)["notes"])
 
 
 def test_a_missing_polarisation_is_recognised():
     b = LISTING.replace("2.88139542684698e-07", repr(2.88139542684698e-07 / 0.91463969894451))
-    assert any("1/polar" in note for note in first_of(LISTING, b)["notes"])
+    assert any("1/polar" in note for note in compare_json(LISTING, b)["notes"])
 
 
 def test_units_are_recognised():
     b = LISTING.replace("lambda_meters 9.768e-11", "lambda_meters 0.9768")
-    assert any("m and A" in note for note in first_of(LISTING, b)["notes"])
+    assert any("m and A" in note for note in compare_json(LISTING, b)["notes"])
 
 
-def test_an_unknown_quantity_is_compared_too():
-    found = first_of("my_number 1 2\n", "my_number 1 3\n")
+def test_an_unknown_quantity_is_compared():
+    found = compare_json("my_number 1 2\n", "my_number 1 3\n")
     assert found["first_divergence"]["name"] == "my_number"
 
 
@@ -245,13 +222,13 @@ def test_the_largest_numbers_have_a_relative_difference():
     assert relative_difference((float("inf"), 3.0), (float("inf"), 3.5)) == pytest.approx(1.0 / 6.0)
 
 
-def test_a_factor_whose_inverse_overflows_has_no_name():
-    found = first_of(LISTING.replace("F_cell 190.27", "F_cell 1"), LISTING.replace("F_cell 190.27", "F_cell 1e-310"))
+def test_a_factor_whose_inverse_overflows_is_not_named():
+    found = compare_json(LISTING.replace("F_cell 190.27", "F_cell 1"), LISTING.replace("F_cell 190.27", "F_cell 1e-310"))
     assert found["first_divergence"]["name"] == "F_cell"
 
 
 def test_nan_in_one_trace_is_a_divergence():
-    assert first_of(LISTING, LISTING.replace("F_cell 190.27", "F_cell nan"))["first_divergence"]["name"] == "F_cell"
+    assert compare_json(LISTING, LISTING.replace("F_cell 190.27", "F_cell nan"))["first_divergence"]["name"] == "F_cell"
 
 
 ODD_JSON = (
@@ -309,8 +286,8 @@ def test_help():
     assert command("-h")[0] == 0
 
 
-def test_blocks_are_found_as_by_looking_at_each():
-    """Against the plain loop, for blocks of random loops and turns."""
+def test_blocks_are_found_as_by_a_search_of_all_rows():
+    """For blocks of random loops and steps."""
     generator = random.Random(1)
 
     def block():
@@ -324,23 +301,22 @@ def test_blocks_are_found_as_by_looking_at_each():
                 assert blocks.touch(name, at) == any(row.name == name and touches(row.at, at) for row in rows)
 
 
-def large_trace(factor=1.0, turned=False):
-    """All steps of a pixel, 60,000 lines; turned: causes stand behind what follows from them."""
+def large_trace(factor=1.0, reverse=False):
+    """60,000 lines with all steps of a pixel; reverse: quantities come before those that they are computed from."""
     lines = ["pix0_vector_meters 0.1 0.2 0.3"]
     names = ("hkl_frac", "F_latt_a", "F_latt", "F_cell", "I_sum")
     for sub, source, phi in itertools.product(range(100), range(10), range(10)):
         lines += [f"subS {sub}", f"source {source}"] if phi == 0 else []
         lines.append(f"phi_tic {phi}")
-        lines += [f"{name} {factor * (1 + phi)}" for name in (reversed(names) if turned else names)]
+        lines += [f"{name} {factor * (1 + phi)}" for name in (reversed(names) if reverse else names)]
     return "\n".join([*lines, "I_before_scaling 3"]) + "\n"
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_the_work_grows_as_the_traces_do(turned):
-    """Comparing each with each would take some minutes. The bound is on the processor's time, and ten times what is
-    needed."""
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_time_grows_linearly_with_the_traces(reverse):
+    """Comparing every pair of lines would take minutes. The limit is ten times the processor time needed."""
     start = time.process_time()
-    a, b = (read_trace("x", large_trace(factor, turned)) for factor in (1.0, 1.0 + 1e-9))
+    a, b = (read_trace("x", large_trace(factor, reverse)) for factor in (1.0, 1.0 + 1e-9))
     found = compare_traces(a, b, 1e-12)
     assert time.process_time() - start < 15.0
     assert found.first.name == "hkl_frac" and found.first.where == "subS 0 source 0 phi_tic 0" and len(found.rows) == 50_002
@@ -351,7 +327,7 @@ def test_compare_traces_as_functions():
     assert compare_traces(a, b, 1e-12).first.name == "steps"
 
 
-# every kind of quantity that `trace` prints: several phi steps and domains, layers, a polarised beam, water
+# a trace with every kind of quantity: several phi steps and domains, layers, a polarised beam, water
 TRACED = (
     "-cell 70 80 90 75 85 95 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 24 -pixel 0.5 -oversample 1 "
     "-phi 0 -osc 1 -phisteps 2 -mosaic 1 -mosaic_dom 2 -detector_abs 300 -detector_thick 450 -polar 0.9 -water 5 "
@@ -368,7 +344,7 @@ def real_trace():
 
 
 def test_a_divergence_in_each_quantity_that_trace_prints_is_found(real_trace, tmp_path):
-    """Planted one by one where the quantity stands first; what depends on it is left as it was."""
+    """Each quantity's first line is changed in turn; what is computed from it stays."""
     (tmp_path / "a").write_text(real_trace)
     lines = real_trace.splitlines()
     names = dict.fromkeys(line.split()[0] for line in lines)
@@ -377,8 +353,8 @@ def test_a_divergence_in_each_quantity_that_trace_prints_is_found(real_trace, tm
         if name in LOOPS:
             continue
         position = next(i for i, line in enumerate(lines) if line.split()[0] == name)
-        planted = changed(lines[position], [name], 1.0 + 1e-6)
-        (tmp_path / "b").write_text("\n".join([*lines[:position], planted.strip(), *lines[position + 1 :]]) + "\n")
+        changed_line = changed(lines[position], [name], 1.0 + 1e-6)
+        (tmp_path / "b").write_text("\n".join([*lines[:position], changed_line.strip(), *lines[position + 1 :]]) + "\n")
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = main(["compare-traces", str(tmp_path / "a"), str(tmp_path / "b")])

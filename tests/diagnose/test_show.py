@@ -1,4 +1,4 @@
-"""`nbkernel show`: any image the project reads becomes a PNG; geometry from the header, or from flags."""
+"""`nbkernel show`: any image that nbkernel reads becomes a PNG file, with the geometry from the header or from flags."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from running import BASE, simulate, smv_bytes
 
 RUN = f"{BASE} -detpixels_f 120 -detpixels_s 90 -pixel 0.4"
 PIXELS = np.random.default_rng(1).integers(0, 60000, (9, 14)).astype(np.uint16)
-WHOLE = "--preview-scale linear --preview-range 0 100"
+FULL_RANGE = "--preview-scale linear --preview-range 0 100"
 RINGS = "--preview-rings auto --preview-beam"
 
 
@@ -39,7 +39,7 @@ def levels(name):
     return decode_png(Path(name).read_bytes())[0]
 
 
-def grey_of(values):
+def expected_levels(values):
     """Levels on a linear scale from the smallest positive value to the largest."""
     values = np.asarray(values, float)
     low, high = values[values > 0].min(), values.max()
@@ -63,12 +63,12 @@ FILES = {
 def test_every_kind_of_image_is_drawn(name):
     Path("a.img").write_bytes(FILES["a.img"])  # the float file's shape
     Path(name).write_bytes(FILES[name])
-    status, out, err = show(f"{name} {WHOLE}")
+    status, out, err = show(f"{name} {FULL_RANGE}")
     assert (status, err) == (0, [])
     kind = {"img": "SMV", "pgm": "PGM", "bin": "float"}[name[-3:]]
     assert out[0] == f"{name}.png: {name}, {kind}, 9 x 14 pixels (slow x fast)"
     values = PIXELS // 256 if name in ("a.pgm", "words.pgm") else PIXELS
-    assert np.abs(levels(f"{name}.png") - grey_of(values)).max() <= 1.0
+    assert np.abs(levels(f"{name}.png") - expected_levels(values)).max() <= 1.0
 
 
 @pytest.mark.parametrize("options", ["--shape 9 14", "-detpixels_f 14 -detpixels_s 9", "-img other/b.img"])
@@ -77,8 +77,8 @@ def test_a_lone_float_file_needs_its_shape(options):
     Path("other").mkdir()
     Path("other/b.img").write_bytes(FILES["a.img"])
     assert show("a.bin")[0] == 2
-    assert show(f"a.bin {options} {WHOLE} --output b.png")[0] == 0
-    assert np.abs(levels("b.png") - grey_of(PIXELS)).max() <= 1.0
+    assert show(f"a.bin {options} {FULL_RANGE} --output b.png")[0] == 0
+    assert np.abs(levels("b.png") - expected_levels(PIXELS)).max() <= 1.0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_show_draws_from_the_header_what_the_run_drew(flags, options):
         "-distance 80 -fdet_vector 0 0.1 1 -sdet_vector 0 -1 0.1 -detector_roty 30",
     ],
 )
-def test_where_the_header_does_not_tell_all_the_flags_do(flags):
+def test_flags_give_the_geometry_that_the_header_does_not_contain(flags):
     flags = f"{flags} -pixel 0.4"
     assert simulate(f"{RUN} {flags} -floatfile a.bin -intfile a.img --preview run.png {RINGS}").status == 0
     status, _, err = show(f"a.bin {flags} {RINGS}")
@@ -117,7 +117,7 @@ def test_where_the_header_does_not_tell_all_the_flags_do(flags):
     assert Path("a.bin.png").read_bytes() == Path("run.png").read_bytes()
 
 
-def test_a_tilt_that_the_header_only_hints_at_is_a_warning():
+def test_a_tilt_that_the_header_does_not_describe_is_a_warning():
     for flags in ("-twotheta 20", "-detector_roty 20"):
         assert simulate(f"{RUN} {flags} -intfile a.img").status == 0
         assert any("the detector is tilted" in line for line in show(f"a.img {RINGS}")[2])
@@ -142,18 +142,18 @@ def test_another_programs_header_gives_the_rings():
     assert rows[~on_ring].max() < 20  # the label, at the top
 
 
-def test_flags_win_over_the_header():
+def test_flags_override_the_header():
     header = "PIXEL_SIZE=0.2;\nDISTANCE=50;\nCLOSE_DISTANCE=50;\nWAVELENGTH=0.9;\n"
     Path("a.img").write_bytes(smv_bytes(np.ones((80, 100)), header))
     show("a.img -distance 100 -pixel 0.4 -lambda 1.1 --preview-rings 9 --preview-zoom 8")
     blue, _ = coloured(Path("a.img.png").read_bytes())
-    middle = blue[320]  # of the picture's rows; the beam is in the middle: half a pixel further
+    middle = blue[320]  # the row of the picture next to the direct beam
     expected = 100 * math.tan(2 * math.asin(1.1 / 18)) / 0.4 * 8
     left, right = np.flatnonzero(middle)[[0, -1]]
     assert (right - left) / 2 == pytest.approx(expected, abs=1.0)
 
 
-def test_what_is_shown_is_told():
+def test_the_output_describes_the_picture():
     Path("a.img").write_bytes(smv_bytes(np.full((100, 3000), 7), "PIXEL_SIZE=0.1;\nDISTANCE=50;\nWAVELENGTH=1;\n"))
     assert show("a.img")[1][1:] == [
         "zoom: each picture pixel is the largest of 2 x 2 pixels", "log scale: white up to 7, black from 7",
@@ -223,7 +223,7 @@ def test_it_starts_without_numba():
 
 
 def test_a_float_file_takes_the_header_of_its_own_panel():
-    """Of several SMV files with its number of pixels, the one whose name is most like its own."""
+    """Among SMV files with the same number of pixels, the one with the most similar name."""
     for number, (x, y) in enumerate(((1.0, 2.0), (3.0, 0.5))):
         header = f"PIXEL_SIZE=1;\nDISTANCE=50;\nWAVELENGTH=1;\nDENZO_X_BEAM={y};\nDENZO_Y_BEAM={x};\n"
         Path(f"int_{number}.img").write_bytes(smv_bytes(PIXELS, header))

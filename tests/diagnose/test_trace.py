@@ -1,5 +1,4 @@
-"""`nbkernel trace`, -trace_pixel and -printout: the numbers behind a pixel are those of its image, of the program, and
-of the formulas."""
+"""`nbkernel trace`, -trace_pixel and -printout: the numbers of a pixel agree with its image, nanoBragg.c and closed forms."""
 
 import contextlib
 import io
@@ -14,12 +13,13 @@ import pytest
 import nbkernel.diagnose.traces.trace
 from nbkernel.cli.main import main
 
+from reference_listing import CRYSTAL_LISTING, GEOMETRY_LISTING
 from running import BASE, CRYSTAL, Run, image, simulate, smv_bytes, write_hkl
 
 SLOW, FAST = 12, 17
 SMALL = f"{BASE} -detpixels_f {FAST} -detpixels_s {SLOW}"
 SENSOR = "-detector_thick 450 -detector_abs 300"
-# a folder with the real case: A.mat and scaled.hkl
+# the folder with the real crystal's A.mat and scaled.hkl
 DATA = Path(os.environ.get("NBKERNEL_DATA", "absent"))
 REAL_GEOMETRY = (
     "-nonoise -nointerpolate -oversample 1 -exposure 1 -flux 1e18 -beamsize 1.0 -spindle_axis -1 0 0 "
@@ -30,35 +30,6 @@ REAL_GEOMETRY = (
     "-Na 36 -Nb 47 -Nc 29 -osc 0.1 -phi 0 -phisteps 10 "
     "-detector_rotx 0 -detector_roty 0 -detector_rotz 0 -twotheta 0 --pixel 1039 685"
 )
-# the reference listing of this pixel, as far as it does not need the crystal
-GEOMETRY_LISTING = """\
-pix0_vector_meters -0.216475836204836 0.216343050492215 -0.230192414300537
-pixel_pos_meters -0.0383922537729319 0.0973681880033118 -0.230792784137485
-R_distance_meters 0.253416334111961
-omega_pixel_sr 4.20412684465831e-07
-close_distance_meters 0.231271826111781
-obliquity_factor 0.91261609841457
-diffracted_vec -0.151498733921271 0.384222226023891 -0.910725762592394
-incident_vec 0.000513879494092498 -0 -0.999999867963924
-scattering_vec -1556230686.07047 3933478972.39855 913944567.685604
-F_cell 190.27
-fluence_photons_per_m2 1e+24
-steps 10
-capture_fraction 1
-polar 0.91463969894451
-cos_2theta 0.910647790250995""".splitlines()
-# and what does
-CRYSTAL_LISTING = """\
-rot_a_angstroms -14.3562690335399 -21.8805340763623 -5.5476578307123
-rot_b_angstroms -11.4986968432508 0.671588233999813 -29.1143056268565
-rot_c_angstroms 21.0699500320179 -24.4045855811067 -9.7143290320006
-hkl_frac -6.8795206024501 -0.607255839576692 -13.766298525469
-F_latt_a -2.36012735995387
-F_latt_b 1.05079664302326
-F_latt_c 0.960961003611676
-F_latt -2.38319665299058
-I_before_scaling 943654.80923755
-I_pixel_final 2.88139542684698e-07""".splitlines()
 K_BY_PHI_STEP = (
     "-0.607255839576692 -0.591177727127411 -0.593187745641004 -0.595197691574922 -0.597207564867936 "
     "-0.599217365458823 -0.601227093286361 -0.60323674828933 -0.605246330406512 -0.607255839576692"
@@ -69,7 +40,7 @@ F_latt 1.3820825271655
 I_before_scaling 807189.768677586
 I_pixel_final 2.4647073117176e-07""".splitlines()
 
-# runs in which something is carried from pixel to pixel, or the loops have several turns
+# runs that carry something from pixel to pixel, or in which loops have several steps
 RUNS = {
     "plain": SMALL,
     "stale phi step": f"{SMALL} -pixel 2 -osc 2 -phisteps 3 -mosaic 1 -mosaic_domains 2",
@@ -95,7 +66,15 @@ PRINTOUT = (
     "-dispsteps 2 -roi 1 2 0 1 -nopgm -nonoise"
 )
 # nanoBragg.c's lines of that run
-PRINTED = """\
+PRINTED_CELL = """\
+real-space cell vectors (Angstrom):
+     a           b           c         
+X: 41.49323843 -25.60957028 26.73382389
+Y: 16.69047028 52.21516720  1.85574680
+Z: -22.35485107 14.75554892 64.66729362
+"""
+PRINTED_PIXELS = (
+    """\
    1    0 : stol = 4.6727e+08 or 0.0471943
 at 0.10045 -0.0005 0.0095
 hkl= -2.348835 1.232290 5.901330  hkl0= -2 1 6
@@ -105,11 +84,8 @@ polar      0.9979831682
 omega     0.00973494226
 capfrac    0.1729716271
 pixel     0.01152690034
-real-space cell vectors (Angstrom):
-     a           b           c         
-X: 41.49323843 -25.60957028 26.73382389
-Y: 16.69047028 52.21516720  1.85574680
-Z: -22.35485107 14.75554892 64.66729362
+""",
+    """\
    2    0 : stol = 9.48065e+08 or 0.0957546
 at 0.10045 -0.0005 0.0195
 hkl= -2.348835 1.232290 5.901330  hkl0= -2 1 6
@@ -119,11 +95,8 @@ polar                 0
 omega    0.009333322435
 capfrac    0.1712417877
 pixel                 0
-real-space cell vectors (Angstrom):
-     a           b           c         
-X: 41.49323843 -25.60957028 26.73382389
-Y: 16.69047028 52.21516720  1.85574680
-Z: -22.35485107 14.75554892 64.66729362
+""",
+    """\
    1    1 : stol = 6.92706e+08 or 0.0699633
 at 0.10045 -0.0105 0.0095
 hkl= -2.964624 -4.556697 2.489584  hkl0= -3 -5 2
@@ -133,11 +106,8 @@ polar      0.9974876872
 omega    0.009579271124
 capfrac    0.1728800557
 pixel      0.2740551233
-real-space cell vectors (Angstrom):
-     a           b           c         
-X: 41.49323843 -25.60957028 26.73382389
-Y: 16.69047028 52.21516720  1.85574680
-Z: -22.35485107 14.75554892 64.66729362
+""",
+    """\
    2    1 : stol = 1.07219e+09 or 0.108291
 at 0.10045 -0.0105 0.0195
 hkl= -2.964624 -4.556697 2.489584  hkl0= -3 -5 2
@@ -147,11 +117,9 @@ polar                 0
 omega    0.009188153561
 capfrac    0.1711513282
 pixel                 0
-real-space cell vectors (Angstrom):
-     a           b           c         
-X: 41.49323843 -25.60957028 26.73382389
-Y: 16.69047028 52.21516720  1.85574680
-Z: -22.35485107 14.75554892 64.66729362"""
+""",
+)
+PRINTED = [line for lines in PRINTED_PIXELS for line in (lines + PRINTED_CELL).splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +129,7 @@ def inputs(tmp_path, monkeypatch):
 
 
 def run_trace(command, *more):
-    """Runs `nbkernel trace`. command: arguments in one text; more: single arguments."""
+    """Runs `nbkernel trace`. command: arguments in one string; more: further arguments."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(["trace", *command.split(), *(str(argument) for argument in more)])
@@ -169,7 +137,7 @@ def run_trace(command, *more):
 
 
 def trace(command, *more):
-    """Lines of a trace that must go well."""
+    """Lines of a trace that must succeed."""
     run = run_trace(command, *more)
     assert run.status == 0, run.err
     return run.out.splitlines()
@@ -207,7 +175,7 @@ def test_the_reference_listing():
 
 
 def test_closed_forms():
-    """A cubic cell without rotations, MOSFLM's directions: fast is z, slow is -y, the beam x."""
+    """For an unrotated cubic cell, with MOSFLM's directions: fast is z, slow is -y, the beam x."""
     lines = trace(
         "-cell 100 -default_F 7 -N 5 -nointerpolate -lambda 2 -distance 100 -detpixels 64 -pixel 1 -oversample 1 "
         "-fluence 1e20 -Xbeam 20 -Ybeam 30 --pixel 40 50"
@@ -235,12 +203,12 @@ def test_closed_forms():
         "cos_2theta": (x / R,),
         "I_pixel_final": (7.94079248018965e-30 * 1e20 * 49 * F_latt**2 * polar * omega,),
     }
-    for name, wanted in expected.items():
-        assert values(lines, name) == [pytest.approx(wanted, rel=1e-10, abs=1e-12)], name
+    for name, numbers in expected.items():
+        assert values(lines, name) == [pytest.approx(numbers, rel=1e-10, abs=1e-12)], name
 
 
 def pixels_to_trace(rendered):
-    """First and last pixels, those around the first that is not 0, and some at random: (fast, slow)."""
+    """(fast, slow) of the first and last pixels, of the first that is not 0 and the next, and of some at random."""
     drawn = np.random.default_rng(7).integers(rendered.size, size=6).tolist()
     first = int(np.flatnonzero(rendered)[0])
     numbers = {0, rendered.size - 1, first, min(first + 1, rendered.size - 1), *drawn}
@@ -248,7 +216,7 @@ def pixels_to_trace(rendered):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_trace_ends_in_the_images_value(name):
+def test_a_trace_ends_with_the_images_value(name):
     rendered = image(RUNS[name])
     assert rendered.any()
     for fpixel, spixel in pixels_to_trace(rendered):
@@ -268,7 +236,7 @@ def test_every_pixel_around_the_interpolation_latch():
         assert np.float32(value(lines, "I_pixel_final")) == rendered.flat[number]
 
 
-def test_the_stale_phi_step_is_seen():
+def test_the_trace_shows_the_stale_phi_step():
     command = RUNS["stale phi step"]
     assert [slot for (slot,) in values(trace(command, "--pixel", 0, 0), "cell_from_phi_tic")] == [-1, -1, 1, 1, 2, 2]
     assert [slot for (slot,) in values(trace(command, "--pixel", 1, 0), "cell_from_phi_tic")] == [2, 2, 1, 1, 2, 2]
@@ -290,7 +258,7 @@ def test_blocks_and_all_steps():
     assert values(full, "I_sum")[-1] == values(full, "I_before_scaling")[0]
 
 
-def test_json_holds_the_same():
+def test_json_has_the_same_quantities():
     command = f"{SMALL} -osc 1 -phisteps 2 --pixel 3 4"
     quantities = json.loads("\n".join(trace(command, "--json")))["quantities"]
     lines = [line for line in trace(command) if not line.startswith("phi_tic")]
@@ -309,20 +277,20 @@ def test_trace_writes_no_files(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["table.hkl"]
 
 
-def test_a_trace_tells_what_simulate_tells_of_its_inputs():
-    """Of the crystal, the table, the beam and the detector."""
+def test_a_trace_warns_about_inputs_as_simulate_does():
+    """About the crystal, the table, the beam and the detector."""
     Path("mirror.mat").write_text("0.02 0 0\n0 0.02 0\n0 0 -0.02\n")
     write_hkl("half.hkl", np.full((1, 2, 3), 9.0), (1, 1, 1))
     command = (
         SMALL.replace(CRYSTAL, "").replace("-lambda 1 ", "")
         + " -mat mirror.mat -hkl half.hkl -lambda 300 -twotheta 100 -N 5"
     )
-    told = run_trace(f"{command} --pixel 3 4").warnings
-    assert [*told, "no pixel has any photons: is the detector in the beam's direction, and are all units right?"] == (
+    warnings = run_trace(f"{command} --pixel 3 4").warnings
+    assert [*warnings, "no pixel has any photons: is the detector in the beam's direction, and are all units right?"] == (
         simulate(f"{command} -nonoise -nopgm").warnings
     )
     for words in ("left-handed", "Friedel mate", "not one of X-rays", "faces away"):
-        assert sum(words in line for line in told) == 1
+        assert sum(words in line for line in warnings) == 1
 
 
 def test_a_trace_that_differs_from_the_engine_is_an_error(monkeypatch):
@@ -342,8 +310,8 @@ def test_a_trace_that_differs_from_the_image_is_an_error(monkeypatch, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["table.hkl"]
 
 
-def test_a_trace_stops_where_python_has_no_number():
-    # squares of its lengths vanish
+def test_a_trace_stops_at_a_division_by_zero():
+    # the squares of the lengths underflow
     command = f"{SMALL} -pixel 1e-200 -distance 1e-200"
     run = run_trace(f"{command} --pixel 3 4")
     assert run.status == 1
@@ -381,26 +349,26 @@ def test_unusable_input(command, words):
     assert all(word in error for word in words), error
 
 
-def test_simulate_refuses_traces_options_and_pixels_that_are_not_there():
+def test_simulate_refuses_options_of_trace_and_pixels_outside_the_detector():
     for command in (f"{SMALL} --json", f"{SMALL} -trace_pixel 12 3", f"{SMALL} -trace_pixel 3"):
         run = simulate(command)
         assert run.status == 2, command
 
 
 def printed(run):
-    """The lines of -printout: from the first pixel's on, up to the statistics."""
+    """The lines of -printout: from those of the first pixel up to the statistics."""
     assert run.status == 0, run.err
     lines = run.out.splitlines()
     return lines[lines.index(next(line for line in lines if " : stol = " in line)) : lines.index("")]
 
 
-def test_printout_has_the_programs_lines():
-    assert printed(simulate(f"{PRINTOUT} -printout")) == PRINTED.splitlines()
+def test_printout_has_the_lines_of_nanobragg():
+    assert printed(simulate(f"{PRINTOUT} -printout")) == PRINTED
 
 
 def test_printout_of_one_pixel():
-    """The last pixel is beyond dmin: its step is that of an earlier one, also where only it is printed."""
-    assert printed(simulate(f"{PRINTOUT} -printout_pixel 2 1")) == PRINTED.splitlines()[-14:]
+    """The last pixel is beyond dmin, so its step is that of an earlier pixel, even if only the last is printed."""
+    assert printed(simulate(f"{PRINTOUT} -printout_pixel 2 1")) == PRINTED[-14:]
 
 
 def test_printout_of_a_pixel_that_is_not_rendered_is_a_warning():
@@ -411,7 +379,7 @@ def test_printout_of_a_pixel_that_is_not_rendered_is_a_warning():
 
 
 def test_printout_before_the_first_step():
-    """F_cell is the table's last."""
+    """F_cell is the last in the table."""
     run = simulate(f"{SMALL} {CRYSTAL} -hkl table.hkl -pixel 100 -dmin 50 -printout_pixel 0 0")
     lines = printed(run)
     assert lines[2] == "hkl= 0.000000 0.000000 0.000000  hkl0= 0 0 0"
