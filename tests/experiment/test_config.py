@@ -24,7 +24,7 @@ from running import BASE, simulate, smv_bytes, write_hkl
 PANEL = Panel((0.1, 0.0, -0.02), (0, 0, 1), (0, -1, 0), 30, 20, detector_abs=math.inf, name='left "A" \\ \x7f é')
 
 
-def test_each_field_but_two_has_its_table():
+def test_each_field_except_two_has_its_table():
     names = [name for own in tables().values() for name in own]
     assert sorted([*names, "fix", "panels"]) == sorted(field.name for field in dataclasses.fields(Experiment))
     assert list(tables()) == list(FIRST_FIELDS.values())
@@ -48,13 +48,13 @@ def test_panels_are_written_and_read(tmp_path):
     assert Experiment.from_toml(tmp_path / "panels.toml") == experiment
 
 
-def test_a_text_says_units_and_leaves_defaults_out():
+def test_the_text_states_units_and_omits_defaults():
     text = config_text(Experiment(cell=(50, 60, 70), wavelength=0.9, Na=5), "x.toml")
     assert "wavelength = 0.9  # Angstrom\n" in text and "cell = [50.0, 60.0, 70.0]  # Angstrom, degrees\n" in text
     assert tomllib.loads(text) == {"beam": {"wavelength": 0.9}, "crystal": {"cell": [50, 60, 70], "Na": 5}}
 
 
-def test_flags_win_over_the_file(tmp_path, monkeypatch):
+def test_flags_override_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("sub").mkdir()
     write_hkl("sub/x.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
@@ -71,8 +71,8 @@ def test_flags_win_over_the_file(tmp_path, monkeypatch):
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
 
 
-def test_what_headers_and_the_clock_said_is_saved(tmp_path, monkeypatch):
-    """The saved experiment gives the same image without the header's image, of a random orientation too."""
+def test_values_from_headers_and_random_seeds_are_saved(tmp_path, monkeypatch):
+    """The saved experiment gives the same image without the header's file, even with a random orientation."""
     monkeypatch.chdir(tmp_path)
     header = "PIXEL_SIZE=0.3;\nDISTANCE=80;\nWAVELENGTH=1.1;\nBEAM_CENTER_X=3.1;\nBEAM_CENTER_Y=2.9;\nPHI=5;\nOSC_RANGE=1;\n"
     Path("old.img").write_bytes(smv_bytes(np.ones((20, 22)), header))
@@ -115,7 +115,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
+def test_errors_name_what_is_wrong(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.toml").write_bytes(text.encode("latin-1"))
     run = simulate(f"{BASE} --config a.toml")
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_named(text, tmp_path, monkeypatch):
         ("--config a.toml -mask m.img", "-mask"),
     ],
 )
-def test_command_lines_that_cannot_be(command, message, tmp_path, monkeypatch):
+def test_unusable_command_lines(command, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Experiment(panels=[PANEL, PANEL]).to_toml("a.toml")
     before = Path("a.toml").read_bytes()
@@ -146,8 +146,8 @@ def test_command_lines_that_cannot_be(command, message, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"] and Path("a.toml").read_bytes() == before
 
 
-def saved(toml, flags, *names):
-    """Fields of the experiment that the flags make of a TOML file."""
+def saved_fields(toml, flags, *names):
+    """Fields of the experiment given by a TOML file and flags, as saved."""
     Path("in.toml").write_text(toml)
     run = simulate(
         f"-cell 50 60 70 90 90 90 -default_F 100 -N 2 -detpixels 8 -seed 1 --config in.toml {flags} --save-config out.toml"
@@ -169,19 +169,19 @@ def saved(toml, flags, *names):
         ("[crystal]\nsample_x = 0.001", "", ("Na", "sample_x"), (2, 0.0)),
     ],
 )
-def test_a_flag_wins_over_all_that_says_the_same(toml, flags, names, expected, tmp_path, monkeypatch):
-    """Fields that would win over the flag's own are left out."""
+def test_a_flag_overrides_all_fields_for_the_same_quantity(toml, flags, names, expected, tmp_path, monkeypatch):
+    """Fields that would override the flag's own are removed."""
     monkeypatch.chdir(tmp_path)
-    assert saved(toml, flags, *names) == expected
+    assert saved_fields(toml, flags, *names) == expected
 
 
-def test_one_name_of_a_fix_will_do(tmp_path, monkeypatch):
+def test_a_single_fix_may_be_a_string(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert saved('fix = "phi0"', "", "fix") == (frozenset({"phi0"}),)
+    assert saved_fields('fix = "phi0"', "", "fix") == (frozenset({"phi0"}),)
 
 
-def test_paths_go_through_links(tmp_path, monkeypatch):
-    """`..` behind a link leads to where the system says, not to the folder before it in the text."""
+def test_paths_through_links(tmp_path, monkeypatch):
+    """`..` after a link is the parent of the link's target, as the system resolves it."""
     monkeypatch.chdir(tmp_path)
     Path("real/deep").mkdir(parents=True)
     Path("link").symlink_to("real/deep")
@@ -201,7 +201,7 @@ def test_a_pipe_can_be_the_file(tmp_path, monkeypatch):
     assert any(Path("f.bin").read_bytes())
 
 
-def test_a_pipe_with_a_name_is_not_waited_for(tmp_path, monkeypatch):
+def test_a_named_pipe_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("a.toml")
     words = [sys.executable, "-m", "nbkernel", "simulate", "--config", "a.toml"]
@@ -209,7 +209,7 @@ def test_a_pipe_with_a_name_is_not_waited_for(tmp_path, monkeypatch):
     assert run.returncode == 2 and run.stderr.startswith("nbkernel: --config: a.toml is a pipe, not a file")
 
 
-def test_a_name_that_is_no_text_is_refused_before_the_work(tmp_path, monkeypatch):
+def test_a_name_that_is_not_unicode_is_refused_before_rendering(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_hkl("x\udce9.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     run = simulate("-cell 50 -N 2 -detpixels 8 --save-config b.toml -hkl", "x\udce9.hkl")

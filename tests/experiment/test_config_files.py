@@ -1,4 +1,4 @@
-"""Files that a configuration names: none is written, and what lies outside its folder is read only after a line about it."""
+"""Files that a configuration names: none is written, and those outside its folder are named before they are read."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ VICTIM = b"what somebody needs"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A folder to run in; beside it one of another owner, so to speak, and in it that of a configuration."""
+    """A folder to run in, with a configuration's folder inside and somebody else's beside it."""
     for name in ("run/theirs", "elsewhere"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "run")
@@ -38,8 +38,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_else_is_text_in_an_experiment_names_no_file():
-    """A new field that does must join FIELDS: whether outputs may replace it and where it lies go by that list."""
+def test_fields_has_every_field_that_names_a_file():
+    """FIELDS decides which files outputs must not replace and which are checked to be in the configuration's folder."""
     texts = {name for name, kind in field_kinds(Experiment).items() if str in (kind, *typing.get_args(kind))}
     assert texts - set(FIELDS) == {"misset", "xtal_shape", "column", "convention", "pivot", "fix"}
     assert {name for name, kind in field_kinds(Panel).items() if str in (kind, *typing.get_args(kind))} == {
@@ -49,16 +49,16 @@ def test_what_else_is_text_in_an_experiment_names_no_file():
 
 
 def config(kind, dump, more=""):
-    """A configuration with that dump, as a TOML file or as the record of an HDF5 file."""
+    """A configuration with a dump, as a TOML file or as the record of an HDF5 file."""
     text = f'[crystal]\n{CELL}{more}dump = "{dump}"\n'
     if kind == "TOML":
         Path("theirs/a.toml").write_text(text)
         return "theirs/a.toml"
-    return recorded("theirs/a.h5", text)
+    return hdf5_with_record("theirs/a.h5", text)
 
 
-def recorded(path, text, inputs="{}"):
-    """One of our HDF5 files, whose record of the experiment has been replaced."""
+def hdf5_with_record(path, text, inputs="{}"):
+    """An HDF5 file whose record of the experiment is replaced."""
     experiment = Experiment(cell=(50,), default_F=7, Na=2, Nb=2, Nc=2, detpixels_f=8, detpixels_s=8, oversample=1, dump=None)
     nbkernel.write_hdf5(path, nbkernel.simulate(experiment))
     with h5py.File(path, "r+") as file:
@@ -72,7 +72,7 @@ def recorded(path, text, inputs="{}"):
 
 @pytest.mark.parametrize("kind", ["TOML", "HDF5"])
 @pytest.mark.parametrize("dump", ["../../elsewhere/victim", "../../elsewhere/new", "link", "beside", "absolute"])
-def test_a_configuration_does_not_say_what_is_written(kind, dump, folder):
+def test_a_configuration_cannot_choose_the_dump_written(kind, dump, folder):
     if dump == "link":
         Path("theirs/link").symlink_to("../../elsewhere/victim")
     if dump == "absolute":
@@ -86,7 +86,7 @@ def test_a_configuration_does_not_say_what_is_written(kind, dump, folder):
     new -= {file.relative_to(folder).as_posix() for file in before}
     assert new == {f"run/{name}" for name in ("floatimage.bin", "intimage.img", "noiseimage.img")}
     assert {path: path.read_bytes() for path in before} == before
-    # with the table named by the user, too, and where the user names the dump
+    # the same if the user names the table, or the dump
     run = simulate(f"{command} -hkl theirs/x.hkl")
     assert run.status == 0 and {path: path.read_bytes() for path in before} == before
     run = simulate(f"{command} -dump mine.bin")
@@ -94,7 +94,7 @@ def test_a_configuration_does_not_say_what_is_written(kind, dump, folder):
     assert Path("mine.bin").stat().st_size > 100 and {path: path.read_bytes() for path in before} == before
 
 
-def test_without_one_the_dump_is_where_it_always_is(folder):
+def test_without_a_given_dump_the_default_is_written(folder):
     Path("theirs/a.toml").write_text(f'[crystal]\n{CELL}hkl = "x.hkl"\n')
     assert simulate(f"--config theirs/a.toml {RUN}").status == 0
     assert Path("Fdump.bin").exists() and not Path("theirs/Fdump.bin").exists()
@@ -102,29 +102,29 @@ def test_without_one_the_dump_is_where_it_always_is(folder):
 
 @pytest.mark.parametrize("how", ["above", "absolute", "link", "folder's link"])
 @pytest.mark.parametrize("kind", ["TOML", "HDF5"])
-def test_what_lies_outside_is_named_before_it_is_read(kind, how, folder):
-    there = str(folder / "elsewhere/x.hkl")
-    Path("theirs/file").symlink_to(there)
+def test_files_outside_the_folder_are_named_before_they_are_read(kind, how, folder):
+    outside = str(folder / "elsewhere/x.hkl")
+    Path("theirs/file").symlink_to(outside)
     Path("theirs/deep").symlink_to(folder / "elsewhere")
-    name = {"above": "../../elsewhere/x.hkl", "absolute": there, "link": "file", "folder's link": "deep/x.hkl"}[how]
+    name = {"above": "../../elsewhere/x.hkl", "absolute": outside, "link": "file", "folder's link": "deep/x.hkl"}[how]
     text = f'[crystal]\n{CELL}hkl = "{name}"\n'
     path = "theirs/a.toml"
     if kind == "HDF5":
-        path = recorded("theirs/a.h5", text)
+        path = hdf5_with_record("theirs/a.h5", text)
     else:
         Path(path).write_text(text)
     run = simulate(f"--config {path} {RUN}")
     assert run.status == 0
-    assert run.err.splitlines()[0] == f"nbkernel: --config {path}: {OUTSIDE}hkl {there}"
-    # an unreadable one is named all the same
-    Path(there).write_bytes(b"\0")
+    assert run.err.splitlines()[0] == f"nbkernel: --config {path}: {OUTSIDE}hkl {outside}"
+    # an unreadable file is named as well
+    Path(outside).write_bytes(b"\0")
     run = simulate(f"--config {path} {RUN}")
-    assert run.status == 2 and run.err.splitlines()[0].endswith(f"hkl {there}")
-    # what the user names instead needs no word
+    assert run.status == 2 and run.err.splitlines()[0].endswith(f"hkl {outside}")
+    # a file that the user names makes no warning
     assert OUTSIDE not in simulate(f"--config {path} {RUN} -hkl theirs/x.hkl").err
 
 
-def test_what_lies_beside_needs_no_word(folder, caplog):
+def test_files_inside_the_folder_make_no_warning(folder, caplog):
     Path("theirs/deep").mkdir()
     Path("theirs/deep/x.hkl").write_bytes(Path("theirs/x.hkl").read_bytes())
     Path("theirs/deep/link").symlink_to("../x.hkl")
@@ -133,17 +133,17 @@ def test_what_lies_beside_needs_no_word(folder, caplog):
         run = simulate(f"--config theirs/a.toml {RUN}")
         assert run.status == 0 and run.err == ""
         Experiment.from_toml("theirs/a.toml")
-        assert simulate("--config a.toml", RUN.split(maxsplit=1)[0]).status == 2  # the folder of the file counts, not ours
+        assert simulate("--config a.toml", RUN.split(maxsplit=1)[0]).status == 2  # relative to the file's folder
     assert not caplog.records
 
 
-def test_a_digest_is_not_taken_of_files_that_are_not_read(folder, monkeypatch):
-    """The record of an HDF5 file names files with their digests; who wrote it may name any."""
+def test_only_files_that_are_read_are_digested(folder, monkeypatch):
+    """The record of an HDF5 file can name any file, with a digest."""
     seen = []
     monkeypatch.setattr("nbkernel.experiment.config.input_warnings.sha256_of", seen.append)
     victim = str(folder / "elsewhere/victim")
-    told = f'{{"mat": {{"path": "{victim}", "sha256": "0"}}, "hkl": {{"path": "{victim}", "sha256": "0"}}}}'
-    recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)
+    inputs = f'{{"mat": {{"path": "{victim}", "sha256": "0"}}, "hkl": {{"path": "{victim}", "sha256": "0"}}}}'
+    hdf5_with_record("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', inputs)
     assert simulate(f"--config theirs/a.h5 {RUN}").status == 0
     assert seen == [os.path.abspath("theirs/x.hkl")]
 
@@ -151,15 +151,15 @@ def test_a_digest_is_not_taken_of_files_that_are_not_read(folder, monkeypatch):
 def test_the_record_of_an_hdf5_file_is_read_once(folder, monkeypatch):
     read, seen = reader.read_provenance, []
     monkeypatch.setattr(reader, "read_provenance", lambda *arguments: seen.append(arguments[0]) or read(*arguments))
-    told = f'{{"hkl": {{"path": "{folder}/theirs/x.hkl", "sha256": "0"}}}}'
-    recorded("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', told)
+    inputs = f'{{"hkl": {{"path": "{folder}/theirs/x.hkl", "sha256": "0"}}}}'
+    hdf5_with_record("theirs/a.h5", f'[crystal]\n{CELL}hkl = "x.hkl"\n', inputs)
     run = simulate(f"--config theirs/a.h5 {RUN}")
     assert run.status == 0 and "has changed since the image was computed from it" in run.err
     assert seen == ["theirs/a.h5"]
 
 
 def test_the_line_comes_before_anything_is_opened(folder):
-    """As the system sees it: the line is written before the file outside is opened."""
+    """Python's audit event of opening the file comes after the line."""
     Path("theirs/a.toml").write_text(f'[crystal]\n{CELL}hkl = "../../elsewhere/x.hkl"\n')
     program = (
         "import os, sys\n"
@@ -174,7 +174,7 @@ def test_the_line_comes_before_anything_is_opened(folder):
     assert OUTSIDE in lines[0] and "opened" in lines[1:]
 
 
-def test_from_python_the_logger_is_told(folder, caplog):
+def test_in_python_the_warning_is_logged(folder, caplog):
     Path("theirs/a.toml").write_text(f'[crystal]\n{CELL}hkl = "../../elsewhere/x.hkl"\n')
     with caplog.at_level(logging.WARNING, "nbkernel"):
         Experiment.from_toml("theirs/a.toml")
@@ -194,7 +194,7 @@ def test_a_saved_configuration_still_gives_the_same_image(folder):
 
 
 @pytest.mark.parametrize("text", ["dump = false", 'dump = ""'])
-def test_a_file_can_say_that_there_is_no_dump(text, folder):
+def test_a_file_can_turn_off_the_dump(text, folder):
     Path("a.toml").write_text(f"[crystal]\n{CELL}default_F = 7\n{text}\n")
     assert Experiment.from_toml("a.toml").dump is None
     Path("Fdump.bin").write_bytes(b"none")
@@ -216,7 +216,7 @@ def test_no_dump_is_written_and_read_back(hkl, folder):
     assert Experiment.from_toml("a.h5").dump is None
 
 
-def test_no_field_but_the_dump_needs_a_word_for_none():
+def test_only_the_dump_has_none_beside_another_default():
     defaults = {name: getattr(Experiment(), name) for name in field_kinds(Experiment)}
     kinds = field_kinds(Experiment)
     assert [name for name in kinds if type(None) in typing.get_args(kinds[name]) and defaults[name] is not None] == ["dump"]

@@ -1,4 +1,4 @@
-"""nanoBragg.c's flags: which of them an argument sets off, how values are read, and the help that names them all."""
+"""nanoBragg.c's flags: which of them an argument matches, how values are read, and the help that lists them all."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from nbkernel.experiment.outputs import Outputs
 from nbkernel.support.validation import unit_of
 
 # every flag of nanoBragg.c's usage text and of its parser
-PROGRAMS_FLAGS = """
+NANOBRAGG_FLAGS = """
 -hkl -mat -cell -misset -misset_seed -N -Na -Nb -Nc -samplesize -xtalsize -sample_thick -sample_width -sample_height
 -img -mask -sourcefile -stol -4stol -Q -stolout -density -MW -molecular_weight -default_F -interpolate -nointerpolate
 -lambda -wave -energy -fluence -flux -exposure -beamsize -polar -nopolar -dispersion -dispsteps -divergence -divsteps
@@ -44,8 +44,8 @@ def names(argument, **kwargs):
     return {name for flag in matched_flags(argument, **kwargs) for name in (*flag.sets, *flag.also)}
 
 
-@pytest.mark.parametrize("spelling", PROGRAMS_FLAGS)
-def test_every_flag_of_the_program_is_known(spelling):
+@pytest.mark.parametrize("spelling", NANOBRAGG_FLAGS)
+def test_every_flag_of_nanobragg_is_known(spelling):
     assert matched_flags(spelling)
 
 
@@ -105,10 +105,10 @@ def test_misset_seed_also_sets_the_angles_from_what_follows():
 
 
 @pytest.mark.parametrize("text, value", [("5", 5), ("5.7", 5), ("1e3", 1), ("-2.5", -2), ("+4", 4), (".5", 0)])
-def test_whole_numbers_are_read_as_atoi_reads_them(text, value):
+def test_whole_numbers_are_read_as_by_atoi(text, value):
     parsed = parse_flags(["-oversample", text])
     assert parsed.settings["oversample"] == value
-    # a number that loses something is worth a warning
+    # a truncated number makes a warning
     assert len(parsed.warnings) == (float(text) != value)
 
 
@@ -137,7 +137,7 @@ def test_the_last_flag_with_a_pivot_decides(text, last):
 
 
 @pytest.mark.parametrize("order", ["-detpixels 8 -detsize 50", "-detsize 50 -detpixels 8"])
-def test_detpixels_wins_over_detsize(order, tmp_path, monkeypatch):
+def test_detpixels_overrides_detsize(order, tmp_path, monkeypatch):
     from running import BASE, image
 
     monkeypatch.chdir(tmp_path)
@@ -149,18 +149,18 @@ def test_pix0_vector_mm_is_in_millimetres():
     assert settings("-pix0_vector_mm 1 2 3")["pix0_vector"] == (0.001, 0.002, 0.003)
 
 
-def test_a_cell_may_be_cut_short():
+def test_a_cell_may_have_fewer_numbers():
     assert settings("-cell 50 -N 3")["cell"] == (50.0,)
     assert settings("-cell 50 60 70 80 90 100 110")["cell"] == (50.0, 60.0, 70.0, 80.0, 90.0, 100.0)
 
 
-def test_curved_det_as_the_last_argument_is_not_seen():
+def test_curved_det_as_the_last_argument_is_ignored():
     assert "curved_detector" not in settings("-N 3 -curved_det")
     assert "-curved_det" in warnings("-N 3 -curved_det")[0]
     assert settings("-curved_det -N 3")["curved_detector"] is True
 
 
-def test_absorption_without_end_forgets_an_earlier_thickness():
+def test_an_infinite_absorption_depth_resets_an_earlier_thickness():
     assert settings("-detector_thick 9 -detector_abs inf")["detector_thick"] == 0.0
     assert settings("-detector_abs inf -detector_thick 9")["detector_thick"] == 9.0
 
@@ -171,14 +171,14 @@ def test_absorption_without_end_forgets_an_earlier_thickness():
 def test_an_unknown_flag_is_ignored_with_a_warning_that_names_the_nearest(typo, meant):
     parsed = parse_flags([typo, "5", "-N", "3"])
     if meant is None:
-        assert parsed.settings["flux"] == 5.0  # found within
+        assert parsed.settings["flux"] == 5.0  # -fluxx0 contains -flux
         return
     assert parsed.settings == {"Na": 3, "Nb": 3, "Nc": 3}
     (warning,) = parsed.warnings
     assert typo in warning and meant in warning
 
 
-def test_dead_flags_of_old_scripts_are_ignored():
+def test_obsolete_flags_are_ignored():
     parsed = parse_flags("-hdiv 0.1 -N 3".split())
     assert parsed.settings == {"Na": 3, "Nb": 3, "Nc": 3}
     assert "-hdiv" in parsed.warnings[0]
@@ -189,12 +189,12 @@ def test_a_stray_word_is_ignored_with_a_warning():
     assert "stray" in parsed.warnings[0]
 
 
-def test_values_are_the_arguments_behind_a_flag_and_not_warned_about():
+def test_a_flags_values_make_no_warning():
     assert not warnings("-hkl table.hkl -roi 1 2 3 4 -cell 1 2 3 4 5 6 -misset random -pivot sample -energy 9000")
 
 
 @pytest.mark.parametrize("text", ["-N", "-N x", "-roi 1 2", "-hkl", "-misset 1"])
-def test_what_the_user_meant_must_have_its_values(text):
+def test_a_flag_without_its_values_is_an_error(text):
     with pytest.raises(InputError, match=text.split()[0]):
         parse_flags(text.split())
 
@@ -214,8 +214,8 @@ def test_the_help_names_every_spelling(capsys):
     for flag in FLAGS:
         for spelling in flag.spellings:
             assert spelling in words
-    for spelling in PROGRAMS_FLAGS:
-        # as a word of its own, or a longer spelling of one
+    for spelling in NANOBRAGG_FLAGS:
+        # the spelling itself, or the beginning of it
         assert any(spelling.startswith(word) for word in words if word.startswith("-") and len(word) > 1)
 
 
@@ -252,5 +252,5 @@ def test_a_second_cell_keeps_what_it_does_not_give():
         ("-5 is not a pixel", "-5 is not a pixel"),
     ],
 )
-def test_python_is_told_fields_instead_of_flags(message, expected):
+def test_errors_in_python_name_fields_instead_of_flags(message, expected):
     assert with_argument_names(message) == expected
