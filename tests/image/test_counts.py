@@ -1,4 +1,4 @@
-"""Counts of 16 and 32 bits: what is cut off, where, and who hears of it."""
+"""Counts with 16 and 32 bits: what is cut off, where, and the warnings about it."""
 
 import h5py
 import numpy as np
@@ -32,8 +32,8 @@ def hdf5_counts(path="a.h5"):
 
 @pytest.mark.parametrize("rng", RNGS)
 @pytest.mark.parametrize("precision", ["exact", "double"])
-def test_an_hdf5_file_counts_on_where_16_bits_end(rng, precision):
-    """Within 5 standard deviations of the photons, pixel by pixel; the noise image is the same, cut off."""
+def test_an_hdf5_file_has_counts_above_16_bits(rng, precision):
+    """Every pixel is within 5 standard deviations of its photons; the noise image has the same counts, cut off."""
     run = simulate(f"{BRIGHT} {FILES} --hdf5 a.h5 --noise-rng {rng} --precision {precision}")
     photons, counts = read_float("f.bin", "i.img").astype(float), hdf5_counts()
     assert counts.dtype == np.int32 and counts.max() > 1e6
@@ -48,7 +48,7 @@ def test_an_hdf5_file_counts_on_where_16_bits_end(rng, precision):
 
 
 @pytest.mark.parametrize("rng", RNGS)
-def test_beyond_32_bits_counts_are_cut_off_and_counted(rng, caplog):
+def test_counts_beyond_32_bits_are_cut_off_and_reported(rng, caplog):
     photons = np.array([[1e5, 2.0e9, 3e9, 1e30, 0.0, 70000.0]], np.float32)
     counts = nbkernel.add_noise(photons, 1, rng=rng, adc=0)
     assert counts.dtype == np.int32 and counts[0, 2] == counts[0, 3] == 2**31 - 1 and counts[0, 4] == 0
@@ -63,8 +63,8 @@ def test_beyond_32_bits_counts_are_cut_off_and_counted(rng, caplog):
 
 
 @pytest.mark.parametrize("adc", [0.0, 40.0, 0.75, -3.5])
-def test_an_overload_is_what_lies_above_before_it_is_truncated(adc):
-    """As nanoBragg.c counts them, with offsets that are not whole numbers too."""
+def test_an_overload_exceeds_the_limit_before_truncation(adc):
+    """As nanoBragg.c counts them, with any offset."""
     photons = np.full((50, 60), 65500.0, np.float32)
     for rng in RNGS:
         counts, cut = (nbkernel.add_noise(photons, 3, rng=rng, adc=adc, bits=bits) for bits in (32, 16))
@@ -74,7 +74,7 @@ def test_an_overload_is_what_lies_above_before_it_is_truncated(adc):
         assert counts.noise["overloads"] == 0
 
 
-def test_files_of_the_api(caplog):
+def test_files_written_by_the_api(caplog):
     experiment = nbkernel.Experiment.from_command_line(f"{BRIGHT} -oversample 1")
     image = nbkernel.simulate(experiment)
     caplog.clear()
@@ -96,10 +96,10 @@ def test_files_of_the_api(caplog):
     short = nbkernel.add_noise(image, 1, adc=0, bits=16)
     nbkernel.write_hdf5("b.h5", image, short)
     assert hdf5_counts("b.h5").dtype == np.uint16
-    np.testing.assert_array_equal(hdf5_counts("b.h5"), noise_image_of(short))
+    np.testing.assert_array_equal(hdf5_counts("b.h5"), written_to_smv(short))
 
 
-def noise_image_of(counts):
+def written_to_smv(counts):
     nbkernel.write_smv("s.img", counts)
     return read_smv("-noisefile", "s.img").pixels.reshape(counts.shape)
 
@@ -121,7 +121,7 @@ def test_counts_have_16_or_32_bits():
             function(np.ones((2, 2)), 1, bits=8)
 
 
-def test_the_integer_image_says_what_its_scale_cuts_off():
+def test_the_integer_image_warns_about_pixels_that_its_scale_cuts_off():
     run = simulate(f"{RUN} {FILES} -nonoise -scale 1")
     expected = int((read_float("f.bin", "i.img").astype(float) + 40 > 65535).sum())
     assert expected == 0 and not run.warnings
@@ -133,7 +133,7 @@ def test_the_integer_image_says_what_its_scale_cuts_off():
     ]
 
 
-def test_an_overexposed_image_and_an_unexposed_one_are_told():
+def test_overexposed_and_unexposed_images_are_warned_about():
     (line,) = simulate(f"{RUN} {FILES} -fluence 1e40").warnings
     assert "n.img: 430 of 432 pixels with photons are cut off" in line and "meant to be so strong" in line
     run = simulate(f"{RUN} {FILES} -fluence 1e18")
@@ -141,7 +141,7 @@ def test_an_overexposed_image_and_an_unexposed_one_are_told():
     assert "\n0 photons on noise image" in run.out
     total = np.fromfile("f.bin", np.float32).sum(dtype=float)
     assert line.startswith(f"n.img: not one photon was counted, and {total:g} are expected in all pixels together")
-    # an ordinary image is not worth a word
+    # an ordinary image makes no warning
     assert not simulate(f"{RUN} {FILES}").warnings
 
 
@@ -156,7 +156,7 @@ def test_an_offset_that_leaves_no_room(adc):
 
 @pytest.mark.parametrize("rng", RNGS)
 def test_counts_below_0(rng, caplog):
-    """nanoBragg.c's conversion wraps them; corrected, and in all that it does not write, they are 0."""
+    """nanoBragg.c's conversion wraps them; with --fix adc, and in files that nanoBragg.c does not write, they are 0."""
     command = f"{RUN} {FILES} -adc -10 --noise-rng {rng} --hdf5 a.h5"
     run = simulate(command)
     wrapped = noise_image().astype(int)
@@ -174,12 +174,12 @@ def test_counts_below_0(rng, caplog):
         np.testing.assert_array_equal(
             nbkernel.add_noise(image, 1, rng=rng, adc=-10, bits=bits), np.maximum(deviates - 10, 0)
         )
-    # nothing below 0, nothing to say
+    # no warning without counts below 0
     assert not simulate(f"{RUN} {FILES} -adc -0.5 --noise-rng {rng}").warnings
 
 
-def test_compare_and_show_read_what_lies_above_16_bits(caplog):
-    """A constant factor between counts is found, though most of them are above 65535."""
+def test_compare_reads_counts_above_16_bits(caplog):
+    """A constant factor between counts is found, although they are above 65535."""
     from nbkernel.diagnose.images.compare import constant_factor, make_pair
 
     counts = np.random.default_rng(1).integers(100000, 2000000, (18, 24)).astype(np.int32)
@@ -191,8 +191,8 @@ def test_compare_and_show_read_what_lies_above_16_bits(caplog):
     assert constant_factor(make_pair(a, b))["factor"] == pytest.approx(3.0, rel=1e-6)
 
 
-def test_masked_pixels_of_a_bright_image():
-    """Of pixels that are not rendered there is nothing to cut off."""
+def test_pixels_outside_the_region_of_a_bright_image():
+    """They have no photons to cut off."""
     run = simulate(f"{BRIGHT} {FILES} -fluence 1e45 -roi 0 3 0 3 --hdf5 a.h5")
     assert "16 of 16 pixels with photons" in run.err and "(16 overloads)" in run.out
     assert hdf5_counts()[:4, :4].min() > 65535 and hdf5_counts()[4:].max() == 0

@@ -1,6 +1,6 @@
-"""Noise from counted random numbers: the generator's published answers, the distribution, and what it must not depend on.
+"""Noise from counter-based random numbers: the generator's published values, the distribution, and independence.
 
-Seeds are fixed, so a test that passes goes on passing.
+Seeds are fixed, so the tests are reproducible.
 """
 
 import math
@@ -73,19 +73,19 @@ def test_philox_gives_the_published_answers(function, counter, key, answer):
     assert words(function, counter, key) == answer
 
 
-def test_philox_is_randomgens():
+def test_philox_agrees_with_randomgen():
     randomgen = pytest.importorskip("randomgen", reason="the reference generator is in the package randomgen")
     draw = np.random.default_rng(1)
     for _ in range(200):
         counter, key = draw.integers(0, WORD, 4).tolist(), draw.integers(0, WORD, 2).tolist()
-        # it counts on before it draws
+        # randomgen increments the counter before it draws
         before = sum(word << 32 * i for i, word in enumerate(counter)) - 1
         reference = randomgen.Philox(number=4, width=32, counter=before, key=key[0] | key[1] << 32)
         expected = tuple(reference.random_raw(4).tolist())
         assert words(compiled_philox, counter, key) == words(philox.philox4x32, counter, key) == expected
 
 
-def test_pixel_frame_and_draw_are_the_counter():
+def test_the_counter_is_pixel_frame_and_draw():
     pixel = 5 << 32 | 3
     w = words(philox.philox4x32, (3, 5, 11, 13), KEY)
     expected = tuple(philox.uniform(*map(np.uint64, pair)) for pair in (w[:2], w[2:]))
@@ -101,9 +101,9 @@ def test_uniform_deviates_lie_within_0_and_1(high, low):
         assert 0.0 < deviate < 1.0
 
 
-def is_ordinary(chi_square, degrees):
-    """Whether a chi-square is one that chance exceeds, or falls below, less than once in 30,000 times (4 standard
-    deviations, by Wilson and Hilferty's cube root)."""
+def is_plausible(chi_square, degrees):
+    """Whether chi-square is within 4 standard deviations (odds of about 1 in 15,000 to be outside), by the Wilson-Hilferty
+    approximation."""
     z = ((chi_square / degrees) ** (1 / 3) - (1 - 2 / (9 * degrees))) / math.sqrt(2 / (9 * degrees))
     return abs(z) < 4
 
@@ -114,8 +114,8 @@ def test_uniform_deviates_are_uniform_and_independent():
     for first, second in ((u, v), (u[:-1], u[1:]), (v[:-1], u[1:])):
         seen = np.histogram2d(first, second, bins, ((0, 1), (0, 1)))[0]
         expected = first.size / bins**2
-        assert is_ordinary(((seen - expected) ** 2 / expected).sum(), bins**2 - 1)
-    # the last of their bits too
+        assert is_plausible(((seen - expected) ** 2 / expected).sum(), bins**2 - 1)
+    # so are single bits, down to the last
     for bit in (13, 26, 40, 51, 52):
         assert abs((np.floor(u * 2.0**bit) % 2).mean() - 0.5) < 5 * 0.5 / math.sqrt(count)
 
@@ -124,24 +124,24 @@ def test_uniform_deviates_are_uniform_and_independent():
 
 
 def probabilities(mean):
-    """Counts within 10 standard deviations (and 40), and their probabilities: from log-gamma for the first, then each from
-    the one before."""
+    """Counts within 10 standard deviations plus 40 of the mean, and their probabilities: the first from log-gamma, each
+    following one from the one before."""
     lowest = max(0, math.floor(mean - 10 * math.sqrt(mean) - 40))
     counts = np.arange(lowest, math.ceil(mean + 10 * math.sqrt(mean) + 40), dtype=float)
     first = lowest * math.log(mean) - mean - math.lgamma(lowest + 1)
     p = np.exp(first + np.concatenate([[0.0], np.cumsum(np.log(mean / counts[1:]))]))
-    # at large counts log-gamma has lost some digits; but these are all counts there are
+    # log-gamma loses digits at large counts; but the probabilities add up to 1
     assert p.sum() == pytest.approx(1, abs=1e-14 * mean + 1e-10)
     return counts, p / p.sum()
 
 
 def chi_square(sample, mean, fewest=50, most_bins=200):
-    """Chi-square and its degrees of freedom, counts gathered into bins in which `fewest` are expected."""
+    """Chi-square and its degrees of freedom, with counts in bins of at least `fewest` expected deviates."""
     counts, p = probabilities(mean)
     lowest = counts[0]
     assert ((sample >= lowest) & (sample <= counts[-1])).all()
     seen = np.bincount((sample - lowest).astype(int), minlength=counts.size)
-    # bins of about equal probability, none too small
+    # bins of about equal probability
     share = max(1 / most_bins, fewest / sample.size)
     below = np.concatenate([[0.0], np.cumsum(p)[:-1]])
     starts = np.flatnonzero(np.diff(np.floor(below / share), prepend=-1))
@@ -160,14 +160,14 @@ def test_deviates_follow_the_distribution(mean):
     assert (sample == np.floor(sample)).all()
     value, degrees = chi_square(sample, mean)
     assert degrees >= 1
-    assert is_ordinary(value, degrees)
+    assert is_plausible(value, degrees)
 
 
 def test_the_chi_square_finds_a_wrong_distribution():
-    """A Gaussian of the same mean and variance, rounded; a mean that is a thousandth too large."""
+    """A rounded Gaussian with the same mean and variance; a mean 1% too large."""
     sample = np.rint(np.random.default_rng(1).normal(100, 10, 400000))
-    assert not is_ordinary(*chi_square(sample, 100.0))
-    assert not is_ordinary(*chi_square(deviates(np.full(400000, 1.01), 0, 0, KEY), 1.0))
+    assert not is_plausible(*chi_square(sample, 100.0))
+    assert not is_plausible(*chi_square(deviates(np.full(400000, 1.01), 0, 0, KEY), 1.0))
 
 
 @pytest.mark.parametrize("mean", (*MEANS, 1e12, 1e15, 2.0**53))
@@ -179,7 +179,7 @@ def test_mean_and_variance(mean):
     assert abs((excess**2).mean() - mean) <= 5 * math.sqrt((mean + 2 * mean**2) / count)
 
 
-def test_means_out_of_the_ordinary():
+def test_unusual_means():
     means = np.array([0.0, -0.0, -3.0, -1e30, 1e-300, 5e-324, math.inf, -math.inf, math.nan])
     expected = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, math.inf, 0.0, math.nan]
     np.testing.assert_array_equal(deviates(means, 0, 0, KEY), expected)
@@ -188,7 +188,7 @@ def test_means_out_of_the_ordinary():
 
 
 @pytest.mark.parametrize("mean", [1e-9, 0.3, 5.0, 11.9, 23.99])
-def test_inversion_changes_its_count_where_the_sum_of_probabilities_does(mean):
+def test_inversion_changes_the_count_where_the_cumulative_probability_steps(mean):
     _counts, p = probabilities(mean)
     for count in range(50):
         below = math.fsum(p[: count + 1])
@@ -203,7 +203,7 @@ def test_inversion_ends_at_the_last_uniform_deviate(mean):
     last = 1 - 2.0**-53
     count = compiled_inversion(mean, last)
     _counts, p = probabilities(mean) if mean else (None, np.array([1.0]))
-    # no more than what a probability of 1e-17 allows
+    # up to the first count with a probability below 1e-18
     assert count <= np.flatnonzero(p > 1e-18)[-1] + 1
 
 
@@ -211,9 +211,9 @@ HAT_MEANS = (*np.linspace(24, 25, 11), 27.0, *np.geomspace(26, 3000, 40), 1e5, 1
 
 
 @pytest.mark.parametrize("mean", HAT_MEANS)
-def test_rejection_keeps_below_its_hat_and_above_its_squeeze(mean):
-    """Its counts have the right distribution because along u the probability of a count, over the density with which it
-    is proposed, lies between what is accepted at once and 1; where v > to_edge is refused at once, below to_edge."""
+def test_rejection_is_bounded_by_its_hat_and_squeeze(mean):
+    """For the right distribution, a count's probability divided by its proposal density must lie between the squeeze and 1
+    at all u, and below to_edge where v > to_edge is rejected at once."""
     u = (np.arange(20000) + 0.5) / 20000 - 0.5
     spread, tail, quick, inverse_alpha = poisson.hat(mean)
     to_edge = 0.5 - np.abs(u)
@@ -225,29 +225,28 @@ def test_rejection_keeps_below_its_hat_and_above_its_squeeze(mean):
     assert accepted.max() <= 1
     assert accepted[to_edge >= 0.07].min() >= quick
     assert (accepted <= to_edge)[to_edge < 0.013].all()
-    # and the hat is a close one
+    # the hat is close to the distribution
     assert accepted.mean() > 0.8
 
 
 @pytest.mark.parametrize("mean", [24.0, 31.7, 1e3, 1e6])
-def test_the_probability_that_rejection_decides_by(mean):
+def test_the_probability_that_rejection_uses(mean):
     counts, p = (every[:: max(1, every.size // 1000)] for every in probabilities(mean))
-    ours = [compiled_probability(count, mean) for count in counts]
-    # all that matters: no count is commoner or rarer by more than this
-    np.testing.assert_allclose(ours, p, rtol=1e-10, atol=2e-15)
+    found = [compiled_probability(count, mean) for count in counts]
+    np.testing.assert_allclose(found, p, rtol=1e-10, atol=2e-15)
 
 
-def test_the_logarithm_is_the_librarys():
+def test_the_logarithm_agrees_with_math_log():
     log = compiled(logarithm.logarithm)
     draw = np.random.default_rng(1)
     for x in (*np.exp(draw.uniform(-50, 50, 500)), *draw.uniform(0.5, 2, 500), 1.0, 2.0, math.sqrt(0.5), math.sqrt(2)):
-        # its own rounding besides
+        # plus the rounding of math.log
         assert log(x) == pytest.approx(math.log(x), rel=logarithm.LOGARITHM_ERROR + 2e-16, abs=0)
     assert log(1.0) == 0.0
 
 
 @pytest.mark.parametrize("x", [0.0, 0.43, 1.0, 2.999999, 24.0, 1e9 + 0.5, 2.0**51 - 0.5, 1e30, -0.5, -1.0, -1e9 - 0.25])
-def test_whole_numbers_below(x):
+def test_floor(x):
     for function in (floor, compiled(floor)):
         assert function(x) == math.floor(x)
 
@@ -255,8 +254,8 @@ def test_whole_numbers_below(x):
 # independence
 
 
-def test_neighbours_are_not_correlated():
-    """Nor are frames, nor images of neighbouring seeds: within 5 standard errors."""
+def test_neighbouring_pixels_are_not_correlated():
+    """Nor are frames or images of neighbouring seeds, within 5 standard errors."""
     size = 512
     for mean in (0.5, 100.0):
         means = np.full(size * size, mean)
@@ -276,7 +275,7 @@ def test_neighbours_are_not_correlated():
 
 
 def mixed_means(slow, fast):
-    """float32 means from none to a million, in every order."""
+    """float32 means from 0 to a million, in random order."""
     draw = np.random.default_rng(1)
     means = np.exp(draw.uniform(math.log(1e-3), math.log(1e6), (slow, fast)))
     means[draw.random((slow, fast)) < 0.2] = 0.0
@@ -296,18 +295,18 @@ def test_bare_python_has_the_counts_of_compiled_code():
 
 
 @pytest.mark.parametrize("fast", [1, 7, SEGMENT, SEGMENT + 1, 300])
-def test_pixels_side_by_side_have_the_counts_of_single_pixels(fast):
+def test_pixels_rendered_in_segments_have_the_counts_of_single_pixels(fast):
     image = mixed_means(23, fast)
     image[2, :4] = [math.nan, 3e38, -1.0, 23.9999][:fast]
     counts = deviates(image.ravel(), 0, 0, (1, 0)).reshape(image.shape)
     out, photons, overloads = noise(image)
-    # what is not a number becomes the least of int32, as in nanoBragg.c: 0 in 16 bits
+    # nan becomes the smallest int32, as in nanoBragg.c, and 0 in 16 bits
     np.testing.assert_array_equal(out, np.where(np.isnan(counts), -(2**31), np.minimum(counts, 2**31 - 1)))
     assert overloads == {16: (counts > 65535).sum(), 32: (counts > 2**31 - 1).sum()} and (fast == 1 or overloads[32] == 1)
     np.testing.assert_equal(photons, counts.sum(axis=1).sum())
 
 
-def test_threads_and_region_change_nothing():
+def test_counts_do_not_depend_on_threads_and_region():
     image = mixed_means(70, 90)
     everywhere = noise(image)
     for threads in (2, 3, 64):
@@ -347,7 +346,7 @@ FILES = ("floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img")
 
 
 def results(command):
-    """Files, and the statistics lines but for the photons', and these."""
+    """Files, the lines of statistics other than that of the photons, and that of the photons."""
     run = simulate(command)
     assert run.status == 0, run.err
     lines = statistics_lines(run.out.splitlines())

@@ -1,4 +1,4 @@
-"""Seeds that nobody gave: each run has its own, says it, and it repeats the run."""
+"""Runs without a given seed: each draws its own and prints it, and with that seed the run can be repeated."""
 
 import logging
 import shlex
@@ -32,8 +32,8 @@ def results(command, *more):
 
 
 @pytest.mark.parametrize("precision", ["exact", "double", "mixed"])
-def test_runs_in_one_moment_differ(precision, monkeypatch):
-    """Whatever the clock says."""
+def test_runs_at_the_same_time_differ(precision, monkeypatch):
+    """Even if the clock shows the same time."""
     monkeypatch.setattr("time.time", lambda: 1.7e9)
     command = f"{RUN} -misset random --precision {precision}"
     (first, _), (second, _) = results(command), results(command)
@@ -44,7 +44,7 @@ MOSAIC = "-mosaic 0.5 -mosaic_dom 4"
 
 
 @pytest.mark.parametrize(
-    "flags, named",
+    "flags, flags_of_seeds",
     [
         ("", ["-seed"]),
         ("-misset random", ["-seed", "-misset_seed"]),
@@ -54,46 +54,46 @@ MOSAIC = "-mosaic 0.5 -mosaic_dom 4"
         (f"-mosaic_seed 7 {MOSAIC}", ["-seed", "-mosaic_seed"]),
     ],
 )
-def test_the_seeds_that_are_said_give_the_same_bytes(flags, named):
-    """Before all other flags, and behind them."""
-    expected, (said,) = results(f"{RUN} {flags}")
-    words = shlex.split(said)
-    assert words[::2] == named and all(1 <= int(seed) <= LARGEST_SEED for seed in words[1::2])
-    assert results(f"{said} {RUN} {flags}") == (expected, [said])
-    assert results(f"{RUN} {flags} {said}") == (expected, [said])
+def test_the_printed_seeds_give_the_same_bytes(flags, flags_of_seeds):
+    """Before all other flags and after them."""
+    expected, (printed,) = results(f"{RUN} {flags}")
+    words = shlex.split(printed)
+    assert words[::2] == flags_of_seeds and all(1 <= int(seed) <= LARGEST_SEED for seed in words[1::2])
+    assert results(f"{printed} {RUN} {flags}") == (expected, [printed])
+    assert results(f"{RUN} {flags} {printed}") == (expected, [printed])
 
 
-def test_nothing_is_said_where_nothing_is_drawn():
+def test_no_seed_is_printed_if_nothing_is_drawn():
     run = simulate(f"{RUN} -nonoise")
     assert "seeds:" not in run.out
 
 
-def test_the_file_knows_its_seeds():
-    _, (said,) = results(f"{RUN} {MOSAIC} -misset random", "--hdf5", "a.h5")
+def test_an_hdf5_file_contains_its_seeds():
+    _, (printed,) = results(f"{RUN} {MOSAIC} -misset random", "--hdf5", "a.h5")
     with h5py.File("a.h5") as file:
         record = {name: value[()] for name, value in file["/entry/simulation/provenance"].items()}
     recorded = f"-seed {record['noise_seed']} -mosaic_seed {record['mosaic_seed']} -misset_seed {record['misset_seed']}"
-    assert said == recorded
+    assert printed == recorded
     results(f"{RUN} --hdf5 b.h5")
     with h5py.File("b.h5") as file:
         assert not {"mosaic_seed", "misset_seed"} & set(file["/entry/simulation/provenance"])
 
 
-def test_a_random_orientation_is_another_in_each_trace():
-    """And its seed is told, so that the next one can be of the same crystal."""
+def test_each_trace_has_another_random_orientation():
+    """Its seed is reported, so that another trace can have the same crystal."""
     from nbkernel.diagnose.traces.trace import trace_experiment
 
     warnings, traces = [], []
     random = nbkernel.Experiment.from_command_line(f"{RUN} -misset random")
     for experiment in (random, random):
         traces.append(trace_experiment(experiment, 3, 4, warnings.append).as_json())
-    told = [line.split("-misset_seed ")[1] for line in warnings if "-misset_seed" in line]
-    assert len(set(told)) == 2 and traces[0] != traces[1]
-    again = nbkernel.Experiment.from_command_line(f"{RUN} -misset_seed {told[0]} -misset random")
+    reported = [line.split("-misset_seed ")[1] for line in warnings if "-misset_seed" in line]
+    assert len(set(reported)) == 2 and traces[0] != traces[1]
+    again = nbkernel.Experiment.from_command_line(f"{RUN} -misset_seed {reported[0]} -misset random")
     assert trace_experiment(again, 3, 4, [].append).as_json() == traces[0]
 
 
-def test_the_api_draws_and_tells_seeds(caplog):
+def test_the_api_draws_and_reports_seeds(caplog):
     photons = np.full((20, 30), 5.0)
     noisy = [nbkernel.add_noise(photons, rng=rng) for rng in ("ran1", "ran1", "philox", "philox")]
     seeds = [counts.noise["seed"] for counts in noisy]

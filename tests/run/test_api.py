@@ -1,4 +1,4 @@
-"""The Python API gives the numbers that nanoBragg.c and the command line give."""
+"""The Python API gives the same numbers as nanoBragg.c and the command line."""
 
 import copy
 import logging
@@ -22,32 +22,32 @@ from running import BASE, read_float, simulate, smv_bytes, write_hkl
 CASES = load_cases()[::17]
 
 
-def value_behind(words, flag, default):
+def value_after(words, flag, default):
     return words[words.index(flag) + 1] if flag in words else default
 
 
 @pytest.mark.golden
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_the_files_of_a_command_line_are_those_of_the_program(case, tmp_path, monkeypatch):
+def test_files_are_those_of_nanobragg(case, tmp_path, monkeypatch):
     """Image, scaled counts and noise, written by the API, byte for byte."""
     monkeypatch.chdir(tmp_path)
     words = case.command()
     image = nbkernel.simulate(nbkernel.Experiment.from_command_line(words), precision="exact", device="cpu")
     nbkernel.write_float("float.bin", image)
     assert (tmp_path / "float.bin").read_bytes() == expected_file(case.id, "float.bin")
-    adc = float(value_behind(words, "-adc", 40.0))
-    scale = float(value_behind(words, "-scale", 0.0))
+    adc = float(value_after(words, "-adc", 40.0))
+    scale = float(value_after(words, "-scale", 0.0))
     nbkernel.write_smv("int.img", nbkernel.to_counts(image, max(scale, 0.0), adc=adc))
     assert (tmp_path / "int.img").read_bytes() == expected_file(case.id, "int.img")
     if "-nonoise" not in words:
-        nbkernel.write_smv("noise.img", nbkernel.add_noise(image, int(value_behind(words, "-seed", 0)), adc=adc))
+        nbkernel.write_smv("noise.img", nbkernel.add_noise(image, int(value_after(words, "-seed", 0)), adc=adc))
         assert (tmp_path / "noise.img").read_bytes() == expected_file(case.id, "noise.img")
     if "-nopgm" not in words and "-pgmscale" not in words:
         nbkernel.write_pgm("image.pgm", image)
         assert (tmp_path / "image.pgm").read_bytes() == expected_file(case.id, "image.pgm")
 
 
-def test_an_image_is_float32_with_its_statistics_and_its_geometry():
+def test_an_image_is_float32_with_statistics_and_geometry():
     image = nbkernel.simulate(experiment())
     assert image.dtype == np.float32 and image.shape == (18, 24)
     assert isinstance(image.statistics, Statistics)
@@ -58,7 +58,7 @@ def test_an_image_is_float32_with_its_statistics_and_its_geometry():
 
 
 def test_the_solid_angle_is_that_of_the_detector():
-    """Of a square seen from in front of its middle (closed form), whatever the sampling; the program's line has fewer by its
+    """For a square centred in front of the sample (closed form), with any sampling; nanoBragg.c's line divides it by the
     steps."""
     half, distance = 0.02, 0.05
     expected = 4 * np.arctan(half * half / (distance * np.sqrt(distance * distance + 2 * half * half)))
@@ -69,7 +69,7 @@ def test_the_solid_angle_is_that_of_the_detector():
 
 
 def test_an_image_is_an_array():
-    """Arithmetic keeps the panel, statistics are those of the pixels; parts and views of another order are plain arrays."""
+    """Arithmetic keeps the run, and statistics follow the pixels; parts and reordered views have no run."""
     image = nbkernel.simulate(experiment(detpixels_f=18))
     doubled = image * 2
     assert doubled.run is image.run and doubled.statistics.max_I == 2 * image.statistics.max_I
@@ -86,7 +86,7 @@ def test_an_image_is_an_array():
     assert nbkernel.to_counts(image).statistics is None
 
 
-def test_a_pixel_that_is_no_number_does_not_spoil_the_scale():
+def test_a_nan_pixel_does_not_change_the_scale():
     image = nbkernel.simulate(experiment())
     expected = nbkernel.to_counts(image).max()
     image[0, 0] = np.nan
@@ -94,7 +94,7 @@ def test_a_pixel_that_is_no_number_does_not_spoil_the_scale():
     assert nbkernel.to_counts(image, -1).max() == expected
 
 
-def test_random_orientations_differ_and_tell_their_seed():
+def test_random_orientations_differ_and_have_their_seed():
     images = [nbkernel.simulate(experiment(misset="random")) for _ in range(3)]
     seeds = [image.run.experiment.misset_seed for image in images]
     assert len(set(seeds)) == 3
@@ -102,7 +102,7 @@ def test_random_orientations_differ_and_tell_their_seed():
     assert np.array_equal(again, images[1]) and not np.array_equal(again, images[0])
 
 
-def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
+def test_probable_mistakes_are_logged(caplog, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_hkl("x.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     assert simulate(f"{BASE} -detpixels 8 -hkl x.hkl -dump F.bin").status == 0
@@ -110,7 +110,7 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
         (dict(beam_vector=(0, 0, 1)), "beam_vector: no effect in the mosflm convention"),
         (dict(dump="F.bin", default_F=0.0), "structure factors come from the dump file F.bin"),
         (dict(fluence=0.0), "no pixel has any photons"),
-        # 3 sub-pixels a spot: 3 x 17 x 50 A over 1 A x 100 mm / 2 mm
+        # 3 sub-pixels per spot: 3 x 17 x 50 A / (1 A x 100 mm / 2 mm)
         (
             dict(Na=17, pixel=2.0, detpixels_f=1, detpixels_s=1, oversample=None),
             "a crystal this large with pixels this large needs 51 x 51 sub-pixels",
@@ -129,7 +129,7 @@ def test_what_may_not_be_meant_is_logged(caplog, tmp_path, monkeypatch):
 
 
 def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
-    """The work that goes on on the CPU hears of it, too."""
+    """The work that continues on the CPU is stopped as well."""
     from nbkernel.run.simulate import render_on
 
     reports = []
@@ -147,17 +147,17 @@ def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
         reports[0](1)
 
 
-def test_keywords_command_line_and_toml_are_one_experiment(tmp_path):
-    ours = experiment(phi=0.0, osc=1.0, phisteps=3, fix="phi0", beam_vector=np.array([1, 0, 0]))
+def test_keywords_command_line_and_toml_give_the_same_experiment(tmp_path):
+    by_keywords = experiment(phi=0.0, osc=1.0, phisteps=3, fix="phi0", beam_vector=np.array([1, 0, 0]))
     command = f"nanoBragg {BASE} -detpixels_f 24 -detpixels_s 18 -phi 0 -osc 1 -phisteps 3 -dump none.bin"
-    theirs = nbkernel.Experiment.from_command_line(command, fix=["phi0"])
-    assert ours == theirs
-    ours.to_toml(tmp_path / "a.toml")
+    by_flags = nbkernel.Experiment.from_command_line(command, fix=["phi0"])
+    assert by_keywords == by_flags
+    by_keywords.to_toml(tmp_path / "a.toml")
     read = nbkernel.Experiment.from_toml(tmp_path / "a.toml")
     assert read.dump == str(tmp_path / "none.bin") or read.dump.endswith("none.bin")
-    images = [nbkernel.simulate(one) for one in (ours, theirs, read)]
+    images = [nbkernel.simulate(one) for one in (by_keywords, by_flags, read)]
     assert images[0].any() and all(np.array_equal(images[0], image) for image in images)
-    unfixed = nbkernel.simulate(ours, fix=())
+    unfixed = nbkernel.simulate(by_keywords, fix=())
     assert not np.array_equal(images[0], unfixed)
 
 
@@ -173,8 +173,8 @@ def test_the_api_gives_the_pixels_of_the_command_line(tmp_path, monkeypatch):
     assert np.array_equal(noisy.ravel(), read_smv("-noisefile", "n.img").pixels)
 
 
-def test_noise_may_be_drawn_again():
-    """A seed of nanoBragg.c's below 0 goes on with the shuffle table of the run."""
+def test_noise_can_be_drawn_again():
+    """With a seed below 0, nanoBragg.c's generator continues with the run's shuffle table."""
     image = nbkernel.simulate(experiment(misset="random", misset_seed=3))
     for seed in (7, -7):
         first = nbkernel.add_noise(image, seed)
@@ -191,8 +191,8 @@ def test_noise_of_bare_arrays():
 
 @pytest.mark.parametrize("shape", ["square", "gauss", "round"])
 @pytest.mark.parametrize("dispersion, dispsteps", [(200, 2), (200, 3), (300, 4)])
-def test_wavelengths_of_zero_and_less(shape, dispersion, dispsteps):
-    """As the program has them: a wavelength of 0 makes nan of all, a negative one a mirrored sphere."""
+def test_wavelengths_of_zero_and_below(shape, dispersion, dispsteps):
+    """As in nanoBragg.c: a wavelength of 0 makes all pixels nan, a negative one mirrors the Ewald sphere."""
     one = experiment(xtal_shape=shape, dispersion=dispersion, dispsteps=dispsteps)
     expected = np.array(nbkernel.simulate(one, precision="exact"))
     for precision in ("double", "mixed"):
@@ -202,8 +202,8 @@ def test_wavelengths_of_zero_and_less(shape, dispersion, dispsteps):
         )
 
 
-def test_panels_are_a_list(tmp_path):
-    """Each has the pixels that it has alone; together they share one scale and one stream of noise."""
+def test_panels_give_a_list_of_images(tmp_path):
+    """Each has the same pixels as alone; all share one scale and one sequence of random numbers."""
     images = nbkernel.simulate(experiment_of_panels(TOP, TURNED))
     assert [image.shape for image in images] == [(10, 16), (9, 12)]
     for image, panel in zip(images, (TOP, TURNED), strict=True):
@@ -224,13 +224,13 @@ def test_panels_are_a_list(tmp_path):
 
 def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ours = experiment_of_panels(TOP, TURNED)
-    ours.to_toml("panels.toml")
+    by_keywords = experiment_of_panels(TOP, TURNED)
+    by_keywords.to_toml("panels.toml")
     run = simulate(
         "--config panels.toml --precision double -seed 1 -floatfile f.bin -intfile i.img -noisefile n.img -pgmfile p.pgm"
     )
     assert run.status == 0, run.err
-    images = nbkernel.simulate(ours)
+    images = nbkernel.simulate(by_keywords)
     for number, (image, noisy) in enumerate(zip(images, nbkernel.add_noise(images, 1), strict=True)):
         assert (tmp_path / f"f_{number}.bin").read_bytes() == image.tobytes()
         assert np.array_equal(read_smv("-img", f"n_{number}.img").pixels, noisy.ravel())
@@ -252,7 +252,7 @@ def test_the_command_line_writes_a_file_for_each_panel(tmp_path, monkeypatch):
 
 
 def test_several_threads_at_once():
-    """Different experiments, kernels and devices of different kinds, each as alone."""
+    """Runs with different experiments and kernels give the same images as alone."""
     runs = [
         (experiment(), "double"),
         (experiment(xtal_shape="gauss", mosaic_spread=0.5, mosaic_domains=3), "mixed"),
@@ -292,7 +292,7 @@ def test_progress_is_shown_when_asked_for(capfd):
     assert "100 %" in capfd.readouterr().err
 
 
-def test_the_list_of_commands_needs_next_to_nothing():
+def test_the_list_of_commands_imports_almost_nothing():
     code = (
         "import sys; from nbkernel.cli.main import main; main(['-h'])\n"
         "print(*sorted({'numpy', 'logging', 'traceback', 'json', 'nbkernel.support.logger', 'nbkernel.experiment.flags'} & set(sys.modules)))"
@@ -370,7 +370,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_what_is_wrong_is_said_in_one_line(message, tmp_path, monkeypatch):
+def test_wrong_arguments_give_an_error_of_one_line(message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(nbkernel.InputError) as raised:
         WRONG[message]()
@@ -378,7 +378,7 @@ def test_what_is_wrong_is_said_in_one_line(message, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mask_counts(tmp_path):
+def test_a_mask_is_applied(tmp_path):
     mask = np.ones((18, 24))
     mask[3:5] = 0
     (tmp_path / "mask.img").write_bytes(smv_bytes(mask, "PIXEL_SIZE=0.1;\n"))
@@ -387,7 +387,7 @@ def test_a_mask_counts(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["hkl", "sourcefile", "mask", "img", "stol", "dump"])
-def test_an_array_where_a_file_is_needed_is_told_how_to_write_one(name):
+def test_an_array_in_place_of_a_file_refers_to_the_documentation(name):
     with pytest.raises(
         nbkernel.InputError, match=f"^{name}: needs the path of a file, not an array of 4 x 5; docs/python.md"
     ):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.golden
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
-def test_files_and_statistics_are_the_programs(case, tmp_path, monkeypatch, capsys):
+def test_files_and_statistics_are_those_of_nanobragg(case, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["simulate", *case.command(), "--precision", "exact"]) == 0
     for name, digest in case.sha256.items():

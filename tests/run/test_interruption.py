@@ -1,5 +1,5 @@
-"""Signals end a process at once, with one line and without leftovers, wherever it is; what a killed process leaves is
-removed by the next that writes the same file."""
+"""Signals end a process at once, wherever it is, with one line and no files left; those of a killed process are removed by
+the next that writes the same file."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from running import BASE, simulate
 RUN = f"{BASE} -detpixels 16 --hdf5 a.h5".split()
 OUTPUTS = {"a.h5", "floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img"}
 
-# before the command runs: AT(name, place) puts `place` where a function of that module begins or ends
+# functions that send the signal where a function begins, ends or drops an object, or where a module is imported
 PRELUDE = """
 import importlib, os, signal, sys, threading, time
 def now():
@@ -61,7 +61,7 @@ class Importing:
 from nbkernel.cli.main import console
 """
 
-# as `console` does before it imports what starts threads
+# as `console` does before it imports modules that start threads
 BLOCK = "signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))\n"
 PLACES = {
     "a first import": "sys.meta_path.insert(0, Importing('nbkernel.errors'))",
@@ -100,7 +100,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module", autouse=True)
 def kernels(tmp_path_factory):
-    """Compiled beforehand."""
+    """Compiles the kernels in advance."""
     before = os.getcwd()
     os.chdir(tmp_path_factory.mktemp("kernels"))
     assert simulate(" ".join(RUN), "--precision", "double").status == 0
@@ -108,14 +108,14 @@ def kernels(tmp_path_factory):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_wherever_it_comes_one_line_is_said_and_nothing_stays(place, folder):
+def test_a_signal_anywhere_prints_one_line_and_leaves_no_file(place, folder):
     run = run_interrupted(PLACES[place])
     assert (run.returncode, run.stderr) == (130, "nbkernel: interrupted\n")
     assert names(folder) == set()
 
 
-def test_it_may_come_before_the_command_is_imported(folder):
-    """From the first import of the process's own module on."""
+def test_a_signal_before_the_command_is_imported(folder):
+    """As early as the first import of nbkernel.cli.main."""
     program = (
         "import os, signal, sys\n"
         "class Importing:\n"
@@ -131,21 +131,21 @@ def test_it_may_come_before_the_command_is_imported(folder):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_other_signals_end_it_likewise(name, folder):
+def test_other_signals(name, folder):
     run = run_interrupted(PLACES["all were opened"], name)
     assert (run.returncode, run.stderr) == (130, "nbkernel: interrupted\n")
     assert names(folder) == set()
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_files_are_put_in_place_all_or_none(place, folder):
-    """It comes before or after the first of them is: the others follow."""
+def test_either_all_files_or_none_are_put_in_place(place, folder):
+    """If it comes before or after the first is put in place, the others follow."""
     run = run_interrupted(BLOCK + f"import nbkernel.io.files.output_files as o; {place}(o.os, 'replace')", pause=0.3)
     assert (run.returncode, run.stderr) == (130, "nbkernel: interrupted\n")
     assert names(folder) == OUTPUTS
 
 
-def test_what_was_there_before_stays(folder):
+def test_earlier_files_are_kept(folder):
     for name in OUTPUTS:
         Path(name).write_text("earlier")
     assert run_interrupted(PLACES["all were opened"]).returncode == 130
@@ -160,7 +160,7 @@ def test_a_signal_that_is_ignored_stays_ignored(folder):
     assert (run.returncode, run.stderr) == (0, "") and names(folder) == OUTPUTS
 
 
-def test_from_python_an_interruption_comes_where_a_thread_is_listed_but_not_started(folder, monkeypatch):
+def test_in_python_an_interruption_before_a_listed_thread_is_started(folder, monkeypatch):
     def interrupted(thread):
         raise KeyboardInterrupt
 
@@ -171,7 +171,7 @@ def test_from_python_an_interruption_comes_where_a_thread_is_listed_but_not_star
     assert names(folder) == set()
 
 
-def test_from_python_an_interruption_comes_when_a_file_has_just_been_made(folder, monkeypatch):
+def test_in_python_an_interruption_just_after_a_file_is_made(folder, monkeypatch):
     def interrupted(handle, mode):
         raise KeyboardInterrupt
 
@@ -181,15 +181,15 @@ def test_from_python_an_interruption_comes_when_a_file_has_just_been_made(folder
     assert names(folder) == set()
 
 
-# what was left
+# files of killed processes
 
 
 @pytest.mark.parametrize("place", ["all were opened", "the HDF5 file was made"])
-def test_the_next_run_removes_what_a_killed_one_left(place, folder):
+def test_the_next_run_removes_the_files_of_a_killed_one(place, folder):
     assert run_interrupted(PLACES[place], "SIGKILL").returncode == -signal.SIGKILL
     left = names(folder)
     assert len(left) == len(OUTPUTS) and all(name.endswith(".part") for name in left)
-    # another file's are left alone
+    # another output's temporary files are kept
     assert simulate(" ".join(RUN[:-2]), "-floatfile", "other.bin").status == 0
     assert {re.sub(r"\.[0-9a-f-]*\.part$", "", name) for name in names(folder) if name.startswith(".")} == {
         ".a.h5", ".floatimage.bin"
@@ -198,7 +198,7 @@ def test_the_next_run_removes_what_a_killed_one_left(place, folder):
     assert names(folder) == OUTPUTS | {"other.bin"}
 
 
-def test_a_living_writers_file_stays(folder):
+def test_the_files_of_a_running_process_are_kept(folder):
     program = PRELUDE.format(name="SIGCONT", pause=300) + (
         BLOCK + "import nbkernel.run.to_files as s; f = s.open_outputs\n"
         "def g(*a):\n    r = f(*a); print('open', flush=True); time.sleep(300); return r\ns.open_outputs = g\n"
@@ -218,8 +218,8 @@ def test_a_living_writers_file_stays(folder):
     assert names(folder) == OUTPUTS
 
 
-def abandoned(folder, name="a.bin"):
-    """The temporary file of a process that is gone."""
+def abandoned_file(folder, name="a.bin"):
+    """The temporary file of a process that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     start = temporary_files.started(ended.pid)
     ended.communicate(b"\n")
@@ -236,15 +236,15 @@ def write(name="a.bin"):
         files.commit()
 
 
-def test_what_nothing_can_be_said_of_stays(folder, monkeypatch):
-    path = abandoned(folder)
+def test_files_that_may_be_in_use_are_kept(folder, monkeypatch):
+    path = abandoned_file(folder)
     token = path.name[len(".a.bin.") :]
     machine, uptime, process, *rest = token.split("-")
     others = [
         "-".join([machine[::-1] + "x", uptime, process, *rest])[1:],
         "-".join(["0" * 8, uptime, process, *rest]),  # another machine's
-        "-".join([machine, "0" * 8, process, *rest]),  # of another container, or before the machine was started
-        "-".join([machine, uptime, process, "0", *rest[1:]]),  # the system does not tell when it was started
+        "-".join([machine, "0" * 8, process, *rest]),  # another container's, or from before a reboot
+        "-".join([machine, uptime, process, "0", *rest[1:]]),  # with an unknown time of start
         "0123abcd.part",
         f"backup.{token}",
     ]
@@ -258,45 +258,45 @@ def test_what_nothing_can_be_said_of_stays(folder, monkeypatch):
     assert names(folder) == before - {path.name} | {"a.bin"}
 
 
-def test_another_users_file_stays(folder, monkeypatch):
-    path = abandoned(folder)
+def test_another_users_file_is_kept(folder, monkeypatch):
+    path = abandoned_file(folder)
     monkeypatch.setattr(temporary_files.os, "geteuid", lambda uid=os.geteuid(): uid + 4711)
     write()
     assert path.exists()
 
 
-def test_a_process_with_the_same_number_is_another(folder):
-    """Numbers are given again; the time of the start tells."""
+def test_a_process_with_a_reused_number_is_another(folder):
+    """Process numbers are reused, so the time of the start decides."""
     machine, uptime = temporary_files.where()
     start = temporary_files.started(os.getpid())
-    ours, anothers = (
+    ours, others = (
         folder / f".a.bin.{machine}-{uptime}-{os.getpid()}-{number}-{'0' * 8}.part" for number in (start, start - 1)
     )
-    for path in (ours, anothers):
+    for path in (ours, others):
         path.write_bytes(b"half")
     write()
     assert names(folder) == {ours.name, "a.bin"}
 
 
-def test_a_folder_is_looked_through_once(folder, monkeypatch):
-    """However many panels have their files there."""
-    looks = []
-    monkeypatch.setattr(temporary_files.os, "listdir", lambda path, look=os.listdir: looks.append(path) or look(path))
+def test_a_folder_is_listed_once(folder, monkeypatch):
+    """However many panels write their files there."""
+    listings = []
+    monkeypatch.setattr(temporary_files.os, "listdir", lambda path, look=os.listdir: listings.append(path) or look(path))
     with OutputFiles() as files:
         for panel in range(20):
             files.open(f"-floatfile (panel {panel})", f"a_{panel}.bin")
         files.commit()
-    assert len(looks) == 1 and len(names(folder)) == 20
+    assert len(listings) == 1 and len(names(folder)) == 20
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "x\udce9.bin"])
 def test_long_and_odd_names_can_be_written(name, folder):
-    path = abandoned(folder, os.fsencode(name)[:190].decode(errors="ignore"))
+    path = abandoned_file(folder, os.fsencode(name)[:190].decode(errors="ignore"))
     write(name)
     assert names(folder) == {name}, path.name
 
 
-def test_a_name_that_is_too_long_is_said(folder):
+def test_a_name_that_is_too_long_is_an_error(folder):
     with pytest.raises(InputError, match="File name too long"):
         write("n" * 256)
     assert names(folder) == set()

@@ -1,4 +1,4 @@
-"""The progress bar: what it says, how often, and that it leaves the terminal in order; no bar where nobody looks."""
+"""The progress bar: what it shows, how often, and that it leaves the terminal in order; no bar without a terminal."""
 
 import io
 import re
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
 
 
 class Bar:
-    """A bar whose clock is set by hand, on a stream that keeps everything."""
+    """A bar with a clock set by hand, on a stream that keeps all its text."""
 
     def __init__(self, pixels=1000):
         self.now = 100.0
@@ -42,7 +42,7 @@ class Bar:
         self.prepared = SimpleNamespace(wanted=np.ones((pixels // 10, 10), bool))
 
     def run(self, reports, ends=None):
-        """Reports (seconds since the last, pixels done), then an exception if one is given."""
+        """The bar's text after reports of (seconds since the last, pixels done); raises `ends` after them."""
         with self.bar.rendering([self.prepared]) as report:
             for seconds, done in reports:
                 self.now += seconds
@@ -54,7 +54,7 @@ class Bar:
 
 @pytest.mark.parametrize("left", [None, 5.0, 4000.0])
 @pytest.mark.parametrize("fraction", [0.0, 0.07, 0.5, 1.0])
-def test_a_line_fits_any_terminal_and_says_the_most_that_fits(fraction, left):
+def test_a_line_fits_any_terminal_and_shows_as_much_as_fits(fraction, left):
     lengths = []
     for width in range(100):
         line = bar_line(fraction, 3725.4, left, width)
@@ -70,8 +70,8 @@ def test_a_line_fits_any_terminal_and_says_the_most_that_fits(fraction, left):
     assert lengths == sorted(lengths)
 
 
-def test_time_left_goes_by_the_speed_since_the_first_report():
-    """30 s of compiling before it do not count: 100 pixels take 2 s."""
+def test_the_time_left_follows_from_the_speed_since_the_first_report():
+    """The 30 s of compiling before it do not count: 100 pixels take 2 s."""
     shown = Bar().run([(30.0, 100), (2.0, 200), (8.0, 600)])
     lines = shown.split("\r")
     assert "left" not in lines[1] and "0:30 elapsed" in lines[1]
@@ -80,13 +80,13 @@ def test_time_left_goes_by_the_speed_since_the_first_report():
     assert screen(shown) == [f"100 % [{'#' * 40}] 0:40 elapsed", ""]
 
 
-def test_it_is_updated_ten_times_a_second_at_most():
+def test_the_bar_is_updated_at_most_ten_times_a_second():
     shown = Bar(100_000).run([(0.003, done) for done in range(1, 10_000)])  # 30 s
     assert 250 <= shown.count("\r") <= 302
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError()])
-def test_its_line_is_ended_when_the_work_fails(error):
+def test_the_bars_line_is_ended_when_the_work_fails(error):
     bar = Bar()
     with pytest.raises(type(error)):
         bar.run([(1.0, 500)], error)
@@ -96,7 +96,7 @@ def test_its_line_is_ended_when_the_work_fails(error):
     assert bar.stream.getvalue().count("\n") == 1 and "60 %" not in bar.stream.getvalue()
 
 
-def test_time_goes_on_where_nothing_is_reported(monkeypatch):
+def test_the_time_is_updated_without_reports(monkeypatch):
     monkeypatch.setattr(progress_bar, "TICK", 0.02)
     bar = Bar()
 
@@ -135,18 +135,18 @@ def test_a_message_gets_a_line_of_its_own():
     assert [line[:5] for line in screen(bar.stream.getvalue())] == ["short", "100 %", ""]
 
 
-def test_a_terminal_that_has_gone_does_not_stop_the_work():
-    class Gone(io.StringIO):
+def test_a_closed_terminal_does_not_stop_the_work():
+    class ClosedTerminal(io.StringIO):
         def write(self, text):
             raise OSError(5, "Input/output error")
 
     bar = Bar()
-    bar.bar.stream = Gone()
+    bar.bar.stream = ClosedTerminal()
     assert bar.run([(1.0, 100), (1.0, 200)]) == ""
 
 
 @pytest.mark.parametrize("columns, expected", [("37", 37), ("0", 80), ("wide", 80), (None, 80)])
-def test_columns_tells_the_width(columns, expected, monkeypatch):
+def test_the_variable_columns_gives_the_width(columns, expected, monkeypatch):
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
     assert terminal_width(io.StringIO()) == expected
@@ -156,7 +156,7 @@ def test_columns_tells_the_width(columns, expected, monkeypatch):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_every_engine_shows_a_bar_on_a_terminal_and_no_lines(precision):
+def test_every_precision_shows_a_bar_on_a_terminal_and_no_lines(precision):
     session = on_terminal([*SIMULATE, *RUN.split(), "--precision", precision])
     assert session.status == 0
     assert "% done" not in session.out and "max_I" in session.out
@@ -176,7 +176,7 @@ def test_narrow_terminals_are_never_overrun(columns):
     assert [line for line in screen(session.shown, columns) if "%" in line] == bars[-1:]
 
 
-def test_it_does_not_garble_what_else_is_on_the_terminal():
+def test_the_bar_does_not_garble_other_output_on_the_terminal():
     session = on_terminal([*SIMULATE, *RUN.split()], 150, stdout_too=True)
     assert session.status == 0
     plain = simulate(RUN.replace("-progress", "-noprogress"), "--precision", "double").out.splitlines()
@@ -193,7 +193,7 @@ def test_noprogress_silences_the_terminal_and_the_lines():
     assert "% done" not in session.out
 
 
-def test_elsewhere_there_are_the_programs_lines():
+def test_without_a_terminal_nanobraggs_lines_are_printed():
     run = simulate(RUN)
     assert "5% done" in run.out.splitlines() and "95% done" in run.out.splitlines()
     assert "elapsed" not in run.out + run.err
@@ -244,11 +244,11 @@ def test_the_library_shows_nothing_unless_asked(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_signal_that_another_thread_gets_interrupts_too():
+def test_a_signal_to_another_thread_interrupts():
     done = threading.Event()
 
     def work():
-        time.sleep(0.2)  # the other thread waits by now
+        time.sleep(0.2)  # until the main thread waits
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         done.wait(20.0)
 

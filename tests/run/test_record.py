@@ -1,4 +1,4 @@
-"""From structure factors to an HDF5 file and back: by the command line, by the Python API, with the record of how."""
+"""From structure factors to an HDF5 file and back, by the command line and the Python API, with the record of the run."""
 
 import contextlib
 import hashlib
@@ -38,7 +38,7 @@ def command(text):
     return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
-def recorded(path):
+def provenance(path):
     with h5py.File(path) as file:
         values = {name: item[()] for name, item in file[PROVENANCE].items()}
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
@@ -49,8 +49,8 @@ def datasets(path):
         return file["entry/data/data"][0], file["entry/photons/data"][0]
 
 
-def test_a_new_users_way_from_an_mtz_file():
-    """The programs of the field open what the command line makes, and the API gives the same pixels."""
+def test_from_an_mtz_file_to_other_programs():
+    """Other crystallographic software opens the command line's file, and the API gives the same pixels."""
     pytest.importorskip("gemmi")
     fabio, nxmx, nexus = (pytest.importorskip(name) for name in ("fabio", "nxmx", "nexusformat.nexus"))
     subprocess.run([sys.executable, ROOT / "examples/random_chain.py", "x.mtz", "--dmin", "6"], check=True)
@@ -76,11 +76,11 @@ def test_a_new_users_way_from_an_mtz_file():
     assert command("compare x.bin x.h5")[0] == 0
 
 
-def test_the_record_tells_how_an_image_was_made():
+def test_the_record_contains_how_an_image_was_made():
     write_hkl("table.hkl", np.random.default_rng(1).uniform(50, 150, (5, 5, 5)), (-2, -2, -2))
     text = f"{RUN} -hkl table.hkl -default_F 0 --fix phi0 --hdf5 a.h5 --noise-rng philox -adc 3"
     assert command(f"simulate {text}")[0] == 0
-    found = recorded("a.h5")
+    found = provenance("a.h5")
     assert found["command"] == f"nbkernel simulate {text}"
     assert (found["noise_rng"], found["noise_seed"], found["noise_adc"]) == ("philox", 1, 3.0)
     assert (found["precision"], found["device"], found["fix"], found["nbkernel"]) == (
@@ -94,7 +94,7 @@ def test_the_record_tells_how_an_image_was_made():
     assert found["numba"] and found["numpy"] == np.__version__
 
 
-def test_the_record_gives_the_image_again():
+def test_the_record_reproduces_the_image():
     write_hkl("table.hkl", np.random.default_rng(1).uniform(50, 150, (5, 5, 5)), (-2, -2, -2))
     Path("sub").mkdir()
     assert command(f"simulate {RUN} -hkl table.hkl --hdf5 sub/a.h5 -floatfile a.bin")[0] == 0
@@ -112,13 +112,13 @@ def test_the_record_gives_the_image_again():
     assert status == 0 and any(line.endswith("table.hkl has changed since the image was computed from it") for line in err)
 
 
-def test_panels_are_read_back_in_their_own_frame():
-    """Geometry, image and trace of each panel, from the record and as --panels."""
+def test_panels_are_read_back():
+    """The geometry, image and trace of each panel, from the record and by --panels."""
     ours = experiment_of_panels(TOP, TURNED)
     images = nbkernel.simulate(ours)
     nbkernel.write_hdf5("p.h5", images, nbkernel.add_noise(images, 1), command="some script")
-    assert recorded("p.h5")["command"] == "some script"
-    for again in (nbkernel.Experiment.from_toml("p.h5"), experiment_of_panels_of("p.h5")):
+    assert provenance("p.h5")["command"] == "some script"
+    for again in (nbkernel.Experiment.from_toml("p.h5"), experiment_with_panels_from("p.h5")):
         for image, same in zip(images, nbkernel.simulate(again), strict=True):
             np.testing.assert_allclose(same, image, rtol=1e-5, atol=1e-7 * float(image.max()))
     assert np.array_equal(nbkernel.simulate(nbkernel.Experiment.from_toml("p.h5"))[1], images[1])
@@ -131,7 +131,7 @@ def test_panels_are_read_back_in_their_own_frame():
     )
 
 
-def experiment_of_panels_of(path):
+def experiment_with_panels_from(path):
     panels = experiment_of_panels()
     return nbkernel.Experiment(
         cell=panels.cell,
@@ -146,8 +146,8 @@ def experiment_of_panels_of(path):
     )
 
 
-def test_a_picture_of_stacked_panels_is_put_together():
-    """`show` of the file draws what --preview draws."""
+def test_the_picture_of_several_panels():
+    """`show` and the API draw the same picture as --preview."""
     experiment_of_panels(TOP, TURNED).to_toml("p.toml")
     preview = "--preview-rings auto --preview-beam"
     assert command(f"simulate --config p.toml --hdf5 p.h5 --preview run.png {preview}")[0] == 0
@@ -158,23 +158,23 @@ def test_a_picture_of_stacked_panels_is_put_together():
 
 
 def test_inputs_of_every_kind_are_recorded():
-    """What a header, a detector file and a dump gave is known by its digest, and the dump is found again from elsewhere."""
+    """A header, a detector file and a dump are recorded with their digests, and the dump is found from another folder."""
     write_hkl("table.hkl", np.random.default_rng(1).uniform(50, 150, (5, 5, 5)), (-2, -2, -2))
     base = "-cell 50 60 70 90 90 90 -N 3 -oversample 1 -fluence 1e28 -seed 1 -nopgm -noprogress"
     assert command(f"simulate {base} -hkl table.hkl -detpixels 20 -intfile old.img --hdf5 one.h5")[0] == 0
     Path("sub").mkdir()
     assert command(f"simulate {base} --panels one.h5 -img old.img --hdf5 sub/two.h5 -floatfile a.bin")[0] == 0
-    told = json.loads(recorded("sub/two.h5")["inputs"])
-    assert set(told) == {"panels", "img", "dump"}
+    inputs = json.loads(provenance("sub/two.h5")["inputs"])
+    assert set(inputs) == {"panels", "img", "dump"}
     for name, path in (("panels", "one.h5"), ("img", "old.img"), ("dump", "Fdump.bin")):
-        assert told[name]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        assert inputs[name]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
     Path("moved").mkdir()
     Path("sub/two.h5").rename("moved/two.h5")
     assert command("simulate --config moved/two.h5 -floatfile b.bin -noprogress")[0] == 0
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes() and any(Path("a.bin").read_bytes())
 
 
-def test_what_has_changed_since_it_was_read_has_no_digest():
+def test_an_input_that_has_changed_since_it_was_read_has_no_digest():
     write_hkl("table.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     image = nbkernel.simulate(experiment(hkl="table.hkl"))
     with pytest.raises(nbkernel.InputError, match="write_float: table.hkl is an input of this run"):
@@ -184,10 +184,10 @@ def test_what_has_changed_since_it_was_read_has_no_digest():
     Path("table.hkl").unlink()
     nbkernel.write_hdf5("b.h5", image)
     for path in ("a.h5", "b.h5"):
-        assert json.loads(recorded(path)["inputs"])["hkl"]["sha256"] is None
+        assert json.loads(provenance(path)["inputs"])["hkl"]["sha256"] is None
 
 
-def test_names_of_any_letters():
+def test_non_ascii_names():
     Path("é").mkdir()
     write_hkl("é/t.hkl", np.full((3, 3, 3), 7.0), (-1, -1, -1))
     assert command(f"simulate {RUN} -hkl é/t.hkl --hdf5 a.h5 -floatfile a.bin")[0] == 0
@@ -195,12 +195,12 @@ def test_names_of_any_letters():
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes()
 
 
-def test_a_direction_given_wins_over_the_detector_files():
-    """And only that one."""
+def test_a_given_direction_overrides_the_detector_files():
+    """The others stay as in the file."""
     images = nbkernel.simulate(experiment_of_panels(TOP))
     nbkernel.write_hdf5("p.h5", images)
-    turned = dict(convention="custom", spindle_axis=(1, 0, 0))
-    run = nbkernel.simulate(replace(experiment_of_panels_of("p.h5"), **turned))[0].run
+    changed = dict(convention="custom", spindle_axis=(1, 0, 0))
+    run = nbkernel.simulate(replace(experiment_with_panels_from("p.h5"), **changed))[0].run
     assert run.detector.spindle_vector == (1.0, 0.0, 0.0) and run.detector.beam_vector == images[0].detector.beam_vector
 
 
@@ -210,26 +210,26 @@ def test_a_detector_file_is_not_replaced():
     status, _, err = command("simulate -cell 50 60 70 -default_F 100 -N 2 --panels p.h5 --hdf5 p.h5")
     assert status == 2 and err == ["nbkernel: --hdf5: p.h5 is an input of this run; give another name"]
     with pytest.raises(nbkernel.InputError, match="write_hdf5: p.h5 is an input"):
-        nbkernel.write_hdf5("p.h5", nbkernel.simulate(experiment_of_panels_of("p.h5")))
+        nbkernel.write_hdf5("p.h5", nbkernel.simulate(experiment_with_panels_from("p.h5")))
     assert Path("p.h5").read_bytes() == before
 
 
-def test_devices_are_not_numbered(capfd):
+def test_device_files_get_no_panel_number(capfd):
     experiment_of_panels(TOP, TURNED).to_toml("p.toml")
     assert command("simulate --config p.toml -intfile /dev/null -pgmfile /dev/null")[0] == 0
     assert not list(Path("/dev").glob("null_*"))
 
 
-def test_other_flags_than_the_files_trace_other_pixels():
+def test_a_trace_with_other_flags_is_not_compared_with_the_image():
     nbkernel.write_hdf5("a.h5", nbkernel.simulate(experiment()))
     status, _, err = command("trace --config a.h5 -detpixels 40 --pixel 30 30")
     assert status == 0 and not any("the image has" in line for line in err)
 
 
 @pytest.mark.parametrize("flags, dtype", [("", np.int32), ("-nonoise", np.float32)])
-def test_counts_are_there_unless_noise_is_refused(flags, dtype):
+def test_the_file_has_counts_unless_nonoise(flags, dtype):
     assert command(f"simulate {RUN} {flags} --hdf5 a.h5")[0] == 0
-    assert datasets("a.h5")[0].dtype == dtype and ("noise_seed" in recorded("a.h5")) == (flags == "")
+    assert datasets("a.h5")[0].dtype == dtype and ("noise_seed" in provenance("a.h5")) == (flags == "")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_counts_are_there_unless_noise_is_refused(flags, dtype):
         ("--config broken.h5", "--config: cannot read the HDF5 file broken.h5"),
     ],
 )
-def test_what_cannot_be_is_one_line_and_touches_nothing(flags, message):
+def test_unusable_input_is_one_line_and_changes_no_file(flags, message):
     nbkernel.write_hdf5("old.h5", nbkernel.simulate(experiment()))
     with h5py.File("other.h5", "w") as file:
         file["x"] = 1.0
@@ -259,7 +259,7 @@ def test_what_cannot_be_is_one_line_and_touches_nothing(flags, message):
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
 
 
-def test_the_api_refuses_what_is_no_run():
+def test_the_api_refuses_images_without_their_run():
     image = nbkernel.simulate(experiment())
     panels = nbkernel.simulate(experiment_of_panels(TOP, TURNED))
     for wrong, message in (

@@ -1,5 +1,4 @@
-"""The crystal's orientation from files of other programs, held to where its spots must be; inputs that contradict each
-other."""
+"""The crystal's orientation from other programs' files, checked by the positions of its spots; contradictory inputs."""
 
 import gzip
 import json
@@ -26,8 +25,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def turn(axis, degrees):
-    """The exponential of a cross-product matrix, as a power series."""
+def rotation(axis, degrees):
+    """The matrix of a rotation about an axis: the exponential of the cross-product matrix, as a power series."""
     x, y, z = np.array(axis) / np.linalg.norm(axis) * math.radians(degrees)
     K, term, total = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]), np.eye(3), np.eye(3)
     for n in range(1, 60):
@@ -36,10 +35,10 @@ def turn(axis, degrees):
     return total
 
 
-def turned_axes(seed=3, cell=CELL):
-    """Rows a, b, c of a cell in some orientation."""
+def rotated_axes(seed=3, cell=CELL):
+    """Rows a, b, c of a cell in a random orientation."""
     draw = np.random.default_rng(seed)
-    return direct_axes(cell) @ turn(draw.normal(size=3), draw.uniform(20, 160)).T
+    return direct_axes(cell) @ rotation(draw.normal(size=3), draw.uniform(20, 160)).T
 
 
 def number_line(*values):
@@ -67,16 +66,16 @@ def xparm(kind, axes, cell=CELL, beam=(0.0011, -0.0006, 1.0209), spindle=(0.9999
     )  # fmt: skip
 
 
-def triad(beam, spindle):
-    """Beam, spindle across it, and what is left, as rows."""
+def beam_frame(beam, spindle):
+    """Rows: the beam, the spindle's component perpendicular to it, and their cross product."""
     beam = np.array(beam) / np.linalg.norm(beam)
-    across = np.array(spindle) - beam * (beam @ spindle)
-    across = across / np.linalg.norm(across)
-    return np.array([beam, across, np.cross(beam, across)])
+    perpendicular = np.array(spindle) - beam * (beam @ spindle)
+    perpendicular = perpendicular / np.linalg.norm(perpendicular)
+    return np.array([beam, perpendicular, np.cross(beam, perpendicular)])
 
 
 def rendered_axes(**fields):
-    """Rows a, b, c (Angstrom) of the crystal of an experiment, and its detector."""
+    """Rows a, b, c (Angstrom) of an experiment's crystal, and the prepared run."""
     prepared = prepare(Experiment(default_F=100, **fields), 1)
     return np.array([prepared.crystal.a, prepared.crystal.b, prepared.crystal.c]) * 1e10, prepared
 
@@ -86,37 +85,39 @@ CONVENTIONS = ["mosflm", "xds", "adxv", "denzo", "dials"]
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("kind", ["old", "new"])
-def test_an_xparm_has_its_cell_and_its_place_between_beam_and_spindle(kind, convention):
-    axes, beam, spindle = turned_axes(), (0.0011, -0.0006, 1.0209), (0.999997, -0.00159, -0.00158)
+def test_an_xparm_keeps_its_cell_and_its_orientation_to_beam_and_spindle(kind, convention):
+    axes, beam, spindle = rotated_axes(), (0.0011, -0.0006, 1.0209), (0.999997, -0.00159, -0.00158)
     Path("XPARM.XDS").write_text(xparm(kind, axes))
     found, prepared = rendered_axes(mat="XPARM.XDS", convention=convention, wavelength=1.3)
     d = prepared.detector
-    # components along beam and spindle do not depend on a frame
+    # components along beam and spindle do not depend on the frame
     np.testing.assert_allclose(
-        found @ triad(d.beam_vector, d.spindle_vector).T, axes @ triad(beam, spindle).T, atol=1e-5 * axes.max()
+        found @ beam_frame(d.beam_vector, d.spindle_vector).T, axes @ beam_frame(beam, spindle).T, atol=1e-5 * axes.max()
     )
     assert cell_of_axes(found) == pytest.approx(CELL, rel=1e-5)
     assert prepared.remarks == ()
 
 
 @pytest.mark.parametrize("kind", ["old", "new"])
-def test_where_the_axes_of_an_xparm_are_of_another_cell_its_own_is_taken_and_told(kind):
-    axes = turned_axes()
+def test_an_xparm_with_axes_of_another_cell_keeps_its_cell_and_warns(kind):
+    axes = rotated_axes()
     Path("XPARM.XDS").write_text(xparm(kind, axes * [[1.03], [1.0], [0.9]]))
     found, prepared = rendered_axes(mat="XPARM.XDS", convention="xds", wavelength=0.97949)
     assert cell_of_axes(found) == pytest.approx(CELL, rel=1e-5)
-    assert angle_between(found, axes @ turn_to_ideal(prepared)) < 0.1
+    assert angle_between(found, axes @ rotation_to_run_frame(prepared)) < 0.1
     (line,) = prepared.remarks
     assert "61.8 70 76.5 A, 80 95 105 deg" in line and "60 70 85 A, 80 95 105 deg" in line
 
 
-def turn_to_ideal(prepared):
+def rotation_to_run_frame(prepared):
     d = prepared.detector
-    return triad((0.0011, -0.0006, 1.0209), (0.999997, -0.00159, -0.00158)).T @ triad(d.beam_vector, d.spindle_vector)
+    return beam_frame((0.0011, -0.0006, 1.0209), (0.999997, -0.00159, -0.00158)).T @ beam_frame(
+        d.beam_vector, d.spindle_vector
+    )
 
 
 def angle_between(one, other):
-    """Degrees between two orientations of one cell."""
+    """Degrees between two orientations of the same cell."""
     rotation = np.linalg.inv(one) @ other
     return math.degrees(math.acos(min(1.0, (np.trace(rotation) - 1.0) / 2.0)))
 
@@ -124,26 +125,26 @@ def angle_between(one, other):
 @pytest.mark.parametrize(
     "text, words",
     [
-        (xparm("new", turned_axes())[:300], "is not a complete XPARM.XDS: it has"),
+        (xparm("new", rotated_axes())[:300], "is not a complete XPARM.XDS: it has"),
         ("GXPARM.XDS\n", "is not a complete XPARM.XDS: it has 0 of 26 numbers"),
-        (xparm("new", turned_axes(), beam=(0, 0, 0)), "its beam is 0 0 0"),
-        (xparm("new", turned_axes(), cell=(50, 0, 70, 90, 90, 90)), "50 0 70 90 90 90 is not a cell"),
-        (xparm("old", turned_axes()[::-1]), "not those of a right-handed cell"),
-        (xparm("new", turned_axes(), spindle=(0.0, 0.0, 1.0), beam=(0.0, 0.0, 1.0)), "the spindle is along the beam"),
+        (xparm("new", rotated_axes(), beam=(0, 0, 0)), "its beam is 0 0 0"),
+        (xparm("new", rotated_axes(), cell=(50, 0, 70, 90, 90, 90)), "50 0 70 90 90 90 is not a cell"),
+        (xparm("old", rotated_axes()[::-1]), "not those of a right-handed cell"),
+        (xparm("new", rotated_axes(), spindle=(0.0, 0.0, 1.0), beam=(0.0, 0.0, 1.0)), "the spindle is along the beam"),
         (xparm("old", np.eye(3) * 1e-5), "an axis of 1e-05 Angstrom is impossible"),
         (xparm("old", np.ones((3, 3))), "its axes a, b, c lie in a plane"),
-        (xparm("new", turned_axes(), cell=(60, 70, 85, 80, 95, 300)), "make an impossible cell"),
+        (xparm("new", rotated_axes(), cell=(60, 70, 85, 80, 95, 300)), "make an impossible cell"),
         ("12 words\n", "needs nine numbers, three reciprocal cell vectors; found 1 (or XPARM.XDS"),
     ],
 )
-def test_a_broken_file_gets_one_line(text, words):
+def test_a_broken_file_is_an_error_of_one_line(text, words):
     Path("a").write_text(text)
     run = simulate(f"{RUN} -mat a -lambda 1")
     assert (run.status, len(run.errors)) == (2, 1)
     assert run.errors[0].startswith("nbkernel: -mat") and words in run.errors[0]
 
 
-# the crystal of a DIALS experiment
+# the crystal in a DIALS experiment
 
 
 BEAM = {"direction": [0.05, -0.1, 2.0], "wavelength": 0.9795, "polarization_normal": [0, 1, 0]}
@@ -154,7 +155,7 @@ MULTI_AXIS = {
 
 
 def panel():
-    fast, slow = turn((1, 2, 3), 4) @ (1, 0, 0), turn((1, 2, 3), 4) @ (0, -1, 0)
+    fast, slow = rotation((1, 2, 3), 4) @ (1, 0, 0), rotation((1, 2, 3), 4) @ (0, -1, 0)
     origin = np.array([0, 0, -100.0]) - 16 * 0.5 * 2.5 * (fast + slow)
     return {
         "name": "p", "fast_axis": fast.tolist(), "slow_axis": slow.tolist(), "origin": origin.tolist(), "image_size": [100, 100],
@@ -175,13 +176,13 @@ def expt(crystals, goniometer=None, uses=None, **more):
     Path("refined.expt").write_text(json.dumps(content))
 
 
-def crystal_of(axes, **more):
+def dials_crystal(axes, **more):
     return {"__id__": "crystal", **dict(zip(("real_space_a", "real_space_b", "real_space_c"), axes.tolist())), **more}
 
 
-def distance_from_whole_indices(pixels, axes):
-    """Median distance of h, k and l of the brightest pixels from whole numbers, for rows a, b, c of the crystal as it
-    stands in the beam."""
+def distance_from_integer_indices(pixels, axes):
+    """Median distance of the brightest pixels' h, k and l from integers, for rows a, b, c of the crystal as rotated in the
+    beam."""
     slow, fast = np.unravel_index(np.argsort(pixels.ravel())[::-1][:60], pixels.shape)
     p = panel()
     places = np.array(p["origin"]) + 0.4 * (np.outer(fast + 0.5, p["fast_axis"]) + np.outer(slow + 0.5, p["slow_axis"]))
@@ -198,61 +199,63 @@ def rendered(**fields):
 
 
 def goniometers():
-    setting, fixed = turn((1, 1, 0), 30), turn((0, 1, 2), -50)
+    setting, fixed = rotation((1, 1, 0), 30), rotation((0, 1, 2), -50)
     single = {
         "rotation_axis": [1, 0.02, -0.01],
         "fixed_rotation": fixed.ravel().tolist(),
         "setting_rotation": setting.ravel().tolist(),
     }
-    yield "none", None, lambda phi: turn((1, 0, 0), phi)
-    yield "single", single, lambda phi: setting @ turn(single["rotation_axis"], phi) @ fixed
+    yield "none", None, lambda phi: rotation((1, 0, 0), phi)
+    yield "single", single, lambda phi: setting @ rotation(single["rotation_axis"], phi) @ fixed
     for scan_axis in range(3):
         gonio = {**MULTI_AXIS, "scan_axis": scan_axis}
 
-        def at(phi, gonio=gonio):
+        def rotation_at(phi, gonio=gonio):
             angles = list(gonio["angles"])
             angles[gonio["scan_axis"]] = phi
             total = np.eye(3)
             for axis, angle in zip(gonio["axes"], angles, strict=True):
-                total = turn(axis, angle) @ total
+                total = rotation(axis, angle) @ total
             return total
 
-        yield f"multi {scan_axis}", gonio, at
+        yield f"multi {scan_axis}", gonio, rotation_at
 
 
 @pytest.mark.parametrize("phi", [0.0, 35.0])
 @pytest.mark.parametrize("case", list(goniometers()), ids=lambda case: case[0])
-def test_spots_of_a_dials_experiment_are_where_its_models_say(case, phi):
-    _, goniometer, at = case
-    axes = turned_axes(5)
-    expt([crystal_of(axes)], goniometer)
-    standing = axes @ at(phi).T
-    assert (distance_from_whole_indices(rendered(phi=phi), standing) < 0.06).all()
-    # the measure would see another orientation
-    assert distance_from_whole_indices(rendered(phi=phi), axes @ turn((3, 1, 2), 20).T).max() > 0.1
+def test_spots_of_a_dials_experiment_are_where_its_models_predict(case, phi):
+    _, goniometer, rotation_at = case
+    axes = rotated_axes(5)
+    expt([dials_crystal(axes)], goniometer)
+    axes_in_beam = axes @ rotation_at(phi).T
+    assert (distance_from_integer_indices(rendered(phi=phi), axes_in_beam) < 0.06).all()
+    # another orientation would be noticed
+    assert distance_from_integer_indices(rendered(phi=phi), axes @ rotation((3, 1, 2), 20).T).max() > 0.1
 
 
-def test_other_directions_of_the_spindle_leave_the_crystal_in_the_frame_of_its_panels():
-    axes = turned_axes(5)
-    expt([crystal_of(axes)])
-    assert (distance_from_whole_indices(rendered(spindle_axis=(0, 1, 0)), axes) < 0.06).all()
+def test_another_spindle_axis_keeps_the_crystal_in_the_frame_of_its_panels():
+    axes = rotated_axes(5)
+    expt([dials_crystal(axes)])
+    assert (distance_from_integer_indices(rendered(spindle_axis=(0, 1, 0)), axes) < 0.06).all()
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_without_its_panels_the_crystal_is_turned_into_the_runs_frame(convention):
-    axes = turned_axes(6)
+def test_without_its_panels_the_crystal_is_rotated_into_the_runs_frame(convention):
+    axes = rotated_axes(6)
     goniometer = {"rotation_axis": [0.2, 1, 0]}
-    expt([crystal_of(axes)], goniometer)
+    expt([dials_crystal(axes)], goniometer)
     found, prepared = rendered_axes(mat="refined.expt", convention=convention)
     d = prepared.detector
     beam = -np.array(BEAM["direction"])
     np.testing.assert_allclose(
-        found @ triad(d.beam_vector, d.spindle_vector).T, axes @ triad(beam, goniometer["rotation_axis"]).T, atol=1e-8
+        found @ beam_frame(d.beam_vector, d.spindle_vector).T,
+        axes @ beam_frame(beam, goniometer["rotation_axis"]).T,
+        atol=1e-8,
     )
 
 
-def test_what_is_given_wins_over_the_experiments_crystal():
-    expt([crystal_of(turned_axes(5))])
+def test_flags_override_the_experiments_crystal():
+    expt([dials_crystal(rotated_axes(5))])
     found, _ = rendered_axes(panels="refined.expt", cell=(50, 60, 70))
     assert cell_of_axes(found) == pytest.approx((50, 60, 70, 90, 90, 90))
     Path("a.mat").write_text("0.02 0 0 0 0.03 0 0 0 0.04")
@@ -260,8 +263,8 @@ def test_what_is_given_wins_over_the_experiments_crystal():
     assert cell_of_axes(found)[:3] == pytest.approx((50, 33.333333, 25))
 
 
-def test_a_cell_that_leaves_out_another_crystal_is_told():
-    expt([crystal_of(turned_axes(5))])
+def test_a_cell_that_replaces_a_crystal_is_a_warning():
+    expt([dials_crystal(rotated_axes(5))])
     command = "--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise -cell"
     (line,) = [line for line in remarks_of(simulate(f"{command} 50 60 70")) if "--fix" not in line]
     assert line == (
@@ -273,15 +276,15 @@ def test_a_cell_that_leaves_out_another_crystal_is_told():
     assert remarks_of(simulate(f"{command} 50 60 70")) == []
 
 
-def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start():
-    axes, other, start = (turned_axes(seed) for seed in (5, 6, 7))
-    expt([crystal_of(other), crystal_of(axes)], uses=[1, 0])
+def test_the_first_of_several_crystals_and_the_start_of_a_varying_one_are_used():
+    axes, other, start = (rotated_axes(seed) for seed in (5, 6, 7))
+    expt([dials_crystal(other), dials_crystal(axes)], uses=[1, 0])
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
     assert (run.status, remarks_of(run)) == (0, ["--panels refined.expt: has 2 crystals; the first is rendered"])
-    assert (distance_from_whole_indices(rendered(), axes) < 0.06).all()
+    assert (distance_from_integer_indices(rendered(), axes) < 0.06).all()
     scan = [np.linalg.inv(start).ravel().tolist(), np.linalg.inv(other).ravel().tolist()]
-    expt([crystal_of(axes, A_at_scan_points=scan)])
-    assert (distance_from_whole_indices(rendered(), start) < 0.06).all()
+    expt([dials_crystal(axes, A_at_scan_points=scan)])
+    assert (distance_from_integer_indices(rendered(), start) < 0.06).all()
     run = simulate("--panels refined.expt -default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise")
     assert remarks_of(run) == ["--panels refined.expt: its crystal varies along the scan; it is rendered as at the start"]
 
@@ -291,21 +294,21 @@ def test_of_several_crystals_the_first_is_taken_and_one_that_varies_at_its_start
     [
         ([], "has no crystal; need a DIALS experiment with one"),
         ([{"real_space_a": [1, 0, 0], "real_space_b": [0, 1, 0]}], "has no crystal[0].real_space_c"),
-        ([crystal_of(np.ones((3, 3)))], "crystal[0]: its axes a, b, c lie in a plane"),
+        ([dials_crystal(np.ones((3, 3)))], "crystal[0]: its axes a, b, c lie in a plane"),
         (
-            [crystal_of(np.eye(3), A_at_scan_points=[[1, 2]])],
+            [dials_crystal(np.eye(3), A_at_scan_points=[[1, 2]])],
             "crystal[0].A_at_scan_points[0] is [1, 2]; need a list of 9 numbers",
         ),
     ],
 )
-def test_a_crystal_that_cannot_be_is_named(crystals, words):
+def test_an_unusable_crystal_is_named(crystals, words):
     expt(crystals)
     run = simulate(f"{RUN} -mat refined.expt")
     assert (run.status, len(run.errors)) == (2, 1) and words in run.errors[0]
 
 
-def test_the_image_of_an_experiment_comes_again_from_its_record():
-    expt([crystal_of(turned_axes(5))])
+def test_a_saved_configuration_gives_the_same_image():
+    expt([dials_crystal(rotated_axes(5))])
     command = "-default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise"
     assert simulate(f"--panels refined.expt {command} -floatfile a.bin --save-config a.toml").status == 0
     assert 'mat = "refined.expt"' in Path("a.toml").read_text()
@@ -313,10 +316,10 @@ def test_the_image_of_an_experiment_comes_again_from_its_record():
     assert Path("a.bin").read_bytes() == Path("b.bin").read_bytes()
 
 
-def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
+def test_a_scan_with_another_start_is_a_warning_unless_an_angle_is_given():
     command = "-default_F 100 -N 5 -oversample 1 -noprogress -nopgm -nonoise"
     expt(
-        [crystal_of(turned_axes(5))],
+        [dials_crystal(rotated_axes(5))],
         {"rotation_axis": [1, 0, 0]},
         scan=[{"image_range": [1, 2], "oscillation": [30.0, 0.5]}],
     )
@@ -327,17 +330,17 @@ def test_a_scan_that_begins_elsewhere_is_told_where_no_angle_is_given():
     assert remarks_of(simulate(f"--panels refined.expt {command}")) == [f"--panels refined.expt: {told}"]
     assert remarks_of(simulate(f"--panels refined.expt {command} -phi 0")) == []
     for kind in ("old", "new"):
-        Path("XPARM.XDS").write_text(xparm(kind, turned_axes()).replace("0.0000    0.1000", "30.000    0.5000"))
+        Path("XPARM.XDS").write_text(xparm(kind, rotated_axes()).replace("0.0000    0.1000", "30.000    0.5000"))
         assert remarks_of(simulate(f"{RUN} -lambda 1 -mat XPARM.XDS")) == [f"-mat XPARM.XDS: {told}"]
 
 
-def test_a_files_wavelength_is_told_where_none_is_given():
-    expt([crystal_of(turned_axes(5))], {"rotation_axis": [1, 0, 0]})
+def test_a_files_other_wavelength_is_a_warning_unless_one_is_given():
+    expt([dials_crystal(rotated_axes(5))], {"rotation_axis": [1, 0, 0]})
     wavelength = json.loads(Path("refined.expt").read_text())["beam"][0]["wavelength"]
     for name, theirs in (("refined.expt", wavelength), ("XPARM.XDS", 0.97949)):
         for kind in ("old", "new") if name == "XPARM.XDS" else ("",):
             if kind:
-                Path(name).write_text(xparm(kind, turned_axes()))
+                Path(name).write_text(xparm(kind, rotated_axes()))
             told = f"-mat {name}: its wavelength is {theirs:g} A, that of this run 1 A; -lambda {theirs:g} is the file's"
             assert remarks_of(simulate(f"{RUN} -mat {name}")) == [told]
             assert remarks_of(simulate(f"{RUN} -mat {name} -lambda {theirs}")) == []
@@ -349,8 +352,8 @@ def test_a_files_wavelength_is_told_where_none_is_given():
 # a matrix from Python
 
 
-def test_a_matrix_of_numbers_is_that_of_a_file():
-    matrix = np.linalg.inv(turned_axes(8)) * 1.1
+def test_a_matrix_from_python_gives_the_same_image_as_from_a_file():
+    matrix = np.linalg.inv(rotated_axes(8)) * 1.1
     Path("a.mat").write_text("\n".join(" ".join(map(repr, row)) for row in matrix.tolist()))
     common = dict(
         default_F=100, Na=5, Nb=5, Nc=5, wavelength=1.1, detpixels_f=20, detpixels_s=20, pixel=4, oversample=1, dump=None
@@ -384,8 +387,8 @@ def matrix_file(axes, wavelength, name="a.mat", more=""):
     Path(name).write_text("\n".join(" ".join(f"{x:.9f}" for x in row) for row in rows) + "\n" + more)
 
 
-def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
-    axes = turned_axes()
+def test_a_mosflm_matrix_made_with_another_wavelength_is_a_warning_that_states_it():
+    axes = rotated_axes()
     unit = "  1.0 0.0 0.0\n 0.0 1.0 0.0\n 0.0 0.0 1.0\n"
     matrix_file(axes, 1.2, more=f" 0.000 0.000 0.000\n{unit} {' '.join(map(str, CELL))}\n 0.0 0.0 0.0\n")
     assert remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1.2")) == []
@@ -405,7 +408,7 @@ def test_a_mosflm_matrix_made_with_another_wavelength_is_told_with_that():
         (np.diag([2e5, 1e4, 1e4]), True),
     ],
 )
-def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
+def test_a_matrix_with_an_impossible_cell_is_a_warning(axes, warned):
     matrix_file(axes.astype(float), 1.0)
     lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
     assert [("which no crystal has" in line) for line in lines] == [True] * warned
@@ -414,7 +417,7 @@ def test_a_matrix_that_makes_an_impossible_cell(axes, warned):
 @pytest.mark.parametrize(
     "mirror", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], -np.eye(3)], ids=["sign", "swapped", "inverted"]
 )
-def test_a_left_handed_matrix_is_told(mirror):
+def test_a_left_handed_matrix_is_a_warning(mirror):
     axes = direct_axes((50, 60, 70, 90, 90, 90))
     matrix_file(mirror @ axes, 1.0)
     (line,) = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1"))
@@ -427,8 +430,8 @@ def test_a_left_handed_matrix_is_told(mirror):
     "cell, warned",
     [("61 70 85 80 95 105", 0), ("61.3 70 85 80 95 105", 1), ("60 70 85 82 95 105", 1), ("70 60 85 95 80 105", 1)],
 )
-def test_a_cell_beside_a_matrix_of_another(cell, warned):
-    matrix_file(turned_axes(), 1.0)
+def test_a_cell_that_differs_from_the_matrix_is_a_warning(cell, warned):
+    matrix_file(rotated_axes(), 1.0)
     lines = remarks_of(simulate(f"{RUN} -mat a.mat -lambda 1 -cell {cell}"))
     lines = [line for line in lines if "--fix cell" not in line]
     assert len(lines) == warned
@@ -436,7 +439,7 @@ def test_a_cell_beside_a_matrix_of_another(cell, warned):
 
 
 @pytest.mark.parametrize("by", ["-cell", "-mat"])
-def test_structure_factors_of_another_setting(by):
+def test_structure_factors_in_another_setting_are_a_warning(by):
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     from unique_reflections import write_mtz
 
@@ -455,7 +458,7 @@ def test_structure_factors_of_another_setting(by):
     assert lines((30.5, 40, 49.5)) == []
 
 
-def test_a_cell_that_is_given_is_held_against_the_space_group():
+def test_a_given_cell_is_compared_with_the_space_group():
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     from unique_reflections import write_mtz
 
@@ -486,7 +489,7 @@ def test_a_cell_that_is_given_is_held_against_the_space_group():
         ("-lambda 45", None),
     ],
 )
-def test_a_wavelength_in_another_unit(arguments, words):
+def test_a_wavelength_in_another_unit_is_a_warning(arguments, words):
     Path("bad.src").write_text("-10 0 0 1 1e-10\n-10 0 0 1 1.01\n")
     Path("good.src").write_text("-10 0 0 1 1e-10\n-10 0 0 1 1.01e-10\n")
     Path("plain.src").write_text("-10 0 0 1\n")
@@ -498,12 +501,12 @@ def test_a_wavelength_in_another_unit(arguments, words):
 # compressed
 
 
-def test_compressed_inputs_are_read_whatever_their_names():
+def test_compressed_inputs_are_read_under_any_name():
     write_hkl("table.hkl", np.random.default_rng(1).uniform(0, 100, (5, 7, 9)), (-2, -3, -4))
-    matrix_file(turned_axes(), 1.0)
+    matrix_file(rotated_axes(), 1.0)
     Path("a.src").write_text("-10 0 0.1 1 1e-10\n-10 0 0 1 1.01e-10\n")
-    expt([crystal_of(turned_axes(5))])
-    Path("XPARM.XDS").write_text(xparm("new", turned_axes()))
+    expt([dials_crystal(rotated_axes(5))])
+    Path("XPARM.XDS").write_text(xparm("new", rotated_axes()))
     command = f"{RUN} -lambda 1 -hkl {{}} -sourcefile {{}} -mat {{}}"
     plain = {mat: image(command.format("table.hkl", "a.src", mat)) for mat in ("a.mat", "refined.expt", "XPARM.XDS")}
     for name in ("table.hkl", "a.src", "a.mat", "refined.expt", "XPARM.XDS"):

@@ -1,4 +1,4 @@
-"""Sub-pixels and phi steps that are far too few are told, with what would do; ordinary runs are not bothered."""
+"""Warnings about far too few sub-pixels or phi steps, with the number needed; ordinary runs make none."""
 
 import numpy as np
 import pytest
@@ -28,9 +28,9 @@ def lines(command, words):
         ("-oversample 1 -N 11", None),  # 1.45
         ("-oversample 1 -N 12", "1.6"),
         ("", None),
-        # phi steps go one way only
+        # phi steps spread spots in one direction only
         ("-oversample 1 -phi 1 -osc 0.1 -phisteps 50", "5.3"),
-        # domains and sources go all ways; but few of 50 fall on a spot of such a crystal
+        # domains and sources spread them in all directions; but few of 50 domains contribute to a spot of this crystal
         ("-oversample 1 -mosaic 0.3 -mosaic_dom 50", "5.3"),
         ("-oversample 1 -mosaic 0.3 -mosaic_dom 900", None),
         ("-oversample 1 -mosaic 0.01 -mosaic_dom 300 -detpixels 8", None),
@@ -38,7 +38,7 @@ def lines(command, words):
     ],
 )
 def test_sub_pixels_wider_than_spots(more, narrower):
-    """By how much, and the automatic choice; N = 40: 3 x 5.27."""
+    """The warning states by how much, and the automatic choice; for N = 40, 3 x 5.27."""
     found = lines(f"{RUN} {more}", "narrower than a sub-pixel")
     assert len(found) == (narrower is not None)
     if found:
@@ -63,7 +63,7 @@ def test_sub_pixels_wider_than_spots(more, narrower):
     ],
 )
 def test_phi_steps_wider_than_rocking_curves(more, needed):
-    """1/(q x 1580 A), with q that of the corner, 13.15 mm / 180 mm / 1 A: 0.497 degrees; twice that half way."""
+    """At the corner, q = 13.15 mm / 180 mm / 1 A and the width is 1/(q x 1580 A) = 0.497 degrees; half way, twice that."""
     found = lines(f"{RUN} -detpixels 60 -oversample 1 -phi 1 {more}", "rocking curves")
     assert [line.split("; ")[1] for line in found] == ([f"{needed} steps would resolve them"] if needed else [])
 
@@ -80,18 +80,17 @@ def test_phi_steps_wider_than_rocking_curves(more, needed):
         "-N 2000000000",
     ],
 )
-def test_absurd_numbers_do_no_harm(more):
+def test_absurd_numbers_do_not_crash(more):
     assert simulate(f"{RUN} -detpixels 2 -oversample 1 -phi 1 -osc 300 -phisteps 1 {more}").status in (0, 2)
 
 
 def blocks(command):
-    """Intensities of 8 x 8 pixels."""
+    """Intensities summed over blocks of 8 x 8 pixels."""
     return image(command).astype(float).reshape(6, 8, 6, 8).sum(axis=(1, 3))
 
 
-def test_what_is_told_is_so():
-    """Intensities with as many sub-pixels, or phi steps, as the limits allow are near those of many; beyond, they are
-    not."""
+def test_the_warnings_limits_match_the_errors():
+    """Intensities are close to those with many sub-pixels or phi steps if there is no warning, and far off if there is."""
     base = f"{RUN} -N 12 -detpixels 48 -Xbeam 40 -Ybeam 50"
     true = blocks(f"{base} -oversample 10")
     bright = true > np.percentile(true, 70)
@@ -102,11 +101,11 @@ def test_what_is_told_is_so():
     assert error(f"{base} -oversample 2") < 0.05
     assert error(f"{base} -oversample 1") > 0.3
 
-    swept = f"{base} -oversample 3 -phi 1 -osc 2"
-    true = blocks(f"{swept} -phisteps 60 --fix phi_steps")
+    rotating = f"{base} -oversample 3 -phi 1 -osc 2"
+    true = blocks(f"{rotating} -phisteps 60 --fix phi_steps")
     bright = true > np.percentile(true, 70)
-    (line,) = lines(f"{swept} -phisteps 2", "rocking curves")
+    (line,) = lines(f"{rotating} -phisteps 2", "rocking curves")
     needed = int(line.split("; ")[1].split()[0])
     assert 6 < needed < 20
-    assert error(f"{swept} -phisteps 2 --fix phi_steps") > 0.5
-    assert error(f"{swept} -phisteps {needed} --fix phi_steps") < 0.15
+    assert error(f"{rotating} -phisteps 2 --fix phi_steps") > 0.5
+    assert error(f"{rotating} -phisteps {needed} --fix phi_steps") < 0.15
