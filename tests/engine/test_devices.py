@@ -1,5 +1,4 @@
-"""The choice of a device, and what is said where CUDA cannot be had. The driver is a stand-in that answers as CUDA's
-does."""
+"""The choice of a device, and the messages if CUDA cannot be used. A fake driver answers as CUDA's does."""
 
 import ctypes
 from pathlib import Path
@@ -17,10 +16,10 @@ from running import BASE, simulate
 
 
 class Driver:
-    """Answers for some devices: (name, memory, (major, minor), multiprocessors)."""
+    """A driver with these devices: (name, memory, (major, minor), multiprocessors)."""
 
-    def __init__(self, *there, version=12040, status=0):
-        self.there, self.version, self.status = there, version, status
+    def __init__(self, *devices, version=12040, status=0):
+        self.devices, self.version, self.status = devices, version, status
 
     def cuInit(self, flags):
         return self.status
@@ -30,7 +29,7 @@ class Driver:
         return 0
 
     def cuDeviceGetCount(self, count):
-        count._obj.value = len(self.there)
+        count._obj.value = len(self.devices)
         return 0
 
     def cuDeviceGet(self, device, number):
@@ -52,7 +51,7 @@ class Driver:
         return 0
 
     def device(self, handle):
-        return self.there[handle.value - 10]
+        return self.devices[handle.value - 10]
 
 
 SMALL = ("small", 8 * 2**30, (8, 6), 20)
@@ -62,14 +61,14 @@ OLD = ("old", 4 * 2**30, (3, 5), 10)
 
 @pytest.fixture
 def machine(monkeypatch):
-    """machine(driver, packages) gives the machine these."""
+    """machine(driver, packages) sets the machine's driver and CUDA packages."""
 
-    def give(driver, packages=12):
+    def set_up(driver, packages=12):
         monkeypatch.setattr(devices, "load_driver", lambda: driver)
         monkeypatch.setattr(devices, "cuda_packages", lambda: packages)
 
     monkeypatch.delenv(devices.SIMULATOR, raising=False)
-    return give
+    return set_up
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_device_names(text, expected):
 
 
 @pytest.mark.parametrize("text", ["gpu", "", "cuda:", "cuda:a", "cuda:-1", "cpu:0", "auto:1", "cuda:0,", "cuda:1,1", "CUDA"])
-def test_other_names_are_refused(text):
+def test_other_device_names_are_refused(text):
     with pytest.raises(InputError, match="^--device: "):
         parse_device(text, "--device")
 
@@ -103,7 +102,7 @@ def test_devices_are_described(machine):
     assert found.devices[1].line() == "cuda:1  large, 80 GiB, 132 multiprocessors, compute capability 9.0"
 
 
-def test_auto_takes_the_largest_device(machine):
+def test_auto_chooses_the_largest_device(machine):
     machine(Driver(SMALL, LARGE, SMALL))
     choice = choose_device("auto", (), "double")
     assert choice.devices == (1,) and choice.falls_back
@@ -112,7 +111,7 @@ def test_auto_takes_the_largest_device(machine):
     assert choose_device("cpu", (), "mixed").devices == ()
 
 
-def test_cuda_takes_what_is_named(machine):
+def test_cuda_chooses_the_named_devices(machine):
     machine(Driver(SMALL, LARGE))
     assert choose_device("cuda", (), "mixed").devices == (0,)
     choice = choose_device("cuda", (1, 0), "double")
@@ -146,7 +145,7 @@ def test_devices_that_are_too_old_are_passed_over(machine):
         (Driver(OLD), 12, "compute capability 5.0 or higher"),
     ],
 )
-def test_what_is_missing_is_said(machine, driver, packages, words):
+def test_the_reason_names_what_is_missing(machine, driver, packages, words):
     machine(driver, packages)
     with pytest.raises(DeviceError, match=words):
         choose_device("cuda", (), "double")
@@ -154,7 +153,7 @@ def test_what_is_missing_is_said(machine, driver, packages, words):
     assert choice.devices == () and choice.reason == devices.survey().missing
 
 
-def test_simulate_says_why(machine, tmp_path, monkeypatch):
+def test_simulate_reports_the_reason(machine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     machine(None)
     run = simulate(f"{BASE} -detpixels 8 --precision double --device cuda -floatfile there.bin")
@@ -168,7 +167,7 @@ def test_simulate_says_why(machine, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("device, status", [("auto", 0), ("cuda", 2)])
 def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
-    """auto goes on on the CPU; cuda leaves nothing behind."""
+    """auto falls back to the CPU; cuda leaves no file."""
     import nbkernel.run.simulate
 
     render_panels = nbkernel.run.simulate.render_panels
@@ -190,7 +189,7 @@ def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
 
 @pytest.fixture
 def failing_noise(machine, monkeypatch):
-    """A machine whose device renders, on the CPU, but draws no noise."""
+    """A machine whose device fails when it draws noise; images for it are rendered on the CPU."""
     import nbkernel.image.cuda_noise
     import nbkernel.run.simulate
 
@@ -215,7 +214,7 @@ def test_a_device_that_draws_no_noise(device, status, failing_noise, tmp_path, m
         return
     noise = Path("noise.img").read_bytes()
     assert simulate(f"{command} --device cpu").status == 0 and Path("noise.img").read_bytes() == noise
-    # nanoBragg.c's random numbers ask for no device
+    # nanoBragg.c's random numbers need no device
     assert (
         "out of memory" not in simulate(f"{BASE} -detpixels 8 --precision double -noisefile noise.img --device {device}").err
     )

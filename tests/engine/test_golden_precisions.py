@@ -1,4 +1,4 @@
-"""Precisions `double` and `mixed` against nanoBragg.c's images, pixel by pixel within what each promises."""
+"""Precisions `double` and `mixed` against nanoBragg.c's images: every pixel is within the precision's tolerance."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def as_image(pixels):
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
-def test_every_pixel_is_within_the_promise(case, precision, tmp_path, monkeypatch):
+def test_every_pixel_is_within_the_tolerance(case, precision, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared = prepare(Experiment.from_command_line(case.command()), 1)
     image, _, _ = render(prepared, precision)

@@ -1,4 +1,4 @@
-"""A large image in little memory."""
+"""The memory that a large image needs."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ FLAGS = (
     "-cell 70 80 90 75 85 95 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 4096 -oversample 1 -fluence 1e24 "
     "-seed 1 -noprogress"
 )
-# a small process in between: a new program's peak memory begins with that of the process that started it
+# a small process starts the run, as a program's peak memory begins at that of the process that started it
 MEASURE = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"

@@ -1,5 +1,5 @@
-"""Detectors of several panels: the same pixels as the single detector that they are parts of, closed forms for panels at
-any angle, and what is each panel's own."""
+"""Detectors with several panels: the same pixels as the single detector that they are cut from, closed forms for panels at
+any angle, and properties that belong to each panel."""
 
 import itertools
 import math
@@ -20,13 +20,13 @@ from nbkernel.setup.prepare import prepare, prepare_panels
 from running import write_hkl
 
 FAST, SLOW = 48, 36
-# a pixel of 2^-11 m, so that corners of parts are exact
+# 2^-11 m, so that the panels' corners are exact
 PIXEL = 1000.0 / 2048.0
 CRYSTAL = dict(
     cell=(50.0, 60.0, 70.0, 80.0, 95.0, 100.0), default_F=100.0, Na=5, Nb=4, Nc=3, misset=(10.0, 20.0, 30.0),
     wavelength=1.0, fluence=1e28, oversample=1,
 )  # fmt: skip
-RULES = ("exact", "double")
+PRECISIONS = ("exact", "double")
 
 
 def render_panels(experiment, precision="exact"):
@@ -38,12 +38,12 @@ def render_single(experiment, precision="exact"):
 
 
 def in_panels(experiment, panels):
-    """The experiment with panels in the place of a single detector."""
+    """The experiment with panels in place of its single detector."""
     return replace(experiment, panels=panels, **{name: DEFAULTS[name] for name in PLACE_FIELDS})
 
 
-def cut(detector, pixel, rows, columns, **sensor):
-    """Panels that are the parts of a Detector between the given rows and columns, in file order; pixel: mm."""
+def cut_into_panels(detector, pixel, rows, columns, **sensor):
+    """A Detector cut into panels at the given rows and columns, in file order; pixel: mm."""
     parts, directions = [], (detector.fdet_vector, detector.sdet_vector)
     for slow, slow_stop in itertools.pairwise(rows):
         for fast, fast_stop in itertools.pairwise(columns):
@@ -55,7 +55,7 @@ def cut(detector, pixel, rows, columns, **sensor):
     return tuple(parts)
 
 
-def put_together(images, rows, columns):
+def assemble(images, rows, columns):
     width = len(columns) - 1
     return np.vstack([np.hstack(images[start : start + width]) for start in range(0, len(images), width)])
 
@@ -66,23 +66,23 @@ WHOLE = Experiment(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("precision", RULES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("rows, columns", (((0, SLOW), (0, FAST)), ((0, 10, SLOW), (0, 17, 18, FAST))))
-def test_parts_of_a_detector_have_its_pixels_bit_for_bit(precision, rows, columns):
+def test_panels_cut_from_a_detector_have_its_pixels_bit_for_bit(precision, rows, columns):
     detector = place_detector(WHOLE)
     corner = detector.pix0_vector
     assert all(x * 2**20 == round(x * 2**20) for x in corner), "the corner is not exact"
     sensor = dict(detector_thick=WHOLE.detector_thick, detector_abs=WHOLE.detector_abs)
-    panels = cut(detector, PIXEL, rows, columns, **sensor)
+    panels = cut_into_panels(detector, PIXEL, rows, columns, **sensor)
     assert len(panels) == (len(rows) - 1) * (len(columns) - 1)
     expected = render_single(WHOLE, precision)
     assert expected.max() > 100 * np.median(expected) > 0
-    found = put_together(render_panels(in_panels(WHOLE, panels), precision), rows, columns)
+    found = assemble(render_panels(in_panels(WHOLE, panels), precision), rows, columns)
     assert np.array_equal(found, expected)
 
 
-def custom(fdet, sdet, close_distance, Fclose, Sclose, **fields):
-    """The Experiment of a single detector in any place, as nanoBragg's own flags tell it; lengths in mm."""
+def custom_experiment(fdet, sdet, close_distance, Fclose, Sclose, **fields):
+    """An Experiment with a single detector in any position, given by nanoBragg's own flags; lengths in mm."""
     return Experiment(
         **CRYSTAL, convention="custom", pivot="sample", fdet_vector=tuple(fdet), sdet_vector=tuple(sdet),
         odet_vector=tuple(np.cross(fdet, sdet)), detpixels_f=FAST, detpixels_s=SLOW, pixel=PIXEL,
@@ -91,40 +91,40 @@ def custom(fdet, sdet, close_distance, Fclose, Sclose, **fields):
 
 
 def rotation(*angles):
-    """Matrix of turns about x, y and z (degrees)."""
+    """The matrix that rotates about x, then y, then z (degrees)."""
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
         c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        turn = np.eye(3)
+        about_axis = np.eye(3)
         i, j = [n for n in range(3) if n != axis]
-        turn[i, i], turn[i, j], turn[j, i], turn[j, j] = c, -s, s, c
-        matrix = turn @ matrix
+        about_axis[i, i], about_axis[i, j], about_axis[j, i], about_axis[j, j] = c, -s, s, c
+        matrix = about_axis @ matrix
     return matrix
 
 
-@pytest.mark.parametrize("precision", RULES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("angles", ((5.0, 20.0, -12.0), (0.0, 0.0, 40.0)))
-def test_tilted_parts_have_the_pixels_of_the_tilted_detector(precision, angles):
-    """The whole by the program's own flags for a custom convention, the parts by their corners."""
-    turn = rotation(*angles)
-    # MOSFLM's normal x, fast z, slow -y, all turned
-    fdet, sdet = turn @ (0, 0, 1), turn @ (0, -1, 0)
+def test_panels_cut_from_a_tilted_detector_have_its_pixels(precision, angles):
+    """The detector is given in nanoBragg.c's custom convention, the panels by their corners."""
+    matrix = rotation(*angles)
+    # MOSFLM's normal x, fast z and slow -y, rotated
+    fdet, sdet = matrix @ (0, 0, 1), matrix @ (0, -1, 0)
     frame = dict(beam_vector=(0.99, 0.0, math.sqrt(1 - 0.99**2)), polar_vector=(0.0, 1.0, 0.3), polarization=0.9)
-    whole = custom(fdet, sdet, 120.0, 7.0, 11.0, **frame)
-    # by hand: close_distance along the normal, less the point nearest to the sample
+    whole = custom_experiment(fdet, sdet, 120.0, 7.0, 11.0, **frame)
+    # close_distance along the normal, minus the position of the nearest point on the detector
     normal = np.cross(fdet, sdet)
     corner = 0.120 * normal - 0.007 * fdet - 0.011 * sdet
     detector = place_detector(whole)
     np.testing.assert_allclose(detector.pix0_vector, corner, atol=1e-16)
     rows, columns = (0, 7, 20, SLOW), (0, 33, FAST)
-    panels = cut(detector, PIXEL, rows, columns)
-    found = put_together(render_panels(in_panels(whole, panels), precision), rows, columns)
+    panels = cut_into_panels(detector, PIXEL, rows, columns)
+    found = assemble(render_panels(in_panels(whole, panels), precision), rows, columns)
     expected = render_single(whole, precision)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8 * expected.max())
 
 
 def expected_photons(panel, experiment):
-    """Closed form for one cell of constant F (m, photons): r_e^2 fluence F^2 P omega, P = (1 + cos^2)/2."""
+    """Closed form for one unit cell with constant F: r_e^2 fluence F^2 P omega, P = (1 + cos^2)/2."""
     fast, slow = np.arange(panel.detpixels_f) + 0.5, np.arange(panel.detpixels_s) + 0.5
     pixel = panel.pixel / 1000.0
     f, s = (np.array(v) / np.linalg.norm(v) for v in (panel.fdet_vector, panel.sdet_vector))
@@ -137,11 +137,11 @@ def expected_photons(panel, experiment):
 
 
 # fast, slow and corner (m); the beam is along x
-PLACES = {
+POSITIONS = {
     "perpendicular": ((0, 0, 1), (0, -1, 0), (0.1, 0.006, -0.008)),
     "fast x slow towards the sample": ((0, -1, 0), (0, 0, 1), (0.1, 0.006, -0.008)),
     "edge-on, above the beam": ((0, 0, 1), (1, 0, 0), (0.05, 0.04, -0.008)),
-    "edge-on, seen by its other side": ((1, 0, 0), (0, 0, 1), (0.05, 0.04, -0.008)),
+    "edge-on, seen from its other side": ((1, 0, 0), (0, 0, 1), (0.05, 0.04, -0.008)),
     "edge-on, below": ((0, 0, 1), (1, 0, 0), (-0.01, -0.04, -0.008)),
     "behind the sample": ((0, 1, 0), (0, 0, 1), (-0.06, 0.01, 0.01)),
     "leaning over": ((0, 0, 2), (0.6, 0.8, 0), (-0.01, 0.05, -0.01)),
@@ -149,10 +149,10 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("precision", (*RULES, "mixed"))
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("precision", (*PRECISIONS, "mixed"))
+@pytest.mark.parametrize("name", POSITIONS)
 def test_photons_of_panels_at_any_angle(name, precision):
-    fast, slow, corner = PLACES[name]
+    fast, slow, corner = POSITIONS[name]
     panel = Panel(corner, fast, slow, 11, 7, 1.5)
     experiment = Experiment(**CRYSTAL | dict(Na=1, Nb=1, Nc=1), panels=(panel,))
     (image,) = render_panels(experiment, precision)
@@ -161,10 +161,10 @@ def test_photons_of_panels_at_any_angle(name, precision):
     np.testing.assert_allclose(image, expected, rtol=3e-6 if precision == "mixed" else 3e-7)
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_a_panel_is_the_same_with_its_axes_exchanged(name):
-    """fast x slow turns over; the sensor's layers stay behind the surface."""
-    fast, slow, corner = PLACES[name]
+@pytest.mark.parametrize("name", POSITIONS)
+def test_exchanging_the_axes_transposes_the_image(name):
+    """fast x slow changes sign, but the sensor's layers stay behind the surface."""
+    fast, slow, corner = POSITIONS[name]
     sensor = dict(detector_thick=900.0, detector_abs=500.0, detector_thicksteps=3)
     panels = Panel(corner, fast, slow, 11, 7, 1.5, **sensor), Panel(corner, slow, fast, 7, 11, 1.5, **sensor)
     experiment = Experiment(**CRYSTAL, panels=panels, fix=frozenset({"thickness", "oversample"}), oversample_thick=True)
@@ -175,7 +175,7 @@ def test_a_panel_is_the_same_with_its_axes_exchanged(name):
 
 
 def test_the_normal_points_away_from_the_sample():
-    for fast, slow, corner in PLACES.values():
+    for fast, slow, corner in POSITIONS.values():
         placed = place_panel(Panel(corner, fast, slow, 11, 7, 1.5), 0, directions(Experiment()))
         normal = np.cross(placed.fdet_vector, placed.sdet_vector)
         assert abs(np.dot(placed.odet_vector, normal)) == pytest.approx(np.linalg.norm(normal), rel=1e-12)
@@ -184,7 +184,7 @@ def test_the_normal_points_away_from_the_sample():
 
 
 def test_each_panel_has_its_own_sensor():
-    """As the single detector of each sensor by the program's flags."""
+    """As a single detector with the same sensor, given by nanoBragg.c's flags."""
     sensors = (
         {},
         dict(detector_thick=400.0),
@@ -194,15 +194,15 @@ def test_each_panel_has_its_own_sensor():
     )
     whole = replace(WHOLE, detector_thick=0.0, detector_abs=None)
     detector = place_detector(whole)
-    panels = tuple(cut(detector, PIXEL, (0, SLOW), (0, FAST), **sensor)[0] for sensor in sensors)
+    panels = tuple(cut_into_panels(detector, PIXEL, (0, SLOW), (0, FAST), **sensor)[0] for sensor in sensors)
     images = render_panels(in_panels(whole, panels))
     for sensor, found in zip(sensors, images, strict=True):
         assert np.array_equal(found, render_single(replace(whole, **sensor))), sensor
-    assert len({found.tobytes() for found in images}) == len(sensors) - 1, "only the first and the last are alike"
+    assert len({found.tobytes() for found in images}) == len(sensors) - 1, "only the first and the last are equal"
 
 
 def test_automatic_oversampling_is_the_finest_that_a_panel_needs():
-    """3 crystal sizes over wavelength distance / pixel, for the near panel with the large pixels."""
+    """3 crystal sizes divided by wavelength * distance / pixel, for the near panel with the large pixels."""
     near = Panel((0.05, 0.01, -0.01), (0, 0, 1), (0, -1, 0), 4, 4, 0.8)
     far = Panel((0.2, 0.01, -0.01), (0, 0, 1), (0, -1, 0), 4, 4, 0.1)
     crystal = CRYSTAL | dict(oversample=None, Na=60, Nb=20, Nc=20, cell=(50.0, 60.0, 70.0, 90.0, 90.0, 90.0))
@@ -218,15 +218,15 @@ def test_automatic_oversampling_is_the_finest_that_a_panel_needs():
     assert chosen(near) == [144] and chosen(far) == [5]
 
 
-# what a run carries from pixel to pixel belongs to each panel
+# each panel has its own state carried from pixel to pixel
 
 
 def upper_and_lower(experiment):
     detector = place_detector(experiment)
-    return in_panels(experiment, cut(detector, PIXEL, (0, SLOW // 2, SLOW), (0, FAST)))
+    return in_panels(experiment, cut_into_panels(detector, PIXEL, (0, SLOW // 2, SLOW), (0, FAST)))
 
 
-@pytest.mark.parametrize("precision", RULES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_stale_phi_step_begins_anew_with_each_panel(precision):
     """As in a run of that panel alone: its first evaluated pixel has no step before it."""
     experiment = upper_and_lower(replace(WHOLE, phi=0.0, phisteps=3, osc=2.0, detector_thick=0.0))
@@ -235,15 +235,15 @@ def test_the_stale_phi_step_begins_anew_with_each_panel(precision):
     last = in_panels(experiment, experiment.panels[1:])
     assert np.array_equal(found[1], render_panels(last, precision)[0])
     for image, without_quirk in zip(found, corrected, strict=True):
-        # the very first step of a panel is right, all later ones at phi = 0 are stale
+        # the panel's first step is right, all later ones at phi = 0 are stale
         assert math.isclose(image[0, 0], without_quirk[0, 0], rel_tol=1e-6)
         assert not np.allclose(image, without_quirk, rtol=1e-3)
     assert [prepared.quirks for prepared in prepare_panels(experiment, 1)] == [("phi0", "cell", "phi_steps")] * 2
 
 
-@pytest.mark.parametrize("precision", RULES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_interpolation_latch_is_each_panels_own(tmp_path, precision):
-    """The first panel leaves the table of structure factors, which must not end the second one's interpolation."""
+    """The first panel reaches beyond the table of structure factors, which must not end interpolation on the second."""
     table = str(tmp_path / "table.hkl")
     write_hkl(table, np.random.default_rng(1).uniform(50, 150, (9, 13, 37)), (-4, -6, -18))
     cell = (50.0, 60.0, 70.0, 90.0, 90.0, 90.0)
@@ -260,7 +260,7 @@ def test_the_interpolation_latch_is_each_panels_own(tmp_path, precision):
     assert not np.allclose(images[1], nearest[1], rtol=1e-3)
 
 
-# what cannot be
+# unusable input
 
 GOOD = Panel((0.1, 0.01, -0.01), (0, 0, 1), (0, -1, 0), 4, 3, 0.1)
 BAD_PANELS = {
@@ -284,7 +284,7 @@ BAD_PANELS = {
 
 
 @pytest.mark.parametrize("name", BAD_PANELS)
-def test_panels_that_cannot_be(name):
+def test_unusable_panels(name):
     changes, message = BAD_PANELS[name]
     with pytest.raises(InputError) as caught:
         prepare_panels(Experiment(**CRYSTAL, panels=(GOOD, replace(GOOD, **changes))), 1)
@@ -302,7 +302,7 @@ def test_panels_that_cannot_be(name):
         (dict(panels=(replace(GOOD, detector_abs=1e-310),)), "-detector_abs: 1e-310 um is not an attenuation depth"),
     ),
 )
-def test_settings_that_panels_cannot_have(changes, message, tmp_path, monkeypatch):
+def test_unusable_settings_with_panels(changes, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         prepare_panels(replace(Experiment(**CRYSTAL, panels=(GOOD, GOOD)), **changes), 1)

@@ -1,6 +1,6 @@
-"""Precisions `double` and `mixed` where digits are lost: against the program's own operations, within what is promised.
+"""Precisions `double` and `mixed` where digits are lost: within their tolerances of precision `exact`.
 
-Precision `exact` is the reference here; the golden files say that it is the program's.
+The golden files show that `exact` is nanoBragg.c's.
 """
 
 from dataclasses import replace
@@ -53,7 +53,7 @@ def verdict(expected, image, precision, N):
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("name", RUNS)
-def test_every_pixel_keeps_the_promise(name, precision):
+def test_every_pixel_is_within_the_tolerance(name, precision):
     run = prepared(RUNS[name])
     expected, omegas, history = render(run, "exact")
     image, own_omegas, own_history = render(run, precision)
@@ -66,7 +66,7 @@ def test_every_pixel_keeps_the_promise(name, precision):
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("fixes", FIXES)
-def test_fixes_too(fixes, precision):
+def test_fixes_are_within_the_tolerance(fixes, precision):
     run = prepared(RUNS[FIXES[fixes]], fixes.split(","))
     expected, _, _ = render(run, "exact")
     unfixed, _, _ = render(prepared(RUNS[FIXES[fixes]]), "exact")
@@ -75,15 +75,15 @@ def test_fixes_too(fixes, precision):
     assert found["within"], found
 
 
-def test_interpolated_structure_factors_are_0_on_a_node_that_is():
+def test_interpolated_structure_factors_are_0_at_a_node_that_is_0():
     run = prepared(f"-cell 100 100 100 90 90 90 -misset 0 1 0 -hkl node.hkl -interpolate -dials -lambda 1 {NODE}")
     for precision in ("exact", "double", "mixed"):
         image, _, _ = render(run, precision)
         assert image[4, 4] == 0.0 and np.count_nonzero(image) == 80, precision
 
 
-def test_weights_too(tmp_path):
-    """--fix weights: sources from a file count by theirs."""
+def test_weighted_sources_are_within_the_tolerance(tmp_path):
+    """--fix weights: sources from a file have the file's weights."""
     (tmp_path / "sources.txt").write_text("-10 0 0 1 1e-10\n-10 0.01 0 5 1.01e-10\n-10 0 0.01 0 0.99e-10\n")
     run = prepared(f"{NEAR} -N 5 -sourcefile sources.txt", ["weights"])
     expected, _, _ = render(run, "exact")
@@ -104,7 +104,7 @@ def test_no_bit_depends_on_tiles_and_threads(name, precision):
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 @pytest.mark.parametrize("name", ["plain", "polarised", "table", "sensor", "interpolation, many pixels from index to index"])
-def test_no_bit_depends_on_the_pixels_beside(name, precision):
+def test_no_bit_depends_on_neighbouring_pixels(name, precision):
     run = prepared(RUNS.get(name, f"{NEAR} -N 5 -polar 0.9"))
     expected, omega_sum, _ = render(run, precision)
     some = np.random.default_rng(5).random(run.wanted.shape) < 0.7
@@ -114,7 +114,7 @@ def test_no_bit_depends_on_the_pixels_beside(name, precision):
     assert own_sum < omega_sum
 
 
-def test_float32_is_used_and_left_where_it_must_be():
+def test_float32_is_used_only_where_it_is_precise_enough():
     run = prepared(RUNS["plain"])
     assert can_use_float32(run.plan, panel_tile(run.detector))
     for flags in ("-round_xtal", "-gauss_xtal", "-N 3000000", "-lambda 0.0001"):
@@ -128,8 +128,8 @@ def test_float32_is_used_and_left_where_it_must_be():
         assert needs_own_operations(run.plan, False, panel_tile(run.detector)), (flags, fixes)
 
 
-def test_few_pixels_are_left_to_the_programs_operations():
-    """An ordinary image has none; whole indices along a row and a column make just those."""
+def test_few_pixels_need_nanobraggs_operations():
+    """An ordinary image has none; integer indices along a row and a column need their pixels only."""
     for name, few in (("plain", 0), ("whole indices", 2 * 41)):
         run = prepared(RUNS[name])
         tile = panel_tile(run.detector)
@@ -143,8 +143,8 @@ def test_few_pixels_are_left_to_the_programs_operations():
 
 
 @pytest.mark.parametrize("name", ["plain", "table", "sensor", "interpolation", "all three, Gaussian", "ellipsoid"])
-def test_bare_python_does_the_same(name):
-    """The kernel's text as Python on a few pixels; without fused operations its last digits differ."""
+def test_bare_python_gives_the_same_image(name):
+    """On a few pixels; the last digits differ, as Python has no fused operations."""
     run = prepared(f"{RUNS[name]} -roi 3 8 2 3")
     plan = run.plan
     whole = panel_tile(run.detector)
@@ -163,9 +163,9 @@ def test_bare_python_does_the_same(name):
     np.testing.assert_allclose(bare, image, rtol=1e-6)
 
 
-def test_the_other_files_follow_from_the_image(tmp_path):
-    """SMV, PGM and noise files in precision double are those of its float image: a count's difference where the float's
-    last digit decides, and the lines that scripts read."""
+def test_the_other_files_follow_from_the_float_image(tmp_path):
+    """SMV, PGM and noise files in precisions double and mixed differ from those of exact in few pixels, where the float
+    image's last digits decide; the lines of statistics are the same ones."""
     from golden import statistics_lines
     from running import simulate
 
@@ -177,16 +177,16 @@ def test_the_other_files_follow_from_the_image(tmp_path):
         found[precision] = files, statistics_lines(run.out.splitlines())
     for precision in ("double", "mixed"):
         for name, content in found["exact"][0].items():
-            ours = found[precision][0][name]
-            assert ours.shape == content.shape
-            assert np.array_equal(ours[:40], content[:40])
-            assert np.count_nonzero(ours != content) < 0.01 * content.size, name
+            image_file = found[precision][0][name]
+            assert image_file.shape == content.shape
+            assert np.array_equal(image_file[:40], content[:40])
+            assert np.count_nonzero(image_file != content) < 0.01 * content.size, name
         assert len(found[precision][1]) == len(found["exact"][1]) == 6
     assert found["double"][1][0] == found["exact"][1][0]  # the solid angle
 
 
 def test_segments_within_the_table_have_no_pixel_outside():
-    """What the search before interpolation concludes from the ends of a segment, for flat detectors at any angle."""
+    """The search before interpolation judges a segment by its ends, on flat detectors at any angle."""
     draw = np.random.default_rng(6)
     answers = []
     for _ in range(12):
@@ -207,8 +207,8 @@ def test_segments_within_the_table_have_no_pixel_outside():
     assert 20 < sum(answers) < len(answers) - 20
 
 
-def test_spots_that_touch_and_those_that_do_not():
-    """Gaussian spots have the program's own indices where half way to the next something is left of them."""
+def test_gaussian_spots_that_overlap_need_nanobraggs_operations():
+    """If a spot has not vanished half way to the next, its indices must be nanoBragg.c's."""
     for flags, expected in (
         ("-N 3 -gauss_xtal", True),
         ("-N 20 -gauss_xtal", False),
@@ -222,7 +222,7 @@ def test_spots_that_touch_and_those_that_do_not():
 
 def test_only_images_of_zeros_are_all_dark():
     dark = [name for name in RUNS if name.startswith("every")]
-    usual = [
+    others = [
         "plain",
         "N 1000",
         "zeros of the lattice factor",
@@ -230,13 +230,13 @@ def test_only_images_of_zeros_are_all_dark():
         "direct beam in the middle of a pixel",
         "ellipsoid",
     ]
-    for name in (*dark, *usual, "table", "sensor", "high angle", "stale phi step"):
+    for name in (*dark, *others, "table", "sensor", "high angle", "stale phi step"):
         run = prepared(RUNS[name])
         assert all_dark(run.plan, panel_tile(run.detector)) == (name in dark), name
 
 
-def test_the_nearest_point_of_a_panel_of_any_axes():
-    """Against the panel's points on a grid: not farther, and not nearer than the grid is wide."""
+def test_the_nearest_point_of_a_panel_with_any_axes():
+    """Compared with points on a grid: not farther than the nearest, and nearer by less than the grid's spacing."""
     draw = np.random.default_rng(3)
     run = prepared(f"{NEAR} -N 5")
     whole = panel_tile(run.detector)
@@ -253,15 +253,15 @@ def test_the_nearest_point_of_a_panel_of_any_axes():
         assert nearest <= found * (1.0 + 1e-12) and found - nearest < along[1] + across[1], number
 
 
-def test_panels_that_are_the_exact_engines():
+def test_panels_left_to_the_exact_engine():
     exact = ("a pixel at the sample", "a sub-pixel at the sample, parallel axes", "ellipsoid of very many fringes")
     for name in (*exact, "plain", "ellipsoid", "N 100000", "ellipsoid of many fringes", "back scattering", "high angle"):
         run = prepared(RUNS[name])
         assert needs_exact(run.plan, panel_tile(run.detector)) == (name in exact), name
 
 
-def index_of(run, spixel, fpixel):
-    """The program's h, k, l of a pixel of a run with one sub-pixel, source and orientation."""
+def miller_index(run, spixel, fpixel):
+    """nanoBragg.c's h, k, l of a pixel, in a run with one sub-pixel, source and orientation."""
     plan, tile = run.plan, panel_tile(run.detector)
     diffracted = unitize(subpixel_position(tile, 1, spixel, fpixel, 0, 0, 0.0))
     scattering = scattering_vector(diffracted, vector_at(plan.source_incident, 0), plan.source_lambda[0])
@@ -276,7 +276,7 @@ def test_rounding_limits_hold_where_a_last_digit_decides():
     found = set()
     for spixel in range(tile.slow_stop):
         for fpixel in range(tile.fast_stop):
-            indices = index_of(run, spixel, fpixel)
+            indices = miller_index(run, spixel, fpixel)
             from_half = np.abs(indices - np.floor(indices) - 0.5).min()
             from_whole = np.abs(indices - np.rint(indices))
             near = (
@@ -290,7 +290,7 @@ def test_rounding_limits_hold_where_a_last_digit_decides():
 # formulas
 
 
-def test_a_polarisation_factor_of_nothing_is_the_programs():
+def test_a_vanishing_polarisation_factor_is_left_to_nanobraggs_operations():
     for cos2theta, B, kahn_factor, expected in (
         (0.0, 0.0, 1.0, None), (6e-17, 1e-16, 1.0, None), (1e-5, 0.0, 1.0, None), (0.0, 0.0, -1.0, 1.0),
         (1e-3, 0.0, 1.0, 5e-7),

@@ -1,6 +1,6 @@
-"""Files and statistics do not depend, in any bit, on how the detector is cut into tiles or on the number of threads.
+"""Files and statistics are the same bit for bit with any tiles and any number of threads.
 
-The runs are those in which nanoBragg.c carries something from pixel to pixel.
+In the runs, nanoBragg.c carries something from pixel to pixel.
 """
 
 import random
@@ -18,7 +18,7 @@ from running import BASE, image, image_and_run, simulate, smv_bytes, write_hkl
 SLOW, FAST = 30, 44
 SIZE = f"-detpixels_f {FAST} -detpixels_s {SLOW}"
 FILES = ("floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img")
-CUTS = (
+TILINGS = (
     "--tile 1x1 --threads 2",
     "--tile 1x1 --threads 1",
     "--tile 7x13 --threads 2",
@@ -28,14 +28,14 @@ CUTS = (
     "--tile 4000x4000 --threads 2",
     "--threads 1",
 )
-# beam in the first pixel's corner: the resolution gets finer along the file
+# beam in the first pixel's corner: the resolution becomes finer along the file
 CORNER_BEAM = "-Xbeam 0.5 -Ybeam 0.5"
 STALE_PHI = f"{BASE} {SIZE} -pixel 1 -dmin 5 -osc 2 -phisteps 3 -dispersion 1 -dispsteps 2"
 LATCH = f"{BASE} {SIZE} -pixel 0.5 {CORNER_BEAM} -interpolate -misset -10 0 0 -hkl table.hkl -osc 0.5 -phisteps 2"
 
 
 def axis_of_period_2():
-    """A vector whose repeated normalisation ends in two alternating unit vectors."""
+    """A vector whose repeated normalisation alternates between two unit vectors."""
     draw = random.Random(1)
     for _ in range(100000):
         axis = unitize([draw.gauss(0, 1) for _ in range(3)])
@@ -46,13 +46,13 @@ def axis_of_period_2():
     raise AssertionError("no such axis found")
 
 
-def cycling_polarization():
-    """A run in whose every pixel the polarisation factor nearly vanishes, so that the axis' last bit shows in float32:
-    pixels of a millionth of a micrometre, where the cosine terms cancel."""
+def run_with_alternating_axis():
+    """A run in which the polarisation factor nearly vanishes in every pixel, so that the axis' last bit changes the float32
+    image: pixels of 1e-9 mm, where the cosine terms cancel."""
     axis = axis_of_period_2()
     direction = unitize((100.0, 33.0, 21.0))  # laboratory direction of the first pixel
-    without, with_one = (polarization_factor(kahn, (1.0, 0.0, 0.0), direction, axis) for kahn in (1e-300, 1.0))
-    kahn = without / (without - with_one)
+    unpolarised, polarised = (polarization_factor(kahn, (1.0, 0.0, 0.0), direction, axis) for kahn in (1e-300, 1.0))
+    kahn = unpolarised / (unpolarised - polarised)
     # MOSFLM-like directions: fast is z, slow is -y
     vectors = "-fdet_vector 0 0 1 -sdet_vector 0 -1 0 -beam_vector 1 0 0 -polar_vector " + " ".join(map(repr, axis))
     return (
@@ -65,8 +65,8 @@ RUNS = {
     "stale phi step and dmin": STALE_PHI,
     "interpolation latch": LATCH,
     "interpolation latch, stale phi step, dmin": f"{LATCH} -dmin 3.2 -hdivrange 1 -hdivsteps 2",
-    "axis of period 2": cycling_polarization(),
-    "axis of period 2, three calls per pixel": cycling_polarization() + " -oversample_polar -dispersion 1 -dispsteps 3",
+    "axis of period 2": run_with_alternating_axis(),
+    "axis of period 2, three calls per pixel": run_with_alternating_axis() + " -oversample_polar -dispersion 1 -dispsteps 3",
     "mask": f"{BASE} {SIZE} -mask mask.img -oversample 2 -oversample_omega",
     "region of interest": f"{BASE} {SIZE} -roi 3 37 5 22 -oversample 2",
     "mask, region, stale phi step": f"{STALE_PHI} -mask mask.img -roi 3 37 5 22",
@@ -93,8 +93,8 @@ def test_nothing_depends_on_tiles_and_threads(name):
     command = RUNS[name]
     expected = all_results(command)
     assert np.frombuffer(expected[0]["floatimage.bin"], np.float32).any()
-    for cut in CUTS:
-        assert all_results(f"{command} {cut}") == expected, cut
+    for tiling in TILINGS:
+        assert all_results(f"{command} {tiling}") == expected, tiling
 
 
 def first_difference(a, b):
@@ -103,11 +103,11 @@ def first_difference(a, b):
 
 
 def test_the_stale_phi_step_begins_in_mid_image():
-    """The run has what the first test is about: pixels cut by dmin, then one that differs from its own repetition."""
+    """The first pixels are beyond dmin; the first one after them depends on where the region begins."""
     whole, later = image(STALE_PHI), image(f"{STALE_PHI} -roi 0 {FAST - 1} 16 {SLOW - 1}")
     first = np.flatnonzero(whole)[0]
     assert 0 < first < 16 * FAST
-    # where a region begins, its first pixel has no step before it
+    # a region's first pixel has no step before it
     changed = np.argwhere(whole[16:] != later[16:]) + (16, 0)
     assert changed.tolist() == [np.argwhere(later)[0].tolist()]
 
