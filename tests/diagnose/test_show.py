@@ -90,7 +90,7 @@ def test_a_lone_float_file_needs_its_shape(options):
     ],
 )
 @pytest.mark.parametrize("options", ["", f"{RINGS} --preview-roi 20 100 10 60 --preview-scale sqrt"])
-def test_show_draws_from_the_header_what_the_run_drew(flags, options):
+def test_show_draws_the_runs_picture_from_the_header(flags, options):
     run = simulate(f"{RUN} {flags} -floatfile a.bin -intfile a.img --preview run.png {options}")
     assert run.status == 0
     status, _out, err = show(f"a.bin {options}")

@@ -97,7 +97,7 @@ def test_twotheta_axis_is_also_twotheta_unless_fixed():
     assert "twotheta" not in settings(text, frozenset({"vectors"}))
 
 
-def test_misset_seed_also_sets_the_angles_from_what_follows():
+def test_misset_seed_also_sets_the_angles_from_the_arguments_after_it():
     assert settings("-misset_seed 5 -N 3") == {"misset_seed": 5, "misset": (5.0, 0.0, 3.0), "Na": 3, "Nb": 3, "Nc": 3}
     assert settings("-misset random -misset_seed 5 -N 3")["misset"] == (5.0, 0.0, 3.0)
     assert settings("-misset_seed 5 -misset random")["misset"] == "random"
@@ -232,7 +232,7 @@ def test_help_and_argument_errors_import_neither_numba_nor_numpy(arguments):
     assert done.stdout.endswith("heavy: []\n"), done.stdout[-300:] + done.stderr
 
 
-def test_a_second_cell_keeps_what_it_does_not_give():
+def test_a_second_cell_keeps_the_numbers_that_it_omits():
     assert settings("-cell 62 62 150 90 90 120 -cell 100 100 100")["cell"] == (100, 100, 100, 90, 90, 120)
 
 

@@ -378,7 +378,7 @@ def test_only_the_noise_differs():
 
 
 @pytest.mark.parametrize("rng", ["ran1", "philox"])
-def test_photons_are_counted_above_the_offset_and_clipped_pixels_with_what_they_had(rng):
+def test_photons_are_counted_without_the_offset_and_before_clipping(rng):
     files, _, (line,) = results(f"{RUN} -adc 13 -scale 1 --noise-rng {rng}")
     counts = pixels(files["noiseimage.img"]).astype(int) - 13
     assert counts.min() == 0 and line == f"{counts.sum()} photons on noise image (0 overloads)"
