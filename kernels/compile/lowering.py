@@ -20,6 +20,7 @@ COMPILED_OTHERWISE = (
     vector_loops.look_up,
     vector_loops.store,
     vector_loops.store_eight,
+    vector_loops.with_columns,
 )
 FOUR, EIGHT = types.UniTuple(types.float64, 4), types.UniTuple(types.float64, 8)
 WORD = ir.IntType(64)
@@ -112,6 +113,23 @@ def compile_store(context, builder, signature, arguments):
     value = context.cast(builder, value, value_type, array_type.dtype)
     beside_tables(builder, builder.store(value, element_address(context, builder, array_type, array, i_type, i)))
     return context.get_dummy_value()
+
+
+@type_callable(vector_loops.with_columns)
+def type_with_columns(context):
+    return lambda array, columns: array
+
+
+@lower_builtin(vector_loops.with_columns, types.Array, types.Integer)
+def compile_with_columns(context, builder, signature, arguments):
+    (array_type, columns_type), (array, columns) = signature.args, arguments
+    columns = context.cast(builder, columns, columns_type, types.intp)
+    narrow = context.make_array(array_type)(context, builder, array)
+    rows = builder.extract_value(narrow.shape, 0)
+    narrow.nitems = builder.mul(rows, columns)
+    narrow.shape = cgutils.pack_array(builder, [rows, columns])
+    narrow.strides = cgutils.pack_array(builder, [builder.mul(columns, narrow.itemsize), narrow.itemsize])
+    return narrow._getvalue()
 
 
 def lanes_type(number):

@@ -80,7 +80,7 @@ def build_shared_segment(kind):
                 lines[entry, LINE * m + i] = line[i]
             n = np.uint32(n + THREADS)
 
-    def add_orientations(plan, table, interpolate, source, origin, fdet, workspace):
+    def add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side):
         pixel_terms, crystals, lines = scatterings(workspace.work), crystals_by_shape(plan), workspace.lines
         # 32 bits are enough: a pixel with more steps would take seconds
         total = np.uint32(plan.phi_slot.shape[0] * plan.mosaic_umats.shape[0])
@@ -170,7 +170,9 @@ def build_tile_kernel(kind):
         workspace.sums[0] = np.float32(0.0)
         begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
         end = min(np.int32(begin + THREADS), tile.fast_stop)
-        render_segment(plan, tile, table, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace)
+        render_segment(
+            plan, tile, table, None, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace, None
+        )
         finish(plan, work)
         omega = work[OMEGAS, 0] if is_renewed(plan.oversample_omega) else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)

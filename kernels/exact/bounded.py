@@ -9,6 +9,7 @@ factor nothing else keeps the relative error small.
 `work` has one row of float64 per quantity, one element per pixel of a segment of a row.
 """
 
+from nbkernel.kernels.numerics.vector_loops import with_columns
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, subpixel_position, vector_at
@@ -19,6 +20,7 @@ from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import step_weight, weigh_final_sum, weight_varies
 
 from .lattice_factor import add_orientation, look_up, table_positions
+from .lit import IN_TABLE, LANES, POSITION, copy_back, copy_listed, list_lit
 
 # rows of the work array
 DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
@@ -109,20 +111,54 @@ def polarize(plan, source, axis, work):
             work[POLAR, i] = polarization_factor(plan.polarization, incident, diffracted, axis)
 
 
-def render_segment(plan, tile, table, axis, spixel, first, work, position):
+def add_orientations(plan, table, phi_start, phi_stop, work, position):
+    """Adds to INTENSITY the steps of all orientations of some phi steps, of the source that WEIGHT is of."""
+    scattering, weight, term_weight = (work[SX], work[SY], work[SZ]), work[WEIGHT], work[TERM]
+    has_table = table.h_stride > 0.0
+    if not has_table:
+        for i in range(work.shape[1]):
+            work[TERM, i] = table.F_squared[0] * work[WEIGHT, i]
+    for phi_tic in range(phi_start, phi_stop):
+        slot = plan.phi_slot[phi_tic]
+        for mos_tic in range(plan.orientation.shape[1]):
+            cell = cell_vectors(plan.orientation, slot, mos_tic)
+            if has_table:
+                table_positions(position, scattering, cell, table)
+                if not look_up(term_weight, weight, position, table.F_squared):
+                    continue
+            add_orientation(plan, work[INTENSITY], work[UNCERTAIN], scattering, cell, term_weight)
+
+
+def add_lit_orientations(plan, table, reach, work, side, position):
+    """`add_orientations` over all groups of orientations, each for the pixels that it may add something to."""
+    start, size = 0, work.shape[1]
+    for group in range(reach.phi_stop.shape[0]):
+        stop, lit = reach.phi_stop[group], size
+        if reach.is_limited:
+            lit = list_lit(reach, group, (work[SX], work[SY], work[SZ]), position)
+        room = (lit + LANES - 1) // LANES * LANES
+        apart = room < size
+        if lit > 0:
+            used = with_columns(side, room) if apart else work
+            if apart:
+                copy_listed(work, (SX, SY, SZ, WEIGHT, INTENSITY, UNCERTAIN), position[POSITION], lit, used)
+            add_orientations(plan, table, start, stop, used, position[IN_TABLE][: used.shape[1]])
+            if apart:
+                copy_back(used, (INTENSITY, UNCERTAIN), position[POSITION], lit, work)
+        start = stop
+
+
+def render_segment(plan, tile, table, reach, axis, spixel, first, work, side, position):
     """Photons of the pixels from `first` on, in work[INTENSITY]; their solid angles, in work[OMEGA]; and in
     work[UNCERTAIN] a relative error on top of that of a sum of well-known terms.
 
-    work: (WORK, n) float64; position: (n,) int32.
+    work, side: (WORK, n) float64; position: (lit.POSITIONS, n) int32.
     """
-    scattering, weight, term_weight = (work[SX], work[SY], work[SZ]), work[WEIGHT], work[TERM]
-    I = work[INTENSITY]
     for i in range(work.shape[1]):
         work[INTENSITY, i] = plan.I_bg
         work[UNCERTAIN, i] = 0.0
         work[OMEGA, i] = 0.0
         work[POLAR, i] = 1.0 if plan.nopolar else 0.0
-    has_table = table.h_stride > 0.0
     for thick_tic in range(plan.detector_thicksteps):
         for subS in range(plan.oversample):
             for subF in range(plan.oversample):
@@ -132,18 +168,7 @@ def render_segment(plan, tile, table, axis, spixel, first, work, position):
                     if not plan.nopolar:
                         polarize(plan, source, axis, work)
                     weigh(plan, source, work)
-                    if not has_table:
-                        for i in range(work.shape[1]):
-                            work[TERM, i] = table.F_squared[0] * work[WEIGHT, i]
-                    for phi_tic in range(plan.phi_slot.shape[0]):
-                        slot = plan.phi_slot[phi_tic]
-                        for mos_tic in range(plan.orientation.shape[1]):
-                            cell = cell_vectors(plan.orientation, slot, mos_tic)
-                            if has_table:
-                                table_positions(position, scattering, cell, table)
-                                if not look_up(term_weight, weight, position, table.F_squared):
-                                    continue
-                            add_orientation(plan, I, work[UNCERTAIN], scattering, cell, term_weight)
+                    add_lit_orientations(plan, table, reach, work, side, position)
     for i in range(work.shape[1]):
         if work[UNCERTAIN, i] > 0.0:
             work[UNCERTAIN, i] /= work[INTENSITY, i]

@@ -57,11 +57,13 @@ def render_rows_exactly(plan, history, tile, wanted, image, omegas, slow_start, 
 
 
 @Kernel
-def render_rows_bounded(plan, history, tile, table, error, wanted, image, omegas, work, position, slow_start, slow_stop):
+def render_rows_bounded(
+    plan, history, tile, table, reach, error, wanted, image, omegas, work, side, position, slow_start, slow_stop
+):
     """As `render_rows_exactly`, but vectorised wherever that is certain of the float32.
 
-    table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work: (bounded.WORK, n)
-    float64 and position: (n,) int32, memory of this thread.
+    table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work, side:
+    (bounded.WORK, n) float64 and position: (lit.POSITIONS, n) int32, memory of this thread.
     """
     size = work.shape[1]
     for spixel in range(slow_start, slow_stop):
@@ -70,13 +72,16 @@ def render_rows_bounded(plan, history, tile, table, error, wanted, image, omegas
             last = min(first + size, tile.fast_stop)
             if not any_wanted(wanted, spixel, first, last):
                 continue
-            render_segment(plan, tile, table, vector_at(history.axis, 0), spixel, first, work, position)
+            render_segment(plan, tile, table, reach, vector_at(history.axis, 0), spixel, first, work, side, position)
             for fpixel in range(first, last):
                 if not wanted[spixel, fpixel]:
                     continue
                 photons = work[INTENSITY, fpixel - first]
                 pixel_error = error + work[UNCERTAIN, fpixel - first]
-                lowest, highest = np.float32(photons * (1.0 - pixel_error)), np.float32(photons * (1.0 + pixel_error))
+                lowest, highest = (
+                    np.float32(photons * (1.0 - pixel_error)),
+                    np.float32(photons * (1.0 + pixel_error) + reach.left_out),
+                )
                 _, first_of_run, _ = history_at(plan, history, spixel, fpixel, image.shape[1])
                 # of what is 0 as a float64, not all Gaussian spots are as the program's
                 lost = plan.xtal_shape == GAUSS and photons == 0.0 and math.copysign(1.0, photons) < 0.0

@@ -43,6 +43,7 @@ from .geometry import (
 )
 from .interpolation import build_interpolated
 from .lattice_factor import crystals_by_shape, square_squared, square_squared_as_program
+from .lit import build_add_lit_orientations
 from .phases import FLUSH, build_steps_in_float32, needs_offsets
 from .steps import build_add_nonzero, build_steps_in_float64
 from .weights import add, add_pixel_weights, begin, has_captures, multiply, run_on, weigh
@@ -130,17 +131,17 @@ def build_add_orientations(way, steps):
     add_orientation_steps, flush_rest = build_add_orientation_steps(way.miller_indices, steps)
     orientation_lines, scatterings = build_orientation_lines(way.index_line), way.scatterings
 
-    def add_orientations(plan, table, interpolate, source, origin, fdet, workspace):
+    def add_orientations(plan, table, interpolate, source, origin, fdet, phi_start, phi_stop, workspace):
         pixel_terms, crystals = scatterings(workspace.work), crystals_by_shape(plan)
         kind = step_kind(plan, table, interpolate)
         unflushed = 0
-        for phi_tic in range(plan.phi_slot.shape[0]):
+        for phi_tic in range(phi_start, phi_stop):
             for mos_tic in range(plan.orientation.shape[1]):
                 hkl_lines = orientation_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
                 unflushed = add_orientation_steps(plan, table, kind, crystals, pixel_terms, hkl_lines, unflushed, workspace)
         flush_rest(unflushed, workspace)
 
-    return add_orientations
+    return build_add_lit_orientations(way, add_orientations)
 
 
 def all_known(factors):
@@ -180,7 +181,7 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
     capture_fractions, polarize = build_capture_fractions(way.product), build_polarize(way)
     is_along_row = way is along_row
 
-    def render_segment(plan, tile, table, axis, interpolate, spixel, first, start, stop, is_simple, workspace):
+    def render_segment(plan, tile, table, reach, axis, interpolate, spixel, first, start, stop, is_simple, workspace, side):
         """Sums of the pixels from `first` on, in work[INTENSITY] for `weights.finish`. A source is skipped if it adds
         nothing to any of the pixels start .. stop.
 
@@ -227,7 +228,7 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                         if may_be_empty and beyond_table(plan, tile, table, source, spixel, start, stop):
                             continue
                         weigh(plan, table, source, interpolate, work)
-                        add_orientations(plan, table, interpolate, source, origin, fdet, workspace)
+                        add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side)
                     if has_step_weights(plan):
                         add_pixel_weights(plan, work)
 

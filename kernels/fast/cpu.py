@@ -54,13 +54,28 @@ def build_render_rows(render_segment, use_float32, own_operations):
         return unresolved
 
     def render_part(
-        plan, history, tile, table, rounding_limit, interpolate, wanted, image, workspace, spixel, first, start, stop, simple
+        plan,
+        history,
+        tile,
+        table,
+        reach,
+        rounding_limit,
+        interpolate,
+        wanted,
+        image,
+        workspace,
+        side,
+        spixel,
+        first,
+        start,
+        stop,
+        simple,
     ):
         """Renders the segment that begins at pixel `first` and stores its pixels start .. stop; returns how many are nan.
         simple: whether all of them are, see `run_is_simple`."""
         end = first + workspace.work.shape[1]
         axis = vector_at(history.axis, 0)
-        render_segment(plan, tile, table, axis, interpolate, spixel, first, first, end, simple, workspace)
+        render_segment(plan, tile, table, reach, axis, interpolate, spixel, first, first, end, simple, workspace, side)
         wanted_here, pixels = wanted[spixel, first:stop], image[spixel, first:stop]
         special = number_within(history.first_pixel, spixel, first, stop, image.shape[1]) or (
             plan.interpolate and number_within(history.latch_pixel, spixel, first, stop, image.shape[1])
@@ -85,7 +100,20 @@ def build_render_rows(render_segment, use_float32, own_operations):
         return 0
 
     def render_rows(
-        plan, history, tile, table, rounding_limit, wanted, image, unresolved, omega_sums, workspace, slow_start, slow_stop
+        plan,
+        history,
+        tile,
+        table,
+        reach,
+        rounding_limit,
+        wanted,
+        image,
+        unresolved,
+        omega_sums,
+        workspace,
+        side,
+        slow_start,
+        slow_stop,
     ):
         """Fills the rows slow_start .. slow_stop of the tile's part of `image`; unresolved[slow] (int64): how many of its
         pixels are left as nan, see `build`. Adds to omega_sums[slow] (sr) the solid angles of all their layers and
@@ -111,8 +139,8 @@ def build_render_rows(render_segment, use_float32, own_operations):
                     start, stop = (ends, last) if part else (first, ends)
                     if start < stop:
                         unresolved[spixel] += render_part(
-                            plan, history, tile, table, rounding_limit, part == 0, wanted, image, workspace, spixel,
-                            first, start, stop, simple and number == stop - start == last - first,
+                            plan, history, tile, table, reach, rounding_limit, part == 0, wanted, image, workspace, side,
+                            spixel, first, start, stop, simple and number == stop - start == last - first,
                         )  # fmt: skip
             total = 0.0
             for i in range(size):

@@ -26,6 +26,12 @@ def store(array, i, value):
     array[i] = value
 
 
+def with_columns(array, columns):
+    """The beginning of the memory of a 2-D array as one with as many rows and so many columns, not more than it has."""
+    rows = array.shape[0]
+    return array.reshape(-1)[: rows * columns].reshape(rows, columns)
+
+
 def fill(out, value):
     """`value` everywhere in `out`, which is not a table."""
     full_vector_width()

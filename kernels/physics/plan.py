@@ -111,6 +111,23 @@ class SquaredTable(NamedTuple):
     F_flat: np.ndarray
 
 
+class Reach(NamedTuple):
+    """Which steps may add something to a pixel: those with Miller indices close enough to whole ones with an F_cell.
+
+    A group of orientations is that of some consecutive phi steps with all mosaic domains.
+    """
+
+    is_limited: bool  # otherwise the rest is meaningless
+    phi_stop: np.ndarray  # (groups,) int64: the phi step after the group's last
+    cell: np.ndarray  # (groups, 9) float64: mean a, b, c (m)
+    spread: np.ndarray  # (groups, 3) float64: bound on the distance (m) of a, b, c from the mean
+    offset: np.ndarray  # (3,) float64, from whole h, k, l: further off, nothing is added; inf if everything adds
+    low: np.ndarray  # (3,) float64: least h, k, l that adds anything
+    high: np.ndarray  # (3,) float64: the largest
+    half: float  # offset below which the nearest whole index is certain
+    left_out: float  # photons: bound on what the other steps would have added to a pixel
+
+
 class Workspace(NamedTuple):
     """Memory that one thread works in, for segments of n pixels."""
 

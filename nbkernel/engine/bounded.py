@@ -10,13 +10,14 @@ from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
 from nbkernel.kernels.physics.weights import weighs_final_sum_only
 
 from .precision import largest_index
+from .reach import find_reach
 from .squared_table import LARGEST_TABLE
 
 
-def table_and_error(plan, history, tables):
-    """(SquaredTable, bound on the relative error of a pixel) for a run that can use the vectorised loop, else None.
+def table_reach_and_error(plan, history, tables, panel):
+    """(SquaredTable, Reach, bound on the relative error of a pixel) for a run that can use the vectorised loop, else None.
 
-    history: the panel's History; tables: the run's SquaredTables.
+    history: the panel's History; tables: the run's SquaredTables; panel: the Tile that is a whole panel.
     """
     if math.prod(n + 2 for n in plan.Fhkl.shape) > LARGEST_TABLE:
         return None
@@ -34,7 +35,7 @@ def table_and_error(plan, history, tables):
     if plan.source_weight.min() < 0.0 or plan.I_bg < 0.0:
         return None  # no bound if terms cancel
     terms = plan.steps * plan.detector_thicksteps
-    return tables.get(plan), relative_error(terms)
+    return tables.get(plan), find_reach(plan, panel, False), relative_error(terms)
 
 
 def largest_sine_argument(plan):

@@ -144,11 +144,16 @@ def spots_touch(plan, panel):
     cells = plan.Na * plan.Nb * plan.Nc
     # F_latt^2 is at most 2^-times, relative to its peak, at indices that are half a cell away along some axis
     times = 2.0 / 0.63 * plan.fudge / math.log(2.0) * cells * cells * 0.25 / np.diag(np.linalg.inv(form)).max()
-    nearest, _ = nearest_and_reach(plan, panel)
+    return not np.log2(brightest_spot(plan, panel)) - times < SMALLEST_POWER
+
+
+def brightest_spot(plan, panel):
+    """Photons of a pixel, all of whose steps have F_latt = Na Nb Nc and the largest F_cell: about the most there are."""
+    cells = plan.Na * plan.Nb * plan.Nc
+    nearest = abs(panel.distance) if panel.curved_detector else nearest_and_reach(plan, panel)[0]
     F_cell = max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F))
     omega = (1.0 if panel.point_pixel else panel.pixel_size**2) / np.float64(nearest) ** 2
-    brightest = F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
-    return not np.log2(brightest) - times < SMALLEST_POWER
+    return F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
 
 
 @np.errstate(all="ignore")  # numbers that overflow are only compared

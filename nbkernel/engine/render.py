@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbkernel.kernels.exact.bounded import WORK as BOUNDED_WORK
+from nbkernel.kernels.exact.lit import POSITIONS
 from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, render_rows_exactly
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import add_omegas
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
 from nbkernel.kernels.physics.plan import History
 
-from .bounded import table_and_error
+from .bounded import table_reach_and_error
 from .history import find_history
 from .options import DEFAULT_PRECISION
 from .precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
+from .reach import find_reach
 from .squared_table import SquaredTables
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
@@ -95,7 +97,7 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
     # close to the sample rounding errors dominate the directions, without a bound
-    bound = None if touches_sample(plan, panel) else table_and_error(plan, history, tables)
+    bound = None if touches_sample(plan, panel) else table_reach_and_error(plan, history, tables, panel)
     kept_omegas = omegas_per_pixel(plan)
     repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
@@ -117,15 +119,19 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
 
 
 def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
-    """Fills the tile's part of the image and of omegas (sr, from the tile's first row on). bound: see `table_and_error`."""
+    """Fills the tile's part of the image and of omegas (sr, from the tile's first row on).
+
+    bound: see `table_reach_and_error`.
+    """
     size = min(BOUNDED_SEGMENT, tile.fast_stop - tile.fast_start)
 
     def exactly():
         return render_rows_exactly.over_rows(plan, history, tile, wanted, image, omegas)
 
     def bounded():
-        work, position = np.empty((BOUNDED_WORK, size)), np.empty(size, np.int32)
-        return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, position)
+        work, side = np.empty((BOUNDED_WORK, size)), np.empty((BOUNDED_WORK, size))
+        position = np.empty((POSITIONS, size), np.int32)
+        return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, side, position)
 
     share_rows(exactly if bound is None else bounded, tile.slow_start, tile.slow_stop, threads)
 
@@ -139,6 +145,7 @@ def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pi
     kernel = RENDER_ROWS[use_float32, own_operations]
     table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
+    reach = find_reach(plan, panel, use_float32)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
@@ -146,21 +153,23 @@ def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pi
     done = 0
     for band in bands(panel, tile_shape, wanted):
         for tile in band:
-            fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image, omega_sums, workspaces, threads)
+            fill_tile(
+                kernel, plan, history, tile, table, reach, rounding_limit, wanted, image, omega_sums, workspaces, threads
+            )
         if on_pixels is not None:
             done += sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
             on_pixels(done)
     return image, float(omega_sums.sum())
 
 
-def fill_tile(kernel, plan, history, tile, table, rounding_limit, wanted, image, omega_sums, workspaces, threads):
+def fill_tile(kernel, plan, history, tile, table, reach, rounding_limit, wanted, image, omega_sums, workspaces, threads):
     """Fills the tile's part of the image, and adds its solid angles (sr) to omega_sums (slow,)."""
     unresolved = np.zeros(wanted.shape[0], np.int64)
     width = tile.fast_stop - tile.fast_start
 
     def rows():
         return kernel.over_rows(
-            plan, history, tile, table, rounding_limit, wanted, image, unresolved, omega_sums, workspaces.take(width)
+            plan, history, tile, table, reach, rounding_limit, wanted, image, unresolved, omega_sums, *workspaces.take(width)
         )
 
     def unresolved_pixels():

@@ -19,11 +19,11 @@ class Workspaces:
         self.free, self.taken = {}, []  # lists by width; (width, Workspace)
 
     def take(self, width):
-        """A Workspace for rows of `width` pixels, for the calling thread only."""
+        """`new_workspaces` for rows of `width` pixels, for the calling thread only."""
         try:
             workspace = self.free[width].pop()
         except LookupError:
-            workspace = new_workspace(width, SEGMENT)
+            workspace = new_workspaces(width, SEGMENT)
         self.taken.append((width, workspace))
         return workspace
 
@@ -34,10 +34,17 @@ class Workspaces:
         self.taken = []
 
 
-def new_workspace(width, largest):
-    """Workspace for rows of `width` pixels: for segments of equal size, at most `largest`, that leave few lanes idle."""
+def new_workspaces(width, largest):
+    """Two Workspaces for rows of `width` pixels, the second for those pixels that steps may add something to.
+
+    They are for segments of equal size, at most `largest`, that leave few lanes idle.
+    """
     segments = -(-width // largest)
     size = -(-width // (segments * VECTOR)) * VECTOR
+    return workspace_of_size(size), workspace_of_size(size)
+
+
+def workspace_of_size(size):
     return Workspace(
         work=filled((WORK, size), np.float64, 1.0),
         omegas=filled(size, np.float64, 0.0),

@@ -17,11 +17,12 @@ from nbkernel.engine.precision import (
     needs_own_operations,
     sharpness,
 )
+from nbkernel.engine.reach import find_reach
 from nbkernel.engine.render import render
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.stationary import all_dark
 from nbkernel.engine.tiles import panel_tile
-from nbkernel.engine.workspaces import new_workspace
+from nbkernel.engine.workspaces import new_workspaces
 from nbkernel.io.images.image import Image
 from nbkernel.kernels.exact.history import pixel_leaves_table, segment_may_leave_table
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
@@ -156,8 +157,8 @@ def test_bare_python_gives_the_same_image(name):
     tile = whole._replace(slow_start=2, slow_stop=4, fast_start=3, fast_stop=9)
     with np.errstate(all="ignore"):
         kernel.function(
-            plan, history, tile, squared_table(plan), rounding_limit, run.wanted, bare, unresolved, omegas,
-            new_workspace(6, 6), 2, 4,
+            plan, history, tile, squared_table(plan), find_reach(plan, whole, False), rounding_limit, run.wanted, bare, unresolved, omegas,
+            *new_workspaces(6, 6), 2, 4,
         )  # fmt: skip
     assert bare[2:4, 3:9].any()
     np.testing.assert_allclose(bare, image, rtol=1e-6)

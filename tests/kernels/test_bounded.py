@@ -6,7 +6,7 @@ import pytest
 
 import nbkernel.engine.bounded
 import nbkernel.engine.render
-from nbkernel.engine.bounded import table_and_error
+from nbkernel.engine.bounded import table_reach_and_error
 from nbkernel.engine.render import render
 from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
@@ -108,7 +108,7 @@ RUNS = [
 def test_the_vectorised_image_has_the_bits_of_the_scalar_one(flags, monkeypatch):
     run = prepared(flags)
     vectorised, vectorised_omega, _ = render(run, "exact")
-    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
+    monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", lambda plan, history, tables, panel: None)
     scalar, scalar_omega, _ = render(run, "exact")
     assert vectorised.tobytes() == scalar.tobytes()
     assert vectorised_omega == scalar_omega
@@ -117,10 +117,10 @@ def test_the_vectorised_image_has_the_bits_of_the_scalar_one(flags, monkeypatch)
 @pytest.mark.parametrize("error", [1e-3, 1e-7])
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
-    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", lambda plan, history, tables: None)
+    monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", lambda plan, history, tables, panel: None)
     scalar, _, _ = render(run, "exact")
     monkeypatch.setattr(nbkernel.engine.bounded, "relative_error", lambda terms: error)
-    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", table_and_error)
+    monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", table_reach_and_error)
     uncertain, _, _ = render(run, "exact")
     assert uncertain.tobytes() == scalar.tobytes()
 
@@ -141,10 +141,10 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
 def test_only_runs_with_a_known_error_are_vectorised(flags, qualifies, monkeypatch):
     seen = []
 
-    def spy(plan, history, tables):
-        seen.append(table_and_error(plan, history, tables))
+    def spy(plan, history, tables, panel):
+        seen.append(table_reach_and_error(plan, history, tables, panel))
         return seen[-1]
 
-    monkeypatch.setattr(nbkernel.engine.render, "table_and_error", spy)
+    monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", spy)
     render(prepared(f"{CELL} -detpixels 4 -oversample 1 -default_F 100 {flags}"), "exact")
     assert (seen[0] is not None) == qualifies

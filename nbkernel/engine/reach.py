@@ -1,0 +1,120 @@
+"""Which Miller indices add something to a panel's pixels (`plan.Reach`): near whole ones, and with an F_cell.
+
+What is left out is so little that no float32 shows it: less than 2^-25 of its smallest step, over all steps of a pixel.
+plan: the RenderPlan; panel: the Tile that is a whole panel.
+"""
+
+import math
+
+import numpy as np
+
+from nbkernel.kernels.numerics.exponential import MOST_HALVINGS
+from nbkernel.kernels.physics.constants import GAUSS, TOPHAT
+from nbkernel.kernels.physics.plan import Reach
+from nbkernel.kernels.physics.weights import has_running_weights
+
+from .precision import SMALLEST_POWER, brightest_spot, largest_index
+from .stationary import some_of
+
+# photons: bound on what is left out of a pixel
+LEFT_OUT = 2.0 ** (SMALLEST_POWER - 25)
+# for what the brightest pixel is taken to have of the solid angle: sensor layers may be nearer to the sample
+SLACK = 2.0**5
+# of an index: far more than rounding, far less than anything that counts
+MARGIN = 1e-6
+LARGEST_INDEX = 1e6  # above it rounding might come near MARGIN
+# phi steps in one group may spread the orientations this many times as far as the domains do, ...
+WIDER = 2.0
+# ... or so far in any case (radians)
+NARROW = 2e-4
+MOST_GROUPS = 1024
+
+
+@np.errstate(all="ignore")
+def find_reach(plan, panel, use_float32):
+    """The Reach. use_float32: whether steps are in float32, and summed over all orientations of a source."""
+    offset = offsets(plan, panel)
+    low, high = table_limits(plan)
+    everything = not (offset < 0.5).any() and not np.isfinite(low).any()
+    # in float32 it takes as long to look at a pixel as to add a step to it
+    too_few = use_float32 and plan.phi_slot.size * plan.orientation.shape[1] == 1
+    if everything or too_few or not can_leave_out(plan):
+        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 9)), np.zeros((1, 3))
+        return Reach(False, *whole_run, offset, low, high, half=0.0, left_out=0.0)
+    margin = np.minimum(offset, 0.5) + MARGIN
+    phi_stop, cell, spread = groups(plan, use_float32)
+    return Reach(
+        True, phi_stop, cell, spread, offset + MARGIN, low - margin, high + margin, half=0.5 - MARGIN, left_out=LEFT_OUT
+    )
+
+
+def can_leave_out(plan):
+    """Whether a step may be left out that adds nothing."""
+    steps = not plan.interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
+    absorbs = plan.detector_thick == 0.0 or plan.detector_mu >= 0.0
+    return steps and absorbs and largest_index(plan) < LARGEST_INDEX
+
+
+def offsets(plan, panel):
+    """(3,) offsets of h, k, l from whole indices from which F_latt is too small; inf where it never is."""
+    if plan.xtal_shape not in (GAUSS, TOPHAT):
+        return np.full(3, math.inf)
+    # rad_star_sqr, see `lattice_factor`, is less than this
+    if plan.xtal_shape == TOPHAT:
+        largest = 0.3969 / plan.fudge if plan.fudge > 0.0 else math.inf
+    else:
+        halvings = max(0.0, np.log2(brightest_pixel(plan, panel) * SLACK / LEFT_OUT))
+        usual = halvings < MOST_HALVINGS and plan.fudge > 0.0
+        largest = halvings * math.log(2.0) * 0.63 / (2.0 * plan.fudge) if usual else math.inf
+    stars = plan.recip.reshape(3, 3)
+    cells = plan.Na * plan.Nb * plan.Nc
+    found = np.sqrt(largest / cells**2 * np.diag(np.linalg.inv(stars @ stars.T))) * (1.0 + MARGIN)
+    return np.where(found >= 0.0, found, math.inf)
+
+
+def brightest_pixel(plan, panel):
+    """Bound on a pixel's photons, with the factors that may multiply them."""
+    polar = 1.0 if plan.nopolar else 1.0 + abs(plan.polarization)
+    return brightest_spot(plan, panel) * polar * plan.detector_thicksteps
+
+
+def table_limits(plan):
+    """(least, largest) h, k, l, (3,) each, that may have an F_cell."""
+    if plan.Fhkl.size == 0 or plan.default_F != 0.0:
+        return np.full(3, -math.inf), np.full(3, math.inf)
+    low = np.array([plan.h_min, plan.k_min, plan.l_min], float)
+    return low, low + np.array(plan.Fhkl.shape) - 1.0
+
+
+def groups(plan, use_float32):
+    """phi_stop, cell, spread: see Reach."""
+    steps = plan.phi_slot.size
+    widest = math.inf
+    if not use_float32:
+        alone = [mean_and_spread(plan, step, step + 1) for step in some_of(range(steps))]
+        length = max(np.sqrt((cell.reshape(3, 3) ** 2).sum(axis=1)).max() for cell, _ in alone)
+        widest = WIDER * max(spread.max() for _, spread in alone) + NARROW * length
+    found = narrow_groups(plan, 0, steps, widest, -(-steps // MOST_GROUPS))
+    return (
+        np.array([stop for stop, _, _ in found], np.int64),
+        np.array([cell for _, cell, _ in found]),
+        np.array([spread for _, _, spread in found]),
+    )
+
+
+def narrow_groups(plan, start, stop, widest, smallest):
+    """[(stop, cell, spread)] of groups of the phi steps start .. stop that spread no further than `widest` (m), or have no
+    more than `smallest` steps."""
+    cell, spread = mean_and_spread(plan, start, stop)
+    if stop - start <= smallest or spread.max() <= widest:
+        return [(stop, cell, spread)]
+    middle = (start + stop) // 2
+    return narrow_groups(plan, start, middle, widest, smallest) + narrow_groups(plan, middle, stop, widest, smallest)
+
+
+def mean_and_spread(plan, start, stop):
+    """Mean a, b, c (9,) (m) of the phi steps start .. stop, and the largest distances (3,) from them."""
+    vectors = plan.orientation[plan.phi_slot[start:stop]].reshape(-1, 3, 3)
+    mean = vectors.mean(axis=0)
+    spread = np.sqrt(((vectors - mean) ** 2).sum(axis=2).max(axis=0))
+    return mean.reshape(9), spread * (1.0 + MARGIN)
