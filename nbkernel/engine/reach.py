@@ -14,7 +14,7 @@ from nbkernel.kernels.physics.plan import Reach
 from nbkernel.kernels.physics.weights import has_running_weights
 
 from .precision import SMALLEST_POWER, brightest_spot, largest_index
-from .stationary import some_of
+from .stationary import ends_and_middle
 
 # photons: bound on what is left out of a pixel
 LEFT_OUT = 2.0 ** (SMALLEST_POWER - 25)
@@ -91,7 +91,7 @@ def groups(plan, use_float32):
     steps = plan.phi_slot.size
     widest = math.inf
     if not use_float32:
-        alone = [mean_and_spread(plan, step, step + 1) for step in some_of(range(steps))]
+        alone = [mean_and_spread(plan, step, step + 1) for step in ends_and_middle(range(steps))]
         length = max(np.sqrt((cell.reshape(3, 3) ** 2).sum(axis=1)).max() for cell, _ in alone)
         widest = WIDER * max(spread.max() for _, spread in alone) + NARROW * length
     found = narrow_groups(plan, 0, steps, widest, -(-steps // MOST_GROUPS))
