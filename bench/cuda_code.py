@@ -111,8 +111,8 @@ def signature_of(key):
     from numba.cuda import types
     from numba.cuda.typing.typeof import Purpose, typeof
 
+    from nbkernel.engine.bounds.precision import choose_rounding_limit
     from nbkernel.engine.cuda.panels import in_device_types
-    from nbkernel.engine.precision import choose_rounding_limit
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.counts import NOISE_SUMS

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 
 from nbkernel.diagnose.images.compare import identical_bits, judge, local_error, make_pair, ulp_distance
+from nbkernel.engine.bounds.precision import sharpness
 from nbkernel.engine.options import PRECISIONS
-from nbkernel.engine.precision import sharpness
 from nbkernel.engine.render import render
 from nbkernel.io.images.image import Image
 

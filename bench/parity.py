@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from nbkernel.diagnose.images.compare import judge, local_error, make_pair, ulp_distance
-from nbkernel.engine.precision import sharpness
+from nbkernel.engine.bounds.precision import sharpness
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.io.images.image import Image
 from nbkernel.setup.prepare import prepare

@@ -17,11 +17,11 @@ from nbkernel.kernels.fast.interpolation import INTERPOLATION_WORK
 from nbkernel.kernels.fast.lattice_factor import crystals_by_shape
 from nbkernel.kernels.fast.phases import FLUSH, OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.fast.photons import INFINITY, TO_IMAGE, as_float32
-from nbkernel.kernels.fast.rounding import build_may_be_rounding
 from nbkernel.kernels.fast.weights import finish
 from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
 from nbkernel.kernels.physics.pixel import vector_at
 from nbkernel.kernels.physics.weights import is_renewed
+from nbkernel.kernels.rounding import build_may_be_rounding
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row

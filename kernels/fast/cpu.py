@@ -9,11 +9,11 @@ from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel, vector_at
 from nbkernel.kernels.physics.weights import is_renewed
+from nbkernel.kernels.rounding import may_be_rounding
 
 from .build import build_cpu_segment
 from .geometry import INTENSITY, OMEGA, OMEGAS, subpixel_row
 from .photons import INFINITY, TO_IMAGE, as_float32, run_is_simple
-from .rounding import may_be_rounding
 from .weights import finish
 
 NAN = np.float32(np.nan)

@@ -8,9 +8,9 @@ import math
 from nbkernel.kernels.numerics.arithmetic import rint
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store, with_columns
 from nbkernel.kernels.physics.pixel import vector_at
-from nbkernel.kernels.physics.plan import Workspace
 from nbkernel.kernels.physics.reach import has_one_nearest, is_dark, mean_cell
 from nbkernel.kernels.physics.vectors import dot_product
+from nbkernel.kernels.plan import Workspace
 
 from .geometry import INTENSITY, NEAREST, WEIGHT
 from .steps import table_position

@@ -9,8 +9,8 @@ from nbkernel.kernels.exact.rows import (
     first_evaluated_pixel,
     rows_outside_table,
 )
-from nbkernel.kernels.physics.plan import History
 from nbkernel.kernels.physics.weights import is_renewed
+from nbkernel.kernels.plan import History
 
 from .threads import share_rows
 from .tiles import bands

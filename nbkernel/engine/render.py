@@ -11,13 +11,13 @@ from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, re
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import add_omegas
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
-from nbkernel.kernels.physics.plan import History
+from nbkernel.kernels.plan import History
 
-from .bounded import table_reach_and_error
+from .bounds.bounded import table_reach_and_error
+from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
+from .bounds.reach import find_reach
 from .history import find_history
 from .options import DEFAULT_PRECISION
-from .precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
-from .reach import find_reach
 from .squared_table import SquaredTables
 from .threads import share_rows, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices

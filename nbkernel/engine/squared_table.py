@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nbkernel.errors import InputError
-from nbkernel.kernels.physics.plan import SquaredTable
+from nbkernel.kernels.plan import SquaredTable
 
 LARGEST_TABLE = 2**31 - 1
 NO_FLOAT32_TABLE = np.zeros(1, np.float32)

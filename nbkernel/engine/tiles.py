@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nbkernel.kernels.physics.plan import Tile
+from nbkernel.kernels.plan import Tile
 
 # steps of one tile: enough for all threads, few enough to react to Ctrl-C and to show progress
 STEPS_PER_TILE = 20_000_000

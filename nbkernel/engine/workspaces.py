@@ -5,7 +5,7 @@ import numpy as np
 from nbkernel.kernels.fast.geometry import WORK
 from nbkernel.kernels.fast.interpolation import BLOCK, INTERPOLATION_WORK, LANES
 from nbkernel.kernels.fast.phases import OFFSET_WORK, PHASE_WORK
-from nbkernel.kernels.physics.plan import Workspace
+from nbkernel.kernels.plan import Workspace
 
 # pixels of one row that are processed together: complete vectors, and few enough for the first-level cache
 VECTOR, SEGMENT = 32, 512

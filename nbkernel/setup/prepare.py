@@ -22,7 +22,7 @@ from nbkernel.kernels.physics.constants import (
     WATER_F,
     WATER_MW,
 )
-from nbkernel.kernels.physics.plan import RenderPlan
+from nbkernel.kernels.plan import RenderPlan
 from nbkernel.support.memory import require_memory
 
 from .beam import beam_fluence, find_beam

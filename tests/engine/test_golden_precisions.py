@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nbkernel.diagnose.images.compare import judge, make_pair
-from nbkernel.engine.precision import sharpness
+from nbkernel.engine.bounds.precision import sharpness
 from nbkernel.engine.render import render
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.io.images.image import Image

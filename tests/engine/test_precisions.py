@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nbkernel.diagnose.images.compare import judge, make_pair
-from nbkernel.engine.precision import (
+from nbkernel.engine.bounds.precision import (
     can_use_float32,
     choose_rounding_limit,
     nearest_and_reach,
@@ -17,10 +17,10 @@ from nbkernel.engine.precision import (
     needs_own_operations,
     sharpness,
 )
-from nbkernel.engine.reach import find_reach
+from nbkernel.engine.bounds.reach import find_reach
+from nbkernel.engine.bounds.stationary import all_dark
 from nbkernel.engine.render import render
 from nbkernel.engine.squared_table import squared_table
-from nbkernel.engine.stationary import all_dark
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.engine.workspaces import new_workspaces
 from nbkernel.io.images.image import Image
@@ -28,7 +28,6 @@ from nbkernel.kernels.exact.history import pixel_leaves_table, segment_may_leave
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.fast.geometry import kahn_polarization, not_vanishing
 from nbkernel.kernels.fast.lattice_factor import gauss_squared
-from nbkernel.kernels.fast.rounding import may_be_rounding
 from nbkernel.kernels.numerics.arithmetic import inverse_square_root
 from nbkernel.kernels.numerics.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
 from nbkernel.kernels.numerics.sine import (
@@ -43,6 +42,7 @@ from nbkernel.kernels.numerics.sine import (
 from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
 from nbkernel.kernels.physics.scattering import miller_indices, scattering_vector
 from nbkernel.kernels.physics.vectors import unitize
+from nbkernel.kernels.rounding import may_be_rounding
 
 from kinds_of_runs import FIXES, HALVES, NEAR, NODE, RUNS, TABLE, inputs, prepared  # noqa: F401  (a fixture)
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-import nbkernel.engine.bounded
+import nbkernel.engine.bounds.bounded
 import nbkernel.engine.render
-from nbkernel.engine.reach import LEFT_OUT, find_reach
+from nbkernel.engine.bounds.reach import LEFT_OUT, find_reach
 from nbkernel.engine.render import render
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.kernels.exact.lit import POSITION, POSITIONS, list_lit
@@ -74,7 +74,7 @@ def test_images_keep_their_bits(name, precision, monkeypatch):
     assert reach_of(run).is_limited
     image = render(run, precision).image
     monkeypatch.setattr(nbkernel.engine.render, "find_reach", without_limits)
-    monkeypatch.setattr(nbkernel.engine.bounded, "find_reach", without_limits)
+    monkeypatch.setattr(nbkernel.engine.bounds.bounded, "find_reach", without_limits)
     complete = render(run, precision).image
     assert complete.any()
     assert np.array_equal(image.view(np.int32), complete.view(np.int32))

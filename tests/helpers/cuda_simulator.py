@@ -49,11 +49,11 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
+from nbkernel.engine.bounds.precision import sharpness  # noqa: E402
 from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
 from nbkernel.engine.cuda.render import render_on_cuda  # noqa: E402
 from nbkernel.engine.history import find_history  # noqa: E402
 from nbkernel.engine.options import Engine  # noqa: E402
-from nbkernel.engine.precision import sharpness  # noqa: E402
 from nbkernel.engine.render import render  # noqa: E402
 from nbkernel.engine.squared_table import SquaredTables  # noqa: E402
 from nbkernel.engine.tiles import panel_tile  # noqa: E402

@@ -4,9 +4,9 @@ import numba
 import numpy as np
 import pytest
 
-import nbkernel.engine.bounded
+import nbkernel.engine.bounds.bounded
 import nbkernel.engine.render
-from nbkernel.engine.bounded import table_reach_and_error
+from nbkernel.engine.bounds.bounded import table_reach_and_error
 from nbkernel.engine.render import render
 from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics.exponential import EXPONENTIAL_ERROR, LOWEST_ARGUMENT, exponential
@@ -119,7 +119,7 @@ def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])
     monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", lambda plan, history, tables, panel: None)
     scalar, _, _ = render(run, "exact")
-    monkeypatch.setattr(nbkernel.engine.bounded, "relative_error", lambda terms: error)
+    monkeypatch.setattr(nbkernel.engine.bounds.bounded, "relative_error", lambda terms: error)
     monkeypatch.setattr(nbkernel.engine.render, "table_reach_and_error", table_reach_and_error)
     uncertain, _, _ = render(run, "exact")
     assert uncertain.tobytes() == scalar.tobytes()

@@ -17,7 +17,7 @@ import numpy as np
 
 from nbkernel.cli.main import main
 from nbkernel.diagnose.images.compare import judge, local_error, make_pair, ulp_distance
-from nbkernel.engine.precision import sharpness
+from nbkernel.engine.bounds.precision import sharpness
 from nbkernel.engine.render import render
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment

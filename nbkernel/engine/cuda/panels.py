@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda
 
-from nbkernel.engine.precision import can_use_float32, choose_rounding_limit, needs_own_operations
+from nbkernel.engine.bounds.precision import can_use_float32, choose_rounding_limit, needs_own_operations
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind

@@ -10,7 +10,7 @@ import pytest
 from nbkernel.kernels.compile.environment import environment
 from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.compile.object_cache import CACHE
-from nbkernel.kernels.physics.plan import Tile
+from nbkernel.kernels.plan import Tile
 
 from running import BASE
 from small_kernel import call, only_object, weighted_sum

@@ -22,7 +22,7 @@ from nbkernel.kernels.fast.phases import (
     build_add_phases,
 )
 from nbkernel.kernels.fast.steps import build_add_steps, build_add_table_steps
-from nbkernel.kernels.physics.plan import SquaredTable
+from nbkernel.kernels.plan import SquaredTable
 from nbkernel.kernels.poisson_rows import WORK, begin, search
 
 from kinds_of_runs import prepared

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.cuda_code import kernels
-from nbkernel.engine.precision import can_use_float32, needs_exact, needs_own_operations
+from nbkernel.engine.bounds.precision import can_use_float32, needs_exact, needs_own_operations
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.experiment import Experiment

@@ -142,7 +142,7 @@ class Workspace(NamedTuple):
 
 
 class RoundingLimit(NamedTuple):
-    """Limits within which only the program's own operations give a pixel, see `fast/rounding.py`; 0 if irrelevant."""
+    """Limits within which only the program's own operations give a pixel, see `rounding.py`; 0 if irrelevant."""
 
     relative_offset: float  # an offset from an integer index smaller than this times the index
     offset: float  # one smaller than this

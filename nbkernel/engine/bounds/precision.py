@@ -10,8 +10,8 @@ import numpy as np
 
 from nbkernel.kernels.fast.phases import FLUSH, LARGEST_INDEX
 from nbkernel.kernels.physics.constants import GAUSS, R_E_SQR, ROUND, SQUARE, TOPHAT
-from nbkernel.kernels.physics.plan import RoundingLimit
 from nbkernel.kernels.physics.weights import has_running_weights
+from nbkernel.kernels.plan import RoundingLimit
 
 from .stationary import all_dark, beam_in_the_middle
 
@@ -181,7 +181,7 @@ def needs_own_operations(plan, use_float32, panel):
 
 @np.errstate(all="ignore")
 def choose_rounding_limit(plan, use_float32, own_operations, panel):
-    """The RoundingLimit: pixels within it need the program's own operations, see kernels/fast/rounding.py.
+    """The RoundingLimit: pixels within it need the program's own operations, see kernels/rounding.py.
 
     own_operations: whether fractional indices are already computed with them, see `needs_own_operations`.
     """

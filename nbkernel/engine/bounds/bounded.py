@@ -4,6 +4,7 @@ import math
 
 from llvmlite import binding
 
+from nbkernel.engine.squared_table import LARGEST_TABLE
 from nbkernel.kernels.exact.lattice_factor import relative_error
 from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT
 from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
@@ -11,7 +12,6 @@ from nbkernel.kernels.physics.weights import weighs_final_sum_only
 
 from .precision import largest_index
 from .reach import find_reach
-from .squared_table import LARGEST_TABLE
 
 
 def table_reach_and_error(plan, history, tables, panel):

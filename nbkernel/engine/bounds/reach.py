@@ -10,8 +10,8 @@ import numpy as np
 
 from nbkernel.kernels.numerics.exponential import MOST_HALVINGS
 from nbkernel.kernels.physics.constants import GAUSS, TOPHAT
-from nbkernel.kernels.physics.plan import Reach
 from nbkernel.kernels.physics.weights import has_running_weights
+from nbkernel.kernels.plan import Reach
 
 from .precision import SMALLEST_POWER, brightest_spot, largest_index
 from .stationary import ends_and_middle
