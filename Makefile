@@ -8,6 +8,8 @@
 PYTHON ?= python3
 # of setup.cfg: what the environment gets; test,cudatest compiles the CUDA kernels, too (no device needed)
 EXTRAS ?= test
+# two test processes or more, up to four: some tests measure memory or use several threads themselves
+PYTEST = .venv/bin/python -m pytest tests --numprocesses auto --maxprocesses 4 --dist loadfile
 CELL = 30 35 40 90 95 90
 
 .PHONY: demo test quick lint format clean
@@ -25,11 +27,11 @@ demo: .venv/installed demo/chain.hkl
 	@echo 'demo/preview.png   the picture to look at first'
 
 test: .venv/installed
-	.venv/bin/python -m pytest tests
+	$(PYTEST)
 
 # golden cases: those of tests/golden
 quick: .venv/installed
-	NBKERNEL_GOLDEN= .venv/bin/python -m pytest tests -m "not slow and not cuda"
+	NBKERNEL_GOLDEN= $(PYTEST) -m "not slow and not cuda"
 
 lint: .venv/linters
 	.venv/bin/ruff check .
