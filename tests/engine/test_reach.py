@@ -153,6 +153,15 @@ def test_groups_of_phi_steps_spread_no_more_than_twice_as_far_as_domains():
     assert reach_of(run, use_float32=True).phi_stop.size == 1
 
 
+@pytest.mark.parametrize("F", [math.nan, math.inf, 1e160])
+def test_no_bound_without_a_largest_structure_factor(F):
+    run = prepared(LIMITED["Gaussian, sources, table"])
+    Fhkl = run.plan.Fhkl.copy()
+    Fhkl[3, 3, 3] = F
+    offset = find_reach(run.plan._replace(Fhkl=Fhkl), panel_tile(run.detector), False).offset
+    assert np.isinf(offset).all()
+
+
 def test_nan_may_be_lit():
     """A pixel at the sample has no scattering vector."""
     run = prepared(LIMITED["Gaussian, sources"])

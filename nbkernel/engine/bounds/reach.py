@@ -63,12 +63,16 @@ def offsets(plan, panel):
     if plan.xtal_shape == TOPHAT:
         largest = 0.3969 / plan.fudge if plan.fudge > 0.0 else math.inf
     else:
-        halvings = max(0.0, np.log2(brightest_pixel(plan, panel) * SLACK / LEFT_OUT))
+        halvings = np.log2(brightest_pixel(plan, panel) * SLACK / LEFT_OUT)
         usual = halvings < MOST_HALVINGS and plan.fudge > 0.0
-        largest = halvings * math.log(2.0) * 0.63 / (2.0 * plan.fudge) if usual else math.inf
+        largest = max(halvings, 0.0) * math.log(2.0) * 0.63 / (2.0 * plan.fudge) if usual else math.inf
     stars = plan.recip.reshape(3, 3)
     cells = plan.Na * plan.Nb * plan.Nc
-    found = np.sqrt(largest / cells**2 * np.diag(np.linalg.inv(stars @ stars.T))) * (1.0 + MARGIN)
+    try:
+        widest = np.diag(np.linalg.inv(stars @ stars.T))
+    except np.linalg.LinAlgError:  # reciprocal vectors in a plane
+        return np.full(3, math.inf)
+    found = np.sqrt(largest / cells**2 * widest) * (1.0 + MARGIN)
     return np.where(found >= 0.0, found, math.inf)
 
 
