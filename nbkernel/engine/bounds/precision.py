@@ -151,8 +151,9 @@ def brightest_spot(plan, panel):
     """Photons of a pixel, all of whose steps have F_latt = Na Nb Nc and the largest F_cell: about the most there are."""
     cells = plan.Na * plan.Nb * plan.Nc
     nearest = abs(panel.distance) if panel.curved_detector else nearest_and_reach(plan, panel)[0]
-    F_cell = max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F))
-    omega = (1.0 if panel.point_pixel else panel.pixel_size**2) / np.float64(nearest) ** 2
+    # numpy's numbers become infinite where Python's raise an exception
+    F_cell = np.float64(max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F)))
+    omega = (1.0 if panel.point_pixel else np.float64(panel.pixel_size) ** 2) / np.float64(nearest) ** 2
     return F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
 
 

@@ -67,7 +67,7 @@ def offsets(plan, panel):
         usual = halvings < MOST_HALVINGS and plan.fudge > 0.0
         largest = max(halvings, 0.0) * math.log(2.0) * 0.63 / (2.0 * plan.fudge) if usual else math.inf
     stars = plan.recip.reshape(3, 3)
-    cells = plan.Na * plan.Nb * plan.Nc
+    cells = np.float64(plan.Na * plan.Nb * plan.Nc)
     try:
         widest = np.diag(np.linalg.inv(stars @ stars.T))
     except np.linalg.LinAlgError:  # reciprocal vectors in a plane
