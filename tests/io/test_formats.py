@@ -1,4 +1,4 @@
-"""The table of formats: which row a file's first bytes choose, and that help and documents name every row."""
+"""The table of formats: a file's first bytes select a row, and the help and documentation name every row."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from nbkernel.io.formats import DETECTOR, FORMATS, IMAGE, REFLECTIONS, find_form
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = "".join(page.read_text() for page in (DOCS / "files").glob("*.md"))
 
-# first bytes of a file as its program writes them: what it holds, the format's name
+# first bytes of a file: what it holds and the name of its format
 STARTS = {
     b"\x89HDF\r\n\x1a\n\0\0": ((IMAGE, "HDF5"), (DETECTOR, "NXmx")),
     b"{\nHEADER_BYTES=512;\nDIM=2;": ((IMAGE, "SMV"),),
@@ -30,19 +30,19 @@ STARTS = {
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_first_bytes_tell_the_format(start):
+def test_first_bytes_select_the_format(start):
     for holds, name in STARTS[start]:
         found = find_format(holds, start)
         assert (found and found.name) == name
 
 
-def test_each_format_is_met_here():
-    met = {(holds, name) for cases in STARTS.values() for holds, name in cases if name}
-    assert met == {(row.holds, row.name) for row in FORMATS}
+def test_each_format_is_tested():
+    tested = {(holds, name) for cases in STARTS.values() for holds, name in cases if name}
+    assert tested == {(row.holds, row.name) for row in FORMATS}
 
 
 @pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.holds}-{row.name}".replace(" ", "-"))
-def test_documents_name_each_format(row):
+def test_the_documentation_names_each_format(row):
     assert row.name in PAGES
 
 

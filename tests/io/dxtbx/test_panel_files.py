@@ -1,4 +1,4 @@
-"""Detectors from dxtbx' JSON: numbers by plain vector arithmetic, and one clear line for what cannot be read."""
+"""Detectors from dxtbx's JSON: their geometry checked by vector arithmetic, and one clear line for what cannot be read."""
 
 import copy
 import json
@@ -46,7 +46,7 @@ def panel(**keys):
 
 
 def experiment_list(detector=None, **models):
-    """An ExperimentList of one experiment with a detector (a dict), and other models, all as dxtbx writes them."""
+    """An ExperimentList of one experiment with a detector (a dict) and other models, as dxtbx writes it."""
     models = {"beam": BEAM, "detector": detector or {"panels": [PANEL]}} | models
     return {
         "__id__": "ExperimentList",
@@ -66,32 +66,32 @@ def read(document):
     return read_detector_file("models.expt")
 
 
-def lab_corner(panel, fast, slow):
-    """A point of a panel (pixels) in the laboratory (m), by its three vectors."""
+def lab_point(panel, fast, slow):
+    """Laboratory position (m) of a point on a panel (pixels), from the panel's three vectors."""
     vectors = (np.array(vector) for vector in (panel.pix0_vector, panel.fdet_vector, panel.sdet_vector))
     pix0, fdet, sdet = vectors
     return pix0 + panel.pixel / 1000.0 * (fast * fdet + slow * sdet)
 
 
-def test_a_single_panel_in_its_units():
+def test_units_of_a_single_panel():
     fields = read(experiment_list())
     (found,) = fields["panels"]
     assert fields["convention"] == "custom" and fields["wavelength"] == 0.9795
     assert fields["beam_vector"] == (0.0, 0.0, -1.0)
-    # horizontal, as a synchrotron's
+    # horizontal, as at a synchrotron
     assert [abs(x) for x in fields["polar_vector"]] == [1.0, 0.0, 0.0]
     np.testing.assert_allclose(found.pix0_vector, (-0.0155, 0.01625, -0.265), rtol=1e-15)
     assert (found.fdet_vector, found.sdet_vector) == ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0))
     assert (found.detpixels_f, found.detpixels_s, found.pixel) == (40, 32, 0.075)
     assert (found.detector_thick, found.detector_abs) == (450.0, 250.0)
     assert (found.name, found.material, found.detector_thicksteps) == ("Panel", "Si", None)
-    # the last pixel's far corner
-    np.testing.assert_allclose(lab_corner(found, 40, 32), (-0.0125, 0.01385, -0.265), rtol=1e-12)
+    # the far corner of the last pixel
+    np.testing.assert_allclose(lab_point(found, 40, 32), (-0.0125, 0.01385, -0.265), rtol=1e-12)
 
 
-def test_a_plain_detector_is_the_one_of_the_dials_convention():
-    """DetectorFactory.simple's layout is, half a turn about x away, what the flags of the DIALS convention place: its
-    beam is along +z, its slow axis along +y."""
+def test_a_flat_detector_agrees_with_the_dials_convention():
+    """DetectorFactory.simple's layout is that of the DIALS convention after half a turn about x: there the beam is along
+    +z, the slow axis along +y."""
     (found,) = read(experiment_list())["panels"]
     frame = frame_of((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
     placed = place_panel(found, 0, frame)
@@ -114,7 +114,7 @@ def test_a_plain_detector_is_the_one_of_the_dials_convention():
 
 
 def turn(axis, degrees):
-    """Rotation matrix, as the exponential of the cross-product matrix."""
+    """Rotation matrix by Rodrigues' formula."""
     x, y, z = np.array(axis) / np.linalg.norm(axis)
     K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = math.radians(degrees)
@@ -122,12 +122,12 @@ def turn(axis, degrees):
 
 
 def frame(matrix, origin):
-    """A dxtbx frame whose axes are a rotation's first two columns, of any length."""
+    """A dxtbx frame whose axes are the first two columns of a rotation matrix, one of them not of unit length."""
     return {"fast_axis": (2.0 * matrix[:, 0]).tolist(), "slow_axis": matrix[:, 1].tolist(), "origin": list(origin)}
 
 
 def test_a_hierarchy_of_two_levels_with_rotations():
-    """Each level's frame is within the one above: R0 (R1 (R2 x + t2) + t1) + t0."""
+    """Each frame is relative to the one above: R0 (R1 (R2 x + t2) + t1) + t0."""
     (R0, t0), (R1, t1) = (turn((1, 2, 3), 20.0), (1.0, -2.0, -150.0)), (turn((0, 1, -1), -35.0), (12.0, 8.0, 3.0))
     leaves = [(turn((1, 0, 0.2), 10.0 * n + 5.0), (n, 2.0 * n, -0.5)) for n in range(3)]
     groups = {
@@ -146,21 +146,21 @@ def test_a_hierarchy_of_two_levels_with_rotations():
             if number != 2:
                 point = R1 @ point + t1
             expected = (R0 @ point + t0) / 1000.0
-            np.testing.assert_allclose(lab_corner(found, fast, slow), expected, rtol=0, atol=1e-14)
+            np.testing.assert_allclose(lab_point(found, fast, slow), expected, rtol=0, atol=1e-14)
 
 
 def test_a_hierarchy_by_hand():
-    """A quarter turn about z, then a shift; the numbers are done in the head."""
+    """A quarter turn about z, then a shift; the numbers are worked out by hand."""
     quarter = {"fast_axis": [0, 1, 0], "slow_axis": [-1, 0, 0], "origin": [0, 0, -100]}
     fields = read({"panels": [panel(origin=[10, 20, 0])], "hierarchy": {**quarter, "children": [{"panel": 0}]}})
     (found,) = fields["panels"]
     assert found.pix0_vector == (-0.02, 0.01, -0.1)
     assert found.fdet_vector == (0.0, 1.0, 0.0)
-    # the local slow axis is -y, which the turn makes +x
+    # the local slow axis is -y, which the rotation takes to +x
     assert found.sdet_vector == (1.0, 0.0, 0.0)
 
 
-def test_groups_without_a_frame_are_the_laboratory():
+def test_groups_without_a_frame_have_the_laboratory_frame():
     hierarchy = {"name": "", "children": [{"children": [{"panel": 0}]}]}
     assert read(experiment_list({"panels": [PANEL], "hierarchy": hierarchy})) == read(experiment_list())
 
@@ -189,8 +189,8 @@ def test_older_and_other_files_of_dxtbx(document):
     "document", ({"panels": [PANEL]}, [{"panels": [PANEL]}], [PANEL], PANEL, [[PANEL]]),
     ids=("detector", "list of detectors", "list of panels", "panel", "list of lists"),
 )  # fmt: skip
-def test_a_detector_alone_is_in_dxtbx_frame(document):
-    """The beam comes from +z, its electric field and the spindle are along x."""
+def test_a_detector_alone_is_in_the_frame_of_dxtbx(document):
+    """The beam comes from +z; its electric field and the spindle are along x."""
     fields = read(document)
     expected = read(experiment_list())
     assert expected.pop("wavelength") == 0.9795
@@ -201,8 +201,8 @@ def test_byte_order_mark_and_blanks_before_the_json():
     assert read("\ufeff \n" + json.dumps(experiment_list())) == read(experiment_list())
 
 
-def test_the_experiment_says_which_models():
-    """Number 1 of each kind; the unused detector does no harm."""
+def test_the_experiment_selects_its_models():
+    """Number 1 of each kind; the unused detector is ignored."""
     document = experiment_list()
     document["detector"] = [{"panels": [panel(origin=[0, 0, 1])]}, {"panels": [PANEL]}]
     document["beam"] = [BEAM | {"wavelength": 5.0}, BEAM]
@@ -236,7 +236,7 @@ def test_sensors(keys, thick, depth):
 
 
 def test_beams_of_any_direction():
-    """The beam is against the direction, its electric field at right angles to it and to the plane's normal."""
+    """The beam is opposite to the direction; its electric field is perpendicular to it and to the polarization normal."""
     direction, normal = np.array((-0.3, 0.1, 2.0)), np.array((0.2, 1.0, -0.1))
     fields = read(experiment_list(beam=BEAM | {"direction": direction.tolist(), "polarization_normal": normal.tolist()}))
     beam, polar = np.array(fields["beam_vector"]), np.array(fields["polar_vector"])
@@ -253,9 +253,9 @@ def test_beams_without_a_single_wavelength_leave_it_out(beam):
     assert "wavelength" not in fields and fields["beam_vector"] == (0.0, 0.0, -1.0)
 
 
-def test_a_polarised_run_by_its_closed_form():
-    """One cell of constant F at full polarisation: r_e^2 fluence F^2 (1 - (E d)^2) times the pixel's solid angle, with E
-    along x, at right angles to beam and normal."""
+def test_a_polarised_run_against_a_closed_form():
+    """One cell of constant F, full polarisation: r_e^2 fluence F^2 (1 - (E d)^2) times the pixel's solid angle, with E
+    along x, perpendicular to the beam and the polarization normal."""
     size = dict(image_size=[6, 4], pixel_size=[4.0, 4.0], thickness=0.0)
     detector = {"panels": [panel(origin=[-20, 60, -50], **size), panel(origin=[25, -10, -70], **size)]}
     fields = read(experiment_list(detector))
@@ -265,7 +265,7 @@ def test_a_polarised_run_by_its_closed_form():
     for prepared, found in zip(prepare_panels(experiment, 1), fields["panels"], strict=True):
         image, _, _ = render(prepared, "exact", 1)
         fast, slow = np.meshgrid(np.arange(6) + 0.5, np.arange(4) + 0.5)
-        points = np.stack([lab_corner(found, f, s) for f, s in zip(fast.ravel(), slow.ravel(), strict=True)])
+        points = np.stack([lab_point(found, f, s) for f, s in zip(fast.ravel(), slow.ravel(), strict=True)])
         r = np.linalg.norm(points, axis=1)
         solid_angle = 0.004**2 * abs(points[0, 2]) / r**3
         expected = 7.94079248018965e-30 * fluence * F**2 * (1 - (points[:, 0] / r) ** 2) * solid_angle
@@ -273,8 +273,8 @@ def test_a_polarised_run_by_its_closed_form():
 
 
 @pytest.mark.parametrize("scanned", (0, 1, 2))
-def test_axes_of_a_goniometer_with_several(scanned):
-    """From the crystal to the base: what is beyond the scanned axis turns it, what is before does not."""
+def test_the_scanned_axis_of_a_goniometer_with_several(scanned):
+    """Axes run from the crystal to the base: those after the scanned axis rotate it, those before do not."""
     axes, angles = [(1.0, 0.0, 0.0), (0.6, 0.0, 0.8), (1.0, 0.1, 0.0)], [30.0, 40.0, -25.0]
     goniometer = {"axes": axes, "angles": angles, "names": ["PHI", "KAPPA", "OMEGA"], "scan_axis": scanned}
     expected = np.array(axes[scanned])
@@ -284,7 +284,7 @@ def test_axes_of_a_goniometer_with_several(scanned):
     np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-15)
 
 
-def test_axis_of_a_simple_goniometer_is_turned_by_its_setting():
+def test_the_setting_rotates_the_axis_of_a_simple_goniometer():
     setting = turn((0, 0, 1), 90.0)
     goniometer = {"rotation_axis": [-2, 0, 0], "fixed_rotation": turn((1, 1, 0), 30.0).ravel().tolist()}
     assert read(experiment_list(goniometer=goniometer))["spindle_axis"] == (-1.0, 0.0, 0.0)
@@ -296,24 +296,24 @@ def test_axis_of_a_simple_goniometer_is_turned_by_its_setting():
 
 
 def changed(*path, value):
-    """The ExperimentList with one value replaced, or taken away where it is None."""
+    """The ExperimentList with one value replaced, or removed if `value` is None."""
     detector = {"panels": [copy.deepcopy(PANEL)], "hierarchy": {"children": [{"panel": 0}]}}
     goniometer = {"axes": [[1, 0, 0], [0, 1, 0]], "angles": [0, 0], "names": ["", ""], "scan_axis": 1}
     document = copy.deepcopy(experiment_list(detector, goniometer=goniometer))
-    place = document
+    parent = document
     for key in path[:-1]:
-        place = place[key]
+        parent = parent[key]
     if value is None:
-        del place[path[-1]]
+        del parent[path[-1]]
     else:
-        place[path[-1]] = value
+        parent[path[-1]] = value
     return document
 
 
 FIRST = ("detector", 0, "panels", 0)
 BAD = {
     "no JSON": ('{"experiment": [', "is not a complete JSON file"),
-    "nothing of ours": ({"cell": [1, 2]}, "has no detector; need a file of dxtbx or DIALS"),
+    "no detector at all": ({"cell": [1, 2]}, "has no detector; need a file of dxtbx or DIALS"),
     "numbers": ([1, 2], "[0] is 1; need an object"),
     "empty list": ([], "need at least one panel"),
     "no panels": (changed("detector", 0, "panels", value=[]), "detector[0].panels is []; need at least one panel"),
@@ -368,14 +368,14 @@ def test_different_detectors_are_refused():
 
 
 def test_many_experiments_are_read_quickly():
-    """As dials.stills_process combines them: thousands of beams, one detector."""
+    """As dials.stills_process combines them: thousands of beams and one detector."""
     count = 20000
     document = experiment_list()
     document["beam"] = [BEAM] * count
     document["experiment"] = [{"detector": 0, "beam": n} for n in range(count)]
     start = time.perf_counter()
     assert read(document) == read(experiment_list())
-    # looking through all beams for each would take minutes
+    # searching all beams for each experiment would take minutes
     assert time.perf_counter() - start < 20.0
 
 
@@ -383,7 +383,7 @@ def test_deeply_nested_files():
     deep = "[" * 200000 + "]" * 200000
     with pytest.raises(InputError, match="models.expt: "):
         read('{"panels": ' + deep + "}")
-    # as deep as the parser goes
+    # within the parser's depth
     groups = {"panel": 0}
     for _ in range(300):
         groups = {"children": [groups]}

@@ -1,4 +1,4 @@
-"""Reading and writing files: what goes out comes back in, and outputs appear whole or not at all."""
+"""Reading and writing files: what is written can be read back, and outputs appear complete or not at all."""
 
 import os
 import stat
@@ -44,11 +44,11 @@ def folder(tmp_path, monkeypatch):
         ("PIXEL_SIZE=0.1;\n", "WAVELENGTH", None),
     ],
 )
-def test_the_last_occurrence_of_a_keyword_counts_even_within_a_longer_one(header, keyword, value):
+def test_the_last_occurrence_of_a_keyword_counts_even_within_a_longer_keyword(header, keyword, value):
     assert value_of(header, keyword) == value
 
 
-def test_pixels_of_an_smv_file_come_back_in_file_order():
+def test_pixels_of_an_smv_file_are_read_in_file_order():
     pixels = np.arange(6).reshape(2, 3) * 1000
     Path("a.img").write_bytes(smv_bytes(pixels))
     read = read_smv("-img", "a.img")
@@ -56,7 +56,7 @@ def test_pixels_of_an_smv_file_come_back_in_file_order():
     assert read.pixels.tolist() == pixels.ravel().tolist()
 
 
-def test_our_image_as_img_gives_the_geometry_back():
+def test_img_takes_the_geometry_from_an_image_of_nbkernel():
     geometry = "-distance 123 -lambda 1.25 -Xbeam 2 -Ybeam 3"
     cell = "-cell 50 60 70 90 90 90 -default_F 100 -N 3 -oversample 1 -noprogress"
     original = image(f"{RUN} {geometry}")
@@ -66,9 +66,9 @@ def test_our_image_as_img_gives_the_geometry_back():
     assert Path("int.img").read_bytes()[:512] == Path("ours.img").read_bytes()[:512]
 
 
-def test_our_image_as_mask_leaves_out_its_zeros():
+def test_the_zeros_of_an_image_mask_pixels():
     everywhere = image(RUN)
-    # a region of interest: pixels outside are 0, with -adc those inside are not
+    # a region of interest: the -adc offset makes pixels inside nonzero, those outside are 0
     assert simulate(f"{RUN} -roi 2 8 3 7 -intfile mask.img").status == 0
     masked = image(f"{RUN} -Xbeam 2 -Ybeam 2", "-mask", "mask.img")
     expected = np.zeros_like(everywhere)
@@ -76,7 +76,7 @@ def test_our_image_as_mask_leaves_out_its_zeros():
     np.testing.assert_array_equal(masked, expected)
 
 
-def test_a_mask_of_another_size_is_read_by_position_in_its_file():
+def test_a_mask_of_another_size_is_read_by_pixel_number():
     mask = np.ones(200, np.uint16)
     mask[::7] = 0
     Path("mask.img").write_bytes(smv_bytes(mask.reshape(10, 20), "PIXEL_SIZE=0.4;\n"))
@@ -98,8 +98,8 @@ def test_integers_are_scaled_rounded_and_clipped():
 def test_a_pgm_file_holds_scaled_bytes():
     run = simulate(f"{RUN} -pgmscale 10 -floatfile float.bin -pgmfile a.pgm")
     assert run.status == 0
-    magic, size, comment, most, content = Path("a.pgm").read_bytes().split(b"\n", 4)
-    assert (magic, size, most) == (b"P5", b"12 9", b"255")
+    magic, size, comment, maximum, content = Path("a.pgm").read_bytes().split(b"\n", 4)
+    assert (magic, size, maximum) == (b"P5", b"12 9", b"255")
     assert comment.startswith(b"#") and comment.endswith(b" 10")
     pixels = np.fromfile("float.bin", np.float32).astype(float)
     np.testing.assert_array_equal(np.frombuffer(content, np.uint8), np.minimum(pixels * 10, 255).astype(np.uint8))
@@ -108,7 +108,7 @@ def test_a_pgm_file_holds_scaled_bytes():
 # structure factors
 
 
-def test_the_last_of_several_entries_counts_and_absent_ones_are_the_default():
+def test_the_last_entry_of_an_index_counts_and_absent_ones_get_default_F():
     Path("a.hkl").write_text("\n 1 -2 3  5.5\n\n1 -2 3 6.5\n -1 0 4\t7 \n\n")
     table = read_structure_factors("a.hkl", 9.0)
     assert (table.h_min, table.k_min, table.l_min) == (-1, -2, 3)
@@ -119,7 +119,7 @@ def test_the_last_of_several_entries_counts_and_absent_ones_are_the_default():
     assert table.count == 3
 
 
-def test_a_table_without_last_newline_is_read_whole():
+def test_the_last_line_of_a_table_needs_no_newline():
     Path("a.hkl").write_text("0 0 0 1\n1 0 0 2.25")
     assert read_structure_factors("a.hkl", 0.0).F.ravel().tolist() == [1.0, 2.25]
 
@@ -131,15 +131,15 @@ def write_pieces(path, pieces):
         files.commit()
 
 
-def low_byte(value):
-    """A double near 100 whose first byte in the file is `value`."""
+def with_low_byte(value):
+    """A double near 100 whose lowest byte, the first in the file, is `value`."""
     return np.frombuffer(bytes([value]) + np.float64(100.0).tobytes()[1:], np.float64)[0]
 
 
 @pytest.mark.parametrize("first", [0, 9, 10, 11, 12, 13, 32, 48])
-def test_a_dump_file_comes_back_bit_by_bit_even_if_its_data_begin_like_white_space(first):
+def test_a_dump_is_read_bit_for_bit_even_if_its_data_begin_with_white_space(first):
     F = np.random.default_rng(1).uniform(0, 100, (3, 4, 2))
-    F[0, 0, 0] = low_byte(first)
+    F[0, 0, 0] = with_low_byte(first)
     write_pieces("Fdump.bin", dump_pieces(Reflections(F, -1, -2, 5, 24)))
     assert Path("Fdump.bin").stat().st_size == len(b"-1 1 -2 1 5 6\n\f") + 8 * 4 * 5 * 3
     back = read_dump("Fdump.bin")
@@ -161,7 +161,7 @@ def test_a_run_from_the_dump_file_gives_the_image_of_the_run_that_wrote_it():
 # matrices and columns
 
 
-def test_a_matrix_is_the_first_nine_numbers_of_its_file():
+def test_a_matrix_is_the_first_nine_numbers_of_the_file():
     Path("a.mat").write_text(" 1 2 3\n-4.5 5e-3 6\n7 8\n9\n 0.0 0.0 0.0\nmore words\n")
     assert read_orientation("a.mat").numbers == (1.0, 2.0, 3.0, -4.5, 0.005, 6.0, 7.0, 8.0, 9.0)
 
@@ -176,12 +176,12 @@ def test_a_matrix_is_the_first_nine_numbers_of_its_file():
         ("-1.5e-3 .5 +2\n", [[-0.0015, 0.5, 2, None, None]]),
     ],
 )
-def test_columns_have_free_delimiters_and_may_be_missing(text, rows):
+def test_columns_have_any_delimiter_and_may_be_missing(text, rows):
     Path("a.src").write_bytes(text.encode())
     assert read_columns("-sourcefile", "a.src", 5) == rows
 
 
-def test_a_source_without_weight_and_wavelength_has_the_runs():
+def test_a_source_without_weight_and_wavelength_gets_those_of_the_run():
     Path("short.src").write_text("-10 0.01 0.02\n")
     Path("whole.src").write_text("-10 0.01 0.02 1 1e-10\n")
     np.testing.assert_array_equal(image(f"{RUN} -sourcefile short.src"), image(f"{RUN} -sourcefile whole.src"))
@@ -206,7 +206,7 @@ def test_nothing_is_left_after_an_exception(folder):
     assert Path("old").read_text() == "old"
 
 
-def test_nothing_has_its_name_before_the_commit(folder):
+def test_no_file_has_its_final_name_before_the_commit(folder):
     with OutputFiles() as files:
         files.open("-floatfile", "new")
         files.write("-floatfile", b"new")
@@ -228,7 +228,7 @@ def test_an_overwritten_file_keeps_its_permissions(mode):
     assert Path("old").read_bytes() == b"new"
 
 
-def test_a_new_file_has_the_permissions_of_any_new_file():
+def test_a_new_file_has_the_usual_permissions():
     with OutputFiles() as files:
         files.open("-floatfile", "new")
         files.commit()
@@ -265,7 +265,7 @@ def write_images_to(path, count):
         files.commit()
 
 
-def test_a_pipe_of_the_process_takes_the_images_of_all_panels(folder):
+def test_all_panels_are_written_to_one_pipe(folder):
     end, start = os.pipe()
     write_images_to(f"/dev/fd/{start}", 2)
     os.close(start)
@@ -273,15 +273,15 @@ def test_a_pipe_of_the_process_takes_the_images_of_all_panels(folder):
         assert file.read() == b"one two "
 
 
-def test_a_file_behind_standard_output_takes_images_and_lines_one_after_the_other(folder, capfd):
-    # pytest's is such a file
+def test_images_and_lines_go_to_a_redirected_standard_output_in_turn(folder, capfd):
+    # pytest redirects standard output to a file
     os.write(1, b"before ")
     write_images_to("/dev/stdout", 2)
     os.write(1, b"after")
     assert capfd.readouterr().out == "before one two after"
 
 
-def test_no_line_comes_between_the_parts_of_an_image(folder, capfdbinary):
+def test_no_line_interrupts_an_image(folder, capfdbinary):
     image = bytes(range(256)) * 40_001
     with OutputFiles() as files:
         files.open("-floatfile", "/dev/stdout")
@@ -292,13 +292,13 @@ def test_no_line_comes_between_the_parts_of_an_image(folder, capfdbinary):
 
 
 @pytest.mark.parametrize("name, words", [("a\0b", "null character"), ("", "is a directory"), ("a/", "name of a directory")])
-def test_what_cannot_be_a_file_name_is_refused(folder, name, words):
+def test_impossible_file_names_are_refused(folder, name, words):
     with OutputFiles() as files, pytest.raises(InputError, match=f"^-floatfile: .*{words}"):
         open_numbered(files, "-floatfile", name, 1)
     assert names(folder) == []
 
 
-def test_two_outputs_cannot_be_one_file(folder):
+def test_two_outputs_cannot_share_a_file(folder):
     with OutputFiles() as files:
         files.open("-floatfile", "same")
         with pytest.raises(InputError, match="-intfile: .*same.*-floatfile"):
@@ -306,7 +306,7 @@ def test_two_outputs_cannot_be_one_file(folder):
     assert names(folder) == []
 
 
-def test_output_names_with_spaces_and_other_letters(folder):
+def test_output_names_with_spaces_and_non_ascii_letters(folder):
     with OutputFiles() as files:
         files.open("-floatfile", "é ü %s.bin")
         files.write("-floatfile", b"new")

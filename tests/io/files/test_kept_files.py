@@ -1,4 +1,4 @@
-"""A structure factor file is read once while it is unchanged; nothing that one image does to it reaches another."""
+"""A structure factor file is read once while it is unchanged, and images cannot affect each other through it."""
 
 import os
 import threading
@@ -22,16 +22,16 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """Paths whose content has been taken apart, in their order; nothing is kept from before."""
+def parsed(monkeypatch):
+    """Names of the files parsed, in order; starts with nothing kept."""
     paths = []
 
-    def counted(content, path, *arguments):
+    def recording(content, path, *arguments):
         paths.append(os.path.basename(path))
-        return make(content, path, *arguments)
+        return parse(content, path, *arguments)
 
-    make = structure_factors.reflections_of
-    monkeypatch.setattr(structure_factors, "reflections_of", counted)
+    parse = structure_factors.reflections_of
+    monkeypatch.setattr(structure_factors, "reflections_of", recording)
     monkeypatch.setattr(structure_factors, "KEPT", KeptFiles())
     return paths
 
@@ -39,59 +39,59 @@ def made(monkeypatch):
 def write(name, F=1.0, old=True):
     Path(name).write_text(f"0 0 0 {F}\n1 2 3 {F}\n-1 -2 -3 {F}\n")
     if old:
-        # as if nothing had happened to it for long
+        # as if long unchanged
         os.utime(name, ns=(10**18, 10**18))
 
 
-def settled(monkeypatch):
-    """Makes every file look old to the keeper: the time of its last change of state cannot be set."""
+def make_files_old(monkeypatch):
+    """Makes every file look old to KeptFiles: a file's ctime cannot be set."""
     monkeypatch.setattr("nbkernel.io.files.kept_files.YOUNG", -(10**19))
 
 
-def test_a_series_reads_its_file_once(made, monkeypatch):
-    settled(monkeypatch)
+def test_a_series_reads_its_file_once(parsed, monkeypatch):
+    make_files_old(monkeypatch)
     write("a.hkl")
     read = []
     monkeypatch.setattr(structure_factors, "read_bytes", lambda flag, path: read.append(path) or Path(path).read_bytes())
     images = [nbkernel.simulate(nbkernel.Experiment(hkl="a.hkl", misset=(k, 0, 0), **SMALL)) for k in range(4)]
-    assert (made, read) == (["a.hkl"], ["a.hkl"])
+    assert (parsed, read) == (["a.hkl"], ["a.hkl"])
     assert images[0].tobytes() != images[1].tobytes()
 
 
-def test_a_young_file_is_compared_by_its_content(made):
-    """Two changes within one tick of the file system's clock."""
+def test_a_recently_changed_file_is_compared_by_content(parsed):
+    """It may change twice within one tick of the file system's clock."""
     write("a.hkl", old=False)
     first = read_structure_factors("a.hkl", 0.0)
-    assert read_structure_factors("a.hkl", 0.0) is first and made == ["a.hkl"]
+    assert read_structure_factors("a.hkl", 0.0) is first and parsed == ["a.hkl"]
     times = os.stat("a.hkl")
     write("a.hkl", F=2.0, old=False)
     os.utime("a.hkl", ns=(times.st_atime_ns, times.st_mtime_ns))
     assert read_structure_factors("a.hkl", 0.0).F.max() == 2.0
-    assert YOUNG >= 2_000_000_000, "FAT's clock has steps of two seconds"
+    assert YOUNG >= 2_000_000_000, "FAT's clock has ticks of two seconds"
 
 
 @pytest.mark.parametrize("change", ["content", "time", "file"])
-def test_a_changed_file_is_read_again(made, monkeypatch, change):
-    settled(monkeypatch)
+def test_a_changed_file_is_read_again(parsed, monkeypatch, change):
+    make_files_old(monkeypatch)
     write("a.hkl")
     assert read_structure_factors("a.hkl", 0.0).F.max() == 1.0
     if change == "content":
         write("a.hkl", 2.5)
     elif change == "time":
-        # same length, same time of modification
+        # same length and mtime
         write("a.hkl", 2.0)
     else:
         write("b.hkl", 2.0)
         os.replace("b.hkl", "a.hkl")
     assert read_structure_factors("a.hkl", 0.0).F.max() > 1.0
-    assert len(made) == 2
+    assert len(parsed) == 2
     os.unlink("a.hkl")
     with pytest.raises(nbkernel.InputError, match="there is no file a.hkl"):
         read_structure_factors("a.hkl", 0.0)
 
 
-def test_options_and_paths_are_kept_apart(made, monkeypatch):
-    settled(monkeypatch)
+def test_options_and_paths_are_distinguished(parsed, monkeypatch):
+    make_files_old(monkeypatch)
     write("a.hkl")
     os.mkdir("b")
     write("b/a.hkl", 3.0)
@@ -99,12 +99,12 @@ def test_options_and_paths_are_kept_apart(made, monkeypatch):
     assert read_structure_factors("a.hkl", 7.0).F.max() == 7.0
     monkeypatch.chdir("b")
     assert read_structure_factors("a.hkl", 0.0).F.max() == 3.0
-    assert len(made) == 3
+    assert len(parsed) == 3
     with pytest.raises(nbkernel.InputError, match="no columns"):
         read_structure_factors("a.hkl", 0.0, "F")
 
 
-def test_only_a_few_are_kept_and_the_oldest_goes_first():
+def test_few_files_are_kept_and_the_oldest_goes_first():
     kept, read = KeptFiles(most_files=2, most_bytes=100), []
     sizes = {"a": 10, "b": 20, "c": 30, "d": 95, "e": 200}
 
@@ -123,15 +123,15 @@ def test_only_a_few_are_kept_and_the_oldest_goes_first():
     assert [os.path.basename(path) for path, _ in kept.entries] == []
 
 
-def test_results_cannot_be_written_to():
+def test_results_are_read_only():
     write("a.hkl")
     for table in (read_structure_factors("a.hkl", 0.0), read_structure_factors("a.hkl", 2.0)):
         with pytest.raises(ValueError, match="read-only"):
             table.F[0, 0, 0] = 5.0
 
 
-def test_a_dump_file_is_kept_as_well(monkeypatch):
-    settled(monkeypatch)
+def test_a_dump_file_is_kept_too(monkeypatch):
+    make_files_old(monkeypatch)
     monkeypatch.setattr(structure_factors, "KEPT", KeptFiles())
     Path("Fdump.bin").write_bytes(b"0 0 0 0 0 1\n\f" + np.arange(12.0).tobytes())
     assert read_dump("Fdump.bin") is read_dump("Fdump.bin")
@@ -139,8 +139,8 @@ def test_a_dump_file_is_kept_as_well(monkeypatch):
     assert read_dump("Fdump.bin").F.ravel().tolist() == [11.0, 10.0]
 
 
-def test_threads_share_what_is_kept(monkeypatch):
-    settled(monkeypatch)
+def test_threads_share_the_kept_files(monkeypatch):
+    make_files_old(monkeypatch)
     monkeypatch.setattr(structure_factors, "KEPT", KeptFiles(most_files=2))
     for n in range(4):
         write(f"{n}.hkl", n + 1.0)

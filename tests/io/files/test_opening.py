@@ -1,4 +1,4 @@
-"""Input files: regular ones only, gzip unpacked up to the limit, other compression named."""
+"""Input files: only regular ones, gzip unpacked up to the limit, other compression named in the error."""
 
 import bz2
 import gzip
@@ -56,15 +56,15 @@ def read(name):
     }.items(),
     ids=lambda pair: pair[0],
 )
-def test_content_is_read_whole_or_as_far_as_asked(stored, most):
+def test_content_is_read_in_full_or_up_to_a_length(stored, most):
     assert read_bytes("-x", write(stored[1]), most) == (CONTENT if most < 0 else CONTENT[:most])
 
 
-def test_pieces_join_whatever_their_size(monkeypatch):
+def test_gzip_is_unpacked_in_blocks_of_any_size(monkeypatch):
     content = np.random.default_rng(1).bytes(5000)
     write(gzip.compress(content[:3000]) + gzip.compress(content[3000:]))
-    for piece in (1, 7, 3013, 3014, 3015):
-        monkeypatch.setattr(opening, "PIECE", piece)
+    for size in (1, 7, 3013, 3014, 3015):
+        monkeypatch.setattr(opening, "PIECE", size)
         assert read_bytes("-x", "file") == content
 
 
@@ -74,7 +74,7 @@ def test_pieces_join_whatever_their_size(monkeypatch):
         "cut": (gzip.compress(CONTENT)[:-9], "is cut short: its gzip data do not end"),
         "header only": (b"\x1f\x8b\x08", "is cut short: its gzip data do not end"),
         "checksum": (gzip.compress(CONTENT)[:-8] + bytes(4) + struct.pack("<I", len(CONTENT)), "is damaged"),
-        "garbage behind": (gzip.compress(CONTENT) + b"more", "is damaged"),
+        "garbage at the end": (gzip.compress(CONTENT) + b"more", "is damaged"),
         "empty inside": (gzip.compress(b""), "is empty, unpacked"),
         "empty": (b"", "file is empty"),
         "HDF5": (gzip.compress(b"\x89HDF\r\n\x1a\n" + CONTENT), "is an HDF5 file compressed by gzip; gunzip it first"),
@@ -83,7 +83,7 @@ def test_pieces_join_whatever_their_size(monkeypatch):
     }.items(),
     ids=lambda pair: pair[0],
 )
-def test_what_cannot_be_unpacked_is_named(case):
+def test_what_cannot_be_unpacked_is_refused(case):
     stored, words = case[1]
     with pytest.raises(InputError, match="^-x: file ") as caught:
         read_bytes("-x", write(stored))
@@ -95,12 +95,12 @@ def test_floats_that_begin_like_gzip_are_read():
     assert read_bytes("-x", write(pixels.tobytes())) == pixels.tobytes()
 
 
-def test_a_bomb_is_refused_before_it_takes_memory(monkeypatch):
+def test_a_gzip_bomb_is_refused_before_it_takes_memory(monkeypatch):
     import tracemalloc
 
     bomb = gzip.compress(bytes(30 << 20))
     monkeypatch.setenv(VARIABLE, "1M")
-    # the size at the end of the file tells, and so does the content where it lies
+    # caught by the size stated at the end of the file, and by the content where that is false
     for stored in (
         bomb,
         bomb[:-4] + struct.pack("<I", 1),
@@ -129,7 +129,7 @@ def test_pipes_devices_sockets_and_folders_are_not_opened(monkeypatch):
     server.close()
 
 
-def test_a_pipe_that_takes_the_place_of_a_file_is_found_out(monkeypatch):
+def test_a_file_replaced_by_a_pipe_is_noticed(monkeypatch):
     os.mkfifo("pipe")
     regular = os.stat(write(b"x"))
     monkeypatch.setattr(os, "stat", lambda path: regular)
@@ -140,7 +140,7 @@ def test_a_pipe_that_takes_the_place_of_a_file_is_found_out(monkeypatch):
 @pytest.mark.parametrize(
     "path, words", (("nowhere", "there is no file nowhere"), ("a\0b", "cannot read"), ("file/x", "cannot read"))
 )
-def test_what_is_not_there_is_named(path, words):
+def test_missing_files_are_named(path, words):
     write(b"x")
     with pytest.raises(InputError, match="^-x: ") as caught:
         read_bytes("-x", path)
@@ -165,7 +165,7 @@ def test_no_flag_waits_for_a_pipe(flag):
     assert os.listdir() == ["pipe"]
 
 
-def test_no_dump_can_be_said_by_the_null_device():
+def test_the_null_device_means_no_dump():
     words = [
         sys.executable,
         "-m",
@@ -188,7 +188,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("flag", TABLES)
-def test_compressed_tables_and_texts_are_those_of_the_file_itself(flag):
+def test_compressed_tables_and_texts_are_read_like_the_originals(flag):
     write(TABLES[flag].encode(), "a")
     write(gzip.compress(TABLES[flag].encode()), "b.gz")
     images = []

@@ -1,6 +1,6 @@
-"""SMV files as DIALS reads them, by dxtbx's rules written down here: what it makes of both styles of header.
+"""SMV files as DIALS reads them: dxtbx's rules, restated here, applied to both styles of header.
 
-DIALS 3.12.1 itself was run on such files; it is not needed here.
+The rules were checked against DIALS 3.12.1, which these tests do not need.
 """
 
 import math
@@ -15,7 +15,7 @@ from nbkernel.io.images.read import read_image
 
 from running import simulate
 
-WANTED = "BEAM_CENTER_X BEAM_CENTER_Y DISTANCE WAVELENGTH PIXEL_SIZE OSC_START OSC_RANGE SIZE1 SIZE2 BYTE_ORDER".split()
+REQUIRED = "BEAM_CENTER_X BEAM_CENTER_Y DISTANCE WAVELENGTH PIXEL_SIZE OSC_START OSC_RANGE SIZE1 SIZE2 BYTE_ORDER".split()
 RUN = (
     "-cell 50 60 70 90 90 90 -default_F 100 -N 3 -lambda 1.0332 -distance 101.2345678 -detpixels_x 30 -detpixels_y 20 -pixel 0.172 "
     "-oversample 1 -fluence 1e28 -seed 1 -adc 17.5 -nopgm -noprogress -floatfile f.bin -intfile int_1.img -noisefile noise_1.img"
@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def dxtbx_header(path):
-    """Bytes of the header, and {keyword: value}: a line each with one =, up to a line that is only a brace."""
+    """Length of the header in bytes, and {keyword: value}: one per line, with a single =, up to a line that is just a brace."""
     content = Path(path).read_bytes()
     assert content[:15] == b"{\nHEADER_BYTES="
     size = int(content[:45].decode().split("\n")[1].split("=")[1].replace(";", ""))
@@ -44,11 +44,11 @@ def dxtbx_header(path):
 
 
 def dxtbx_class(header):
-    """Which of dxtbx's classes of ADSC images and their relatives takes a file."""
+    """Name of the dxtbx class, for ADSC images and the like, that accepts a file."""
     if header.get("BEAMLINE") == "fake":
         return "JHSim"
     if (
-        any(name not in header for name in WANTED)
+        any(name not in header for name in REQUIRED)
         or "DTREK_DATE_TIME" in header
         or header["BEAMLINE"].upper() == "TIMEPIX_SU"
     ):
@@ -63,7 +63,7 @@ def dxtbx_class(header):
 
 
 def dxtbx_model(path):
-    """What dxtbx makes of a file that its classes JHSim or ADSC take: centre along fast and slow (mm), and more."""
+    """dxtbx's model of a file that its class JHSim or ADSC accepts: beam centre along fast and slow (mm), and more."""
     size, header = dxtbx_header(path)
     taken = dxtbx_class(header)
     X, Y, pixel, distance, wavelength = (
@@ -84,7 +84,7 @@ def dxtbx_model(path):
     }  # fmt: skip
 
 
-# flags, and the direct beam from the first pixel's corner along fast and slow, by each program's own convention
+# flags, and the direct beam along fast and slow (mm, from the first pixel's corner) in each program's convention
 CONVENTIONS = {
     "mosflm": ("-Xbeam 1.1234567 -Ybeam 2.7654321", (2.7654321 + PIXEL / 2, 1.1234567 + PIXEL / 2)),
     "denzo": ("-Xbeam 1.1234567 -Ybeam 2.7654321", (2.7654321, 1.1234567)),
@@ -95,7 +95,7 @@ CONVENTIONS = {
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_dials_finds_the_runs_own_geometry(convention):
+def test_dials_finds_the_geometry_of_the_run(convention):
     flags, center = CONVENTIONS[convention]
     run = simulate(f"{RUN} -{convention} {flags} -phi 5.25 -osc 0.5 -phisteps 2 --smv dials")
     assert run.status == 0, run.err
@@ -109,7 +109,7 @@ def test_dials_finds_the_runs_own_geometry(convention):
         assert model["oscillation"] == (5.25, 0.5) and model["axis"] == 1
 
 
-def test_pixels_are_those_of_the_usual_file_which_stays_as_it_was():
+def test_pixels_are_the_same_in_both_styles():
     for name in ("nanobragg", "dials"):
         assert simulate(f"{RUN} --smv {name}").status == 0
         for stem in ("noise", "int"):
@@ -119,20 +119,20 @@ def test_pixels_are_those_of_the_usual_file_which_stays_as_it_was():
         usual = Path(f"{stem}_1.img").read_bytes()
         assert Path(f"{stem}_nanobragg.img").read_bytes() == usual
         assert dxtbx_model(f"{stem}_dials.img")["pixels"].tobytes() == usual[-1200:]
-        # and by our own readers
+        # nbkernel's own reader agrees
         ours, theirs = (read_image("show", f"{stem}_{name}.img") for name in ("nanobragg", "dials"))
         assert np.array_equal(ours.pixels, theirs.pixels)
         np.testing.assert_allclose(ours.beam_center, theirs.beam_center, rtol=1e-5)
 
 
-def test_what_dials_makes_of_nanobraggs_header_is_what_the_documents_say():
+def test_dials_reads_nanobraggs_header_as_documented():
     assert simulate(f"{RUN} -Xbeam 1 -Ybeam 2").status == 0
     model = dxtbx_model("noise_1.img")
     assert model["class"] == "JHSim" and model["pedestal"] == 1
     np.testing.assert_allclose(model["center"], (1 + PIXEL, 20 * PIXEL - 2 + PIXEL), rtol=1e-5)
 
 
-def test_a_spindle_that_turns_back_is_turned_about_the_reverse_axis():
+def test_a_negative_rotation_is_one_about_the_reversed_axis():
     assert simulate(f"{RUN} -phi 5 -phistep -0.25 -phisteps 2 --smv dials").status == 0
     _, header = dxtbx_header("noise_1.img")
     model = dxtbx_model("noise_1.img")
@@ -158,29 +158,29 @@ def test_long_headers_state_their_length(length):
     assert size == length and Path("noise_1.img").stat().st_size == size + 1200
 
 
-UNSAID = {
+NOT_EXPRESSIBLE = {
     "-twotheta 10": "tilted or swung", "-detector_rotz 3": "tilted or swung", "-detector_roty 3": "tilted or swung",
     "-curved_det -nopolar": "the detector is curved", "-adxv": "points against the beam", "-dials -phi 1 -osc 1": "spindle is not along fast",
     "-spindle_axis 0 0 -1 -beam_vector 1 0 0 -phi 1 -osc 1 -fdet_vector 0 0 1 -sdet_vector 0 -1 0": "spindle is not along fast",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("flags", UNSAID)
-def test_what_the_header_cannot_say_is_said(flags):
+@pytest.mark.parametrize("flags", NOT_EXPRESSIBLE)
+def test_what_the_header_cannot_express_is_a_warning(flags):
     run = simulate(f"{RUN} {flags} --smv dials")
     assert run.status == 0, run.err
     said = [line for line in run.warnings if line.startswith("--smv dials: ")]
-    assert len(said) == 1 and UNSAID[flags] in said[0]
+    assert len(said) == 1 and NOT_EXPRESSIBLE[flags] in said[0]
     assert not any("DIALS" in line for line in simulate(f"{RUN} {flags}").warnings)
 
 
 @pytest.mark.parametrize("flags", ("", "-detector_rotx 5", "-dials", "-xds -phi 1 -osc 1", "-denzo -phi 1 -osc 1"))
-def test_nothing_is_said_of_what_it_can(flags):
-    # a turn about the beam changes the detector's axes and all that is told by them together, but for the spindle
+def test_no_warning_for_what_the_header_can_express(flags):
+    # a rotation about the beam turns the detector's axes, and with them all that the header refers to them, except the spindle
     assert not any("--smv" in line for line in simulate(f"{RUN} {flags} --smv dials").warnings)
 
 
-def test_the_size_that_dxtbx_swaps_is_said():
+def test_the_size_whose_sides_dxtbx_swaps_is_a_warning():
     run = simulate(f"{RUN} -detpixels_x 2463 -detpixels_y 2527 -roi 0 1 0 1 --smv dials")
     assert any("DIALS swaps the sides of SMV images of 2463 x 2527 pixels" in line for line in run.warnings)
     assert dxtbx_class(dxtbx_header("noise_1.img")[1]) == "ADSCDBG"

@@ -35,12 +35,12 @@ def write_pieces(path, pieces):
 
 
 def dense_dump(F, limits):
-    """The program's file, piece by obvious piece."""
+    """The file as nanoBragg.c writes it, with all zeros in memory."""
     return (" ".join(map(str, limits)) + "\n\f").encode() + np.pad(F, (0, 1)).tobytes()
 
 
 @pytest.mark.parametrize("values", [(2.5, -7.0, 1.0), (0.0, 0.0, 3.0), (0.0, 0.0, 0.0)])
-def test_a_dump_of_few_entries_has_the_same_bytes_and_takes_little_room(values):
+def test_a_dump_of_a_sparse_table_has_the_same_bytes_and_takes_little_memory(values):
     indices = ((-3, 1, 2), (60_000, -2, 7), (0, 0, 0), (100_000, 3, 7), (100_000, 3, 6))
     values = (*values, 8.5, 0.0)
     Path("a.hkl").write_text("".join(f"{h} {k} {l} {F}\n" for (h, k, l), F in zip(indices, values, strict=True)))
@@ -52,7 +52,7 @@ def test_a_dump_of_few_entries_has_the_same_bytes_and_takes_little_room(values):
     assert Path("Fdump.bin").read_bytes() == dense_dump(expected, (-3, 100_000, -2, 3, 0, 7))
     pieces = list(dump_pieces(table))
     assert sum(len(piece) for piece in pieces if not isinstance(piece, Gap)) < 1 << 20
-    # where nothing can be left out
+    # a pipe cannot have gaps
     os.mkfifo("pipe")
     reader = threading.Thread(target=lambda: Path("piped").write_bytes(Path("pipe").read_bytes()))
     reader.start()
@@ -63,17 +63,17 @@ def test_a_dump_of_few_entries_has_the_same_bytes_and_takes_little_room(values):
 
 
 @pytest.mark.parametrize("single", [False, True])
-def test_the_squares_of_few_entries_are_those_of_the_whole_table(single):
+def test_squares_of_a_sparse_table_are_those_of_the_dense_one(single):
     Path("a.hkl").write_text("-3 1 2 5\n3000 -2 7 -7.5\n0 0 0 0\n2999 3 6 1e-300\n")
     table = read_structure_factors("a.hkl", 0.0)
     assert table.nonzero is not None
     plan = prepare(Experiment(hkl="a.hkl", cell=(20, 22, 24), misset=(1, 2, 3), Na=5, Nb=5, Nc=5), 1).plan
-    few, whole = squared_table(plan, single, table.nonzero), squared_table(plan, single)
-    for one, other in zip(few, whole, strict=True):
+    sparse, dense = squared_table(plan, single, table.nonzero), squared_table(plan, single)
+    for one, other in zip(sparse, dense, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_dump_of_a_run_with_a_far_reflection_is_as_long_as_its_table():
+def test_the_dump_of_a_run_with_a_far_reflection_is_as_long_as_the_dense_table():
     Path("a.hkl").write_text("0 0 0 5\n-9 -9 -9 3\n9 9 9 3\n1 2 3 50\n-1 -2 -3 50\n100000 0 0 5\n")
     run = simulate(f"{RUN} -hkl a.hkl --precision double")
     assert run.status == 0
@@ -89,7 +89,7 @@ def test_the_dump_of_a_run_with_a_far_reflection_is_as_long_as_its_table():
         (b"0 0 0 0 0 0\n\f" + bytes(65), "its header asks for 77 bytes but it has 78"),
     ],
 )
-def test_a_dump_file_of_another_length_is_refused_before_it_is_read(content, words, monkeypatch):
+def test_a_dump_of_the_wrong_length_is_refused_before_it_is_read(content, words, monkeypatch):
     Path("Fdump.bin").write_bytes(content)
     monkeypatch.setattr(fdump, "read_bytes", lambda flag, path, most=-1: content[:most] if most > 0 else pytest.fail("read"))
     with pytest.raises(InputError, match=f"^-dump Fdump.bin: .*{words}"):

@@ -1,4 +1,4 @@
-"""Text tables of structure factors: numbers as the C library's scanf reads them, every line or none, in good time."""
+"""Text tables of structure factors: numbers as C's scanf reads them, all lines or an error, at a good speed."""
 
 import ctypes
 import ctypes.util
@@ -18,15 +18,15 @@ LIBC = ctypes.CDLL(ctypes.util.find_library("c"))
 
 
 def scanf(line):
-    """Four numbers of a line, by the C library."""
+    """The four numbers of a line, read by the C library."""
     numbers = (ctypes.c_double * 4)()
-    places = [ctypes.byref(numbers, 8 * i) for i in range(4)]
-    assert LIBC.sscanf(line, b"%lg%lg%lg%lg", *places) == 4
+    pointers = [ctypes.byref(numbers, 8 * i) for i in range(4)]
+    assert LIBC.sscanf(line, b"%lg%lg%lg%lg", *pointers) == 4
     return list(numbers)
 
 
 def hard_number(draw):
-    """A decimal that only careful reading rounds rightly: halfway between two doubles, or with many digits."""
+    """A decimal that is hard to round correctly: halfway between two doubles, or with many digits."""
     value = draw.uniform(1, 10) * 10.0 ** draw.randint(-30, 30)
     above = math.nextafter(value, math.inf)
     with decimal.localcontext(prec=400):
@@ -68,28 +68,28 @@ def test_numbers_are_those_of_scanf():
 
 @pytest.mark.parametrize("line", ["-10-11-12 5.5", "1+2-3-4.25e-3", " 100-100-100 1e+2", "5-6 7.-8."])
 def test_a_sign_ends_the_number_before_it(line):
-    """Columns of Fortran's, filled to the last place."""
+    """Fortran writes fixed-width columns that may leave no blank."""
     indices, F = parse_table(f"1 2 3 4\n{line}\n".encode(), "a")
     assert [*indices[:, 1].tolist(), F[1]] == scanf(line.encode())
 
 
-def test_the_kernel_is_the_same_in_bare_python(monkeypatch):
+def test_the_kernel_agrees_with_pure_python(monkeypatch):
     draw = random.Random(2)
     content = b"\n".join(random_line(draw).encode() for _ in range(200))
     indices, F = parse_table(content, "a")
     monkeypatch.setattr(hkl_text, "read_hkl_rows", hkl_text.read_hkl_rows.function)
-    bare_indices, bare_F = parse_table(content, "a")
-    assert bare_F.tobytes() == F.tobytes() and (bare_indices == indices).all()
+    python_indices, python_F = parse_table(content, "a")
+    assert python_F.tobytes() == F.tobytes() and (python_indices == indices).all()
 
 
 @pytest.mark.parametrize("text", ["1", "1\n", "1 2 3", "-1-2-3", "\n1 2\n", "1 2 3 4 5", "1\n2 3 4"])
-def test_less_than_a_row_is_a_bad_line(text):
+def test_a_line_of_too_few_or_many_columns_is_refused(text):
     with pytest.raises(InputError, match="-hkl a: line [12] has [1235] columns"):
         parse_table(text.encode(), "a")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n \n"])
-def test_lines_end_as_on_any_system(end):
+def test_line_ends_of_any_system(end):
     rows = [(h, -h, 2 * h, h / 7) for h in range(20)]
     content = end.join(" ".join(map(repr, row)) for row in rows)
     for text in (content, content + end):
@@ -113,7 +113,7 @@ HALF = [index for index in BOX if index >= (0, 0, 0)]
 
 @pytest.mark.parametrize("far", [0, 3000], ids=["dense", "sparse"])
 @pytest.mark.parametrize(
-    "indices, alone",
+    "indices, unpaired",
     [
         (BOX, 0),
         (HALF, len(HALF) - 1),
@@ -122,25 +122,25 @@ HALF = [index for index in BOX if index >= (0, 0, 0)]
         ([(1, 2, 3), (-1, -2, -3)], 0),
     ],
 )
-def test_entries_without_their_friedel_mate_are_counted(indices, alone, far):
+def test_entries_without_their_friedel_mate_are_counted(indices, unpaired, far):
     if far:
         indices = [*indices, (far, 0, 0), (-far, 0, 0)]
     table = table_of(indices)
     assert table.nonzero is not None or not far
-    if alone == 0:
+    if unpaired == 0:
         assert table.remarks == ()
     else:
         (line,) = table.remarks
         assert line.startswith(
-            f"-hkl a: {alone} of {len(indices)} entries have no entry for their Friedel mate -h -k -l, which gets F = 0;"
+            f"-hkl a: {unpaired} of {len(indices)} entries have no entry for their Friedel mate -h -k -l, which gets F = 0;"
         )
 
 
-def test_few_entries_without_a_mate_are_not_worth_a_line():
+def test_few_entries_without_a_mate_give_no_warning():
     assert table_of(BOX[: -len(BOX) // 12]).remarks == ()
 
 
-def test_a_table_with_few_entries_far_apart_is_kept_by_its_entries():
+def test_a_table_with_few_entries_far_apart_is_sparse():
     indices = [(-5, 3, 2), (40_000, -2, 7), (0, 0, 0), (3, 3, 3), (0, 0, 0)]
     table = table_of(indices, [2.5, -7.0, 1.0, 0.0, 4.0])
     assert (table.count, table.F.shape, table.last_F) == (5, (40_006, 6, 8), 4.0)
@@ -181,7 +181,7 @@ def test_the_first_bad_line_is_named(line, words, good):
 
 
 def test_a_tenth_of_two_million_lines_takes_less_than_a_second():
-    """Five times the time that it may take, for slow and busy machines."""
+    """The limit is five times the target, for slow and busy machines."""
     draw = np.random.default_rng(1)
     rows = zip(draw.integers(-60, 60, (200_000, 3)).tolist(), draw.uniform(0, 1000, 200_000).tolist(), strict=True)
     content = "".join(f"{h} {k} {l} {F!r}\n" for (h, k, l), F in rows).encode()

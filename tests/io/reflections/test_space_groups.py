@@ -1,4 +1,4 @@
-"""The space group of a file stated in several ways, and its cell, held against each other; files of several blocks."""
+"""Space groups stated in several ways and checked against each other and the cell; files with several blocks."""
 
 import re
 import struct
@@ -39,8 +39,8 @@ def write_unique(format, group):
     return read_structure_factors("a", 0.0)
 
 
-def mtz_records(change):
-    """Changes the header records of the file `a`: change(list of texts) returns as many or fewer."""
+def change_mtz_records(change):
+    """Changes the header records of the file `a`: change(list of records) must not return more of them."""
     content = Path("a").read_bytes()
     start = (struct.unpack_from("<i", content, 4)[0] - 1) * 4
     header = content[start:].decode()
@@ -48,8 +48,8 @@ def mtz_records(change):
     Path("a").write_bytes(content[:start] + "".join(record.ljust(80) for record in records).encode())
 
 
-def cif_symmetry(lines):
-    """Replaces what the file `a` says of its space group."""
+def set_cif_symmetry(lines):
+    """Replaces the space group in the file `a` by other lines."""
     text = Path("a").read_text()
     assert "_symmetry.space_group_name_H-M" in text
     Path("a").write_text(re.sub(r"_symmetry\.space_group_name_H-M.*\n", lines + "\n", text))
@@ -76,47 +76,49 @@ HALL = {"P 43 21 2": "P 4nw 2abw", "P 21 21 21": "P 2ac 2ab", "P 61": "P 61", "C
         lambda group: f"_symmetry.space_group_name_H-M ?\n_symmetry.Int_Tables_number {NUMBERS[group]}",
     ],
 )
-def test_a_group_may_be_given_by_its_number_its_hall_symbol_or_its_operations_alone(group, lines):
+def test_a_group_may_be_given_by_number_hall_symbol_or_operations_alone(group, lines):
     by_name = write_unique("cif", group)
-    cif_symmetry(lines(group))
+    set_cif_symmetry(lines(group))
     table = read_structure_factors("a", 0.0)
     assert table.F.tobytes() == by_name.F.tobytes()
     assert (table.file.space_group, table.remarks) == (group, ())
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("left", ["SYMM", "name", "number"])
-def test_an_mtz_file_may_state_its_group_in_one_way_only(group, left):
+@pytest.mark.parametrize("stated", ["SYMM", "name", "number"])
+def test_an_mtz_file_may_state_its_group_in_one_way_only(group, stated):
     by_all = write_unique("mtz", group)
 
     def change(records):
-        kept = [record for record in records if left == "SYMM" or not record.startswith("SYMM ")]
-        name = f"'{group}'" if left == "name" else "''"
-        number = NUMBERS[group] if left == "number" else 0
+        kept = [record for record in records if stated == "SYMM" or not record.startswith("SYMM ")]
+        name = f"'{group}'" if stated == "name" else "''"
+        number = NUMBERS[group] if stated == "number" else 0
         return [f"SYMINF 0 0 P {number} {name} PG1" if record.startswith("SYMINF") else record for record in kept]
 
-    mtz_records(change)
+    change_mtz_records(change)
     table = read_structure_factors("a", 0.0)
     assert table.F.tobytes() == by_all.F.tobytes()
     assert (table.file.space_group, table.remarks) == (group, ())
 
 
-def test_a_setting_that_has_no_name_is_known_by_its_operations():
-    """P 21 21 21 with its origin on a twofold axis, and in a cell twice as long."""
+def test_a_setting_without_a_name_is_identified_by_its_operations():
+    """P 21 21 21 with its origin on a twofold axis; P 1 1 2 in a cell doubled along a."""
     table = write_unique("cif", "P 21 21 21")
     named = Path("a").read_text()
-    cif_symmetry("loop_\n_symmetry_equiv.pos_as_xyz\nx,y,z\n'-x,-y+1/2,z+1/2'\n'-x+1/2,y+1/2,-z'\n'x+1/2,-y,-z+1/2'")
+    set_cif_symmetry("loop_\n_symmetry_equiv.pos_as_xyz\nx,y,z\n'-x,-y+1/2,z+1/2'\n'-x+1/2,y+1/2,-z'\n'x+1/2,-y,-z+1/2'")
     assert read_structure_factors("a", 0.0).F.tobytes() == table.F.tobytes()
     Path("a").write_text(named)
-    cif_symmetry("loop_\n_symmetry_equiv.pos_as_xyz\nx,y,z\nx+1/2,y,z\n-x,-y,z\n-x+1/2,-y,z")
+    set_cif_symmetry("loop_\n_symmetry_equiv.pos_as_xyz\nx,y,z\nx+1/2,y,z\n-x,-y,z\n-x+1/2,-y,z")
     doubled = read_structure_factors("a", 5.0)
     assert doubled.file.space_group == "4 operations"
     assert set(doubled.F[(np.arange(doubled.F.shape[0]) + doubled.h_min) % 2 != 0].ravel()) == {0.0}
 
 
-def test_operations_win_over_name_and_number_and_a_line_says_so():
+def test_operations_override_name_and_number_with_a_warning():
     right = write_unique("mtz", "P 43 21 2")
-    mtz_records(lambda records: [record.replace("'P 43 21 2'", "'P 4 2 2'").replace(" 96 ", " 89 ") for record in records])
+    change_mtz_records(
+        lambda records: [record.replace("'P 43 21 2'", "'P 4 2 2'").replace(" 96 ", " 89 ") for record in records]
+    )
     table = read_structure_factors("a", 0.0)
     assert table.F.tobytes() == right.F.tobytes() and table.file.space_group == "P 43 21 2"
     assert table.remarks == (
@@ -135,9 +137,11 @@ def test_operations_win_over_name_and_number_and_a_line_says_so():
     assert remarks_of(run) == list(table.remarks)
 
 
-def test_groups_that_make_the_same_amplitudes_are_not_told_apart():
+def test_groups_with_the_same_amplitudes_give_no_warning():
     write_unique("mtz", "P 43 21 2")
-    mtz_records(lambda records: [record.replace("'P 43 21 2'", "'P 41 21 2'").replace(" 96 ", " 92 ") for record in records])
+    change_mtz_records(
+        lambda records: [record.replace("'P 43 21 2'", "'P 41 21 2'").replace(" 96 ", " 92 ") for record in records]
+    )
     assert read_structure_factors("a", 0.0).remarks == ()
 
 
@@ -151,15 +155,15 @@ def test_groups_that_make_the_same_amplitudes_are_not_told_apart():
         (["x,y,z"] * 193, "there are 193, more than any space group has"),
     ],
 )
-def test_operations_that_are_none(operations, words):
+def test_unusable_operations(operations, words):
     write_unique("cif", "P 21 21 21")
     loop = "loop_\n_symmetry_equiv.pos_as_xyz\n" + "\n".join(f"'{operation}'" for operation in operations)
     named = Path("a").read_text()
-    cif_symmetry(f"_symmetry.space_group_name_H-M 'P 21 21 21'\n{loop}")
+    set_cif_symmetry(f"_symmetry.space_group_name_H-M 'P 21 21 21'\n{loop}")
     table = read_structure_factors("a", 0.0)
     assert table.file.space_group == "P 21 21 21" and len(table.remarks) == 1 and words in table.remarks[0]
     Path("a").write_text(named)
-    cif_symmetry(loop)
+    set_cif_symmetry(loop)
     with pytest.raises(InputError, match=f"-hkl a: its symmetry operations .*{re.escape(words)}"):
         read_structure_factors("a", 0.0)
 
@@ -168,7 +172,7 @@ def test_operations_that_are_none(operations, words):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_cell_that_has_the_symmetry_is_its_own_nearest(group):
+def test_a_cell_that_has_the_symmetry_is_its_own_nearest_cell(group):
     rotations = np.array([W for W, _ in Molecule(group, SCATTERING).operations()])
     np.testing.assert_allclose(nearest_cell(CELLS[group], rotations), CELLS[group], rtol=1e-12)
 
@@ -183,32 +187,32 @@ def test_a_cell_that_has_the_symmetry_is_its_own_nearest(group):
     ],
 )
 @pytest.mark.parametrize("format", ["mtz", "cif"])
-def test_a_cell_without_the_symmetry_is_told_with_the_nearest_that_has_it(format, group, cell, nearest):
+def test_a_warning_names_the_nearest_cell_with_the_symmetry(format, group, cell, nearest):
     molecule, unique = molecule_and_unique(group)
     write = write_mtz if format == "mtz" else write_cif
     write("a", group, cell, unique, {"F": ("F", molecule.amplitudes(unique))})
     (line,) = read_structure_factors("a", 0.0).remarks
     assert line.startswith("-hkl a: a cell of ") and f"does not have the symmetry of {group}" in line
-    told = [float(number) for number in re.findall(r"[\d.]+", line.rpartition("nearest that has is")[2])]
+    numbers = [float(number) for number in re.findall(r"[\d.]+", line.rpartition("nearest that has is")[2])]
     if group == "P 61":
-        # the mean of the metric tensors of 90 degrees and its copies
-        assert told[0] == told[1] and told[5] == pytest.approx(120)
+        # the mean of the metric tensor with gamma = 90 degrees and its copies
+        assert numbers[0] == numbers[1] and numbers[5] == pytest.approx(120)
     else:
-        assert told == pytest.approx(nearest, rel=1e-4)
+        assert numbers == pytest.approx(nearest, rel=1e-4)
 
 
-def test_rounded_cells_are_good_enough():
+def test_a_slightly_distorted_cell_gives_no_warning():
     molecule, unique = molecule_and_unique("P 43 21 2")
     write_mtz("a", "P 43 21 2", (30.0, 30.1, 37, 90, 90.3, 90), unique, {"F": ("F", molecule.amplitudes(unique))})
     assert read_structure_factors("a", 0.0).remarks == ()
 
 
 @pytest.mark.parametrize("cell, setting", [((40, 40, 40, 80, 80, 80), "R 3:R"), ((40, 40, 60, 90, 90, 120), "R 3:H")])
-def test_a_rhombohedral_group_is_taken_in_the_setting_of_the_cell(cell, setting):
+def test_a_rhombohedral_group_has_the_setting_of_the_cell(cell, setting):
     write_cif("a", "R 3", cell, np.array([[1, 1, 1], [3, 0, 0]]), {"F": ("F", np.array([5.0, 6.0]))})
     table = read_structure_factors("a", 0.0)
     assert (table.file.space_group, table.remarks) == (setting, ())
-    cif_symmetry("_symmetry.Int_Tables_number 146")
+    set_cif_symmetry("_symmetry.Int_Tables_number 146")
     again = read_structure_factors("a", 0.0)
     assert (again.file.space_group, again.remarks) == (setting, ()) and again.F.tobytes() == table.F.tobytes()
 
@@ -233,7 +237,7 @@ def block(name, item, values, cell=True):
 
 
 @pytest.mark.parametrize("order", [0, 1])
-def test_amplitudes_in_another_block_with_the_cell_and_group_of_the_other(order):
+def test_amplitudes_take_cell_and_group_from_another_block(order):
     blocks = [block("rsf", "intensity_meas", (100, 200)), block("rAsf", "F_meas_au", (5, 6), cell=False)]
     Path("a").write_text("".join(blocks if order == 0 else blocks[::-1]))
     table = read_structure_factors("a", 0.0)
@@ -261,10 +265,10 @@ def test_no_block_with_amplitudes():
         read_structure_factors("a", 0.0)
 
 
-# several values of a reflection, and values that are none
+# several values of a reflection, and invalid values
 
 
-def test_unmerged_observations_are_counted_with_how_far_they_are_apart():
+def test_a_warning_counts_unmerged_observations_and_their_spread():
     values = np.array([[90.0, 110.0], [50.0, 50.0], [30.0, 36.0]])
     lines = [f"{h} 2 3 {F}" for h, pair in enumerate(values, 1) for F in pair]
     head = block("x", "F_meas_au", (0, 0)).rsplit("1 2 3", 1)[0]
@@ -278,7 +282,7 @@ def test_unmerged_observations_are_counted_with_how_far_they_are_apart():
     assert "4 repeated values averaged" in image_and_run(f"{RUN} -hkl a")[1].out
 
 
-def test_the_same_value_once_more_is_not_worth_a_line():
+def test_a_repeated_value_gives_no_warning():
     molecule = Molecule("P 43 21 2", SCATTERING)
     write_mtz("a", "P 43 21 2", molecule.cell, np.array([[1, 2, 3], [2, 1, -3]]), {"F": ("F", [10, 10.001])})
     table = read_structure_factors("a", 0.0)
@@ -297,7 +301,7 @@ def test_infinite_and_negative_amplitudes_of_an_mtz_file():
     assert set(read_structure_factors("a", 0.0).F.ravel()) == {0.0, 8.0, float(np.float32(3e38))}
 
 
-def test_signalling_nans_and_a_missing_value_beyond_float32_are_values_that_are_missing():
+def test_signalling_nans_are_missing_values():
     cell = CELLS["P 21 21 21"]
     write_mtz("a", "P 21 21 21", cell, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [77.0, 8.0])})
     content = Path("a").read_bytes()
@@ -309,10 +313,10 @@ def test_signalling_nans_and_a_missing_value_beyond_float32_are_values_that_are_
     assert read_structure_factors("a", 0.0).file.unique == 1
 
 
-# files that lie
+# false headers
 
 
-def test_the_header_is_held_against_the_files_length_before_anything_is_read():
+def test_the_header_is_checked_against_the_file_length_before_anything_is_read():
     import tracemalloc
 
     write_unique("mtz", "P 21 21 21")
@@ -339,7 +343,7 @@ def test_the_header_is_held_against_the_files_length_before_anything_is_read():
         tracemalloc.stop()
 
 
-def test_big_endian_files_and_those_with_a_64_bit_header_place_are_the_same():
+def test_big_endian_files_and_64_bit_header_positions():
     table = write_unique("mtz", "P 43 21 2")
     content = Path("a").read_bytes()
     (place,) = struct.unpack_from("<i", content, 4)
@@ -357,15 +361,15 @@ def test_big_endian_files_and_those_with_a_64_bit_header_place_are_the_same():
         assert read_structure_factors(other, 0.0).F.tobytes() == table.F.tobytes()
 
 
-def test_a_few_reflections_far_out_do_not_take_the_memory_of_a_table(monkeypatch):
+def test_a_table_larger_than_the_input_limit_is_refused(monkeypatch):
     monkeypatch.setenv("NBKERNEL_INPUT_LIMIT", "64k")
     write_mtz("a", "P 1", (25, 31, 36, 90, 90, 90), np.array([[100, 100, 100]]), {"F": ("F", [5.0])})
     with pytest.raises(InputError, match="the table of its 1 entries, indices -100 -100 -100 to 100 100 100, would take"):
         read_structure_factors("a", 0.0)
 
 
-def test_a_column_has_the_cell_of_its_data_set_as_gemmi_reads_it():
-    """MTZ files are parsed here; gemmi's reader is the oracle."""
+def test_columns_cells_and_values_are_those_that_gemmi_reads():
+    """nbkernel's parser of MTZ files against gemmi's reader."""
     mtz = gemmi.Mtz(with_base=True)
     mtz.spacegroup = gemmi.SpaceGroup("P 21 21 21")
     mtz.set_cell_for_all(gemmi.UnitCell(25, 31, 36, 90, 90, 90))
@@ -378,9 +382,9 @@ def test_a_column_has_the_cell_of_its_data_set_as_gemmi_reads_it():
     mtz.set_data(rows)
     mtz.history = ["made by a test", "in two lines"]
     mtz.write_to_file("a.mtz")
-    read, ours = gemmi.read_mtz_file("a.mtz"), parse_mtz("a.mtz", Path("a.mtz").read_bytes())
-    assert ours.columns == [(column.label, column.type, column.dataset_id) for column in read.columns]
+    read, parsed = gemmi.read_mtz_file("a.mtz"), parse_mtz("a.mtz", Path("a.mtz").read_bytes())
+    assert parsed.columns == [(column.label, column.type, column.dataset_id) for column in read.columns]
     for column in read.columns:
-        np.testing.assert_array_equal(ours.values(column.label), np.array(column.array, np.float64))
-        assert ours.cell_of(column.label) == read.get_cell(column.dataset_id).parameters
-    assert (len(ours.operations), ours.group, ours.batches) == (4, ("P 21 21 21", 19), 0)
+        np.testing.assert_array_equal(parsed.values(column.label), np.array(column.array, np.float64))
+        assert parsed.cell_of(column.label) == read.get_cell(column.dataset_id).parameters
+    assert (len(parsed.operations), parsed.group, parsed.batches) == (4, ("P 21 21 21", 19), 0)

@@ -1,4 +1,4 @@
-"""MTZ and mmCIF files of structure factors, held to sums over atoms and to text tables of all of P1."""
+"""MTZ and mmCIF files of structure factors against sums over atoms and text tables expanded to P1."""
 
 import gzip
 import re
@@ -28,8 +28,8 @@ from unique_reflections import (
 gemmi = pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
 
 LARGEST = 4
-PLAIN = np.array([6, 7, 8, 16], complex)
-ANOMALOUS = PLAIN + np.array([0, 0, 0.5 + 3j, -4 + 6j])
+NORMAL = np.array([6, 7, 8, 16], complex)
+ANOMALOUS = NORMAL + np.array([0, 0, 0.5 + 3j, -4 + 6j])
 WRITERS = {"mtz": write_mtz, "cif": write_cif}
 RUN = BASE.replace(CRYSTAL, "") + " -N 4 -detpixels 24 -pixel 1.5 -misset 10 20 30"
 
@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(format, molecule, indices, columns, name="a"):
-    """File `name` of {label: (type, values)}."""
+    """Writes the file `name`; columns: {label: (type, values)}."""
     WRITERS[format](name, molecule.group, molecule.cell, indices, columns)
 
 
@@ -58,7 +58,7 @@ def values_at(table, indices):
 
 
 def copies_and_mates(molecule, indices):
-    """All of P1 that unique indices stand for: (n, 3)."""
+    """Unique indices expanded to P1, with Friedel mates: (n, 3)."""
     copies = np.array(sorted(set().union(*(molecule.copies(index) for index in indices.tolist()))))
     return np.unique(np.concatenate([copies, -copies]), axis=0)
 
@@ -67,13 +67,13 @@ def is_centric(molecule, index):
     return tuple(-x for x in index) in molecule.copies(index)
 
 
-# all of P1, against sums over atoms
+# expansion to P1, against sums over atoms
 
 
 @pytest.mark.parametrize("format", WRITERS)
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_copy_and_friedel_mate_has_the_amplitude_of_a_sum_over_atoms(group, format):
-    molecule = Molecule(group, PLAIN)
+    molecule = Molecule(group, NORMAL)
     unique = unique_indices(molecule, LARGEST)
     write(format, molecule, unique, amplitude_columns(molecule, unique))
     table = read_structure_factors("a", 0.0)
@@ -84,13 +84,13 @@ def test_every_copy_and_friedel_mate_has_the_amplitude_of_a_sum_over_atoms(group
 
 @pytest.mark.parametrize("format", WRITERS)
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_two_of_a_pair_go_to_their_own_copies(group, format):
+def test_each_value_of_a_friedel_pair_goes_to_its_own_copies(group, format):
     molecule = Molecule(group, ANOMALOUS)
     unique = unique_indices(molecule, LARGEST)
     columns = pair_columns(molecule, unique)
     differences = np.abs(columns[POSITIVE][1] - columns[NEGATIVE][1])
     assert (differences.max() > 5) == (group != "P 1 21/c 1"), "the test would see a swap"
-    # of a centric reflection one value is enough, whichever it is
+    # either value of a centric reflection is enough
     for n, index in enumerate(unique.tolist()):
         if is_centric(molecule, index) and n % 3:
             columns[(POSITIVE, NEGATIVE)[n % 3 - 1]][1][n] = np.nan
@@ -101,8 +101,8 @@ def test_the_two_of_a_pair_go_to_their_own_copies(group, format):
     assert table.file.unpaired == 0
 
 
-def test_friedel_mates_on_lines_of_their_own_keep_their_values():
-    """As some programs write anomalous data: one column, -h -k -l beside h k l."""
+def test_friedel_mates_with_their_own_entries_keep_their_values():
+    """As some programs write anomalous data: one column, with entries for both h k l and -h -k -l."""
     molecule = Molecule("P 21 21 21", ANOMALOUS)
     unique = unique_indices(molecule, LARGEST)
     both = np.unique(np.concatenate([unique, -unique]), axis=0)
@@ -114,19 +114,19 @@ def test_friedel_mates_on_lines_of_their_own_keep_their_values():
 
 
 @pytest.mark.parametrize("lacking", [POSITIVE, NEGATIVE])
-def test_a_mate_without_a_value_gets_the_others(lacking):
+def test_a_mate_without_a_value_gets_that_of_the_other(lacking):
     molecule = Molecule("P 43 21 2", ANOMALOUS)
     columns = {POSITIVE: ("G", [50.0, 30.0]), NEGATIVE: ("G", [60.0, 40.0])}
     columns[lacking][1][0] = np.nan
     write("mtz", molecule, np.array([[1, 2, 3], [2, 3, 1]]), columns)
     table = read_structure_factors("a", 0.0)
-    there = 60.0 if lacking == POSITIVE else 50.0
-    assert values_at(table, np.array([[1, 2, 3], [-1, -2, -3], [2, 3, 1], [-2, -3, -1]])).tolist() == [there, there, 30, 40]
+    given = 60.0 if lacking == POSITIVE else 50.0
+    assert values_at(table, np.array([[1, 2, 3], [-1, -2, -3], [2, 3, 1], [-2, -3, -1]])).tolist() == [given, given, 30, 40]
     assert table.file.unpaired == 1
 
 
 def test_several_values_of_one_reflection_are_averaged():
-    molecule = Molecule("P 43 21 2", PLAIN)
+    molecule = Molecule("P 43 21 2", NORMAL)
     write("mtz", molecule, np.array([[1, 2, 3], [2, 1, -3], [1, 2, 4]]), {"F": ("F", [10, 20, 5])})
     table = read_structure_factors("a", 0.0)
     assert values_at(table, np.array([[1, 2, 3], [-1, -2, 3], [-2, 1, 3], [1, 2, 4]])).tolist() == [15, 15, 15, 5]
@@ -134,8 +134,8 @@ def test_several_values_of_one_reflection_are_averaged():
 
 
 @pytest.mark.parametrize("format", WRITERS)
-def test_a_missing_value_leaves_all_its_copies_to_the_default(format):
-    molecule = Molecule("P 43 21 2", PLAIN)
+def test_a_missing_value_leaves_all_its_copies_at_default_F(format):
+    molecule = Molecule("P 43 21 2", NORMAL)
     write(format, molecule, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [np.nan, 8.0])})
     table = read_structure_factors("a", 3.0)
     missing, given = (copies_and_mates(molecule, np.array([index])) for index in ([1, 2, 3], [1, 2, 4]))
@@ -144,8 +144,8 @@ def test_a_missing_value_leaves_all_its_copies_to_the_default(format):
     assert (table.count, table.file.unique) == (len(given), 1)
 
 
-def test_the_number_that_an_mtz_file_has_for_missing_values_is_none():
-    molecule = Molecule("P 43 21 2", PLAIN)
+def test_the_missing_number_of_an_mtz_file_is_not_a_value():
+    molecule = Molecule("P 43 21 2", NORMAL)
     write("mtz", molecule, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [-999.0, 8.0])})
     content = Path("a").read_bytes()
     assert content.count(b"VALM NAN".ljust(80)) == 1
@@ -153,8 +153,8 @@ def test_the_number_that_an_mtz_file_has_for_missing_values_is_none():
     assert read_structure_factors("a", 0.0).file.unique == 1
 
 
-def test_an_old_mtz_file_has_no_data_sets():
-    molecule = Molecule("P 43 21 2", PLAIN)
+def test_an_old_mtz_file_without_data_sets():
+    molecule = Molecule("P 43 21 2", NORMAL)
     write("mtz", molecule, np.array([[1, 2, 3], [1, 2, 4]]), {"F": ("F", [3.0, 8.0])})
     table = read_structure_factors("a", 0.0)
     lines = re.findall(rb"COLUMN .{73}", content := Path("a").read_bytes())
@@ -168,7 +168,7 @@ def test_an_old_mtz_file_has_no_data_sets():
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_systematic_absences_are_0_whether_listed_or_not(group):
-    molecule = Molecule(group, PLAIN)
+    molecule = Molecule(group, NORMAL)
     every = all_indices(LARGEST)
     absent = (molecule.amplitudes(every) < 1e-9) & every.any(axis=1)
     assert absent.any() and not absent.all()
@@ -180,22 +180,22 @@ def test_systematic_absences_are_0_whether_listed_or_not(group):
     assert table.file.absent == len(every[absent][::2])
 
 
-def test_a_space_group_that_takes_many_strong_reflections_away_is_told():
-    """Every index of a primitive crystal, under the name of a centred group: every second one is strong and gone."""
-    molecule = Molecule("P 21 21 21", PLAIN)
+def test_a_space_group_that_makes_many_strong_reflections_absent_is_a_warning():
+    """A primitive crystal's data under the name of a centred group: every second reflection is strong but absent."""
+    molecule = Molecule("P 21 21 21", NORMAL)
     indices = unique_indices(molecule, LARGEST)
     amplitudes = molecule.amplitudes(indices)
     write_mtz("a", "I 21 21 21", molecule.cell, indices, {"F": ("F", amplitudes)})
-    gone = indices.sum(axis=1) % 2 == 1
+    absent = indices.sum(axis=1) % 2 == 1
     (line,) = read_structure_factors("a", 0.0).remarks
     assert line == (
-        f"-hkl a: {gone.sum()} of {len(indices)} values are for reflections that the space group I 21 21 21 makes 0, on average "
-        f"{amplitudes[gone].mean():.3g}, the others {amplitudes[~gone].mean():.3g}; is it the right group?"
+        f"-hkl a: {absent.sum()} of {len(indices)} values are for reflections that the space group I 21 21 21 makes 0, on average "
+        f"{amplitudes[absent].mean():.3g}, the others {amplitudes[~absent].mean():.3g}; is it the right group?"
     )
 
 
-def test_weak_values_of_true_absences_are_not_worth_a_line():
-    molecule = Molecule("C 1 2 1", PLAIN)
+def test_weak_values_of_true_absences_give_no_warning():
+    molecule = Molecule("C 1 2 1", NORMAL)
     indices = all_indices(LARGEST)
     amplitudes = molecule.amplitudes(indices)
     absent = amplitudes < 1e-9
@@ -205,8 +205,8 @@ def test_weak_values_of_true_absences_are_not_worth_a_line():
     assert table.file.absent == absent.sum() and table.remarks == ()
 
 
-def test_of_columns_of_one_name_the_first_is_taken_and_told():
-    """Two data sets, each with its F."""
+def test_the_first_of_columns_with_one_name_is_taken_with_a_warning():
+    """Two data sets, each with a column F."""
     mtz = gemmi.Mtz(with_base=True)
     mtz.spacegroup = gemmi.SpaceGroup("P 1")
     mtz.set_cell_for_all(gemmi.UnitCell(30, 40, 50, 80, 90, 100))
@@ -221,14 +221,14 @@ def test_of_columns_of_one_name_the_first_is_taken_and_told():
 
 
 def test_F000_counts_where_it_is_listed():
-    molecule = Molecule("P 43 21 2", PLAIN)
+    molecule = Molecule("P 43 21 2", NORMAL)
     write("mtz", molecule, np.array([[0, 0, 0], [1, 2, 3]]), {"F": ("F", [500.0, 8.0])})
     table = read_structure_factors("a", 0.0)
     assert values_at(table, np.array([[0, 0, 0]])) == [500.0]
     assert table.count == 1 + 16
 
 
-# which column
+# choice of columns
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_F000_counts_where_it_is_listed():
         ({"FOO": "F", "BAR(+)": "G", "BAR(-)": "G"}, "BAR(+),BAR(-)"),
     ],
 )  # fmt: skip
-def test_the_usual_column(types, chosen):
+def test_the_default_column(types, chosen):
     assert choose_columns("a.mtz", types, None) == tuple(chosen.split(","))
 
 
@@ -259,7 +259,7 @@ def test_the_usual_column(types, chosen):
         ({"F(+)": "G"}, ("columns are F(+)",)),
     ],
 )
-def test_without_amplitudes_it_says_what_is_there(types, words):
+def test_without_amplitudes_the_error_names_the_columns(types, words):
     with pytest.raises(InputError, match="-hkl a.mtz: ") as error:
         choose_columns("a.mtz", types, None)
     assert all(word in str(error.value) for word in words)
@@ -268,13 +268,13 @@ def test_without_amplitudes_it_says_what_is_there(types, words):
 TYPES = {"F": "F", "F(+)": "G", "F(-)": "G", "IMEAN": "J", "I(+)": "K", "SIGF": "Q", "PHIC": "P", "FOM": "R", "E": "E"}
 
 
-@pytest.mark.parametrize("wanted", ["FOM", "E", "F", "F(+)", "F(-)", "F(+),F(-)", "F(-),F(+)", " F(+), F(-) "])
-def test_the_wanted_column(wanted):
-    assert choose_columns("a.mtz", TYPES, wanted) == tuple(label.strip() for label in wanted.split(","))
+@pytest.mark.parametrize("column", ["FOM", "E", "F", "F(+)", "F(-)", "F(+),F(-)", "F(-),F(+)", " F(+), F(-) "])
+def test_the_requested_column(column):
+    assert choose_columns("a.mtz", TYPES, column) == tuple(label.strip() for label in column.split(","))
 
 
 @pytest.mark.parametrize(
-    "wanted, words",
+    "column, words",
     [
         ("FC", "no column FC; amplitudes are F, F(+),F(-)"),
         ("f", "no column f"),
@@ -286,14 +286,14 @@ def test_the_wanted_column(wanted):
         ("F(+),F(-),F", "needs one label, or two"),
     ],
 )
-def test_a_column_that_holds_no_amplitudes_is_refused(wanted, words):
+def test_a_column_without_amplitudes_is_refused(column, words):
     with pytest.raises(InputError) as error:
-        choose_columns("a.mtz", TYPES, wanted)
+        choose_columns("a.mtz", TYPES, column)
     assert str(error.value).startswith("--column: ") and words in str(error.value)
 
 
-def test_items_of_an_mmcif_file_are_known_by_their_names():
-    molecule = Molecule("P 21 21 21", PLAIN)
+def test_types_of_mmcif_items_follow_from_their_names():
+    molecule = Molecule("P 21 21 21", NORMAL)
     unique = unique_indices(molecule, 2)
     write("cif", molecule, unique, {"SIGF": ("Q", np.ones(len(unique))), "F": ("F", np.full(len(unique), 3.0))})
     assert read_structure_factors("a", 0.0).file.columns == ("F_meas_au",)
@@ -309,7 +309,7 @@ def test_items_of_an_mmcif_file_are_known_by_their_names():
 
 
 def expanded(molecule, unique, columns):
-    """All of P1 by the test's own symmetry, with the float32 values of a file: indices (n, 3) and F (n,)."""
+    """Expansion to P1 by the test's own symmetry, F rounded to float32 as in a file: indices (n, 3) and F (n,)."""
     F = {}
     for label, sign in ((POSITIVE, 1), (NEGATIVE, -1)):
         _, values = columns[label]
@@ -320,12 +320,12 @@ def expanded(molecule, unique, columns):
 
 @pytest.mark.parametrize("precision", ["exact", "mixed"])
 @pytest.mark.parametrize("format", WRITERS)
-def test_the_image_is_that_of_the_table_of_all_of_P1(format, precision):
+def test_the_image_is_that_of_the_table_expanded_to_P1(format, precision):
     molecule = Molecule("P 43 21 2", ANOMALOUS)
     unique = unique_indices(molecule, 6)
     unique = unique[molecule.amplitudes(unique) > 1e-9]
     columns = pair_columns(molecule, unique)
-    # equal by symmetry, but for the last digits of a sum
+    # equal by symmetry except for rounding
     centric = [is_centric(molecule, index) for index in unique.tolist()]
     columns[NEGATIVE][1][centric] = columns[POSITIVE][1][centric]
     write(format, molecule, unique, columns)
@@ -336,10 +336,10 @@ def test_the_image_is_that_of_the_table_of_all_of_P1(format, precision):
     assert from_file.max() > 0
     assert from_file.tobytes() == from_table.tobytes()
     assert Path("a.bin").read_bytes() == Path("table.bin").read_bytes()
-    # what is said of the file, and of nothing else
-    said, table_said = run.out.splitlines(), table_run.out.splitlines()
-    assert [line for line in said if line not in table_said] == said_of_the_file(said)
-    assert [line for line in table_said if line not in said] == []
+    # the runs print the same except for the lines on the file
+    lines, table_lines = run.out.splitlines(), table_run.out.splitlines()
+    assert [line for line in lines if line not in table_lines] == lines_on_the_file(lines)
+    assert [line for line in table_lines if line not in lines] == []
 
 
 @pytest.mark.parametrize("format", WRITERS)
@@ -352,13 +352,13 @@ def test_compressed_files_are_read_whatever_their_names(format, pair_file):
         assert read_structure_factors(name, 0.0).F.tobytes() == plain.F.tobytes()
 
 
-def said_of_the_file(lines):
+def lines_on_the_file(lines):
     return [line for line in lines if line.startswith(("reflections:", "cell of"))]
 
 
 @pytest.fixture
 def pair_file():
-    """Makes `a`, with F and a pair; its molecule and unique indices."""
+    """Writes `a`, with F and a Friedel pair; returns its molecule and unique indices."""
     molecule = Molecule("P 21 21 21", ANOMALOUS)
     unique = unique_indices(molecule, LARGEST)
     write("mtz", molecule, unique, {**amplitude_columns(molecule, unique), **pair_columns(molecule, unique)})
@@ -370,7 +370,7 @@ def test_the_report(pair_file):
     absent = int(np.count_nonzero(molecule.amplitudes(unique) < 1e-9))
     present = copies_and_mates(molecule, unique[molecule.amplitudes(unique) > 1e-9])
     spacings = 1 / np.linalg.norm(present / np.array(molecule.cell[:3]), axis=1)
-    first, second = said_of_the_file(image_and_run(f"{RUN} -hkl a")[1].out.splitlines())
+    first, second = lines_on_the_file(image_and_run(f"{RUN} -hkl a")[1].out.splitlines())
     assert first == (
         f"reflections: F of a, {len(unique) - absent} unique in P 21 21 21, {len(present)} in P1, "
         f"{spacings.max():.4g} to {spacings.min():.4g} A, {absent} systematic absences set to 0"
@@ -379,8 +379,8 @@ def test_the_report(pair_file):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_resolution_is_that_of_the_values(group):
-    molecule = Molecule(group, PLAIN)
+def test_the_resolution_counts_only_reflections_with_values(group):
+    molecule = Molecule(group, NORMAL)
     unique = unique_indices(molecule, LARGEST)
     columns = amplitude_columns(molecule, unique)
     d = gemmi.UnitCell(*molecule.cell).calculate_d_array(unique)
@@ -390,7 +390,7 @@ def test_the_resolution_is_that_of_the_values(group):
     assert read_structure_factors("a", 0.0).file.resolution == pytest.approx((d.max(), d.min()), rel=1e-9)
 
 
-def test_column_chooses(pair_file):
+def test_column_selects(pair_file):
     usual = image(f"{RUN} -hkl a")
     pair, run = image_and_run(f"{RUN} -hkl a --column F(+),F(-)")
     swapped = image(f"{RUN} -hkl a --column F(-),F(+)")
@@ -399,7 +399,7 @@ def test_column_chooses(pair_file):
     np.testing.assert_array_equal(image(f"{RUN} -hkl a --column F"), usual)
 
 
-def test_the_files_cell_is_as_good_as_cell(pair_file):
+def test_the_cell_of_the_file_is_used_without_cell_or_mat(pair_file):
     own = image(f"{RUN} -hkl a")
     np.testing.assert_array_equal(image(f"{RUN} -hkl a -cell 25.13 31.4 36.77 90 90 90"), own)
     other, run = image_and_run(f"{RUN} -hkl a -cell 26 32 37 90 90 90")
@@ -412,14 +412,14 @@ def test_the_files_cell_is_as_good_as_cell(pair_file):
     assert by_matrix.shape == own.shape and not np.array_equal(by_matrix, own)
 
 
-def test_the_dump_is_always_the_last_files(pair_file):
-    """An old dump never gets in the way of -hkl, and a run without -hkl says where its table is from."""
+def test_the_dump_is_that_of_the_last_file(pair_file):
+    """-hkl takes precedence over an old dump, and a run without -hkl prints where its table comes from."""
     _molecule, _unique = pair_file
     cell = "-cell 25.13 31.4 36.77"
     first = image(f"{RUN} -hkl a")
     write_table("table.hkl", all_indices(3), np.arange(343.0))
     second, run = image_and_run(f"{RUN} -hkl table.hkl {cell}")
-    assert not said_of_the_file(run.out.splitlines()) and "Fdump.bin" not in run.out
+    assert not lines_on_the_file(run.out.splitlines()) and "Fdump.bin" not in run.out
     from_dump, run = image_and_run(f"{RUN} {cell}")
     assert "in a table of Fdump.bin" in run.out
     np.testing.assert_array_equal(from_dump, second)
@@ -493,7 +493,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_one_line_says_what_is_wrong_and_nothing_is_written(case, folder):
+def test_unusable_files_give_one_line_and_nothing_is_written(case, folder):
     make, arguments, words = UNUSABLE[case]
     content = make()
     Path("broken").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -518,13 +518,13 @@ def test_column_without_a_file_is_refused():
     assert run.status == 2 and "--column" in run.errors[0]
 
 
-def test_a_file_whose_cell_cannot_be_is_good_enough_with_cell():
+def test_a_file_without_a_usable_cell_can_be_read_with_cell():
     Path("a").write_text(cif_text().replace("_cell.length_a 25\n", ""))
     run = image_and_run(f"{RUN} -hkl a -cell 25 31 36")[1]
-    assert said_of_the_file(run.out.splitlines()) == ["reflections: F_meas_au of a, 2 unique in P 21 21 21, 16 in P1"]
+    assert lines_on_the_file(run.out.splitlines()) == ["reflections: F_meas_au of a, 2 unique in P 21 21 21, 16 in P1"]
 
 
-def test_a_column_of_another_kind_among_the_reflections_is_named():
+def test_a_column_that_does_not_belong_to_the_reflections_is_refused():
     names = "_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n_re2\n"
     Path("a").write_text(f"data_x\n_cell.length_a 20\n_cell.length_b 20\n_cell.length_c 20\nloop_\n{names}1 0 0 5 1\n")
     with pytest.raises(
