@@ -1,5 +1,5 @@
-"""HDF5 files as detectors' own programs write them: a master, its data beside it. Made small, 60 pixels along fast and
-80 along slow, head on at 100 mm with the beam at pixel 35, 30."""
+"""HDF5 files as detectors' own programs write them: a master with its data file beside it. The detector is small, 60
+pixels along fast and 80 along slow, perpendicular to the beam at 100 mm, with the beam at pixel 35, 30."""
 
 import h5py
 import numpy as np
@@ -7,14 +7,14 @@ import numpy as np
 DETECTOR = "entry/instrument/detector"
 MODULE = f"{DETECTOR}/module"
 SHAPE = (80, 60)
-# corner (m), fast, slow of the detector in McStas' frame
+# the first pixel's corner (m) in the McStas frame
 CORNER = np.array([35 * 75e-6, 30 * 75e-6, 0.1])
 
 
 def group(parent, name, nx_class):
-    made = parent.create_group(name)
-    made.attrs["NX_class"] = nx_class
-    return made
+    child = parent.create_group(name)
+    child.attrs["NX_class"] = nx_class
+    return child
 
 
 def field(parent, name, value, units=None, **attributes):
@@ -32,7 +32,7 @@ def axis(parent, name, value, units, kind, vector, depends_on=None, **attributes
 
 
 def eiger(path="x_master.h5", module=True, data=True, frames=1):
-    """Writes the master and x_data_000001.h5; returns nothing, open it to change it."""
+    """Writes the master and x_data_000001.h5; tests reopen the master to change it."""
     with h5py.File(path, "w") as file:
         entry = group(file, "entry", "NXentry")
         entry["definition"] = "NXmx"

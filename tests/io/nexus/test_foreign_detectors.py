@@ -1,6 +1,6 @@
-"""Detectors of other programs' NeXus files: what all of the file says is held together, and contradictions are told.
+"""Detectors in other programs' NeXus files: all statements of a file are combined, contradictions give a warning.
 
-Right is what the file was made from, by hand; dxtbx reads the same corners from those files that it reads.
+The expected values are those that the files are made from; dxtbx finds the same corners in the files that it can read.
 """
 
 import os
@@ -30,15 +30,15 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def written(change=None, **keys):
+def write_eiger(change=None, **keys):
     eiger(**keys)
     if change is not None:
         with h5py.File("x_master.h5", "a") as file:
             change(file)
 
 
-def value(path, new, **attributes):
-    """Another value of a field, its attributes kept or replaced; None removes one."""
+def set_value(path, new, **attributes):
+    """Changes the value of a field, and keeps, replaces or (None) removes its attributes."""
 
     def change(file):
         kept = {**dict(file[path].attrs), **attributes}
@@ -49,7 +49,7 @@ def value(path, new, **attributes):
     return change
 
 
-def attribute(path, **attributes):
+def set_attributes(path, **attributes):
     def change(file):
         for name, own in attributes.items():
             if own is None:
@@ -60,7 +60,7 @@ def attribute(path, **attributes):
     return change
 
 
-def all_of(*changes):
+def combined(*changes):
     return lambda file: [change(file) for change in changes]
 
 
@@ -68,13 +68,13 @@ def without(*paths):
     return lambda file: [file.__delitem__(path) for path in paths]
 
 
-def axes(name, new):
-    """An attribute of both pixel directions."""
-    return all_of(attribute(FAST, **{name: new}), attribute(SLOW, **{name: new}))
+def set_on_both_axes(name, new):
+    """Sets an attribute of both pixel directions."""
+    return combined(set_attributes(FAST, **{name: new}), set_attributes(SLOW, **{name: new}))
 
 
 def on_beam(file):
-    """No place across the beam in the chain."""
+    """Removes the offset across the beam from the chain."""
     file[OFFSET].attrs["offset"] = np.zeros(3)
 
 
@@ -91,66 +91,66 @@ def tilted(file):
 COS, SIN = np.cos(np.radians(10.0)), np.sin(np.radians(10.0))
 TILT = np.array([[COS, 0.0, -SIN], [0.0, 1.0, 0.0], [SIN, 0.0, COS]])  # by 10 degrees about -y
 FAR = CORNER * (1, 1, 2)
-# name: (what is changed, corner, fast, slow, words of the warnings)
+# name: (change to the file, corner, fast, slow, words of the warning)
 PLACES = {
-    "plain": (None, *HEAD_ON, []),
+    "unchanged": (None, *HEAD_ON, []),
     # units and forms
-    "mm": (value(TRANSLATION, 100.0, units="mm"), *HEAD_ON, []),
-    "array": (value(TRANSLATION, np.array([[100.0]], np.float32), units=np.bytes_("mm")), *HEAD_ON, []),
-    "um": (all_of(value(FAST, 75.0, units="um"), value(SLOW, 75, units="microns")), *HEAD_ON, []),
-    "no unit of the distance": (attribute(TRANSLATION, units=None), *HEAD_ON, ["no unit of /entry/instrument"]),
-    "no unit of the offset": (attribute(OFFSET, offset_units=None), *HEAD_ON, []),
-    "no unit of what is 0": (attribute(OFFSET, units=None), *HEAD_ON, []),
-    "offset of 0": (attribute(TRANSLATION, offset=0.0), *HEAD_ON, []),
-    "rows": (attribute(FAST, vector=np.array([[-1, 0, 0]], np.int32)), *HEAD_ON, []),
-    "text": (attribute(FAST, vector="[-1, 0, 0]"), *HEAD_ON, []),
-    "long vectors": (all_of(attribute(FAST, vector=[-2.0, 0, 0]), attribute(SLOW, vector=[0, -0.3, 0])), *HEAD_ON, []),
+    "mm": (set_value(TRANSLATION, 100.0, units="mm"), *HEAD_ON, []),
+    "array": (set_value(TRANSLATION, np.array([[100.0]], np.float32), units=np.bytes_("mm")), *HEAD_ON, []),
+    "um": (combined(set_value(FAST, 75.0, units="um"), set_value(SLOW, 75, units="microns")), *HEAD_ON, []),
+    "no unit of the distance": (set_attributes(TRANSLATION, units=None), *HEAD_ON, ["no unit of /entry/instrument"]),
+    "no unit of the offset": (set_attributes(OFFSET, offset_units=None), *HEAD_ON, []),
+    "no unit of what is 0": (set_attributes(OFFSET, units=None), *HEAD_ON, []),
+    "offset of 0": (set_attributes(TRANSLATION, offset=0.0), *HEAD_ON, []),
+    "rows": (set_attributes(FAST, vector=np.array([[-1, 0, 0]], np.int32)), *HEAD_ON, []),
+    "text": (set_attributes(FAST, vector="[-1, 0, 0]"), *HEAD_ON, []),
+    "long vectors": (combined(set_attributes(FAST, vector=[-2.0, 0, 0]), set_attributes(SLOW, vector=[0, -0.3, 0])), *HEAD_ON, []),
     "skew": (
-        all_of(attribute(SLOW, vector=[0.6, -0.8, 0.0]), without(CENTRE_X)), *HEAD_ON[:2], [0.6, -0.8, 0.0],
+        combined(set_attributes(SLOW, vector=[0.6, -0.8, 0.0]), without(CENTRE_X)), *HEAD_ON[:2], [0.6, -0.8, 0.0],
         ["126.9 degrees apart"],
     ),
     "value in the vector": (
-        all_of(value(OFFSET, 1.0, vector=CORNER * (1, 1, 0)), on_beam), *HEAD_ON, ["vector of length 0.00345"],
+        combined(set_value(OFFSET, 1.0, vector=CORNER * (1, 1, 0)), on_beam), *HEAD_ON, ["vector of length 0.00345"],
     ),
     # chains
-    "relative": (axes("depends_on", "module_offset"), *HEAD_ON, []),
+    "relative": (set_on_both_axes("depends_on", "module_offset"), *HEAD_ON, []),
     "soft": (soft, *HEAD_ON, []),
-    "ends at the module": (axes("depends_on", "."), *HEAD_ON, []),
-    "no end of the module": (axes("depends_on", None), *HEAD_ON, []),
-    "ends within the module": (attribute(OFFSET, depends_on="."), *HEAD_ON, ["it goes on with"]),
-    "does not say where it goes on": (attribute(OFFSET, depends_on=None), *HEAD_ON, ["it goes on with"]),
+    "ends at the module": (set_on_both_axes("depends_on", "."), *HEAD_ON, []),
+    "no end at the module": (set_on_both_axes("depends_on", None), *HEAD_ON, []),
+    "ends within the module": (set_attributes(OFFSET, depends_on="."), *HEAD_ON, ["it goes on with"]),
+    "offset without depends_on": (set_attributes(OFFSET, depends_on=None), *HEAD_ON, ["it goes on with"]),
     "no chain but a distance": (
-        all_of(attribute(OFFSET, depends_on="."), without(f"{DETECTOR}/depends_on")), *HEAD_ON, [],
+        combined(set_attributes(OFFSET, depends_on="."), without(f"{DETECTOR}/depends_on")), *HEAD_ON, [],
     ),
-    "at the sample": (value(TRANSLATION, 0.0), *HEAD_ON, ["distance of /entry/instrument/detector, 100 mm"]),
+    "at the sample": (set_value(TRANSLATION, 0.0), *HEAD_ON, ["distance of /entry/instrument/detector, 100 mm"]),
     "tilted": (
-        all_of(tilted, without(f"{DETECTOR}/beam_center_x")), TILT @ CORNER, TILT @ HEAD_ON[1], TILT @ HEAD_ON[2], [],
+        combined(tilted, without(f"{DETECTOR}/beam_center_x")), TILT @ CORNER, TILT @ HEAD_ON[1], TILT @ HEAD_ON[2], [],
     ),
     # beam centre and distance
     "centre only": (on_beam, *HEAD_ON, []),
     "centre only, mm": (
-        all_of(on_beam, value(CENTRE_X, 2.625, units="mm"), value(CENTRE_Y, [2.25], units="mm")),
+        combined(on_beam, set_value(CENTRE_X, 2.625, units="mm"), set_value(CENTRE_Y, [2.25], units="mm")),
         *HEAD_ON, [],
     ),
-    "centre only, no unit": (all_of(on_beam, attribute(f"{DETECTOR}/beam_center_x", units=None)), *HEAD_ON, []),
-    "no centre": (all_of(on_beam, without(f"{DETECTOR}/beam_center_x")), (0.0, 0.0, 0.1), *HEAD_ON[1:], []),
-    "another centre": (value(f"{DETECTOR}/beam_center_x", 40.0), *HEAD_ON, ["pixel 40 30", "at 35 30"]),
-    "centre of 0": (all_of(value(CENTRE_X, 0.0), value(CENTRE_Y, 0.0)), *HEAD_ON, []),
-    "before the sample": (value(TRANSLATION, -0.1), *HEAD_ON, ["100 mm before the sample"]),
-    "before the sample by its vector": (attribute(TRANSLATION, vector=[0, 0, -1]), *HEAD_ON, ["before the sample"]),
-    "distance of the other sign": (value(f"{DETECTOR}/detector_distance", -0.1), *HEAD_ON, []),
-    "another distance": (value(f"{DETECTOR}/detector_distance", 0.2), *HEAD_ON, ["200 mm", "100 mm"]),
+    "centre only, no unit": (combined(on_beam, set_attributes(f"{DETECTOR}/beam_center_x", units=None)), *HEAD_ON, []),
+    "no centre": (combined(on_beam, without(f"{DETECTOR}/beam_center_x")), (0.0, 0.0, 0.1), *HEAD_ON[1:], []),
+    "another centre": (set_value(f"{DETECTOR}/beam_center_x", 40.0), *HEAD_ON, ["pixel 40 30", "at 35 30"]),
+    "centre of 0": (combined(set_value(CENTRE_X, 0.0), set_value(CENTRE_Y, 0.0)), *HEAD_ON, []),
+    "upstream of the sample": (set_value(TRANSLATION, -0.1), *HEAD_ON, ["100 mm before the sample"]),
+    "upstream of the sample by its vector": (set_attributes(TRANSLATION, vector=[0, 0, -1]), *HEAD_ON, ["before the sample"]),
+    "distance of the other sign": (set_value(f"{DETECTOR}/detector_distance", -0.1), *HEAD_ON, []),
+    "another distance": (set_value(f"{DETECTOR}/detector_distance", 0.2), *HEAD_ON, ["200 mm", "100 mm"]),
     "two distances": (
         lambda file: field(file[DETECTOR], "distance", 150.0, "mm"), *HEAD_ON,
         ["detector_distance 100 mm but distance 150 mm"],
     ),
     "another pixel": (
-        all_of(value(f"{DETECTOR}/x_pixel_size", 0.1, units="mm"), value(f"{DETECTOR}/y_pixel_size", 0.1, units="mm")),
+        combined(set_value(f"{DETECTOR}/x_pixel_size", 0.1, units="mm"), set_value(f"{DETECTOR}/y_pixel_size", 0.1, units="mm")),
         *HEAD_ON, ["0.1 mm as x_pixel_size", "pixels of 0.075 mm"],
     ),
-    "pixels of no unit": (attribute(f"{DETECTOR}/x_pixel_size", units=None), *HEAD_ON, []),
-    "no pixel but the module's": (without(f"{DETECTOR}/x_pixel_size", f"{DETECTOR}/y_pixel_size"), *HEAD_ON, []),
-    "further by its chain": (value(TRANSLATION, 0.2), FAR, *HEAD_ON[1:], ["100 mm", "200 mm"]),
+    "pixels without a unit": (set_attributes(f"{DETECTOR}/x_pixel_size", units=None), *HEAD_ON, []),
+    "pixel of the module only": (without(f"{DETECTOR}/x_pixel_size", f"{DETECTOR}/y_pixel_size"), *HEAD_ON, []),
+    "farther by its chain": (set_value(TRANSLATION, 0.2), FAR, *HEAD_ON[1:], ["100 mm", "200 mm"]),
 }  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def check_place(corner, fast, slow):
 @pytest.mark.parametrize("name", PLACES)
 def test_places(name, caplog):
     change, *place, words = PLACES[name]
-    written(change)
+    write_eiger(change)
     check_place(*place)
     assert len(caplog.messages) == bool(words) and all(word in caplog.text for word in words), caplog.text
     assert all(message.startswith("--panels: x_master.h5 ") for message in caplog.messages)
@@ -185,43 +185,43 @@ def as_of_2015(file):
     file[f"{DETECTOR}/description"] = "Dectris Eiger 1M"
 
 
-# DECTRIS' frame has z against the beam
-PLAIN = {
+# in DECTRIS's frame z is against the beam
+WITHOUT_MODULES = {
     "centre and distance": (None, *HEAD_ON, []),
     "of 2015": (as_of_2015, *HEAD_ON, []),
-    "geometry, too": (geometry([0.002625, 0.00225, -0.1]), *HEAD_ON, []),
-    "geometry, with a distance only": (geometry([0, 0, 0.1]), *HEAD_ON, []),
-    "geometry, with a distance of the other sign": (geometry([0, 0, -0.1]), *HEAD_ON, []),
+    "geometry too": (geometry([0.002625, 0.00225, -0.1]), *HEAD_ON, []),
+    "geometry with a distance only": (geometry([0, 0, 0.1]), *HEAD_ON, []),
+    "geometry with a distance of the other sign": (geometry([0, 0, -0.1]), *HEAD_ON, []),
     "geometry of the other sign": (geometry([0.002625, 0.00225, 0.1]), *HEAD_ON, ["before the sample"]),
     "geometry of zeros": (geometry([0, 0, 0]), *HEAD_ON, []),
     "geometry of another centre": (
         geometry([0.003, 0.00225, -0.1]), (0.003, 0.00225, 0.1), *HEAD_ON[1:], ["35 30", "40 30"],
     ),
     "geometry alone": (
-        all_of(geometry([0.002625, 0.00225, -0.1]), without(CENTRE_X, f"{DETECTOR}/detector_distance")), *HEAD_ON, [],
+        combined(geometry([0.002625, 0.00225, -0.1]), without(CENTRE_X, f"{DETECTOR}/detector_distance")), *HEAD_ON, [],
     ),
-    "turned": (
+    "rotated": (
         geometry([0, 0, 0], (0, 1, 0, -1, 0, 0)), (30 * 75e-6, -35 * 75e-6, 0.1), (0, 1, 0), (-1, 0, 0), [],
     ),
-    "turned, long vectors": (
+    "rotated, long vectors": (
         geometry([0, 0, 0], (0, 2, 0, -3, 0, 0)), (30 * 75e-6, -35 * 75e-6, 0.1), (0, 1, 0), (-1, 0, 0), [],
     ),
-    "distance in mm, negative": (value(f"{DETECTOR}/detector_distance", -100.0, units="mm"), *HEAD_ON, []),
-    "mask and counts only": (without("entry/data/data_000001"), *HEAD_ON, []),
-    "mask only": (
+    "distance in mm, negative": (set_value(f"{DETECTOR}/detector_distance", -100.0, units="mm"), *HEAD_ON, []),
+    "size by mask and counts only": (without("entry/data/data_000001"), *HEAD_ON, []),
+    "size by mask only": (
         without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific/x_pixels_in_detector"), *HEAD_ON, [],
     ),
-    "no unit": (attribute(f"{DETECTOR}/detector_distance", units=None), *HEAD_ON, ["taken as m"]),
+    "no unit": (set_attributes(f"{DETECTOR}/detector_distance", units=None), *HEAD_ON, ["taken as m"]),
     "distance by its usual name": (
         lambda file: file.move(f"{DETECTOR}/detector_distance", f"{DETECTOR}/distance"), *HEAD_ON, [],
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", WITHOUT_MODULES)
 def test_detectors_without_modules(name, caplog):
-    change, *place, words = PLAIN[name]
-    written(change, module=False)
+    change, *place, words = WITHOUT_MODULES[name]
+    write_eiger(change, module=False)
     check_place(*place)
     assert len(caplog.messages) == bool(words) and all(word in caplog.text for word in words), caplog.text
 
@@ -232,22 +232,22 @@ REFUSED = {
     "no pixel": (without(f"{DETECTOR}/x_pixel_size"), "no NXdetector_module and no detector with an x_pixel_size"),
     "no other pixel": (without(f"{DETECTOR}/y_pixel_size"), "y_pixel_size"),
     "pixel of metres": (
-        all_of(value(f"{DETECTOR}/x_pixel_size", 75), value(f"{DETECTOR}/y_pixel_size", 75)), "number or unit",
+        combined(set_value(f"{DETECTOR}/x_pixel_size", 75), set_value(f"{DETECTOR}/y_pixel_size", 75)), "number or unit",
     ),
-    "oblong": (value(f"{DETECTOR}/x_pixel_size", 1e-4), "square"),
-    "unit": (attribute(f"{DETECTOR}/detector_distance", units="furlong"), "'furlong'"),
+    "oblong": (set_value(f"{DETECTOR}/x_pixel_size", 1e-4), "square"),
+    "unit": (set_attributes(f"{DETECTOR}/detector_distance", units="furlong"), "'furlong'"),
     "no size": (without("entry/data/data_000001", f"{DETECTOR}/detectorSpecific"), "size of /entry/instrument"),
     "orientation": (geometry([0, 0, 0], (1, 0, 0)), "need six"),
     "orientation of zeros": (geometry([0, 0, 0], (0, 0, 0, 0, -1, 0)), "without a direction"),
     "orientation along a line": (geometry([0, 0, 0], (1, 0, 0, -1, 0, 0)), "along one line"),
-    "nan": (value(f"{DETECTOR}/beam_center_x", np.nan), "nan in /entry/instrument/detector/beam_center_x"),
+    "nan": (set_value(f"{DETECTOR}/beam_center_x", np.nan), "nan in /entry/instrument/detector/beam_center_x"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_too_little_is_one_line(name):
+def test_incomplete_detectors_give_one_line(name):
     change, words = REFUSED[name]
-    written(change, module=False)
+    write_eiger(change, module=False)
     with pytest.raises(InputError) as error:
         read_nxmx_detector("x_master.h5", "--panels")
     assert words in str(error.value) and str(error.value).startswith("--panels: x_master.h5 ")
@@ -255,24 +255,24 @@ def test_too_little_is_one_line(name):
 
 # sizes
 
-TURNED = value(f"{MODULE}/data_size", SHAPE[::-1])
+TRANSPOSED = set_value(f"{MODULE}/data_size", SHAPE[::-1])
 COUNTS = [f"{DETECTOR}/detectorSpecific/{axis}_pixels_in_detector" for axis in "xy"]
 MASK = f"{DETECTOR}/detectorSpecific/pixel_mask"
 IMAGES = "entry/data/data_000001"
 SIZES = {
-    "swapped": (TURNED, ["60 x 80", "80 x 60 pixels in the images"]),
-    "swapped, no images": (all_of(TURNED, without(IMAGES)), ["80 x 60 as y_ and x_pixels_in_detector"]),
-    "swapped, mask only": (all_of(TURNED, without(IMAGES, *COUNTS)), ["80 x 60 pixels in the mask"]),
-    "mask turned": (value(MASK, np.zeros(SHAPE[::-1], np.uint32)), []),
+    "swapped": (TRANSPOSED, ["60 x 80", "80 x 60 pixels in the images"]),
+    "swapped, no images": (combined(TRANSPOSED, without(IMAGES)), ["80 x 60 as y_ and x_pixels_in_detector"]),
+    "swapped, mask only": (combined(TRANSPOSED, without(IMAGES, *COUNTS)), ["80 x 60 pixels in the mask"]),
+    "mask transposed": (set_value(MASK, np.zeros(SHAPE[::-1], np.uint32)), []),
     "three dimensions": (
-        all_of(value(f"{MODULE}/data_size", [1, *SHAPE]), value(f"{MODULE}/data_origin", [0, 0, 0])), [],
+        combined(set_value(f"{MODULE}/data_size", [1, *SHAPE]), set_value(f"{MODULE}/data_origin", [0, 0, 0])), [],
     ),
     "smaller images": (
-        value(f"{MODULE}/data_size", [90, 70]), ["90 x 70", "80 x 60 pixels in the images; the latter counts"],
+        set_value(f"{MODULE}/data_size", [90, 70]), ["90 x 70", "80 x 60 pixels in the images; the latter counts"],
     ),
     "no origin": (without(f"{MODULE}/data_origin"), []),
     "beyond the images": (
-        value(f"{MODULE}/data_origin", [10, 0]), ["80 x 60 as data_size and 10 x 0 as data_origin", "80 x 60 pixels in the images"],
+        set_value(f"{MODULE}/data_origin", [10, 0]), ["80 x 60 as data_size and 10 x 0 as data_origin", "80 x 60 pixels in the images"],
     ),
 }  # fmt: skip
 
@@ -280,7 +280,7 @@ SIZES = {
 @pytest.mark.parametrize("name", SIZES)
 def test_sizes(name, caplog):
     change, words = SIZES[name]
-    written(change)
+    write_eiger(change)
     check_place(*HEAD_ON)
     assert len(caplog.messages) == bool(words) and all(word in caplog.text for word in words), caplog.text
 
@@ -289,20 +289,20 @@ def test_sizes(name, caplog):
     "size", [(1065, 1030), (2167, 2070), (4371, 4150), (3262, 3108), (4362, 4148), (512, 1028), (1062, 1028)]
 )
 @pytest.mark.parametrize("swapped", [False, True])
-def test_an_eigers_size_alone(size, swapped):
-    written(all_of(value(f"{MODULE}/data_size", size[::-1] if swapped else size), without(IMAGES, *COUNTS, MASK)))
+def test_an_eiger_size_alone(size, swapped):
+    write_eiger(combined(set_value(f"{MODULE}/data_size", size[::-1] if swapped else size), without(IMAGES, *COUNTS, MASK)))
     (panel,) = read_nxmx_detector("x_master.h5")["panels"]
     assert (panel.detpixels_s, panel.detpixels_f) == size
 
 
 def test_a_part_of_the_images():
-    written(all_of(value(f"{MODULE}/data_size", [20, 30]), value(f"{MODULE}/data_origin", [60, 30])))
+    write_eiger(combined(set_value(f"{MODULE}/data_size", [20, 30]), set_value(f"{MODULE}/data_origin", [60, 30])))
     (panel,) = read_nxmx_detector("x_master.h5")["panels"]
     assert (panel.detpixels_s, panel.detpixels_f) == (20, 30)
 
 
-def several(file, sizes, origins, shape):
-    """Modules side by side, each with its offset along fast."""
+def put_several_modules(file, sizes, origins, shape):
+    """Modules side by side, each with its own offset along fast."""
     detector = file[DETECTOR]
     for number, (size, origin) in enumerate(zip(sizes, origins, strict=True)):
         file.copy(detector["module"], detector, f"m{number:02d}")
@@ -318,8 +318,10 @@ def several(file, sizes, origins, shape):
 @pytest.mark.parametrize("swapped", [False, True])
 def test_several_modules(swapped, caplog):
     sizes = [(20, 60)] * 3
-    written(
-        lambda file: several(file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE)
+    write_eiger(
+        lambda file: put_several_modules(
+            file, [size[::-1] if swapped else size for size in sizes], [(0, 0), (30, 0), (60, 0)], SHAPE
+        )
     )
     panels = read_nxmx_detector("x_master.h5")["panels"]
     assert [(panel.detpixels_s, panel.detpixels_f) for panel in panels] == sizes
@@ -329,24 +331,24 @@ def test_several_modules(swapped, caplog):
     assert len(caplog.messages) == swapped
 
 
-def test_modules_with_a_dimension_of_their_own(caplog):
-    written(lambda file: several(file, [(16, 24)] * 2, [(0, 0)] * 2, (2, 16, 24)))
+def test_modules_along_their_own_dimension_of_the_data(caplog):
+    write_eiger(lambda file: put_several_modules(file, [(16, 24)] * 2, [(0, 0)] * 2, (2, 16, 24)))
     panels = read_nxmx_detector("x_master.h5")["panels"]
     assert [(panel.detpixels_s, panel.detpixels_f) for panel in panels] == [(16, 24)] * 2 and not caplog.messages
     assert read_image("show", "x_master.h5").pixels.shape == (32, 24)
 
 
-def test_a_detector_by_two_names_is_one():
-    written(lambda file: file["entry/instrument"].__setitem__("eiger", file[DETECTOR]))
+def test_a_detector_under_two_names_is_one():
+    write_eiger(lambda file: file["entry/instrument"].__setitem__("eiger", file[DETECTOR]))
     check_place(*HEAD_ON)
 
 
-def test_other_detectors_without_pixels_are_passed_over(caplog):
+def test_detectors_without_pixels_are_skipped(caplog):
     def diode(file):
         field(group(file["entry/instrument"], "diode", "NXdetector"), "distance", 0.5, "m")
         group(file["entry/instrument"], "all", "NXdetector_group")["group_names"] = ["all", "detector"]
 
-    written(diode)
+    write_eiger(diode)
     check_place(*HEAD_ON)
     assert not caplog.messages
 
@@ -356,12 +358,12 @@ def test_modules_within_modules():
         file.copy(MODULE, f"{DETECTOR}/copy")
         file.move(f"{DETECTOR}/copy", f"{MODULE}/inner")
 
-    written(nest)
+    write_eiger(nest)
     check_place(*HEAD_ON)
 
 
 def test_transformations_in_another_file():
-    written()
+    write_eiger()
     with h5py.File("geometry.h5", "w") as other, h5py.File("x_master.h5", "a") as file:
         file.copy(f"{DETECTOR}/transformations", other, "t")
         del file[f"{DETECTOR}/transformations"]
@@ -373,7 +375,7 @@ def test_transformations_in_another_file():
 
 
 def spectrum(values, weights, name="incident_wavelength_weights"):
-    return all_of(value(WAVELENGTH, values), lambda file: file["entry/instrument/beam"].__setitem__(name, weights))
+    return combined(set_value(WAVELENGTH, values), lambda file: file["entry/instrument/beam"].__setitem__(name, weights))
 
 
 def variant(file):
@@ -399,14 +401,14 @@ def beside_the_sample(file):
 
 WAVELENGTHS = {
     "scalar": (None, 1.0, 0),
-    "list of one": (value(WAVELENGTH, [1.0]), 1.0, 0),
-    "nm": (value(WAVELENGTH, 0.1, units="nm"), 1.0, 0),
-    "no unit": (attribute(WAVELENGTH, units=None), 1.0, 1),
-    "one for each image": (value(WAVELENGTH, [1.0, 1.1, 0.9]), 1.0, 1),
-    "jitter of a pulse": (value(WAVELENGTH, [1.0, 1.0001, 0.9999]), 1.0, 0),
+    "list of one": (set_value(WAVELENGTH, [1.0]), 1.0, 0),
+    "nm": (set_value(WAVELENGTH, 0.1, units="nm"), 1.0, 0),
+    "no unit": (set_attributes(WAVELENGTH, units=None), 1.0, 1),
+    "one per image": (set_value(WAVELENGTH, [1.0, 1.1, 0.9]), 1.0, 1),
+    "jitter of a pulse": (set_value(WAVELENGTH, [1.0, 1.0001, 0.9999]), 1.0, 0),
     "spectrum": (spectrum([0.9, 1.0, 1.3], [1.0, 2.0, 1.0]), 1.05, 0),
-    "spectrum, the older name": (spectrum([0.9, 1.0, 1.3], [1.0, 2.0, 1.0], "incident_wavelength_weight"), 1.05, 0),
-    "a spectrum for each image": (spectrum([[0.9, 1.1], [2.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]), 1.0, 0),
+    "spectrum, older name": (spectrum([0.9, 1.0, 1.3], [1.0, 2.0, 1.0], "incident_wavelength_weight"), 1.05, 0),
+    "a spectrum per image": (spectrum([[0.9, 1.1], [2.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]), 1.0, 0),
     "weights of all images": (spectrum([0.9, 1.1], [[1.0, 1.0], [0.0, 1.0]]), 1.0, 0),
     "variant": (variant, 1.0, 0),
     "energy": (energy, 1.0, 0),
@@ -415,27 +417,27 @@ WAVELENGTHS = {
 }  # fmt: skip
 
 
-def test_a_file_without_a_wavelength_is_told_where_none_is_given():
-    written(without(WAVELENGTH))
+def test_a_file_without_a_wavelength_is_a_warning_unless_lambda_is_given():
+    write_eiger(without(WAVELENGTH))
     run = "-cell 50 60 70 -default_F 1 -N 2 --panels x_master.h5 -nonoise -nopgm"
-    told = "--panels x_master.h5: has no wavelength, and there is no -lambda; 1 A is used"
-    assert simulate(run).warnings == [told]
+    warning = "--panels x_master.h5: has no wavelength, and there is no -lambda; 1 A is used"
+    assert simulate(run).warnings == [warning]
     assert simulate(f"{run} -lambda 1.5").warnings == []
-    written()
+    write_eiger()
     assert simulate(run).warnings == []
 
 
 @pytest.mark.parametrize("name", WAVELENGTHS)
 def test_wavelengths(name, caplog):
     change, expected, warnings = WAVELENGTHS[name]
-    written(change)
+    write_eiger(change)
     assert read_nxmx_detector("x_master.h5")["wavelength"] == pytest.approx(expected, rel=1e-12)
     assert len(caplog.messages) == warnings
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -2.0], [1.0], [np.nan, 1.0]])
-def test_weights_that_are_none(weights):
-    written(spectrum([0.9, 1.1], weights))
+def test_invalid_weights(weights):
+    write_eiger(spectrum([0.9, 1.1], weights))
     with pytest.raises(InputError, match="weights"):
         read_nxmx_detector("x_master.h5")
 
@@ -462,45 +464,45 @@ def scanned(values, **more):
         (scanned([3.0], omega_end=[3.1]), (0, 1, 0)),
     ],
 )
-def test_the_spindle_turns_as_the_angles_grow(change, expected):
-    written(change)
+def test_the_spindle_rotates_with_increasing_angles(change, expected):
+    write_eiger(change)
     np.testing.assert_allclose(read_nxmx_detector("x_master.h5")["spindle_axis"], expected, atol=1e-12)
 
 
 # images
 
 
-def test_the_first_images_that_are_there(caplog):
+def test_the_first_existing_images_are_read(caplog):
     def links(file):
         for number in (1, 2, 3):
             file.pop(f"entry/data/data_{number:06d}", None)
             file[f"entry/data/data_{number:06d}"] = h5py.ExternalLink(f"x_data_{number:06d}.h5", "/entry/data/data")
         del file["entry/data"].attrs["signal"]
 
-    written(links)
+    write_eiger(links)
     os.rename("x_data_000001.h5", "x_data_000002.h5")
     assert read_image("show", "x_master.h5", to_look_at=True).pixels[0, 1] == 1.0
     assert len(caplog.messages) == 1 and "data_000002 is taken" in caplog.text
 
 
-def test_old_masks_leave_pixels_out():
+def test_old_masks_exclude_pixels():
     mask = np.zeros(SHAPE, np.uint32)
     mask[3, 4] = 1
-    written(value(MASK, mask), module=False)
+    write_eiger(set_value(MASK, mask), module=False)
     image = read_image("show", "x_master.h5", to_look_at=True)
     assert np.isnan(image.pixels[3, 4]) and np.isnan(image.pixels).sum() == 1
     np.testing.assert_allclose(image.beam_center, (35.0, 30.0), atol=1e-9)
 
 
-def test_comparing_says_nothing_of_the_geometry(caplog):
-    written(TURNED)
+def test_compare_does_not_warn_of_the_geometry(caplog):
+    write_eiger(TRANSPOSED)
     read_image("compare", "x_master.h5")
     assert not caplog.messages
 
 
 def test_warnings_reach_the_command_line(capsys):
-    """A library's logger is silent there unless the command listens."""
-    written(TURNED)
+    """The reader warns by logging, which the command must show."""
+    write_eiger(TRANSPOSED)
     words = "-cell 9 9 9 90 90 90 -default_F 1 -N 1 -oversample 1 -seed 1 -nopgm -nonoise -noprogress"
     assert main(["simulate", "--panels", "x_master.h5", *words.split()]) == 0
     err = capsys.readouterr().err

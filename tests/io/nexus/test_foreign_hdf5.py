@@ -1,4 +1,4 @@
-"""HDF5 files that were made to do harm, or merely odd: no other file is opened, no memory taken, one line says why."""
+"""Malicious or just odd HDF5 files: they open no other file and take no memory; one line gives the reason."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ from nxmx_files import write
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The working folder `inside`, beside a file `secret.h5` that nothing within may lead to."""
+    """The working folder `inside`, next to a file `secret.h5` that nothing inside may reach."""
     with h5py.File(tmp_path / "secret.h5", "w") as file:
         file["entry/data/data"] = np.full((1, *SHAPE), 7, np.uint32)
     (tmp_path / "inside").mkdir()
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def command(*arguments):
-    """Status and error lines of nbkernel."""
+    """Runs nbkernel: status and lines of standard error."""
     err = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
         status = main(list(arguments))
@@ -39,7 +39,7 @@ def command(*arguments):
 
 
 def refused(*arguments):
-    """The one line with which a command ends."""
+    """The one error line of a command that must fail."""
     status, lines = command(*arguments)
     assert (status, len(lines)) == (2, 1), lines
     return lines[0]
@@ -47,12 +47,12 @@ def refused(*arguments):
 
 @contextlib.contextmanager
 def limited(memory=2**29, seconds=10):
-    """A limit on what the process may take beyond what it has."""
+    """Limits the CPU time, and the memory that the process may take beyond what it has."""
     with open("/proc/self/statm") as file:
-        have = int(file.read().split()[0]) * resource.getpagesize()
+        taken = int(file.read().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
     start = time.process_time()
-    resource.setrlimit(resource.RLIMIT_AS, (have + memory, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (taken + memory, before[1]))
     try:
         yield
     finally:
@@ -64,14 +64,14 @@ def limited(memory=2**29, seconds=10):
 
 
 def link_data(make):
-    """A master whose images are `make()`, a link."""
+    """Writes a master whose images are the link that `make` returns."""
     eiger()
     with h5py.File("x_master.h5", "a") as file:
         del file["entry/data/data_000001"]
         file["entry/data/data_000001"] = make()
 
 
-def test_data_beside_and_below_are_read():
+def test_data_files_beside_and_below_the_master_are_read():
     eiger()
     expected = np.arange(4800, dtype=np.float32).reshape(SHAPE)
     assert (read_image("show", "x_master.h5").pixels == expected).all()
@@ -81,17 +81,17 @@ def test_data_beside_and_below_are_read():
         link_data(lambda named=named: h5py.ExternalLink(named, "/entry/data/data"))
         os.remove("x_data_000001.h5")
         assert (read_image("show", "x_master.h5").pixels == expected).all()
-    # moved together: of the old path only the name counts
+    # moved together: only the name counts of an absolute path
     os.rename("raw/d.h5", "d.h5")
     link_data(lambda: h5py.ExternalLink("/beamline/2019/d.h5", "/entry/data/data"))
     assert (read_image("show", "x_master.h5").pixels == expected).all()
-    # a link to the master, from anywhere
+    # a symbolic link to the master from another folder
     Path("elsewhere").mkdir()
     os.symlink("../x_master.h5", "elsewhere/link.h5")
     assert (read_image("show", "elsewhere/link.h5").pixels == expected).all()
 
 
-def test_links_count_from_the_file_that_has_them():
+def test_links_are_relative_to_the_file_that_contains_them():
     eiger()
     Path("raw").mkdir()
     os.rename("x_data_000001.h5", "raw/d.h5")
@@ -128,7 +128,7 @@ def in_two_steps():
     return h5py.ExternalLink("step.h5", "/data")
 
 
-def circle():
+def cycle():
     with h5py.File("step.h5", "w") as file:
         file["data"] = h5py.ExternalLink("x_master.h5", "/entry/data/data_000001")
     return h5py.ExternalLink("step.h5", "/data")
@@ -140,15 +140,15 @@ BAD_LINKS = {
         lambda: h5py.ExternalLink(os.path.abspath("../secret.h5"), "/entry/data/data"), "secret.h5", "outside",
     ),
     "system": (lambda: h5py.ExternalLink("/etc/passwd", "/"), "/etc/passwd", "outside"),
-    "symlink": (outside_by_symlink, "x.h5", "outside"),
-    "symlink to a folder": (outside_by_folder, "up/secret.h5", "outside"),
+    "by a symlink": (outside_by_symlink, "x.h5", "outside"),
+    "by a symlink to a folder": (outside_by_folder, "up/secret.h5", "outside"),
     "pipe": (fifo, "pipe.h5", "not a regular file"),
     "device": (lambda: h5py.ExternalLink("/dev/zero", "/"), "/dev/zero", "outside"),
     "folder": (lambda: Path("sub").mkdir() or h5py.ExternalLink("sub", "/"), "sub", "not a regular file"),
     "text": (text, "passwd", "not an HDF5 file"),
     "in two steps": (in_two_steps, "../secret.h5", "'..'"),
-    "circle of files": (circle, "", "never end"),
-    "circle": (lambda: h5py.SoftLink("/entry/data/data_000001"), "", "never end"),
+    "cycle of files": (cycle, "", "never end"),
+    "cycle": (lambda: h5py.SoftLink("/entry/data/data_000001"), "", "never end"),
     "soft to external": (
         lambda: h5py.SoftLink("/entry/far"), "", "has no image"
     ),
@@ -165,7 +165,7 @@ def test_links_that_are_not_followed(name):
     assert not list(Path().glob("*.png"))
 
 
-def test_a_link_that_is_not_needed_is_passed_over(caplog):
+def test_a_bad_link_that_is_not_needed_is_a_warning(caplog):
     eiger()
     with h5py.File("x_master.h5", "a") as file:
         file["entry/instrument/other"] = h5py.ExternalLink("../secret.h5", "/entry")
@@ -175,7 +175,7 @@ def test_a_link_that_is_not_needed_is_passed_over(caplog):
 
 
 def test_geometry_needs_no_data(caplog):
-    """Masters are often given without their data, or with links to where those were."""
+    """Masters are often passed on without their data, or with broken links to them."""
     link_data(lambda: h5py.ExternalLink("../secret.h5", "/entry/data/data"))
     with h5py.File("x_master.h5", "a") as file:
         file.create_dataset(f"{DETECTOR}/odd", (3,), np.uint8, external=[("/etc/passwd", 0, 3)])
@@ -186,7 +186,7 @@ def test_geometry_needs_no_data(caplog):
     assert len(caplog.messages) == 1 and "../secret.h5" in caplog.text
 
 
-def test_data_that_may_not_be_read_are_named(monkeypatch):
+def test_data_without_read_permission_are_named(monkeypatch):
     eiger()
 
     def denied(name, flags, *mode):
@@ -222,7 +222,7 @@ def test_panels_and_configurations_follow_no_links_either(folder):
 
 
 def virtual(named, inner="/entry/data/data", shape=(1, *SHAPE)):
-    """A master whose images are those of another file, as JUNGFRAU's."""
+    """Writes a master whose images are a virtual dataset of another file, like JUNGFRAU's."""
     eiger()
     layout = h5py.VirtualLayout(shape, np.uint32)
     layout[:] = h5py.VirtualSource(named, inner, shape)
@@ -231,7 +231,7 @@ def virtual(named, inner="/entry/data/data", shape=(1, *SHAPE)):
 
 
 @pytest.mark.parametrize("named", ["x_data_000001.h5", "./x_data_000001.h5"])
-def test_virtual_data_beside_are_read(named, monkeypatch):
+def test_virtual_data_beside_the_master_are_read(named, monkeypatch):
     virtual(named)
     expected = np.arange(4800, dtype=np.float32).reshape(SHAPE)
     assert (read_image("show", "x_master.h5").pixels == expected).all()
@@ -275,7 +275,7 @@ def raw(where):
     return make
 
 
-BAD_SOURCES = {
+BAD_DATA = {
     "up": (lambda: virtual("../secret.h5"), "../secret.h5", "'..'"),
     "absolute": (lambda: virtual(os.path.abspath("../secret.h5")), "secret.h5", "outside"),
     "missing": (lambda: virtual("gone.h5"), "gone.h5", "not there"),
@@ -288,15 +288,15 @@ BAD_SOURCES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_SOURCES)
-def test_data_of_other_files_that_are_not_read(name):
-    make, *words = BAD_SOURCES[name]
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_of_other_files_are_not_read(name):
+    make, *words = BAD_DATA[name]
     make()
     line = refused("show", "x_master.h5")
     assert "x_master.h5" in line and all(word in line for word in words)
 
 
-def test_only_the_first_frames_source_must_be_there():
+def test_only_the_source_of_the_first_frame_must_exist():
     eiger(frames=2)
     layout = h5py.VirtualLayout((4, *SHAPE), np.uint32)
     layout[:2] = h5py.VirtualSource("x_data_000001.h5", "/entry/data/data", (2, *SHAPE))
@@ -315,7 +315,7 @@ def plain(path="bomb.h5", **keys):
 
 
 def bomb_by_deflate():
-    """A chunk that says 4 kB and is 2 GB of zeros."""
+    """A chunk that claims 4 kB and unpacks to 2 GB of zeros."""
     import zlib
 
     packing = zlib.compressobj(9)
@@ -340,7 +340,7 @@ def bomb_by_header(name, content):
     return make
 
 
-def million_groups():
+def many_groups():
     with h5py.File("bomb.h5", "w", libver="latest") as file:
         for number in range(30_000):
             h5py.h5g.create(file.id, b"%d" % number)
@@ -357,7 +357,7 @@ HUGE = 1 << 40
 ZSTD_FRAME = b"\x28\xb5\x2f\xfd\xe0" + HUGE.to_bytes(8, "little") + bytes(8)
 BOMBS = {
     "unwritten": (lambda: plain(shape=(30_000, 30_000), dtype="f8", chunks=(1000, 1000)), "NBKERNEL_INPUT_LIMIT"),
-    "unwritten, in one piece": (lambda: plain(shape=(30_000, 30_000), dtype="f8"), "NBKERNEL_INPUT_LIMIT"),
+    "unwritten, contiguous": (lambda: plain(shape=(30_000, 30_000), dtype="f8"), "NBKERNEL_INPUT_LIMIT"),
     "frames": (
         lambda: plain(shape=(10**6, 30_000, 30_000), dtype="u2", chunks=(1, 1000, 1000)), "NBKERNEL_INPUT_LIMIT",
     ),
@@ -394,13 +394,13 @@ def test_bombs(name):
 
 
 def test_files_of_very_many_objects():
-    million_groups()
+    many_groups()
     with limited():
         assert "30000 members" in refused("show", "bomb.h5")
 
 
-def test_links_of_links_are_no_hanging():
-    """Each of 30 links goes twice through the next."""
+def test_links_of_links_do_not_hang():
+    """Each of 30 links follows the next one twice."""
     with h5py.File("bomb.h5", "w") as file:
         file["self"] = file["/"]
         for number in range(30):
@@ -410,7 +410,7 @@ def test_links_of_links_are_no_hanging():
         assert "no dataset /l0/x" in refused("show", "bomb.h5:/l0/x")
 
 
-def test_a_later_frame_of_a_source_is_held_to_its_size_too():
+def test_the_size_of_later_frames_of_a_source_is_checked_too():
     hdf5plugin = pytest.importorskip("hdf5plugin")
     eiger()
     with h5py.File("x_data_000002.h5", "w") as file:
@@ -434,32 +434,32 @@ def test_the_limit_can_be_raised(monkeypatch):
     assert command("show", "bomb.h5:/x")[0] == 0
 
 
-def test_what_is_packed_honestly_is_read():
+def test_data_of_usual_compressions_are_read():
     hdf5plugin = pytest.importorskip("hdf5plugin")
     pixels = np.random.default_rng(1).poisson(3.0, (300, 200)).astype(np.uint32)
-    ways = dict(
+    filters = dict(
         gzip=dict(compression="gzip"), lzf=dict(compression="lzf"),
         shuffled=dict(compression="gzip", shuffle=True, fletcher32=True),
         lz4=hdf5plugin.LZ4(), bitshuffle=hdf5plugin.Bitshuffle(), bitshuffle_zstd=hdf5plugin.Bitshuffle(cname="zstd"),
         only_shuffled=hdf5plugin.Bitshuffle(cname="none"), zstd=hdf5plugin.Zstd(), blosc=hdf5plugin.Blosc(),
         bzip2=hdf5plugin.BZip2(), plain={},
     )  # fmt: skip
-    for name, way in ways.items():
+    for name, options in filters.items():
         with h5py.File(f"{name}.h5", "w") as file:
-            file.create_dataset("x", data=pixels, chunks=(128, 128), **way)
+            file.create_dataset("x", data=pixels, chunks=(128, 128), **options)
         assert (read_image("show", f"{name}.h5:/x").pixels == pixels).all(), name
 
 
-def test_filters_that_are_not_there_are_named():
+def test_missing_filters_are_named():
     plain(shape=(64, 64), dtype="u1", chunks=(64, 64), compression=32019, allow_unknown_filter=True)
     line = refused("show", "bomb.h5:/x")
     assert "32019" in line and "h5repack" in line
 
 
-# the record of our own files
+# the record in nbkernel's own files
 
 
-def recorded(value):
+def refused_record(value):
     write("own.h5", provenance={"config": "x"})
     with h5py.File("own.h5", "a") as file:
         provenance = file["entry/simulation/provenance"]
@@ -485,7 +485,7 @@ BAD_RECORDS = {
 
 @pytest.mark.parametrize("name", BAD_RECORDS)
 def test_records_that_are_not_text(name):
-    line = recorded(BAD_RECORDS[name])
+    line = refused_record(BAD_RECORDS[name])
     assert (
         line.startswith("nbkernel: --config")
         and "own.h5" in line
@@ -507,14 +507,14 @@ BAD_INPUTS = [
 
 
 @pytest.mark.parametrize("text", BAD_INPUTS, ids=lambda text: text[:30])
-def test_records_of_input_files_that_are_not_such(text):
+def test_invalid_records_of_input_files(text):
     config = '[crystal]\nhkl = "x.hkl"\n'
     write("own.h5", provenance={"config": config, "inputs": text})
     line = refused("simulate", "--config", "own.h5")
     assert (line.startswith("nbkernel: --config own.h5") and "inputs" in line) or "/inputs" in line
 
 
-# broken values in an NXmx file
+# invalid values in an NXmx file
 
 
 @pytest.mark.parametrize(
@@ -541,7 +541,7 @@ def test_records_of_input_files_that_are_not_such(text):
         ("entry/instrument/beam/incident_wavelength", None, "1.0"),
     ],
 )
-def test_values_that_are_none(path, attribute, value, recwarn):
+def test_invalid_values(path, attribute, value, recwarn):
     eiger()
     with h5py.File("x_master.h5", "a") as file:
         if attribute:
@@ -557,7 +557,7 @@ def test_values_that_are_none(path, attribute, value, recwarn):
     assert not recwarn.list
 
 
-def test_small_integers_count_as_the_pixels_that_they_become():
+def test_the_size_of_small_integers_is_that_of_their_float_pixels():
     plain(shape=(16_000, 16_000), dtype="u1", chunks=(1000, 1000))
     with limited():
         assert "1.19 GiB" in refused("show", "bomb.h5:/x")

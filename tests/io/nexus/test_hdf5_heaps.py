@@ -1,4 +1,4 @@
-"""Damaged collections of texts in HDF5 files, through which HDF5 itself would walk for ever."""
+"""Damaged global heaps (collections of strings) in HDF5 files, on which the HDF5 library would loop forever."""
 
 import subprocess
 import sys
@@ -27,16 +27,16 @@ def checked(path):
         check_heaps(file)
 
 
-def damaged(path, place, size):
-    """With another size of the object that begins `place` bytes behind the first collection's beginning."""
+def damaged(path, offset, size):
+    """Changes the size of the object that begins `offset` bytes into the first collection."""
     content = bytearray(path.read_bytes())
-    start = content.find(SIGNATURE) + place + 8
+    start = content.find(SIGNATURE) + offset + 8
     content[start : start + 8] = size.to_bytes(8, "little")
     path.write_bytes(content)
     return path
 
 
-def test_whole_files_pass(tmp_path):
+def test_intact_files_pass(tmp_path):
     checked(write(tmp_path / "a.h5"))
     draw = np.random.default_rng(1)
     for libver in ("earliest", "latest"):
@@ -51,19 +51,19 @@ def test_whole_files_pass(tmp_path):
         checked(tmp_path / "b.h5")
 
 
-# the objects' places, by the sizes of their texts; the last is what is free
+# offset of the last object, the free space, behind those of the texts
 FREE = HEADER + sum(16 + -(-len(text) // 8) * 8 for text in TEXTS)
 
 
 @pytest.mark.parametrize(
-    "place, size", [(FREE, 4096 - FREE - 512), (FREE, 0), (FREE, 4096), (HEADER, 2**64 - 16), (HEADER, 5000)]
+    "offset, size", [(FREE, 4096 - FREE - 512), (FREE, 0), (FREE, 4096), (HEADER, 2**64 - 16), (HEADER, 5000)]
 )
-def test_damaged_ones_do_not(place, size, tmp_path):
+def test_damaged_files_are_refused(offset, size, tmp_path):
     with pytest.raises(Unusable, match="do not add up"):
-        checked(damaged(write(tmp_path / "a.h5"), place, size))
+        checked(damaged(write(tmp_path / "a.h5"), offset, size))
 
 
-def test_show_says_so_and_ends(tmp_path):
+def test_show_refuses_a_damaged_file(tmp_path):
     path = damaged(write(tmp_path / "a.h5"), FREE, 4096 - FREE - 512)
     words = [sys.executable, "-m", "nbkernel", "show", path.name]
     run = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""HDF5 files: other programs' readers find our pixels, panels, beam and crystal, and our reader finds theirs."""
+"""HDF5 files: other readers find the pixels, panels, beam and crystal that nbkernel writes, and nbkernel finds theirs."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ from nbkernel.io.nexus.reader import read_nxmx_detector
 from nbkernel.io.nexus.writer import write_nxmx
 from nbkernel.setup.prepare import prepare_panels
 
-from nxmx_files import FLAT, PANELS, RUN, corners, mcstas, write
+from nxmx_files import FLAT, PANELS, RUN, corners, mcstas_rotation, write
 from running import BASE, simulate
 
 DETECTOR = "/entry/instrument/detector"
@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def command(*arguments):
-    """Status, standard output and error lines of nbkernel."""
+    """Runs nbkernel: status, lines of standard output and of standard error."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(list(arguments))
@@ -64,7 +64,7 @@ def command(*arguments):
     "flags",
     ["-polar 1e300 --precision double", "-pixel 1e305", "-Ybeam 1.7e308", "-lambda 1e308 -dispersion 1 -dispsteps 3"],
 )
-def test_absurd_numbers_are_written_without_a_word_of_numpy(flags):
+def test_absurd_numbers_are_written_without_warnings_of_numpy(flags):
     run = simulate(f"{BASE} -detpixels 16 -nopgm --hdf5 a.h5 {flags}")
     assert run.status == 0 and not run.errors
     with h5py.File("a.h5") as file:
@@ -112,7 +112,7 @@ def test_fabio_and_silx_find_the_same_pixels(counts):
 def test_nxmx_finds_every_panel(name):
     nxmx = pytest.importorskip("nxmx")
     runs, images, _ = write("a.h5", GEOMETRIES[name], counts=False)
-    to_mcstas = mcstas(runs[0].detector)
+    to_mcstas = mcstas_rotation(runs[0].detector)
     with h5py.File("a.h5") as file:
         entry = nxmx.NXmx(file).entries[0]
         data = entry.data[0][entry.data[0].signal]
@@ -135,11 +135,11 @@ def test_nxmx_finds_every_panel(name):
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 @pytest.mark.parametrize("foreign", [False, True])
-def test_our_reader_finds_every_panel(name, foreign):
+def test_nbkernels_reader_finds_every_panel(name, foreign):
     runs, _, _ = write("a.h5", GEOMETRIES[name])
     to_mcstas = np.eye(3)
     if foreign:
-        to_mcstas = mcstas(runs[0].detector)
+        to_mcstas = mcstas_rotation(runs[0].detector)
         with h5py.File("a.h5", "a") as file:
             del file["entry/nbkernel"]
     fields = read_nxmx_detector("a.h5")
@@ -158,8 +158,8 @@ def test_our_reader_finds_every_panel(name, foreign):
         assert [panel.name for panel in fields["panels"]] == (["A", "B", "C"] if "panels" in name else [""])
 
 
-def test_the_frame_is_the_one_of_the_field():
-    """MOSFLM's flat detector: fast (-1, 0, 0), slow (0, -1, 0), offset by the beam centre."""
+def test_the_frame_is_mcstas():
+    """MOSFLM's flat detector has fast (-1, 0, 0) and slow (0, -1, 0), offset by the beam centre."""
     (run,), _, _ = write("a.h5", dict(FLAT, Xbeam=2.0, Ybeam=3.0))
     with h5py.File("a.h5") as file:
         module = file[f"{DETECTOR}/module"]
@@ -169,7 +169,7 @@ def test_the_frame_is_the_one_of_the_field():
         np.testing.assert_allclose(offset, (run.detector.Fbeam, run.detector.Sbeam, 0.0), atol=1e-15)
         assert file[f"{DETECTOR}/transformations/detector_z"][0] == pytest.approx(0.15)
         assert file[f"{DETECTOR}/beam_center_x"][()] == pytest.approx(run.detector.Fbeam / 0.0002)
-    # an electric field along the beam leaves any direction
+    # with an electric field along the beam any x axis is allowed
     frame = laboratory_to_mcstas((0.0, 0.0, 2.0), (0.0, 0.0, 1.0))
     np.testing.assert_allclose(frame @ frame.T, np.eye(3), atol=1e-15)
     assert np.linalg.det(frame) == pytest.approx(1.0) and frame[2].tolist() == [0, 0, 1]
@@ -185,14 +185,14 @@ def test_a_spectrum_has_each_wavelength_once():
     with h5py.File("a.h5") as file:
         beam = nxmx.NXmx(file).entries[0].instruments[0].beams[0]
         expected = RUN["wavelength"] * np.array([0.99, 0.995, 1.0, 1.005, 1.01])
-        # dxtbx takes an array there for one wavelength for each image, whatever weights are beside it
+        # dxtbx takes an array here as one wavelength per image, even with weights beside it
         assert beam["incident_wavelength"].shape == ()
         assert beam.incident_wavelength.to("angstrom").magnitude == pytest.approx(RUN["wavelength"], rel=1e-14)
         spectrum = beam["incident_wavelength"].attrs["variant"].decode()
         assert beam[spectrum].attrs["units"] == b"angstrom"
         np.testing.assert_allclose(beam[spectrum][()], expected, rtol=1e-12)
         assert beam[f"{spectrum}_weights"][()].tolist() == [3.0] * 5
-        # -1, 0, 1 mrad in the plane of the electric field, x
+        # -1, 0, 1 mrad in the plane of the electric field, which is along x
         spread = np.degrees(1e-3 * np.sqrt(2.0 / 3.0))
         np.testing.assert_allclose(beam["incident_beam_divergence"][()], [[spread, 0.0]], rtol=1e-6)
         assert beam["incident_polarization_stokes"][()].tolist() == [[1.0, 0.9, 0.0, 0.0]]
@@ -200,7 +200,7 @@ def test_a_spectrum_has_each_wavelength_once():
     assert read_nxmx_detector("a.h5")["wavelength"] == pytest.approx(RUN["wavelength"])
 
 
-def test_sources_are_weighted_and_can_be_used_again():
+def test_sources_are_weighted_and_can_be_reused():
     Path("s.txt").write_text("-10 0 0 2 1.1e-10\n-10 0.1 0 3 1.3e-10\n-10 0 0.1 5 1.1e-10\n")
     runs, _, _ = write("a.h5", dict(FLAT, sourcefile="s.txt", fix=frozenset(["weights"])))
     with h5py.File("a.h5") as file:
@@ -215,8 +215,8 @@ def test_sources_are_weighted_and_can_be_used_again():
     assert read_nxmx_detector("a.h5")["wavelength"] == pytest.approx(0.7 * 1.1 + 0.3 * 1.3)
 
 
-def test_a_spectrum_in_the_place_of_the_wavelength_is_still_read():
-    """As this program wrote it once, and as NXmx has it for polychromatic beams."""
+def test_a_spectrum_as_incident_wavelength_is_read():
+    """As older versions of nbkernel wrote it, and as NXmx defines it for polychromatic beams."""
     write("a.h5", FLAT)
     with h5py.File("a.h5", "r+") as file:
         beam = file["entry/instrument/beam"]
@@ -227,24 +227,24 @@ def test_a_spectrum_in_the_place_of_the_wavelength_is_still_read():
 
 
 @pytest.mark.parametrize("fields", (dict(panels=PANELS), FLAT))
-def test_masks_are_small_but_for_one_that_xds_reads(fields, monkeypatch):
+def test_masks_are_compressed_unless_xds_can_read_them(fields, monkeypatch):
     monkeypatch.setattr(nxmx_writer, "MASK_CHUNK", 500)
-    for most in (nxmx_writer.PLAIN_MASK, 700):
-        monkeypatch.setattr(nxmx_writer, "PLAIN_MASK", most)
+    for limit in (nxmx_writer.PLAIN_MASK, 700):
+        monkeypatch.setattr(nxmx_writer, "PLAIN_MASK", limit)
         runs, _, _ = write("a.h5", fields)
         with h5py.File("a.h5") as file:
             mask = file[f"{DETECTOR}/pixel_mask"]
             assert mask.dtype == np.int8 and mask == file[f"{DETECTOR}/detectorSpecific/pixel_mask"]
-            assert (mask.chunks is None) == (len(runs) == 1 and most > 700)
-            # what every HDF5 library has
+            assert (mask.chunks is None) == (len(runs) == 1 and limit > 700)
+            # the filter that every HDF5 library has
             assert mask.compression == (None if mask.chunks is None else "gzip")
             good = mask[()] == 0
         assert good.sum() == sum(run.wanted.sum() for run in runs)
         assert np.array_equal(np.isnan(read_image("show", "a.h5", to_look_at=True).pixels), ~good)
 
 
-def test_other_programs_plugins_in_the_environment_do_no_harm():
-    """HDF5_PLUGIN_PATH, which DIALS and CrystFEL need to read our files."""
+def test_plugins_in_the_environment_do_no_harm():
+    """HDF5_PLUGIN_PATH is what DIALS and CrystFEL need to read nbkernel's files."""
     hdf5plugin = pytest.importorskip("hdf5plugin")
     code = "from nbkernel.cli.main import main\nstatus = main(sys.argv[1:])\nsys.stdout.flush()\nsys.exit(status)"
     environment = {**os.environ, "HDF5_PLUGIN_PATH": hdf5plugin.PLUGIN_PATH}
@@ -269,17 +269,17 @@ def test_flux_and_exposure():
 
 
 @pytest.mark.parametrize("convention", ["mosflm", "dials"])
-def test_a_rotation_turns_the_crystal_as_it_was_rendered(convention):
+def test_the_goniometer_rotates_the_crystal_as_rendered(convention):
     nxmx = pytest.importorskip("nxmx")
     (run,), _, _ = write("a.h5", dict(FLAT, convention=convention, phi=30.0, osc=2.0, phisteps=4))
-    to_mcstas = mcstas(run.detector)
+    to_mcstas = mcstas_rotation(run.detector)
     with h5py.File("a.h5") as file:
         sample = nxmx.NXmx(file).entries[0].samples[0]
         omega = sample.depends_on
         angles = [values.to("deg").magnitude.item() for values in (omega[()], omega.end[()], omega.increment_set)]
         assert angles == pytest.approx([30.0, 32.0, 2.0], rel=1e-14)
         np.testing.assert_allclose(omega.vector, to_mcstas @ run.detector.spindle_vector, atol=1e-15)
-        # a, b, c of the first phi step are the inverse of the turned UB
+        # a, b, c of the first phi step are the inverse of the rotated UB
         abc = run.plan.orientation[run.plan.phi_slot[0], 0].reshape(3, 3) * 1e10
         turned = omega.matrix[0, :3, :3] @ sample["ub_matrix"][0]
         np.testing.assert_allclose(abc @ to_mcstas.T @ turned, np.eye(3), atol=1e-9)
@@ -288,7 +288,7 @@ def test_a_rotation_turns_the_crystal_as_it_was_rendered(convention):
         B = U.T @ UB
         np.testing.assert_allclose(np.tril(B, -1), 0.0, atol=1e-15)
         assert (np.diag(B) > 0).all()
-        # the cell that was rendered: nanoBragg.c's c* of a triclinic cell is a little off
+        # the cell as rendered: nanoBragg.c's c* of a triclinic cell is slightly off
         np.testing.assert_allclose(sample["unit_cell"][0], RUN["cell"], rtol=1e-5)
         assert sample["unit_cell_volume"][0] == pytest.approx(1.0 / np.linalg.det(UB))
 
@@ -300,10 +300,10 @@ def test_a_still_has_no_goniometer():
         sample = nxmx.NXmx(file).entries[0].samples[0]
         assert sample.depends_on is None and file["entry/sample/depends_on"][()] == b"."
         abc = run.plan.orientation[run.plan.phi_slot[0], 0].reshape(3, 3) * 1e10
-        np.testing.assert_allclose(abc @ mcstas(run.detector).T @ sample["ub_matrix"][0], np.eye(3), atol=1e-9)
+        np.testing.assert_allclose(abc @ mcstas_rotation(run.detector).T @ sample["ub_matrix"][0], np.eye(3), atol=1e-9)
 
 
-def test_the_sensor_is_named_even_where_there_is_none():
+def test_the_sensor_is_described_even_if_there_is_none():
     nxmx = pytest.importorskip("nxmx")
     write("ideal.h5")
     write("thick.h5", dict(panels=PANELS[1:]))
@@ -320,7 +320,7 @@ def test_the_sensor_is_named_even_where_there_is_none():
 # pixels
 
 
-def test_pixels_that_are_not_rendered_are_masked():
+def test_pixels_not_rendered_are_masked():
     write("roi.h5", dict(FLAT, roi=(5, 20, 3, 10)))
     write("panels.h5", dict(panels=PANELS))
     good = np.zeros((23, 31), bool)
@@ -328,7 +328,7 @@ def test_pixels_that_are_not_rendered_are_masked():
     with h5py.File("roi.h5") as file:
         mask = file[f"{DETECTOR}/pixel_mask"][()]
         np.testing.assert_array_equal(mask == 0, good)
-        # the XDS plugins know bits 0 to 4 only, and want it in one piece
+        # the XDS plugins know only bits 0 to 4 and need a contiguous mask
         assert set(mask[~good]) == {1} and file[f"{DETECTOR}/pixel_mask"].chunks is None
         assert file[f"{DETECTOR}/detectorSpecific/pixel_mask"] == file[f"{DETECTOR}/pixel_mask"]
     with h5py.File("panels.h5") as file:
@@ -356,13 +356,13 @@ def test_counts_have_a_type_that_programs_read(values, kind):
     with h5py.File("a.h5") as file:
         data = file["entry/data/data"]
         assert data.dtype == kind and data[0, 0].tolist() == values.tolist()
-        # the largest number of the type is what was cut off
+        # the type's largest number marks overloads
         assert file[f"{DETECTOR}/saturation_value"][()] == {np.uint16: 65534, np.int32: 2147483646}[kind]
         assert file[f"{DETECTOR}/bit_depth_readout"][()] == {np.uint16: 16, np.int32: 32}[kind]
         assert file[f"{DETECTOR}/underload_value"][()] == 0
 
 
-def test_photons_have_no_range_of_counts():
+def test_photons_have_no_saturation_value():
     (run,) = prepare_panels(Experiment(**RUN, **dict(FLAT, detpixels_f=2, detpixels_s=1)), 1)
     write_nxmx("a.h5", [run], [np.zeros((1, 2), np.float32)])
     with h5py.File("a.h5") as file:
@@ -378,7 +378,7 @@ BAD_PIXELS = {
 
 
 @pytest.mark.parametrize("name", BAD_PIXELS)
-def test_pixels_that_no_file_can_hold(name):
+def test_invalid_pixels_are_refused(name):
     (run,) = prepare_panels(Experiment(**RUN, **FLAT), 1)
     more, words = BAD_PIXELS[name]
     with pytest.raises(InputError, match=words):
@@ -391,11 +391,11 @@ def test_a_sphere_is_refused():
         write_nxmx("a.h5", [run], [np.zeros((23, 31), np.float32)])
 
 
-# how it is stored
+# storage
 
 
 def test_texts_are_fixed_length_ascii_and_end_with_a_null():
-    """ASCII but for our own texts where there is more."""
+    """ASCII except where nbkernel's own texts contain other characters."""
     provenance = {"command": "nbkernel -hkl méthane.hkl", "fix": ["a", "long"], "seed": 7}
     write("a.h5", dict(panels=[replace(PANELS[0], name="é")], osc=1.0), provenance=provenance)
     seen = []
@@ -416,7 +416,7 @@ def test_texts_are_fixed_length_ascii_and_end_with_a_null():
     with h5py.File("a.h5") as file:
         visit("/", file)
         file.visititems(visit)
-        # superblock 0: the format that all readers know
+        # superblock 0, the format that all readers know
         assert file.id.get_create_plist().get_version()[0] == 0
         provenance = file["entry/simulation/provenance"]
         assert provenance["command"][()] == "nbkernel -hkl méthane.hkl".encode()
@@ -447,7 +447,7 @@ def test_compression_and_chunks(plugin, monkeypatch):
     assert filters == dict.fromkeys(("data", "photons"), [32008] if plugin else [])
 
 
-def in_new_process(code):
+def in_another_process(code):
     done = subprocess.run([sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True)
     return done.returncode, done.stderr.splitlines()
 
@@ -457,17 +457,17 @@ def test_a_compressed_file_names_the_plugin_it_needs():
     write("a.h5")
     without = "import os\nos.environ.pop('HDF5_PLUGIN_PATH', None)\nsys.modules['hdf5plugin'] = None\n"
     compare = "from nbkernel.cli.main import main\nsys.exit(main(['compare', 'a.h5', 'a.h5']))"
-    status, lines = in_new_process(without + compare)
+    status, lines = in_another_process(without + compare)
     assert status == 2 and len(lines) == 1 and "hdf5plugin" in lines[0]
 
 
-def test_h5py_is_imported_for_hdf5_only():
+def test_h5py_is_imported_only_for_hdf5():
     assert simulate(f"{BASE} -detpixels 9 -nopgm -nonoise").status == 0
     code = "from nbkernel.cli.main import main\nmain(['show', 'intimage.img'])\nsys.exit('h5py' in sys.modules)"
-    assert in_new_process(code) == (0, [])
+    assert in_another_process(code) == (0, [])
 
 
-def test_the_file_appears_whole_or_not_at_all():
+def test_the_file_appears_complete_or_not_at_all():
     (run,) = prepare_panels(Experiment(**RUN, **FLAT), 1)
     image = np.zeros((23, 31), np.float32)
     Path("old.h5").write_bytes(b"old")
@@ -513,7 +513,7 @@ def test_compare_reads_photons_or_any_dataset():
 
 @pytest.mark.parametrize("flags", ["", "-twotheta 20 -detector_rotx 5"])
 def test_rings_come_from_the_file(flags):
-    """The same as the flags of the run give."""
+    """They are those that the flags of the run give."""
     run = f"{BASE} -detpixels_f 31 -detpixels_s 23 -pixel 0.2 -distance 150 -Xbeam 2 -Ybeam 1 {flags}"
     assert simulate(f"{run} -nopgm -nonoise").status == 0
     fields = dict(FLAT, Xbeam=2, Ybeam=1, **(dict(twotheta=20, detector_rotx=5) if flags else {}))
@@ -524,7 +524,7 @@ def test_rings_come_from_the_file(flags):
     status, out, err = command("show", "a.h5", *rings)
     assert (status, err, out[-2:]) == (0, [], expected[1][-2:])
     assert out[-2].startswith("rings: ")
-    # a wavelength of the user's changes the rings, not the place
+    # a wavelength given by the user changes the rings, not the beam
     shorter = command("show", "a.h5", *rings, "-lambda", "0.6")[1]
     assert shorter[-2] != out[-2] and shorter[-1] == out[-1]
     status, _, err = command("show", "a.h5", *rings, "-distance", "100")
@@ -543,7 +543,7 @@ def test_panels_are_shown_together():
 
 
 def foreign_file(path, frames=2):
-    """Two detectors on an arm that swings, with other units, chains and kinds of text."""
+    """Two detectors on a two-theta arm, with other units, chains and types of text."""
     with h5py.File(path, "w") as file:
         entry = file.create_group("scan")
         entry.attrs["NX_class"] = "NXentry"
@@ -608,7 +608,7 @@ def test_chains_units_and_several_detectors():
             assert panel.pixel == pytest.approx(0.075)
     assert [(panel.detpixels_s, panel.detpixels_f) for panel in fields["panels"]] == [(7, 6), (7, 7)]
     assert fields["wavelength"] == pytest.approx(0.979) and fields["convention"] == "custom"
-    # polarised half between x and y; omega along z, turned by the base onto x
+    # polarised halfway between x and y; omega is along z, which the base rotates onto x
     np.testing.assert_allclose(fields["polar_vector"], [np.sqrt(0.5), np.sqrt(0.5), 0.0], atol=1e-12)
     np.testing.assert_allclose(fields["spindle_axis"], [2.0, 0.0, 0.0], atol=1e-12)
 
@@ -627,7 +627,7 @@ def test_the_first_frame_of_another_programs_file():
     assert (stacked == pixels.reshape(14, 6).astype(np.float32)).all()
 
 
-def changed(change):
+def file_changed(change):
     def make():
         write("bad.h5")
         with h5py.File("bad.h5", "a") as file:
@@ -637,11 +637,11 @@ def changed(change):
 
 
 def set_attribute(name, attribute, value):
-    return changed(lambda file, module: module[name].attrs.__setitem__(attribute, value))
+    return file_changed(lambda file, module: module[name].attrs.__setitem__(attribute, value))
 
 
 def remove(*paths):
-    return changed(lambda file, module: [file.__delitem__(path) for path in paths])
+    return file_changed(lambda file, module: [file.__delitem__(path) for path in paths])
 
 
 def plain():
@@ -663,12 +663,12 @@ BAD_DETECTORS = {
     "no module": (remove(f"{DETECTOR}/module"), "NXdetector_module"),
     "no size": (remove(f"{DETECTOR}/module/data_size"), "data_size"),
     "no axis": (set_attribute("module_offset", "depends_on", "nowhere"), "lacks the axis nowhere"),
-    "circle": (set_attribute("module_offset", "depends_on", "module_offset"), "depends_on must end"),
+    "cycle": (set_attribute("module_offset", "depends_on", "module_offset"), "depends_on must end"),
     "unit": (set_attribute("fast_pixel_direction", "units", "furlong"), "'furlong'"),
     "kind": (set_attribute("module_offset", "transformation_type", "magic"), "'magic'"),
     "vector": (set_attribute("fast_pixel_direction", "vector", [1.0, 0.0]), "three numbers"),
-    "oblong": (changed(lambda file, module: module["slow_pixel_direction"].__setitem__(0, 1e-4)), "square"),
-    "panels": (changed(lambda file, module: module.parent.copy("module", "second")), "2 modules"),
+    "oblong": (file_changed(lambda file, module: module["slow_pixel_direction"].__setitem__(0, 1e-4)), "square"),
+    "panels": (file_changed(lambda file, module: module.parent.copy("module", "second")), "2 modules"),
     "frame": (remove("entry/nbkernel/beam_vector"), "beam_vector"),
 }
 
@@ -725,28 +725,28 @@ def test_digests_of_input_files(folder):
     assert found == {"hkl": {"path": str(folder / "F.hkl"), "sha256": known}, "mask": {"path": "/dev/null", "sha256": None}}
     files = input_files(Experiment(hkl="F.hkl"))
     Path("F.hkl").write_bytes(b"abcd")
-    assert input_digests(files)["hkl"]["sha256"] is None, "it is no longer what was read"
+    assert input_digests(files)["hkl"]["sha256"] is None, "the file has changed since it was read"
     Path("F.hkl").unlink()
     assert input_digests(files)["hkl"]["sha256"] is None
 
 
 def test_axes_that_modules_share_are_composed_once(monkeypatch):
-    """Of n modules each has an offset of its own, and all have one way along the beam; nothing is read twice."""
+    """Each module has its own offset, all share the axis along the beam; nothing is read twice."""
     panels = tuple(replace(PANELS[0], pix0_vector=(0.15, 0.01 * n, 0.0)) for n in range(40))
     write("a.h5", dict(panels=panels))
     counts = {"step": 0, "attribute": 0, "open": 0}
 
     def counting(name, function):
-        def counted(*arguments):
+        def counting_call(*arguments):
             counts[name] += 1
             return function(*arguments)
 
-        return counted
+        return counting_call
 
     monkeypatch.setattr(nxmx_chains, "step", counting("step", nxmx_chains.step))
     monkeypatch.setattr(hdf5_input.Node, "read_attribute", counting("attribute", hdf5_input.Node.read_attribute))
     monkeypatch.setattr(hdf5_input.Source, "node", counting("open", hdf5_input.Source.node))
     assert len(read_nxmx_detector("a.h5")["panels"]) == 40
     assert counts["step"] == 41
-    # offset: kind, value's unit, vector, offset, depends_on; each direction: unit, vector, depends_on, one offset; a class
+    # offset: type, unit, vector, offset, depends_on; directions: each unit, vector, depends_on, and one offset; a class
     assert counts["attribute"] <= 40 * 13 + 60 and counts["open"] <= 40 * 6 + 60

@@ -1,4 +1,4 @@
-"""Pictures of several panels: the projection by plain vector arithmetic, gaps, maxima, and rings where they belong."""
+"""Pictures of several panels: the projection checked by vector arithmetic, gaps, maxima, and the positions of rings."""
 
 import math
 
@@ -20,15 +20,15 @@ from nbkernel.io.picture.view import make_view
 
 from png import decode_png
 
-# imgCIF's frame, as dxtbx has it
+# the imgCIF frame, which dxtbx uses
 BEAM = np.array((0.0, 0.0, -1.0))
 FRAME = frame_of(tuple(BEAM), (1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
 FAST, SLOW = (1.0, 0.0, 0.0), (0.0, -1.0, 0.0)
-NUMBERS = 10000  # more than a panel has pixels
+STRIDE = 10000  # more than any panel's number of pixels
 
 
 def placed(corner, fast=FAST, slow=SLOW, size=(20, 15), pixel=1.0):
-    """The Detector of a panel; corner and pixel in mm, size: fast, slow."""
+    """The Detector of a panel; corner, pixel: mm; size: fast, slow (pixels)."""
     panel = Panel(tuple(x / 1000.0 for x in corner), tuple(fast), tuple(slow), *size, pixel)
     return place_panel(panel, 0, FRAME)
 
@@ -39,11 +39,11 @@ def numbered(detector, start=1):
 
 def picture_of(*detectors):
     assembly = make_assembly(detectors)
-    return assemble(assembly, [numbered(detector, NUMBERS * n + 1) for n, detector in enumerate(detectors)]), assembly
+    return assemble(assembly, [numbered(detector, STRIDE * n + 1) for n, detector in enumerate(detectors)]), assembly
 
 
 def directions(detector, fast, slow):
-    """Unit vectors from the sample to points of a detector (pixels), (..., 3)."""
+    """Unit vectors (..., 3) from the sample to points on a detector (pixels)."""
     f, s, pix0 = (np.array(v) for v in (detector.fdet_vector, detector.sdet_vector, detector.pix0_vector))
     points = pix0 + detector.pixel_size * (np.asarray(fast)[..., None] * f + np.asarray(slow)[..., None] * s)
     return points / np.linalg.norm(points, axis=-1, keepdims=True)
@@ -59,7 +59,7 @@ def centres(detector):
 @pytest.mark.parametrize("convention", ("mosflm", "adxv", "xds", "dials"))
 @pytest.mark.parametrize("size", ((150, 130), (2048, 40), (2500, 70), (3, 5000)))
 def test_a_panel_perpendicular_to_the_beam_is_its_own_image(convention, size):
-    """Bit for bit, upright; larger ones as the picture of a single image is reduced."""
+    """Bit for bit and upright; larger ones are reduced like a single image."""
     detector = place_detector(
         Experiment(convention=convention, detpixels_f=size[0], detpixels_s=size[1], pixel=0.075, distance=190.0, Xbeam=3.0)
     )
@@ -86,12 +86,12 @@ def test_the_picture_is_perpendicular_to_the_beam():
     np.testing.assert_allclose(detector.odet_vector, BEAM, atol=1e-15)
     f, s = np.array(detector.fdet_vector), np.array(detector.sdet_vector)
     assert abs(f @ BEAM) < 1e-15 and abs(s @ BEAM) < 1e-15 and abs(f @ s) < 1e-15
-    # to the right and down, as the panel's own axes
+    # to the right and down, like the panel's own axes
     assert f[0] > 0.9 and s[1] < -0.9
 
 
 PANELS = {
-    "tilted and turned": (placed((-10, 8, -60), (0.9, 0.1, -0.4), (0.11, -0.99, 0.0)),),
+    "tilted and rotated": (placed((-10, 8, -60), (0.9, 0.1, -0.4), (0.11, -0.99, 0.0)),),
     "two tiles with a gap": (placed((-20.5, 5, -50)), placed((2.7, 4.9, -50))),
     "left-handed": (placed((-10, 8, -60), SLOW, FAST), placed((15, 10.1, -80.7), SLOW, FAST)),
     "coarse and fine": (placed((-20.5, 5, -50)), placed((3, 9, -70), size=(60, 80), pixel=0.25)),
@@ -100,7 +100,7 @@ PANELS = {
         placed((-4, 5, -62), (0.8, 0, 0.6), SLOW),
         placed((-10, 40, -20), FAST, (0, 0.5, -1), (17, 11)),
     ),
-    "hardly turned quadrants": tuple(
+    "slightly rotated quadrants": tuple(
         placed((x, y, -100), (math.cos(t), math.sin(t), 0), (math.sin(t), -math.cos(t), 0), (60, 50), 0.3)
         for x, y, t in ((-19, 18, 0.02), (1, 17, 1.60), (2, -2, 3.13), (-20, -18, -0.3))
     ),
@@ -108,16 +108,17 @@ PANELS = {
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_pixels_of_the_picture_look_where_the_panels_pixels_are(name):
-    """Slow and simple: the ray through each picture pixel's centre against every panel; and each panel pixel's own."""
+def test_pixels_of_the_picture_are_projections_of_the_panels(name):
+    """Slow but simple: intersects the ray through each picture pixel with every panel, and that of each panel pixel with
+    the picture."""
     detectors = PANELS[name]
     found, assembly = picture_of(*detectors)
     assert found.shape == (assembly.detector.spixels, assembly.detector.fpixels) and max(found.shape) <= 2048
     rays = directions(assembly.detector, *centres(assembly.detector))
     expected = np.full(found.shape, np.nan, np.float32)
-    doubtful = np.zeros(found.shape, bool)
+    ambiguous = np.zeros(found.shape, bool)
     for number, detector in enumerate(detectors):
-        image = numbered(detector, NUMBERS * number + 1)
+        image = numbered(detector, STRIDE * number + 1)
         f, s, pix0 = (np.array(v) for v in (detector.fdet_vector, detector.sdet_vector, detector.pix0_vector))
         # pix0 + F f + S s = t ray
         normal = np.cross(f, s)
@@ -127,47 +128,47 @@ def test_pixels_of_the_picture_look_where_the_panels_pixels_are(name):
         places = np.stack((on_plane @ f, on_plane @ s), -1) @ np.linalg.inv(gram) / detector.pixel_size
         column, row = np.floor(places[..., 0]).astype(int), np.floor(places[..., 1]).astype(int)
         inside = (t > 0) & (column >= 0) & (column < detector.fpixels) & (row >= 0) & (row < detector.spixels)
-        seen = np.full(found.shape, np.nan, np.float32)
-        seen[inside] = image[row[inside], column[inside]]
-        expected = np.fmax(expected, seen)
-        # the panel's pixels: their rays' place in the picture
+        hit = np.full(found.shape, np.nan, np.float32)
+        hit[inside] = image[row[inside], column[inside]]
+        expected = np.fmax(expected, hit)
+        # where the rays of the panel's pixels hit the picture
         own = directions(detector, *centres(detector))
-        whole = assembly.detector
-        points = own * (whole.close_distance / (own @ BEAM))[..., None] - np.array(whole.pix0_vector)
-        along, across = (points @ np.array(v) / whole.pixel_size for v in (whole.fdet_vector, whole.sdet_vector))
+        plane = assembly.detector
+        points = own * (plane.close_distance / (own @ BEAM))[..., None] - np.array(plane.pix0_vector)
+        along, across = (points @ np.array(v) / plane.pixel_size for v in (plane.fdet_vector, plane.sdet_vector))
         for value, x, y in zip(image.ravel(), along.ravel(), across.ravel(), strict=True):
             expected[int(y), int(x)] = np.fmax(expected[int(y), int(x)], value)
             if min(abs(x - round(x)), abs(y - round(y))) < 1e-9:
-                doubtful[max(0, int(y) - 1) : int(y) + 2, max(0, int(x) - 1) : int(x) + 2] = True
+                ambiguous[max(0, int(y) - 1) : int(y) + 2, max(0, int(x) - 1) : int(x) + 2] = True
         edge = np.abs(places - np.round(places)).min(axis=-1) < 1e-9
-        doubtful |= edge & (t > 0)
-    assert doubtful.mean() < 0.1
-    assert np.array_equal(found[~doubtful], expected[~doubtful], equal_nan=True)
-    # no pixel of a panel is lost unless a larger one hides it
-    assert np.nanmax(found) == max(numbered(d, NUMBERS * n + 1).max() for n, d in enumerate(detectors))
+        ambiguous |= edge & (t > 0)
+    assert ambiguous.mean() < 0.1
+    assert np.array_equal(found[~ambiguous], expected[~ambiguous], equal_nan=True)
+    # no panel pixel is lost unless a larger value hides it
+    assert np.nanmax(found) == max(numbered(d, STRIDE * n + 1).max() for n, d in enumerate(detectors))
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_scattering_angles_of_the_picture_are_the_panels(name):
-    """Each picture pixel shows a panel pixel no further away than the pixels are large."""
+def test_scattering_angles_of_the_picture_are_those_of_the_panels(name):
+    """Each picture pixel shows a panel pixel within a pixel's size of it."""
     detectors = PANELS[name]
     found, assembly = picture_of(*detectors)
-    whole = assembly.detector
-    angles = np.arccos(cos_scattering_angle(whole, np.arange(whole.fpixels) + 0.5, np.arange(whole.spixels) + 0.5))
+    plane = assembly.detector
+    angles = np.arccos(cos_scattering_angle(plane, np.arange(plane.fpixels) + 0.5, np.arange(plane.spixels) + 0.5))
     tables, largest = {}, 0.0
     for number, detector in enumerate(detectors):
         own = np.arccos(np.clip(directions(detector, *centres(detector)) @ BEAM, -1, 1))
-        tables |= dict(zip(numbered(detector, NUMBERS * number + 1).ravel().tolist(), own.ravel().tolist(), strict=True))
+        tables |= dict(zip(numbered(detector, STRIDE * number + 1).ravel().tolist(), own.ravel().tolist(), strict=True))
         nearest = min(np.linalg.norm(detector.pix0_vector), detector.close_distance)
         largest = max(largest, detector.pixel_size / nearest)
     covered = np.isfinite(found)
     assert covered.mean() > 0.25
     shown = np.array([tables[value] for value in found[covered].tolist()])
-    half_diagonals = math.sqrt(0.5) * (largest + whole.pixel_size / whole.close_distance)
+    half_diagonals = math.sqrt(0.5) * (largest + plane.pixel_size / plane.close_distance)
     assert np.abs(angles[covered] - shown).max() < 1.01 * half_diagonals
-    # and no finer than the finest panel's pixels
+    # the picture's pixels are about as fine as the finest panel's, or coarser
     finest = min(d.pixel_size / (np.array(d.pix0_vector) @ BEAM) for d in detectors)
-    assert whole.pixel_size / whole.distance >= 0.9 * finest
+    assert plane.pixel_size / plane.distance >= 0.9 * finest
 
 
 def test_gaps_are_nan_and_coarse_panels_have_no_holes():
@@ -178,7 +179,7 @@ def test_gaps_are_nan_and_coarse_panels_have_no_holes():
     assert np.array_equal(np.isnan(found).all(axis=0), np.isnan(found).any(axis=0))
     assert np.flatnonzero(np.isnan(found[0])).tolist() in ([20, 21, 22], [20, 21, 22, 23])
     assert np.array_equal(found[:, :20], numbered(left))
-    # a fine panel makes the picture fine: all of the coarse one's 4 x 4 blocks are filled
+    # the finer panel sets the picture's pixel: each pixel of the coarse one fills a block of 4 x 4
     coarse = placed((-20, 5, -50))
     found, assembly = picture_of(coarse, placed((0, 5, -50), size=(8, 60), pixel=0.25))
     assert assembly.detector.pixel_size == pytest.approx(0.25e-3, rel=1e-12)
@@ -186,19 +187,19 @@ def test_gaps_are_nan_and_coarse_panels_have_no_holes():
 
 
 def test_large_detectors_are_shrunk_by_maxima():
-    """A single bright pixel of the finest panel stays visible; the picture's edges stay within the limit."""
+    """A single bright pixel of the finest panel stays visible, and the picture's edges stay within the limit."""
     panels = placed((-150, 150, -100), size=(3000, 900), pixel=0.1), placed((-150, 40, -100), size=(3000, 900), pixel=0.1)
     images = [np.zeros((900, 3000), np.float32) for _ in panels]
     images[1][899, 1234] = 7.0
     assembly = make_assembly(panels)
     found = assemble(assembly, images)
-    # 3000 x 2000 pixels by 2
+    # 3000 x 2000 pixels, reduced by 2
     assert found.shape == (1000, 1500) and assembly.detector.pixel_size == pytest.approx(0.2e-3, rel=1e-12)
     assert np.argwhere(found == 7.0).tolist() == [[(1100 + 899) // 2, 617]]
     assert np.isnan(found[451:549]).all() and (found[:450] == 0.0).all()
 
 
-def test_overlapping_panels_show_the_larger_value_and_nan_only_alone():
+def test_overlapping_panels_show_the_larger_value_unless_both_are_nan():
     one, other = placed((-10, 5, -50)), placed((-10, 5, -50))
     images = [np.full((15, 20), value, np.float32) for value in (2.0, 1.0)]
     images[0][3, 4] = images[0][5, 6] = images[1][5, 6] = np.nan
@@ -215,12 +216,12 @@ def test_panels_that_cannot_be_projected_are_left_out():
     good = placed((-10, 8, -60))
     found, assembly = picture_of(BEHIND, good, SIDEWAYS, ACROSS)
     assert assembly.left_out == (0, 2, 3) and assembly.shown == (1,)
-    assert np.array_equal(found, numbered(good, NUMBERS + 1))
+    assert np.array_equal(found, numbered(good, STRIDE + 1))
 
 
-def test_panels_up_to_80_degrees_are_shown():
+def test_panels_up_to_80_degrees_from_the_beam_are_shown():
     def at(degrees):
-        # one pixel whose far edge is at that angle, looking at the sample
+        # one pixel that faces the sample, its far edge at that angle
         c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         return placed((100 * s, 0.005, -100 * c), (-c, 0, -s), SLOW, (1, 1), 0.01)
 
@@ -230,16 +231,16 @@ def test_panels_up_to_80_degrees_are_shown():
     ]  # fmt: skip
 
 
-def test_nothing_to_draw():
+def test_no_panel_in_front_of_the_sample_is_an_error():
     with pytest.raises(InputError, match="--preview: no panel is within 80 degrees of the beam"):
         make_assembly((BEHIND, SIDEWAYS))
 
 
-# drawn
+# drawing
 
 
 def test_rings_and_the_beam_are_drawn_as_on_a_single_detector():
-    """A detector cut in four gives the very picture of the whole."""
+    """A detector cut into four panels gives the same picture."""
     whole = placed((-50, 40, -100), size=(200, 160), pixel=0.5)
     corner = np.array(whole.pix0_vector) * 1000.0
     parts = [placed(corner + (0.5 * f, -0.5 * s, 0), size=(100, 80), pixel=0.5) for s in (0, 80) for f in (0, 100)]
@@ -256,8 +257,8 @@ def test_rings_and_the_beam_are_drawn_as_on_a_single_detector():
     assert direct_beam(assembly.detector) == pytest.approx((100.0, 80.0), rel=1e-12)
 
 
-def test_a_ring_runs_where_tilted_panels_have_its_angle():
-    """Panels' pixels are 1 within the scattering angle of 2 Angstrom, else 0: the ring is the border between them."""
+def test_a_ring_on_tilted_panels_follows_its_scattering_angle():
+    """Panel pixels are 1 within the scattering angle of 2 Angstrom and 0 outside: the ring is the border."""
     tilt = math.radians(20)
     size = dict(size=(90, 100), pixel=0.5)
     detectors = (
@@ -276,7 +277,7 @@ def test_a_ring_runs_where_tilted_panels_have_its_angle():
     assert on_panels.sum() > 200 and border[rows, columns][on_panels].all()
 
 
-def test_gaps_are_drawn_white_and_do_not_count_for_the_grey_levels():
+def test_gaps_are_white_and_do_not_affect_the_grey_levels():
     image = np.array([[1.0, 2.0, 3.0, 4.0]], np.float32)
     with_gap = np.array([[1.0, np.nan, 2.0, 3.0, 4.0]], np.float32)
     settings = PictureSettings(percentiles=(0.0, 100.0), scale="linear")

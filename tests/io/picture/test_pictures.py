@@ -1,5 +1,4 @@
-"""Pictures: grey levels, reduction and zoom, resolution rings and the direct beam on any detector, as `--preview` draws
-them."""
+"""Pictures drawn by `--preview`: grey levels, reduction and zoom, resolution rings and the direct beam on any detector."""
 
 import io
 import itertools
@@ -26,7 +25,7 @@ from png import coloured, decode_png
 from running import BASE, image, simulate
 
 RUN = f"{BASE} -detpixels_f 12 -detpixels_s 9 -pixel 0.4"
-WHOLE = dict(percentiles=(0.0, 100.0))
+FULL_RANGE = dict(percentiles=(0.0, 100.0))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def picture(image, **settings):
-    """Levels (rows, columns) of the picture of an image without geometry."""
+    """Grey levels (rows, columns) of the picture of an image without geometry."""
     return decode_png(draw(make_scene(PictureSettings(**settings), image.shape), image).png)[0]
 
 
@@ -69,7 +68,7 @@ def test_the_preview_of_an_empty_image_is_white():
 
 @pytest.mark.parametrize("scale, function", [("log", math.log), ("linear", float), ("sqrt", math.sqrt)])
 @pytest.mark.parametrize("percentiles", [(0.0, 100.0), (30.0, 90.0)])
-def test_grey_levels_are_even_steps_of_the_scale_between_two_percentiles(scale, function, percentiles):
+def test_grey_levels_are_linear_in_the_scale_between_two_percentiles(scale, function, percentiles):
     values = np.random.default_rng(1).lognormal(0.0, 2.0, (70, 40)).astype(np.float32)
     values[3, 4], values[5, 6], values[7, 8], values[9, 10] = 0.0, -5.0, np.nan, np.inf
     ordinary = values[np.isfinite(values) & (values > 0)].astype(float)
@@ -82,7 +81,7 @@ def test_grey_levels_are_even_steps_of_the_scale_between_two_percentiles(scale, 
             assert abs(255.0 - 255.0 * darkness - level) <= 1.0
 
 
-def test_where_most_pixels_are_equal_the_others_are_still_seen():
+def test_a_single_different_pixel_remains_visible():
     values = np.full((50, 50), 40.0, np.float32)
     values[20, 30] = 41.0
     grey = picture(values)
@@ -93,7 +92,7 @@ def test_where_most_pixels_are_equal_the_others_are_still_seen():
 
 
 @pytest.mark.parametrize("shape, factor", [((12, 9), 3), ((13, 8), 3), ((5, 6), 4), ((3, 2), 7), ((6, 6), 1)])
-def test_a_reduced_pixel_is_the_largest_of_its_block(shape, factor):
+def test_a_reduced_pixel_is_the_maximum_of_its_block(shape, factor):
     values = np.random.default_rng(2).normal(size=shape).astype(np.float32)
     values[0, 0] = np.nan
     result = reduced(values, factor)
@@ -105,7 +104,7 @@ def test_a_reduced_pixel_is_the_largest_of_its_block(shape, factor):
         np.testing.assert_array_equal(result[row, column], expected)
 
 
-def test_large_images_are_reduced_and_single_bright_pixels_stay():
+def test_large_images_are_reduced_and_keep_single_bright_pixels():
     values = np.ones((5000, 40), np.float32)
     places = [(0, 0), (1000, 7), (2222, 19), (4999, 39)]
     for place in places:
@@ -118,11 +117,11 @@ def test_large_images_are_reduced_and_single_bright_pixels_stay():
 @pytest.mark.parametrize("zoom", [(1, 1), (3, 1), (1, 2), (1, 50)])
 def test_a_region_is_enlarged_or_reduced_as_asked(zoom):
     values = np.random.default_rng(3).uniform(1, 100, (30, 40)).astype(np.float32)
-    grey = picture(values, roi=(5, 24, 10, 16), zoom=zoom, **WHOLE)
+    grey = picture(values, roi=(5, 24, 10, 16), zoom=zoom, **FULL_RANGE)
     part = values[10:17, 5:25]
     up, down = zoom
     blocks = [[part[s : s + down, f : f + down].max() for f in range(0, 20, down)] for s in range(0, 7, down)]
-    expected = picture(np.array(blocks, np.float32), **WHOLE)
+    expected = picture(np.array(blocks, np.float32), **FULL_RANGE)
     np.testing.assert_array_equal(grey, np.kron(expected, np.ones((up, up), np.uint8)))
 
 
@@ -135,7 +134,7 @@ def test_without_a_zoom_the_picture_fits(edge, roi, expected):
     assert len(view.edges("slow")) - 1 == expected
 
 
-def test_the_last_of_reduced_pixels_may_be_narrower():
+def test_the_last_reduced_pixel_may_be_narrower():
     view = make_view((20, 30), (3, 12, 5, 9), (1, 4))
     assert view.edges("fast").tolist() == [3, 7, 11, 13] and view.edges("slow").tolist() == [5, 9, 10]
 
@@ -146,13 +145,13 @@ def test_the_last_of_reduced_pixels_may_be_narrower():
 @pytest.mark.parametrize("roi, zoom", [(None, None), ((20, 149, 0, 99), (3, 1)), (None, (1, 2))])
 def test_rings_have_the_radius_of_braggs_law(roi, zoom):
     distance, wavelength, rings = 60.0, 1.2, (3.0, 5.0, 9.0)
-    Xbeam, Ybeam = 27.0, 31.0  # mm; MOSFLM: along slow and fast, from the middle of the first pixel
+    Xbeam, Ybeam = 27.0, 31.0  # mm; MOSFLM: along slow and fast, from the centre of the first pixel
     panel = detector(distance=distance, Xbeam=Xbeam, Ybeam=Ybeam)
     result = drawing(panel, wavelength, rings=rings, roi=roi, zoom=zoom)
     assert result.rings == rings[::-1] and result.missing == ()
     blue, _ = coloured(result.png)
     first_fast, first_slow = (0, 0) if roi is None else (roi[0], roi[2])
-    size = 0.4 if zoom is None else 0.4 * zoom[1] / zoom[0]  # mm, of a picture's pixel
+    size = 0.4 if zoom is None else 0.4 * zoom[1] / zoom[0]  # mm, one picture pixel
     rows, columns = np.nonzero(blue)
     fast = first_fast * 0.4 + (columns + 0.5) * size - (Ybeam + 0.2)
     slow = first_slow * 0.4 + (rows + 0.5) * size - (Xbeam + 0.2)
@@ -162,7 +161,7 @@ def test_rings_have_the_radius_of_braggs_law(roi, zoom):
         expected = distance * math.tan(2.0 * math.asin(wavelength / (2.0 * d)))
         on = np.abs(radius - expected) < 0.75 * size
         near |= on
-        # all the way round, but for the label and what lies outside the picture
+        # all the way round except for the label and what lies outside the picture
         seen = np.unique(np.round(np.degrees(angle[on]) / 6.0))
         assert len(seen) > 30
     labels = np.count_nonzero(~near)
@@ -188,8 +187,8 @@ GEOMETRIES = {
 }  # fmt: skip
 
 
-def ray(panel, fast, slow):
-    """Laboratory position of a point (pixels) by nanoBragg's own formulae, one at a time."""
+def lab_position(panel, fast, slow):
+    """Laboratory position (m) of a point (pixels) by nanoBragg's own formulae."""
     F, S = fast * panel.pixel_size, slow * panel.pixel_size
     position = pixel_position(F, S, 0.0, panel.fdet_vector, panel.sdet_vector, panel.odet_vector, panel.pix0_vector)
     if panel.curved:
@@ -198,8 +197,8 @@ def ray(panel, fast, slow):
 
 
 def angle_at(panel, fast, slow):
-    """2 theta (radians) of a point, by the chord between unit vectors."""
-    position, beam = np.array(ray(panel, fast, slow)), np.array(panel.beam_vector)
+    """2 theta (radians) of a point, from the chord between unit vectors."""
+    position, beam = np.array(lab_position(panel, fast, slow)), np.array(panel.beam_vector)
     return 2.0 * math.asin(min(1.0, np.linalg.norm(position / np.linalg.norm(position) - beam) / 2.0))
 
 
@@ -209,35 +208,35 @@ def test_a_pixel_is_on_a_ring_where_its_corners_lie_on_both_sides(name):
     wavelength = 1.5
     angles = [[angle_at(panel, f, s) for f in range(46)] for s in range(36)]
     corners = np.array(angles)
-    # between the angles of two corners: no rounding decides
+    # rings between the angles of corners, so that rounding does not matter
     ordered = np.unique(np.round(corners, 9))
     middles = [ordered[i : i + 2].mean() for i in (np.array([0.2, 0.5, 0.85]) * len(ordered)).astype(int)]
     rings = sorted((wavelength / (2.0 * math.sin(angle / 2.0)) for angle in middles), reverse=True)
     found = ring_pixels(panel, wavelength, make_view((35, 45), None, (1, 1)), rings)
     for d, (rows, columns) in zip(rings, found, strict=True):
         outside = corners > 2.0 * math.asin(wavelength / (2.0 * d))
-        four = outside[:-1, :-1].astype(int) + outside[1:, :-1] + outside[:-1, 1:] + outside[1:, 1:]
-        expected = np.argwhere((four > 0) & (four < 4)).tolist()
+        corners_outside = outside[:-1, :-1].astype(int) + outside[1:, :-1] + outside[:-1, 1:] + outside[1:, 1:]
+        expected = np.argwhere((corners_outside > 0) & (corners_outside < 4)).tolist()
         assert len(expected) > 10
         assert sorted(map(list, zip(rows.tolist(), columns.tolist(), strict=True))) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in GEOMETRIES if name not in ("behind", "curved xds")])
-def test_the_direct_beam_is_where_the_scattering_angle_is_0(name):
+def test_the_scattering_angle_is_0_at_the_direct_beam(name):
     panel = detector(**GEOMETRIES[name])
     fast, slow = direct_beam(panel)
     assert angle_at(panel, fast, slow) < 1e-7
     assert cos_scattering_angle(panel, [fast], [slow])[0, 0] == pytest.approx(1.0, abs=1e-14)
 
 
-def test_a_beam_that_never_meets_the_detector_is_nowhere():
+def test_a_beam_that_misses_the_detector_is_not_drawn():
     assert direct_beam(detector(twotheta=120.0, convention="xds")) is None
     result = drawing(detector(twotheta=120.0, convention="xds"), beam=True)
     assert result.beam is None and "--preview-beam" in result.missing[0]
     assert not np.any(coloured(result.png))
 
 
-def test_the_mark_of_the_beam_is_an_open_cross_about_it():
+def test_the_beam_is_marked_by_an_open_cross():
     result = drawing(detector(Xbeam=20.1, Ybeam=30.1), beam=True)  # mm: slow 50.75, fast 75.75 pixels
     assert result.beam == pytest.approx((75.75, 50.75))
     blue, red = coloured(result.png)
@@ -248,7 +247,7 @@ def test_the_mark_of_the_beam_is_an_open_cross_about_it():
     }
 
 
-def test_a_mark_at_the_edge_is_cut():
+def test_a_beam_mark_at_the_edge_is_clipped():
     _, red = coloured(drawing(detector(Xbeam=-0.1, Ybeam=-0.1), beam=True).png)
     expected = [(0, i) for i in range(4, 11)] + [(i, 0) for i in range(4, 11)]
     assert sorted(zip(*np.nonzero(red), strict=True)) == expected
@@ -268,7 +267,7 @@ def test_automatic_rings_are_in_the_picture(name, roi):
     assert min(np.diff(rings)) > 0.1 * spread
 
 
-def test_rings_that_the_picture_does_not_have_are_told():
+def test_rings_outside_the_picture_are_reported():
     result = drawing(detector(Xbeam=20.1, Ybeam=30.1), rings=(3.0, 0.6, 5000.0))
     assert result.rings == (3.0,)
     assert [line.split()[-2] for line in result.missing] == ["5000", "0.6"]
@@ -280,7 +279,7 @@ def test_a_picture_too_small_for_automatic_rings_says_so():
     assert result.rings == () and "too small" in result.missing[0]
 
 
-def test_labels_stand_on_their_rings_clear_of_each_other():
+def test_labels_are_on_their_rings_and_do_not_overlap():
     panel = detector()
     levels, palette = decode_png(drawing(panel, rings=(2.5, 4.0, 4.1), beam=True).png)
     blue = np.all(palette[levels] == palette[254], axis=2)
@@ -298,7 +297,7 @@ def test_labels_stand_on_their_rings_clear_of_each_other():
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
-def test_letters_are_told_apart_and_grow():
+def test_letters_are_distinct_and_can_be_scaled():
     shapes = {letter: text_bitmap(letter) for letter in GLYPHS}
     assert {bitmap.shape for bitmap in shapes.values()} == {(9, 7)}
     assert len({bitmap.tobytes() for bitmap in shapes.values()}) == len(GLYPHS)
@@ -319,7 +318,7 @@ def test_other_readers_see_the_same_colours():
 # the command line
 
 
-def test_simulate_draws_what_its_options_say():
+def test_simulate_draws_as_its_options_ask():
     options = (
         "--preview preview.png --preview-scale sqrt --preview-range 5 95 --preview-roi 1 10 2 7 --preview-zoom 20 "
         "--preview-rings 2.5,3.5 --preview-beam"
@@ -332,7 +331,7 @@ def test_simulate_draws_what_its_options_say():
     assert decode_png(expected.png)[0].shape == (120, 200)
 
 
-def test_what_the_picture_lacks_is_a_warning():
+def test_a_beam_or_ring_outside_the_picture_is_a_warning():
     run = simulate(f"{RUN} --preview preview.png --preview-rings 1.1 --preview-beam -Xbeam 500 -nonoise")
     assert run.status == 0
     assert [line.split(":")[0] for line in run.warnings] == ["--preview-beam", "--preview-rings"]
@@ -362,7 +361,7 @@ def test_what_the_picture_lacks_is_a_warning():
         ("--preview p.png --preview-rings " + ",".join(map(str, range(1, 60))), "too many"),
     ],
 )
-def test_unusable_options_are_one_line_and_nothing_is_written(options, words, folder):
+def test_invalid_options_give_one_line_and_nothing_is_written(options, words, folder):
     run = simulate(f"{RUN} {options}")
     assert run.status == 2
     assert len(run.errors) == 1 and words in run.errors[0]
