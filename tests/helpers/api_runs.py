@@ -1,4 +1,4 @@
-"""Small Experiments for the Python API: of one detector, and of two panels."""
+"""Small Experiments for the Python API, with one detector or with panels."""
 
 import nbkernel
 

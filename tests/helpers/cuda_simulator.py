@@ -1,8 +1,8 @@
 """Renders pixels of command lines by the CUDA path in numba's simulator, and compares them with the exact engine.
 
-A process of its own, because the simulator must be chosen before numba is imported: standard input is a JSON list of
-{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or with "about": one of `ASKED` and what that needs;
-standard output one JSON verdict per line.
+Runs in its own process, because the simulator must be chosen before numba is imported. Standard input is a JSON list of
+{"flags": [...], "fix": [...], "precision": ..., "pixels": how many}, or of objects with "about", a key of `VERDICTS`, and
+what that function needs; standard output is one JSON verdict per line.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from numba.cuda.simulator.kernel import BlockThread
 import nbkernel
 import nbkernel.kernels.numerics.arithmetic
 
-# The simulator asks its threads in turn whether they have ended: whoever asks must not keep Python from those that work.
+# the simulator polls its threads for their end; the polling must not hold the GIL while they work
 SWITCH_SECONDS = 1e-4
 
 
@@ -33,7 +33,7 @@ def is_alive(thread):
 
 
 def fma(a, b, c):
-    """With a single rounding, as compiled code has it."""
+    """a b + c with a single rounding, as in compiled code."""
     if isinstance(a, np.float32):
         return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
     if not (np.isfinite(a) and np.isfinite(b) and np.isfinite(c)):
@@ -44,7 +44,7 @@ def fma(a, b, c):
         return np.float64(a) * b + c
 
 
-# before the files that import it
+# before the imports of modules that import it
 nbkernel.kernels.numerics.arithmetic.fma = fma
 
 from nbkernel.cli.main import main  # noqa: E402
@@ -65,11 +65,12 @@ from nbkernel.io.images.smv import read_smv  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
 from nbkernel.setup.prepare import prepare  # noqa: E402
 
-REACH = 2  # pixels: neighbours that a promise looks at
+REACH = 2  # pixels: the neighbourhood that the comparison takes into account
 
 
-def verdict(case):
-    """What became of one case: the number of pixels, of those that are not 0, and whether all keep the promise."""
+def pixels_verdict(case):
+    """One case: whether all pixels are within the precision, their number, that of nonzero and equal ones, and the largest
+    difference."""
     fixes = frozenset(case.get("fix", ()))
     prepared = prepare(Experiment.from_command_line(case["flags"], fixes), 1)
     history = panel_history(prepared)
@@ -101,13 +102,13 @@ def panel_history(prepared):
 
 
 def orientations_verdict(case):
-    """Whether the image is that of the same orientations as phi steps of an unspread crystal: vectors without a rotation."""
+    """Whether the image equals that of the same orientations given as phi steps of a crystal without mosaicity."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     plan = prepared.plan
     domains = plan.orientation.shape[1]
-    numbers = (plan.phi_slot[:, np.newaxis] * domains + np.arange(domains)).ravel()
+    slots = (plan.phi_slot[:, np.newaxis] * domains + np.arange(domains)).ravel()
     listed = plan._replace(
-        phi_vectors=plan.orientation.reshape(-1, 9), mosaic_umats=np.eye(3).reshape(1, 9), phi_slot=numbers,
+        phi_vectors=plan.orientation.reshape(-1, 9), mosaic_umats=np.eye(3).reshape(1, 9), phi_slot=slots,
         orientation=plan.orientation.reshape(-1, 1, 9),
     )  # fmt: skip
     runs = [prepared, replace(prepared, plan=listed)]
@@ -118,12 +119,12 @@ def orientations_verdict(case):
     return {
         "same": images[0].tobytes() == images[1].tobytes(),
         "lit": int(np.count_nonzero(images[0])),
-        "orientations": len(numbers),
+        "orientations": len(slots),
     }
 
 
 def uploads_verdict(case):
-    """Bytes of all arrays that a run of one panel puts on a device, but for its tiles."""
+    """Bytes of all arrays that a run of one panel uploads to a device, except its tiles, and of its orientations."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     uploads = Uploads()
     upload_panel(HostPanel(prepared, panel_history(prepared)), SquaredTables(), case["precision"], uploads)
@@ -131,7 +132,7 @@ def uploads_verdict(case):
 
 
 def noise_verdict(case):
-    """Counted noise of several panels: whether a device draws what the CPU draws, by `strips` of that many pixels."""
+    """Philox noise of several panels: whether the device draws the same as the CPU, also in strips of `strips` pixels."""
     images, rois, seed, adc = noise_panels(), [tuple(roi) for roi in case["rois"]], case["seed"], case["adc"]
     cpu = noisy_panels(images, rois, adc, seed, "philox", None, Engine(threads=2), None)
     device = noisy_panels(images, rois, adc, seed, "philox", None, Engine(devices=(0,)), None)
@@ -148,7 +149,7 @@ def noise_verdict(case):
 
 
 def api_noise_verdict(case):
-    """Noise by the Python API and by the command line; how often a device drew it."""
+    """Noise by the Python API and by the command line, and how often a device drew it."""
     calls, drawn = [], nbkernel.image.cuda_noise.counted_noise_on_cuda
     nbkernel.image.cuda_noise.counted_noise_on_cuda = lambda *arguments: calls.append(1) or drawn(*arguments)
     image = nbkernel.simulate(Experiment.from_command_line(case["flags"]), device="cuda")
@@ -169,7 +170,7 @@ def api_noise_verdict(case):
 
 
 def noise_panels():
-    """Means of every regime: by inversion, by rejection, far above the largest count, masked and impossible ones."""
+    """Means for inversion, for rejection and far above the largest count, with masked and invalid pixels."""
     draw = np.random.default_rng(1)
     low = np.exp(draw.uniform(np.log(1e-3), np.log(30), (9, 13)))
     low[draw.random(low.shape) < 0.2] = 0.0
@@ -180,17 +181,17 @@ def noise_panels():
 
 
 def chosen_pixels(prepared, count):
-    """The brightest of the wanted pixels, and others next to it."""
+    """The brightest of the wanted pixels and those nearest to it."""
     image, _, _ = render(prepared, "double", 1)
     image = np.where(prepared.wanted & np.isfinite(image), image, -1.0)
     spixel, fpixel = np.unravel_index(np.argmax(image), image.shape)
-    near = np.argwhere(prepared.wanted)
-    far = np.abs(near - (spixel, fpixel)).max(axis=1)
-    return [tuple(int(i) for i in pixel) for pixel in near[np.argsort(far, kind="stable")[:count]]]
+    wanted = np.argwhere(prepared.wanted)
+    distances = np.abs(wanted - (spixel, fpixel)).max(axis=1)
+    return [tuple(int(i) for i in pixel) for pixel in wanted[np.argsort(distances, kind="stable")[:count]]]
 
 
 def exact_pixels(prepared, history, wanted):
-    """Pixels of the exact engine, in an image of zeros."""
+    """The wanted pixels as the exact engine renders them, in an image of zeros."""
     image = np.where(wanted, np.float32(np.nan), np.float32(0.0))
     unresolved = np.isnan(image).sum(axis=1)
     plan = prepared.plan
@@ -201,7 +202,7 @@ def exact_pixels(prepared, history, wanted):
 
 
 def panels_verdict(case):
-    """All panels at once, in small tiles, by the Python API."""
+    """All panels in one call of the Python API, in small tiles."""
     experiment = Experiment.from_toml(case["config"])
     found = nbkernel.simulate(experiment, device="cuda", precision=case["precision"], tile=(2, 3))
     expected = nbkernel.simulate(experiment, device="cpu", precision="exact")
@@ -217,19 +218,19 @@ def as_image(pixels):
     return Image("", "float", pixels, False, None, None)
 
 
-ASKED = {
+VERDICTS = {
     "noise": noise_verdict,
     "noise by the API": api_noise_verdict,
     "orientations": orientations_verdict,
     "panels": panels_verdict,
-    "pixels": verdict,
+    "pixels": pixels_verdict,
     "uploads": uploads_verdict,
 }
 
 
 if __name__ == "__main__":
-    np.seterr(all="ignore")  # nan and inf are C's
+    np.seterr(all="ignore")  # nan and inf arise as in C
     sys.setswitchinterval(SWITCH_SECONDS)
     BlockThread.is_alive = is_alive
     for one in json.load(sys.stdin):
-        print(json.dumps(ASKED[one.get("about", "pixels")](one)), flush=True)
+        print(json.dumps(VERDICTS[one.get("about", "pixels")](one)), flush=True)

@@ -1,5 +1,5 @@
-"""nanoBragg.c's own outputs for random command lines: the selection in tests/golden, or all of them where the
-environment variable NBKERNEL_GOLDEN names their folder."""
+"""nanoBragg.c's outputs for random command lines: the selection in tests/golden, or the full set in the folder that the
+environment variable NBKERNEL_GOLDEN names."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class GoldenCase:
     sha256: dict
 
     def command(self):
-        """Arguments as the program was given them, in an empty folder."""
+        """The arguments that nanoBragg.c was given in an empty folder."""
         inputs = str(FOLDER / "inputs")
         return [argument.replace("{in}", inputs) for argument in self.args] + OUTPUT_FLAGS
 
@@ -42,7 +42,7 @@ def load_cases():
 
 
 def expected_file(case_id, name):
-    """Bytes of one of the program's files, to see where ours differ."""
+    """Bytes of one of nanoBragg.c's files, to find where nbkernel's differ."""
     import h5py
 
     with h5py.File(FOLDER / "golden.h5") as file:

@@ -1,4 +1,4 @@
-"""Small runs of every kind that an engine may treat in its own way, and the files that they read."""
+"""Small runs of every kind that an engine may treat differently, and the files that they read."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ TABLE = f"{NEAR} -hkl table.hkl -N 5"
 SENSOR = "-detector_abs 200 -detector_thick 300 -detector_thicksteps 3 -oversample 2"
 OVERSAMPLED = f"{NEAR} -N 3 {SENSOR} -dispersion 2 -dispsteps 3 -polar 0.9"
 
-# where an index is half way between two whole ones, to the last bit, along rows or columns
+# indices along rows or columns that are exactly halfway between two integers
 HALVES = (
     "-cell 20 10 50 90 90 120 -misset 90 0 0 -phi 90 -lambda 1 -detpixels 41 -pixel 2 -distance 200 -adxv -Xbeam 3 -Ybeam 1 "
 )
 HALVES += "-twotheta 30 -oversample 1 -hkl steep.hkl -default_F 3 -nointerpolate"
-# the direct beam, index 0 0 0, in the middle of a pixel
+# the direct beam, index 0 0 0, at the centre of a pixel
 NODE = "-distance 100 -pixel 1 -oversample 1 -detpixels 9"
-# a pixel at the sample
+# the detector passes through the sample
 EDGE_ON = (
     "-cell 2 2 2 90 90 90 -misset -90 30 90 -lambda 1 -N 3 -detpixels 31 -pixel 1 -distance 12 -Xbeam 15.5 -Ybeam 15.5 "
 )
@@ -34,7 +34,7 @@ EDGE_ON += (
 )
 NEGATIVE = f"{NEAR} -N 5 -gauss_xtal -fudge -0.001 -detpixels 12"
 
-# what each run is about: flags
+# {subject: flags}
 RUNS = {
     "plain": f"{NEAR} -N 5",
     "one cell": f"{NEAR} -N 1",

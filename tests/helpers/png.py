@@ -1,4 +1,4 @@
-"""PNG files taken apart by hand."""
+"""A decoder of simple PNG files, independent of nbkernel's encoder."""
 
 import struct
 import zlib
@@ -7,8 +7,8 @@ import numpy as np
 
 
 def decode_png(content):
-    """(rows, columns) uint8 of an 8-bit PNG without row filters, and its palette (256, 3) uint8, a grey ramp where it has
-    none; checks the order of the chunks and every checksum."""
+    """Levels (rows, columns) uint8 of an 8-bit PNG without row filters, and its palette (256, 3) uint8, a grey ramp if it
+    has none; checks the order of the chunks and every checksum."""
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     position, chunks = 8, []
     while position < len(content):
@@ -30,7 +30,7 @@ def decode_png(content):
 
 
 def coloured(content):
-    """Masks (rows, columns) of the blue pixels, rings and their labels, and of the red ones, the beam's mark."""
+    """Masks (rows, columns) of the blue pixels (rings and labels) and of the red ones (the beam's mark)."""
     levels, palette = decode_png(content)
     red, green, blue = (palette[levels][..., i].astype(int) for i in range(3))
     return (blue > red + 100) & (blue > green + 100), (red > green + 100) & (red > blue + 100)

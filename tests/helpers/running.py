@@ -1,4 +1,4 @@
-"""Runs of `nbkernel simulate` inside the test process, and what they leave behind."""
+"""Runs of `nbkernel simulate` inside the test process, and readers and writers of their files."""
 
 import contextlib
 import io
@@ -32,14 +32,14 @@ class Run:
 
 
 def remarks_of(run):
-    """Warnings but for that of too few sub-pixels, which quick runs have."""
+    """Warnings except the one of too few sub-pixels, which quick runs give."""
     return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
 
 
 def simulate(command, *more):
-    """Runs `nbkernel simulate` in the current folder. command: arguments in one text; more: single arguments.
+    """Runs `nbkernel simulate` in the current folder. command: arguments in one string; more: single arguments.
 
-    By the program's own operations unless a --precision is given: most tests are about what it does.
+    The precision is `exact` unless --precision is given: most tests are about what nanoBragg.c does.
     """
     arguments = [*command.split(), *(str(argument) for argument in more)]
     if arguments and "--precision" not in arguments:
@@ -48,17 +48,17 @@ def simulate(command, *more):
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        warnings.catch_warnings(record=True) as pythons,
+        warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("default")
         status = main(["simulate", *arguments])
-    # what Python itself would have shown the user
-    shown = [str(w.message) for w in pythons if not issubclass(w.category, (DeprecationWarning, ResourceWarning))]
+    # the warnings that Python would show the user
+    shown = [str(w.message) for w in caught if not issubclass(w.category, (DeprecationWarning, ResourceWarning))]
     return Run(status, out.getvalue(), err.getvalue() + "".join(f"{text}\n" for text in shown))
 
 
 def image(command, *more):
-    """The float image (slow, fast) of a run that must go well."""
+    """The float image (slow, fast) of a run that must succeed."""
     return image_and_run(command, *more)[0]
 
 
@@ -75,7 +75,7 @@ def read_float(floatfile, intfile):
 
 
 def smv_bytes(pixels, header=""):
-    """An SMV file of a (slow, fast) array, with further header lines."""
+    """An SMV file of a (slow, fast) array, with further lines in its header."""
     pixels = np.asarray(pixels, np.uint16)
     text = (
         f"{{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nSIZE1={pixels.shape[1]};\nSIZE2={pixels.shape[0]};\n{header}}}\f"
@@ -84,7 +84,7 @@ def smv_bytes(pixels, header=""):
 
 
 def write_hkl(path, F, first=(0, 0, 0)):
-    """A table file of the (h, k, l) array F that begins at the indices `first`."""
+    """Writes a text table of the (h, k, l) array F, whose first element has the indices `first`."""
     with open(path, "w") as file:
         for (i, j, m), value in np.ndenumerate(F):
             file.write(f"{i + first[0]} {j + first[1]} {m + first[2]} {float(value)!r}\n")

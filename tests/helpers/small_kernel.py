@@ -1,4 +1,4 @@
-"""A kernel that compiles in a moment, and its object file in the cache."""
+"""A kernel that compiles quickly, and its object file in the cache."""
 
 import numpy as np
 
@@ -14,12 +14,13 @@ def weighted_sum(values, weight, out):
 
 
 def call(weight=0.5):
-    """The sum by a kernel that has nothing loaded yet."""
+    """The sum by a new Kernel, which has loaded nothing yet."""
     out = np.zeros(1)
     assert Kernel(weighted_sum)(np.arange(5.0), weight, out) == 5
     return out[0]
 
 
 def only_object(folder):
+    """The single object file in a folder."""
     (path,) = folder.glob("*.o")
     return path

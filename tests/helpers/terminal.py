@@ -1,4 +1,4 @@
-"""What a person sees of a program on a terminal."""
+"""Runs programs on a terminal, and what a person sees there."""
 
 import fcntl
 import os
@@ -14,33 +14,33 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Session:
     status: int
-    pieces: tuple  # (seconds since the start, bytes) as they arrived at the terminal
-    out: str  # standard output, where that was not the terminal
+    chunks: tuple  # (seconds since the start, bytes) as they arrived at the terminal
+    out: str  # standard output, unless that was the terminal
 
     @property
     def shown(self):
-        return b"".join(piece for _, piece in self.pieces).decode()
+        return b"".join(chunk for _, chunk in self.chunks).decode()
 
 
-def on_terminal(arguments, columns=80, stdout_too=False, on_piece=None, environment=None):
-    """Runs python with `arguments`, its standard error (and output) a new terminal; on_piece(process, all so far) is called
-    whenever something arrives there."""
+def on_terminal(arguments, columns=80, stdout_too=False, on_chunk=None, environment=None):
+    """Runs python with `arguments`, its standard error (and output) on a new terminal; on_chunk(process, all output so far)
+    is called whenever something arrives there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    start, pieces = time.monotonic(), []
+    start, chunks = time.monotonic(), []
     process = subprocess.Popen(
         [sys.executable, *arguments], stdout=slave if stdout_too else subprocess.PIPE, stderr=slave,
         env=inherited | (environment or {}),
     )  # fmt: skip
     os.close(slave)
     try:
-        while piece := read(master):
-            pieces.append((time.monotonic() - start, piece))
-            if on_piece is not None:
-                on_piece(process, b"".join(piece for _, piece in pieces).decode())
+        while chunk := read(master):
+            chunks.append((time.monotonic() - start, chunk))
+            if on_chunk is not None:
+                on_chunk(process, b"".join(chunk for _, chunk in chunks).decode())
         out = "" if stdout_too else process.stdout.read().decode()
-        return Session(process.wait(timeout=60), tuple(pieces), out)
+        return Session(process.wait(timeout=60), tuple(chunks), out)
     finally:
         process.kill()
         os.close(master)
@@ -50,11 +50,11 @@ def read(master):
     try:
         return os.read(master, 4096)
     except OSError:
-        return b""  # Linux' way of telling that the other end is closed
+        return b""  # on Linux: the other end is closed
 
 
 def screen(text, columns=80):
-    """The lines that a terminal shows in the end. Letters beyond its last column begin a new line."""
+    """The lines that a terminal shows in the end. Text beyond its last column begins a new line."""
     lines, column = [[]], 0
     for letter in text:
         if letter == "\r":

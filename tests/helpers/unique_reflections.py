@@ -1,4 +1,5 @@
-"""A few atoms in a space group: |F| of any index by a direct sum over atoms and operations, files of its unique part."""
+"""A few atoms in a space group: |F| of any index by direct summation over atoms and operations, and files of the unique
+reflections."""
 
 import re
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ POSITIVE, NEGATIVE = "F(+)", "F(-)"
 
 @dataclass(frozen=True)
 class Molecule:
-    """Atoms of a space group; scattering: (atoms,) complex, electrons."""
+    """The atoms in a space group; scattering: (atoms,) complex, electrons."""
 
     group: str
     scattering: np.ndarray
@@ -39,7 +40,7 @@ class Molecule:
         return CELLS[self.group]
 
     def operations(self):
-        """Matrices W and translations w of x' = W x + w, from their text."""
+        """Matrices W and translations w of x' = W x + w, parsed from GROUPS."""
         for text in GROUPS[self.group].split():
             W, w = np.zeros((3, 3), int), np.zeros(3)
             for row, expression in enumerate(text.split(",")):
@@ -51,7 +52,7 @@ class Molecule:
             yield W, w
 
     def amplitudes(self, indices):
-        """|F| of indices (n, 3): every atom and its copies summed one by one."""
+        """|F| of indices (n, 3), summed over all copies of all atoms."""
         total = np.zeros(len(indices), complex)
         for W, w in self.operations():
             for f, position in zip(self.scattering, ATOMS, strict=True):
@@ -59,7 +60,7 @@ class Molecule:
         return np.abs(total)
 
     def copies(self, index):
-        """All (h, k, l) that the operations make equivalent to an index, Friedel mates not among them."""
+        """All (h, k, l) that the operations make equivalent to an index, without Friedel mates."""
         return {tuple((np.array(index) @ W).tolist()) for W, _ in self.operations()}
 
 
@@ -68,20 +69,20 @@ def all_indices(largest):
 
 
 def unique_indices(molecule, largest, seed=5):
-    """One index, drawn at random, of each set of equivalent ones and their Friedel mates; F000 is not among them."""
+    """One random index of each set of equivalent indices and their Friedel mates, without 0 0 0."""
     rng = np.random.default_rng(seed)
-    left, chosen = set(map(tuple, all_indices(largest).tolist())) - {(0, 0, 0)}, []
-    while left:
-        copies = molecule.copies(next(iter(left)))
+    remaining, chosen = set(map(tuple, all_indices(largest).tolist())) - {(0, 0, 0)}, []
+    while remaining:
+        copies = molecule.copies(next(iter(remaining)))
         both = sorted(copies | {(-h, -k, -l) for h, k, l in copies})
-        if left.issuperset(both):
+        if remaining.issuperset(both):
             chosen.append(both[rng.integers(len(both))])
-        left -= set(both)
+        remaining -= set(both)
     return np.array(sorted(chosen))
 
 
 def write_mtz(path, group, cell, indices, columns):
-    """columns: {label: (type, values)}."""
+    """Writes an MTZ file; columns: {label: (type, values)}."""
     import gemmi
 
     mtz = gemmi.Mtz(with_base=True)
@@ -95,7 +96,7 @@ def write_mtz(path, group, cell, indices, columns):
 
 
 def write_table(path, indices, F):
-    """Text table of amplitudes, with all their digits."""
+    """Writes a text table of amplitudes with all their digits."""
     rows = zip(indices.tolist(), np.asarray(F, float).tolist(), strict=True)
     Path(path).write_text("".join(f"{h} {k} {l} {value!r}\n" for (h, k, l), value in rows))
 
@@ -104,7 +105,7 @@ CIF_NAMES = {POSITIVE: "pdbx_F_plus", NEGATIVE: "pdbx_F_minus", "F": "F_meas_au"
 
 
 def write_cif(path, group, cell, indices, columns):
-    """The same as mmCIF; nan is written as a question mark."""
+    """The same as an mmCIF file; nan is written as a question mark."""
     items = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
     lines = ["# made by a test", "data_test", *(f"_cell.{item} {value}" for item, value in zip(items, cell, strict=True))]
     lines += [f"_symmetry.space_group_name_H-M '{group}'", "loop_"]

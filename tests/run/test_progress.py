@@ -208,13 +208,13 @@ def test_an_interruption_ends_the_line(name):
             sent.append(name)
             process.send_signal(getattr(signal, name))
 
-    session = on_terminal([*SIMULATE, *LONG.split()], on_piece=interrupt)
+    session = on_terminal([*SIMULATE, *LONG.split()], on_chunk=interrupt)
     assert session.status == 130
     *before, last, end = screen(session.shown)
     assert last == "nbkernel: interrupted" and end == ""
     percent = re.match(r" +(\d+) % \[", before[-1])
     assert int(percent[1]) < 60 and len([line for line in before if "%" in line]) == 1
-    assert len(session.pieces) <= 3 + 10 * session.pieces[-1][0]
+    assert len(session.chunks) <= 3 + 10 * session.chunks[-1][0]
 
 
 def test_an_error_while_rendering_ends_the_line():
