@@ -1,4 +1,4 @@
-"""Input that cannot be used: one line on standard error that names the flag or file, status 2, nothing written."""
+"""Invalid input: one line on standard error that names the flag or file, status 2, nothing written."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ MANY_DIGITS = "1" * 5000
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A folder with earlier outputs, and files that are not what a flag needs."""
+    """A folder with earlier outputs and files that are unsuitable for a flag."""
     monkeypatch.chdir(tmp_path)
     for name in OUTPUTS:
         Path(name).write_text(f"earlier {name}")
@@ -68,7 +68,7 @@ FILES = {
     "no_weight.src": "-10 0 0 0 1e-10\n-10 1 0 0 1e-10\n-10 0 1 -1 1e-10\n",
 }
 
-# (arguments that spoil a good command line, words of the error line)
+# (arguments that make a good command line invalid, words of the error line)
 MISSING_OR_NOT_A_NUMBER = [
     ("-distance", "-distance"),
     ("-lambda -N 3", "-lambda"),
@@ -212,14 +212,14 @@ UNWRITABLE = [
 
 @pytest.fixture(scope="module", autouse=True)
 def kernels(tmp_path_factory):
-    """Compiled beforehand: that takes longer than the patience with a run that should have been refused."""
+    """Compiles the kernels first, which takes longer than TIME_LIMIT."""
     with contextlib.chdir(tmp_path_factory.mktemp("kernels")):
         simulate(GOOD)
         simulate(f"{GOOD} -interpolate")
 
 
-# seconds after which a run that should have been refused is ended
-HOPELESS = 10
+# seconds, for a run that should be refused
+TIME_LIMIT = 10
 
 
 def give_up(signum, frame):
@@ -236,10 +236,10 @@ def contents(folder):
 @pytest.mark.parametrize(
     "arguments, words", MISSING_OR_NOT_A_NUMBER + WRONG_FILES + IMPOSSIBLE + UNWRITABLE, ids=lambda text: text[:60]
 )
-def test_one_line_names_what_is_wrong_and_nothing_is_written(arguments, words, folder):
+def test_one_line_names_the_fault_and_nothing_is_written(arguments, words, folder):
     before = contents(folder)
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(HOPELESS)
+    signal.alarm(TIME_LIMIT)
     good = GOOD.replace("-default_F 100", "") if arguments.startswith("-dump") else GOOD
     try:
         run = simulate(good, *arguments.split(" "))
@@ -254,7 +254,7 @@ def test_one_line_names_what_is_wrong_and_nothing_is_written(arguments, words, f
 
 @pytest.mark.parametrize("pixels, size", [(16, 100), (16, 700), (8, 500)])
 def test_a_full_disk_is_an_error_and_nothing_is_written(pixels, size, folder):
-    """No file may grow beyond `size` bytes: the float image is cut, or only the integer image behind its header."""
+    """No file may grow beyond `size` bytes: the float image is cut, or only the integer image, which has a header."""
     before = contents(folder)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
@@ -276,7 +276,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_written(pixels, size, folder):
         (CRYSTAL.replace("-default_F 100", ""), "-default_F"),
     ],
 )
-def test_a_run_without_cell_or_structure_factors_says_what_it_needs(command, words, folder):
+def test_a_run_without_cell_or_structure_factors_is_refused(command, words, folder):
     before = contents(folder)
     run = simulate(command)
     assert run.status == 2
@@ -284,14 +284,14 @@ def test_a_run_without_cell_or_structure_factors_says_what_it_needs(command, wor
     assert contents(folder) == before
 
 
-def test_a_line_of_any_length_is_shown_by_its_ends():
+def test_a_long_error_line_is_cut_in_its_middle():
     run = simulate(f"{GOOD} -hkl {'long/' * 800}name.hkl")
     assert run.status == 2 and len(run.err) < 1100
     assert run.err.startswith("nbkernel: -hkl: ") and run.err.endswith("long/name.hkl\n")
 
 
 def test_the_good_command_line_is_good(folder):
-    """What the cases above spoil."""
+    """The command line that the cases above make invalid."""
     assert simulate(GOOD).status == 0
     assert all(Path(name).stat().st_size > 100 for name in OUTPUTS)
 
@@ -309,7 +309,7 @@ def test_a_stopped_run_leaves_no_output(name, status, folder):
         text=True,
     )
     try:
-        # rendering has begun: the temporary files are there
+        # rendering has begun, so the temporary files exist
         for line in process.stdout:
             if line.startswith("sampling"):
                 break
@@ -321,16 +321,16 @@ def test_a_stopped_run_leaves_no_output(name, status, folder):
     assert process.returncode == status
     after = contents(folder)
     if name == "SIGKILL":
-        # nobody can clean up after this one; but no file has a wrong content under its own name
+        # temporary files stay behind, but no output has wrong content
         assert {path: after[path] for path in before} == before
         assert all(os.path.basename(path).startswith(".") for path in after.keys() - before.keys())
     else:
         assert after == before
-        said = [line for line in err.splitlines() if "compiling" not in line]
-        assert len(said) == 1 and "Traceback" not in err
+        lines = [line for line in err.splitlines() if "compiling" not in line]
+        assert len(lines) == 1 and "Traceback" not in err
 
 
-def test_a_dump_does_not_overwrite_the_table_that_it_copies(folder):
+def test_a_dump_does_not_overwrite_the_table_it_is_made_from(folder):
     before = contents(folder)
     run = simulate(f"{GOOD} -hkl good.hkl -dump ./good.hkl")
     assert contents(folder)["good.hkl"] == before["good.hkl"]
@@ -338,7 +338,7 @@ def test_a_dump_does_not_overwrite_the_table_that_it_copies(folder):
 
 
 @pytest.mark.parametrize("content", [b"MTZ \x15\0\0\0", b"# remark\n\n DATA_x\n", b"\xef\xbb\xbfdata_x\n", b"loop_\n"])
-def test_without_gemmi_one_line_says_how_to_get_it(content, folder, monkeypatch):
+def test_without_gemmi_one_line_tells_how_to_install_it(content, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "gemmi", None)
     Path("any.name").write_bytes(content)
     before = contents(folder)

@@ -1,4 +1,4 @@
-"""The table of our own options, and how command lines are read by it."""
+"""The table of nbkernel's own options, and how it is used to read command lines."""
 
 import dataclasses
 from itertools import pairwise
@@ -12,7 +12,7 @@ from nbkernel.errors import InputError
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]} {option.name}")
-def test_a_row_of_the_table_is_whole(option):
+def test_a_row_of_the_table_is_complete(option):
     assert option.name.startswith("--") and option.help and callable(option.read)
     assert option.commands and set(option.commands) <= set(COMMANDS)
     if option.sets:
@@ -25,7 +25,7 @@ def test_a_row_of_the_table_is_whole(option):
         assert [other.name for other in options_of(command)].count(option.name) == 1
 
 
-def test_no_field_is_set_by_two_options_of_a_command():
+def test_no_two_options_of_a_command_set_the_same_field():
     for command in COMMANDS:
         fields = [option.sets for option in options_of(command) if option.sets]
         assert len(set(fields)) == len(fields)
@@ -37,7 +37,7 @@ def test_the_help_shows_the_options(command, capsys):
         assert main([command, "a", word]) == 0
         out, err = capsys.readouterr()
         assert out.startswith(f"usage: nbkernel {command}") and err == ""
-        # simulate's are not shown again, info has none
+        # trace does not list simulate's options again, info has none
         shown = set(options_of(command)) - (set(options_of("simulate")) if command in ("trace", "info") else set())
         assert set(options_text(shown).splitlines()) <= set(out.splitlines())
 
@@ -71,7 +71,7 @@ def test_values_are_read(command, arguments, chosen, rest):
     assert parse(command, arguments) == (chosen, rest)
 
 
-def test_values_go_to_the_fields_of_their_class():
+def test_values_are_assigned_to_fields_of_classes():
     chosen, _ = parse("simulate", ["--preview", "a.png", "--preview-beam", "--threads", "3", "--panels", "d.expt"])
     assert chosen.fields("Outputs") == {"preview": "a.png"}
     assert chosen.fields("PictureSettings") == {"beam": True}
@@ -106,13 +106,13 @@ def test_values_go_to_the_fields_of_their_class():
         ("simulate", "--preview-beam", "--preview-beam: needs --preview FILE.png too"),
     ],
 )
-def test_what_cannot_be_read_is_named(command, arguments, message):
+def test_invalid_options_are_named(command, arguments, message):
     with pytest.raises(InputError) as error:
         parse(command, arguments.split())
     assert str(error.value).startswith(message)
 
 
-def test_options_stand_by_command_in_the_order_of_the_table():
+def test_options_of_a_command_are_in_the_order_of_the_table():
     for command in COMMANDS:
         places = [OPTIONS.index(option) for option in options_of(command)]
         assert all(first < second for first, second in pairwise(places))

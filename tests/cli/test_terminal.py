@@ -1,4 +1,5 @@
-"""What is printed: nothing in it can act on a terminal, and errors do not give away what is in files of another kind."""
+"""Printed text cannot control the terminal, errors do not reveal the content of other files, and every failure is one
+line."""
 
 import logging
 import os
@@ -21,7 +22,7 @@ from nbkernel.support.printable import printable, shortened
 
 from running import BASE, simulate, smv_bytes
 
-# colours, a title, a line of its own, a C1 control, a mark of direction, a line separator, a byte that is not text
+# a colour, a window title, a newline, a C1 control, a direction mark, a line separator, a byte that is not UTF-8
 EVIL = "x\x1b[31m\x1b]0;owned\x07\n\x9b1m\u202e\u2028\udce9"
 EVIL_TEXT = EVIL[:-1]
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\n\u00c0-\u024f]")
@@ -47,13 +48,13 @@ def folder(tmp_path, monkeypatch):
         ("\xa0", "\\xa0"),
     ],
 )
-def test_what_a_terminal_would_obey_is_written_out(text, expected):
+def test_terminal_controls_are_escaped(text, expected):
     assert printable(text) == expected and str(InputError(text)) == expected
 
 
-def test_every_letter_that_is_no_text_is_written_out():
-    for letter in map(chr, (*range(0x300), *range(0x2000, 0x2100), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080))):
-        assert printable(letter).isprintable() and (printable(letter) == letter) == letter.isprintable()
+def test_every_unprintable_character_is_escaped():
+    for character in map(chr, (*range(0x300), *range(0x2000, 0x2100), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080))):
+        assert printable(character).isprintable() and (printable(character) == character) == character.isprintable()
 
 
 def test_a_long_message_is_cut_in_its_middle():
@@ -66,7 +67,7 @@ FILE_FLAGS = ("-hkl", "-mat", "-sourcefile", "-stol", "-img", "-mask", "-dump", 
 
 
 def commands_of(name):
-    """Command lines that read, or look for, a file of that name."""
+    """Command lines that read or look for a file of that name."""
     yield from (["simulate", *GOOD.split(), flag, name] for flag in FILE_FLAGS)
     yield from (["show", name], ["compare", name, name], ["compare-traces", name, name], [name])
     yield ["simulate", *GOOD.split(), "-floatfile", f"none/{name}"]
@@ -75,7 +76,7 @@ def commands_of(name):
 
 
 def printed_by(command, capsys):
-    """What a command in this process prints."""
+    """The output and errors of a command run in this process."""
     main(command)
     captured = capsys.readouterr()
     return captured.out + captured.err
@@ -84,7 +85,7 @@ def printed_by(command, capsys):
 @pytest.mark.parametrize(
     "content", [None, b"words\n", b"1 2 3 x\n", b"\x1b[31m \x9b1m\n", b'{"\\u001b[31m": 1}', b"1 0 0 \x1b[31mfour\n"]
 )
-def test_names_cannot_act_on_a_terminal(content, capsys):
+def test_file_names_cannot_control_the_terminal(content, capsys):
     if content is not None:
         Path(EVIL).write_bytes(content)
     for command in commands_of(EVIL):
@@ -93,7 +94,7 @@ def test_names_cannot_act_on_a_terminal(content, capsys):
         assert all(line.startswith(("nbkernel: ", "usage")) or "owned" not in line for line in text.splitlines())
 
 
-def test_names_of_panels_cannot_act_on_a_terminal(capsys):
+def test_names_of_panels_cannot_control_the_terminal(capsys):
     panel = dict(fdet_vector=(0, 0, 1), sdet_vector=(0, -1, 0), detpixels_f=9, detpixels_s=9, pixel=0.2)
     panels = [nbkernel.Panel((0.1, 0.01, z), **panel, name=EVIL_TEXT) for z in (0.0, 0.01)]
     experiment = nbkernel.Experiment(cell=(50, 60, 70), default_F=100, panels=panels, wavelength=1.0)
@@ -107,7 +108,7 @@ def test_names_of_panels_cannot_act_on_a_terminal(capsys):
     assert UNPRINTABLE.findall(printed_by([*f"simulate {BASE} --panels evil.h5".split()], capsys)) == []
 
 
-def test_headers_cannot_act_on_a_terminal(capsys):
+def test_headers_cannot_control_the_terminal(capsys):
     for keyword in ("BYTE_ORDER", "TYPE", "COMPRESSION", "WAVELENGTH", "DISTANCE", "BEAM_CENTER_X", "HEADER_BYTES", "SIZE1"):
         content = smv_bytes(np.ones((16, 16)), f"{keyword}=\x1b[31m7;\n")
         Path("evil.img").write_bytes(content)
@@ -115,7 +116,7 @@ def test_headers_cannot_act_on_a_terminal(capsys):
             assert UNPRINTABLE.findall(printed_by(arguments.split(), capsys)) == []
 
 
-def test_labels_of_columns_cannot_act_on_a_terminal(capsys):
+def test_column_labels_cannot_control_the_terminal(capsys):
     gemmi = pytest.importorskip("gemmi")
     mtz = gemmi.Mtz(with_base=True)
     mtz.spacegroup = gemmi.SpaceGroup("P 1")
@@ -130,7 +131,7 @@ def test_labels_of_columns_cannot_act_on_a_terminal(capsys):
         assert text and UNPRINTABLE.findall(text) == []
 
 
-def test_the_log_is_in_single_lines(caplog):
+def test_log_messages_are_single_lines(caplog):
     Path(EVIL).write_text("1 0 0 10\n")
     with caplog.at_level(logging.INFO, "nbkernel"):
         nbkernel.Experiment.from_command_line(["-cell", "50", f"-{EVIL}"])
@@ -138,7 +139,7 @@ def test_the_log_is_in_single_lines(caplog):
 
 
 @pytest.mark.parametrize("lead", ["", "# ", "{", "[", "data_x\n", "1 ", "h k l F\n", "TRACE_C: "])
-def test_errors_do_not_give_away_what_is_in_files_of_another_kind(lead, capsys):
+def test_errors_do_not_reveal_the_content_of_other_files(lead, capsys):
     Path("shadow").write_text(f"{lead}{SECRET}\n{SECRET}\n")
     for command in commands_of("shadow"):
         text = printed_by(command, capsys)
@@ -147,7 +148,7 @@ def test_errors_do_not_give_away_what_is_in_files_of_another_kind(lead, capsys):
             assert "root" not in text, (command, text)
 
 
-def test_a_word_that_spoils_a_table_is_named(capsys):
+def test_an_invalid_word_in_a_table_is_named(capsys):
     Path("x.hkl").write_text("1 0 0 5\n2 0 0 five,which is not a number\n")
     Path("x.src").write_text("0 0 0 1 1e-10\n0 0 zero 1 1e-10\n")
     assert "line 2 is not 'h k l F': 'five,which'" in printed_by(f"simulate {GOOD} -hkl x.hkl".split(), capsys)
@@ -160,7 +161,7 @@ def test_long_values_are_shortened(capsys):
         assert 0 < len(printed_by(f"simulate {BASE} --config long.toml".split(), capsys)) < 400
 
 
-# standard output and error that are not there, or take nothing
+# standard output and error that are closed or full
 
 
 def in_shell(command, redirection, limits=""):
@@ -186,7 +187,7 @@ def inputs(folder):
 
 @pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_standard_output_that_takes_nothing_is_one_line(name, buffered, inputs, monkeypatch):
+def test_full_standard_output_gives_one_line(name, buffered, inputs, monkeypatch):
     monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     done = in_shell(COMMANDS[name], ">/dev/full")
     assert (done.returncode, done.stderr) == (2, "nbkernel: standard output: No space left on device\n")
@@ -196,7 +197,7 @@ def test_standard_output_that_takes_nothing_is_one_line(name, buffered, inputs, 
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_reader_that_has_left_ends_it_quietly(name, inputs):
+def test_a_closed_pipe_ends_a_command_quietly(name, inputs):
     done = in_shell(COMMANDS[name], "| true")
     assert done.returncode in (0, 141) and done.stderr == ""
     assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]
@@ -204,8 +205,8 @@ def test_a_reader_that_has_left_ends_it_quietly(name, inputs):
 
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full", "2> >(true)"])
 @pytest.mark.parametrize("name", ["simulate", "info"])
-def test_without_an_output_or_error_stream_the_work_is_done(name, redirection, inputs):
-    """No other file becomes number 0, 1 or 2: what is printed must not get into it."""
+def test_commands_work_without_standard_streams(name, redirection, inputs):
+    """No other file may get descriptor 0, 1 or 2, or printed text would end up in it."""
     done = in_shell(COMMANDS[name], redirection)
     assert (done.returncode, done.stderr) == (0, "")
     if name == "simulate":
@@ -215,7 +216,7 @@ def test_without_an_output_or_error_stream_the_work_is_done(name, redirection, i
         assert Path("f.bin").read_bytes() == Path("g.bin").read_bytes()
 
 
-def test_a_folder_that_is_gone_is_one_line(folder):
+def test_a_removed_current_directory_gives_one_line(folder):
     done = subprocess.run(
         ["bash", "-c", f"mkdir gone; cd gone; rmdir ../gone; {sys.executable} -m nbkernel simulate {GOOD}"],
         capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(Path(nbkernel.__file__).parents[1])},
@@ -225,7 +226,7 @@ def test_a_folder_that_is_gone_is_one_line(folder):
 
 @pytest.mark.parametrize("limit", [40, 150, 300])
 @pytest.mark.parametrize("name", ["simulate", "trace", "info"])
-def test_too_little_address_space_is_one_line(name, limit, inputs):
+def test_too_little_address_space_gives_one_line(name, limit, inputs):
     done = in_shell(COMMANDS[name], "", f"ulimit -v {limit * 1024};")
     assert done.returncode == 2 and re.fullmatch(
         rf"nbkernel: nbkernel {name} needs \d+ MiB of address space, its limit leaves \d+ \(ulimit -v raises it\)\n",
@@ -235,8 +236,8 @@ def test_too_little_address_space_is_one_line(name, limit, inputs):
 
 
 @pytest.mark.parametrize("limit", [130, 150, 192, 210, 230])
-def test_too_little_address_space_for_hdf5_is_one_line(limit):
-    """h5py, the filters of hdf5plugin and OpenBLAS would meet the limit in their own ways."""
+def test_too_little_address_space_for_hdf5_gives_one_line(limit):
+    """h5py, hdf5plugin's filters and OpenBLAS would each fail in their own way."""
     h5py = pytest.importorskip("h5py")
     with h5py.File("a.h5", "w") as file:
         file["x"] = np.ones((8, 8), np.float32)
@@ -246,7 +247,7 @@ def test_too_little_address_space_for_hdf5_is_one_line(limit):
     assert Path("a.png").exists() == (done.returncode == 0)
 
 
-def test_the_compiler_is_not_even_started_with_too_little(monkeypatch):
+def test_the_compiler_does_not_start_with_too_little_address_space(monkeypatch):
     """It would end the process."""
     monkeypatch.setattr(CACHE, "folder", None)
     monkeypatch.setattr(resource, "getrlimit", lambda which: (1 << 20, 1 << 20))
@@ -257,7 +258,7 @@ def test_the_compiler_is_not_even_started_with_too_little(monkeypatch):
 @pytest.mark.parametrize(
     "error", [RuntimeError("can't start new thread"), MemoryError(), OSError(12, "Cannot allocate memory")]
 )
-def test_out_of_memory_is_one_line(error, monkeypatch, capsys):
+def test_out_of_memory_gives_one_line(error, monkeypatch, capsys):
     def run(argv):
         raise error
 
@@ -269,7 +270,7 @@ def test_out_of_memory_is_one_line(error, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "text", ["x = " + "[" * 100_000, "x = " + "{a=" * 100_000, "[crystal]\ncell = " + "[" * 900 + "]" * 900]
 )
-def test_nesting_without_end_is_one_line(text, capsys):
+def test_excessive_nesting_gives_one_line(text, capsys):
     Path("deep.toml").write_text(text)
     assert main(["simulate", "--config", "deep.toml"]) == 2
     err = capsys.readouterr().err
@@ -279,7 +280,7 @@ def test_nesting_without_end_is_one_line(text, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-BEYOND = [
+EXTREME = [
     "-scale 1e308",
     "-distance 1e-300 --preview a.png --preview-rings auto --preview-beam --fix all",
     "-ORGX 1e308 -pix0_vector -1 -1 1e39 --preview a.png --preview-rings auto --preview-beam",
@@ -289,14 +290,14 @@ BEYOND = [
 ]
 
 
-@pytest.mark.parametrize("flags", BEYOND)
-def test_numbers_beyond_all_range_are_neither_numpys_nor_pythons_errors(flags):
+@pytest.mark.parametrize("flags", EXTREME)
+def test_extreme_numbers_give_no_errors_of_numpy_or_python(flags):
     run = simulate(f"{GOOD} {flags}")
     assert run.status in (0, 2) and all(line.startswith("nbkernel: ") for line in run.err.splitlines())
     assert len(run.errors) == (run.status == 2), run.err
 
 
-def test_an_arithmetic_error_is_one_line(monkeypatch, capsys):
+def test_an_arithmetic_error_gives_one_line(monkeypatch, capsys):
     def run(argv):
         return 1.0 / 0.0
 
@@ -309,7 +310,7 @@ def test_an_arithmetic_error_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("value", [3e38, -3e38, np.inf, np.nan, 1e-45, 0.0])
-def test_images_of_numbers_beyond_all_range_are_compared_and_shown_in_words_of_ours(value, recwarn, capsys):
+def test_images_of_extreme_numbers_are_compared_and_shown_without_warnings(value, recwarn, capsys):
     plain = np.linspace(0.0, 100.0, 576, dtype=np.float32).reshape(24, 24)
     odd = plain.copy()
     odd[::2] = value

@@ -1,4 +1,4 @@
-"""Every public name says what it is, what its arguments and fields mean, and what it raises."""
+"""Docstrings of public names explain their arguments, fields and exceptions."""
 
 import dataclasses
 import inspect
@@ -14,9 +14,9 @@ DATA_CLASSES = {name: value for name, value in CLASSES.items() if dataclasses.is
 
 
 def members(kind):
-    """{name: method or property} that this package gives a class, in its own bases, too."""
-    own = [base for base in kind.__mro__ if base.__module__.startswith("nbkernel")]
-    return {name: value for base in own for name, value in vars(base).items() if not name.startswith("_")}
+    """{name: method or property} that nbkernel gives a class, itself or in a base class."""
+    bases = [base for base in kind.__mro__ if base.__module__.startswith("nbkernel")]
+    return {name: value for base in bases for name, value in vars(base).items() if not name.startswith("_")}
 
 
 METHODS = {
@@ -34,34 +34,34 @@ def documentation(value):
 
 
 @pytest.mark.parametrize("name", [*PUBLIC, *METHODS])
-def test_it_has_a_docstring_of_its_own(name):
+def test_public_names_have_their_own_docstring(name):
     value = (PUBLIC | METHODS)[name]
     if name in ("PanelImage.transpose", "PanelImage.swapaxes", "PanelImage.T"):
-        pytest.skip("numpy's")
+        pytest.skip("numpy's docstring")
     assert value.__doc__ and value.__doc__.strip(), f"{name} has no docstring"
 
 
 @pytest.mark.parametrize("name", CALLED)
 def test_each_argument_is_explained(name):
     if name.startswith("PanelImage."):
-        pytest.skip("numpy's")
+        pytest.skip("numpy's arguments")
     function = getattr(CALLED[name], "__func__", CALLED[name])
     arguments = [argument for argument in inspect.signature(function).parameters if argument not in ("self", "cls")]
     missing = [argument for argument in arguments if not re.search(rf"\b{argument}\b", documentation(function))]
-    assert not missing, f"{name}: nothing is said of {', '.join(missing)}"
+    assert not missing, f"{name} does not explain {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "Experiment", "Panel", "PictureSettings"])
-def test_it_says_what_it_raises(name):
-    assert re.search(r"\bRaises InputError\b", documentation(PUBLIC[name])), f"{name} does not say what it raises"
+def test_exceptions_are_documented(name):
+    assert re.search(r"\bRaises InputError\b", documentation(PUBLIC[name])), f"{name} does not state what it raises"
 
 
 @pytest.mark.parametrize("name", DATA_CLASSES)
 def test_each_field_is_explained(name):
-    """In the docstring, by a unit, or by a comment behind or above it; a name of Experiment may say all there is."""
+    """In the docstring or by a comment behind the field."""
     kind = DATA_CLASSES[name]
     if name == "Experiment":
-        pytest.skip("its fields are explained in docs/reference/flags.md, which tests/project/test_reference.py holds")
+        pytest.skip("its fields are explained in docs/reference/flags.md, which tests/project/test_reference.py checks")
     source, text = inspect.getsource(kind), documentation(kind)
     for field in dataclasses.fields(kind):
         commented = re.search(rf"^ +{field.name}: .*# \w", source, re.MULTILINE)

@@ -1,13 +1,13 @@
-"""README.md and docs/: every command runs, what it is said to print it prints, and links lead somewhere.
+"""README.md and docs/: every command runs and prints what the page shows, and all links have targets.
 
-A page's fenced blocks run in order in a folder of its own, as if it were the repository's: ```sh by one bash, ```python in
-one namespace. The lines of an ```output block are among those that the block above it printed, in
-this order; `...` stands for any. Marks behind the language:
+The fenced blocks of a page run in order in a temporary folder that resembles the repository's root: ```sh in one bash,
+```python in one namespace. The block above an ```output block must print its lines in this order, possibly among others;
+`...` matches anything. Marks behind the language:
 
-    no-test          is not run (a GPU, pip, make, the C program): listed below
-    needs=PACKAGE    is not run without this optional package
+    no-test          is not run (needs a GPU, pip, make or the C program): listed below
+    needs=PACKAGE    is run only if this optional package is installed
 
-`nbkernel compare` and `compare-traces` may find a difference.
+Status 1 of `nbkernel compare` and `compare-traces`, for a difference, is not an error.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ nbkernel() {
     return $status
 }
 """
-# blocks that are not run, by page: the first line of each
+# {page: first lines of the blocks that are not run}
 NOT_RUN = {
     "README.md": [
         "make demo     # environment, installation, one example; prints where its picture is",
@@ -67,7 +67,7 @@ def blocks(page):
 
 
 class Shell:
-    """One bash for a page, so that variables and functions of a block are known to the next."""
+    """One bash per page, so that blocks share variables and functions."""
 
     def __init__(self, folder):
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -78,7 +78,7 @@ class Shell:
         self.run(SHELL)
 
     def run(self, text):
-        """What the lines print. Fails where one of them ends in an error."""
+        """Runs lines and returns what they print. Fails if one of them fails."""
         self.bash.stdin.write(f"{text}\necho '{END}'\n")
         self.bash.stdin.flush()
         printed = []
@@ -106,21 +106,21 @@ def missing_packages(block):
     return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
-def squeezed(line):
+def without_extra_blanks(line):
     return " ".join(line.split())
 
 
-def check_output(said, printed):
-    """The lines said are among those printed, in this order; `...` is any part of a line, or lines."""
-    lines = iter([squeezed(line) for line in printed.splitlines()])
-    for line in filter(None, map(squeezed, said.splitlines())):
+def check_output(shown, printed):
+    """The lines shown must be among those printed, in this order; `...` matches any part of a line."""
+    lines = iter([without_extra_blanks(line) for line in printed.splitlines()])
+    for line in filter(None, map(without_extra_blanks, shown.splitlines())):
         pattern = ".*".join(map(re.escape, line.split("...")))
-        assert any(re.fullmatch(pattern, other) for other in lines), f"{line!r} is not in, or comes earlier in\n{printed}"
+        assert any(re.fullmatch(pattern, other) for other in lines), f"{line!r} is missing or out of order in\n{printed}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_a_pages_commands_run_and_print_what_it_says(page, tmp_path, monkeypatch):
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("examples", "bench", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -137,16 +137,16 @@ def test_a_pages_commands_run_and_print_what_it_says(page, tmp_path, monkeypatch
             elif block.language == "output":
                 check_output(block.text, printed)
     if missing:
-        pytest.skip(f"all was run but for what needs {' and '.join(sorted(missing))}")
+        pytest.skip(f"blocks that need {' and '.join(sorted(missing))} were not run")
 
 
-def test_every_block_that_is_not_run_is_known():
+def test_every_block_that_is_not_run_is_listed():
     found = {page: [b.text.splitlines()[0] for b in blocks(page) if "no-test" in b.marks] for page in PAGES}
     assert {page: lines for page, lines in found.items() if lines} == NOT_RUN
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_command_stands_in_a_block_that_is_run_or_marked(page):
+def test_commands_are_in_blocks_that_are_run_or_marked(page):
     for block in blocks(page):
         assert block.language in RUN + SHOWN, block.text
         assert all(mark == "no-test" or mark.startswith("needs=") for mark in block.marks), block.marks

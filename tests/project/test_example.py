@@ -1,4 +1,4 @@
-"""examples/random_chain.py: amplitudes of a made-up molecule."""
+"""examples/random_chain.py: amplitudes of a fictitious molecule."""
 
 import importlib.util
 import sys
@@ -22,7 +22,7 @@ def example():
 
 @pytest.fixture(scope="module")
 def chain(example):
-    """Elements, fractional positions, and the indices and amplitudes made from them."""
+    """Elements, fractional positions, and {index: amplitude} calculated from them."""
     rng = np.random.default_rng(3)
     positions = example.random_chain(example.cell_axes(*CELL), ATOMS, rng)
     elements = rng.choice(3, size=ATOMS, p=example.PROPORTIONS)
@@ -40,7 +40,7 @@ def test_friedel_mates_are_equal(chain):
         assert chain[2][-h, -k, -l] == pytest.approx(amplitude, abs=1e-9)
 
 
-def test_every_reflection_within_the_resolution_is_there(chain):
+def test_every_reflection_within_the_resolution_is_present(chain):
     """Spacings from the metric tensor: 1/d^2 = h . G^-1 . h."""
     a, b, c, *angles = CELL
     alpha, beta, gamma = np.cos(np.radians(angles))
@@ -75,7 +75,7 @@ def test_amplitudes_are_the_direct_sum_over_atoms(example, chain, h):
     assert F[h] == pytest.approx(abs(total), rel=1e-10)
 
 
-def test_bonds_and_contacts_have_their_lengths(example, chain):
+def test_lengths_of_bonds_and_contacts(example, chain):
     axes = example.cell_axes(*CELL)
     positions = chain[1]
     bonds = np.linalg.norm(np.diff(positions, axis=0) @ axes, axis=1)
@@ -87,7 +87,7 @@ def test_bonds_and_contacts_have_their_lengths(example, chain):
             assert apart >= 2.4 - 1e-9
 
 
-def test_the_file_is_what_the_simulation_reads(example, tmp_path, monkeypatch, capsys):
+def test_the_simulation_reads_the_file(example, tmp_path, monkeypatch, capsys):
     from nbkernel.io.reflections.structure_factors import read_structure_factors
 
     out = tmp_path / "chain.hkl"
@@ -101,7 +101,7 @@ def test_the_file_is_what_the_simulation_reads(example, tmp_path, monkeypatch, c
 
 
 def test_the_mtz_file_holds_the_same_molecule(example, tmp_path):
-    """One of each pair of mates; expanded, the same table but for float32."""
+    """It has one of each pair of Friedel mates; expanded, the table is the same to float32."""
     pytest.importorskip("gemmi", reason="gemmi (the extra sf) writes MTZ files")
     from nbkernel.experiment.experiment import Experiment
     from nbkernel.io.reflections.structure_factors import find_reflections
@@ -117,7 +117,7 @@ def test_the_mtz_file_holds_the_same_molecule(example, tmp_path):
     np.testing.assert_allclose(mtz.F, text.F, rtol=1e-6, atol=5.1e-5)
 
 
-def test_without_gemmi_an_mtz_file_is_one_clear_line(example, tmp_path, monkeypatch, capsys):
+def test_without_gemmi_an_mtz_file_gives_one_clear_line(example, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gemmi", None)
     with pytest.raises(SystemExit):
         example.main([str(tmp_path / "chain.mtz"), "--cell", *map(str, CELL), "--atoms", "40", "--dmin", "4"])

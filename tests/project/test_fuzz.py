@@ -1,4 +1,4 @@
-"""A fixed small sample of what bench.fuzz draws, and planted faults that it must find."""
+"""A small fixed sample of what bench.fuzz draws, and planted faults that it must find."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from bench.fuzz.parity.stored import load, rendered_again
 from bench.fuzz.shrink import without_parts
 from nbkernel.cli import info
 
-linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="runs are watched as Linux can")
+linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux's pidfd to supervise runs")
 STORED = Path(__file__).parent / "fuzz_cases.json"
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def findings(part, seed, cases):
-    """What a part prints of its first cases."""
+    """The lines that a part prints on its first cases."""
     lines = []
     for number in range(cases):
         campaign(part, seed, 0, number, lines.append)
@@ -45,8 +45,8 @@ def findings(part, seed, cases):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ordinary", "aligned"])
-def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, inputs):
-    """Against `exact`; the C program is not needed."""
+def test_fast_precisions_are_within_tolerance_on_random_command_lines(kind, inputs):
+    """Against `exact`, without the C program."""
     part = Commands(None, inputs, (kind,))
     assert not findings(part, "s5", 150)
     assert part.differential.compared > 120
@@ -54,25 +54,25 @@ def test_fast_precisions_keep_their_promise_on_drawn_command_lines(kind, inputs)
 
 @pytest.mark.golden
 @pytest.mark.parametrize("case", load(STORED), ids=lambda case: case["line"][:60])
-def test_exact_has_the_programs_bytes_on_drawn_command_lines(case, inputs):
+def test_exact_gives_nanobraggs_bytes_on_random_command_lines(case, inputs):
     assert rendered_again(case, inputs) == case
 
 
 @pytest.mark.slow
 @linux
-def test_damaged_files_end_in_one_line(folder):
+def test_damaged_files_give_one_line(folder):
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     assert not findings(Files(folder), "f2", 200)
 
 
 @pytest.mark.slow
 @linux
-def test_broken_command_lines_end_in_one_line():
+def test_broken_command_lines_give_one_line():
     pytest.importorskip("gemmi", reason="the extra sf (gemmi) is not installed")
     assert not findings(Lines(), "l2", 150)
 
 
-def test_a_pixel_beyond_the_promise_is_found():
+def test_a_pixel_out_of_tolerance_is_found():
     expected = np.full((5, 7), 1.0, np.float32)
     image = expected.copy()
     image[3, 2] *= 1.0 + 1e-6
@@ -83,7 +83,7 @@ def test_a_pixel_beyond_the_promise_is_found():
     assert byte_finding("float.bin", expected.tobytes(), image.tobytes(), expected.shape).pixel == (2, 3)
 
 
-def test_nan_of_other_bits_is_no_difference():
+def test_nans_with_different_bits_are_equal():
     a, b = np.float32([np.nan]), np.uint32([0xFFC00001]).view(np.float32)
     assert a.tobytes() != b.tobytes() and byte_finding("float.bin", a.tobytes(), b.tobytes(), (1,)) is None
 
@@ -122,7 +122,7 @@ def test_shrinking_leaves_what_fails():
     assert without_parts(parts, lambda some: {3, 17, 18} <= set(some), float("inf")) == (3, 17, 18)
 
 
-def computes_for_long(argv):
+def computes_endlessly(argv):
     while True:
         pass
 
@@ -154,7 +154,7 @@ FAULTS = {
     "status 1": lambda argv: 1,
     "status 3": lambda argv: 3,
     "status -": lambda argv: os.kill(os.getpid(), signal.SIGUSR1),
-    "too long": computes_for_long,
+    "too long": computes_endlessly,
     "file left behind": writes("left.part"),
     "file changed": writes("input"),
     "other text on standard error": warns,

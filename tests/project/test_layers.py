@@ -1,4 +1,4 @@
-"""The tree: imports point one way, no two modules need each other, and no folder holds more than a dozen entries."""
+"""The tree: imports follow the layers, no modules import each other, and no folder has more than a dozen entries."""
 
 import graphlib
 import subprocess
@@ -10,12 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("kernels", "nbkernel", "cli", "tests", "bench", "docs")
 MOST = 12
-# what a folder has whatever it is about
-NOT_COUNTED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+# files that any folder may have
+IGNORED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
 
 
 def test_contracts_of_import_linter_hold():
-    """Those of pyproject.toml; imports within functions count."""
+    """The contracts of pyproject.toml; imports within functions count."""
     pytest.importorskip("importlinter")
     run = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"],
@@ -25,12 +25,12 @@ def test_contracts_of_import_linter_hold():
     assert "Contracts: 2 kept, 0 broken." in run.stdout
 
 
-def test_no_two_modules_need_each_other():
+def test_no_modules_import_each_other():
     grimp = pytest.importorskip("grimp")
     graph = grimp.build_graph("nbkernel", cache_dir=None, exclude_type_checking_imports=True)
-    needs = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
-    assert len(needs) > 200
-    graphlib.TopologicalSorter(needs).prepare()  # raises CycleError, which names the circle
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 200
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the cycle
 
 
 def folders():
@@ -42,5 +42,5 @@ def folders():
 
 @pytest.mark.parametrize("folder", [str(folder.relative_to(ROOT)) for folder in folders()])
 def test_a_folder_has_at_most_a_dozen_entries(folder):
-    entries = {path.name for path in (ROOT / folder).iterdir()} - NOT_COUNTED
+    entries = {path.name for path in (ROOT / folder).iterdir()} - IGNORED
     assert len(entries) <= MOST, sorted(entries)

@@ -1,4 +1,4 @@
-"""docs/reference/flags.md is what the tables of flags and options give; docs/quirks.md has a section on every quirk."""
+"""docs/reference/ is up to date with the code, and docs/quirks.md has a section on every quirk."""
 
 import dataclasses
 import importlib.util
@@ -15,7 +15,8 @@ from nbkernel.experiment.quirks import QUIRKS
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def maker(name):
+def script(name):
+    """The module that writes a page."""
     spec = importlib.util.spec_from_file_location(name, DOCS / "reference" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -24,17 +25,17 @@ def maker(name):
 
 @pytest.fixture(scope="module")
 def reference():
-    return maker("make_flags")
+    return script("make_flags")
 
 
 @pytest.mark.parametrize("name", ["make_flags", "make_api"])
-def test_the_committed_page_is_what_the_code_gives(name):
-    module = maker(name)
+def test_the_committed_page_is_up_to_date(name):
+    module = script(name)
     assert module.PAGE.read_text() == module.page(), f"run python docs/reference/{name}.py"
 
 
 def test_every_public_name_and_field_is_in_the_reference():
-    text = maker("make_api").page()
+    text = script("make_api").page()
     assert set(nbkernel.__all__) == set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     names = {field.name for kind in (nbkernel.Experiment, nbkernel.Panel) for field in dataclasses.fields(kind)}
     assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
@@ -52,7 +53,7 @@ def test_a_flag_that_sets_no_field_is_refused(reference):
         reference.sets(FLAGS[0]._replace(sets=("nonsense",)))
 
 
-def test_all_rows_of_a_table_have_its_columns(reference):
+def test_all_rows_of_a_table_have_the_same_columns(reference):
     for table in re.findall(r"(?:^\|.*\n)+", reference.page(), re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(widths) == 1, table

@@ -1,4 +1,4 @@
-"""What a user's type checker sees of the installed package: right calls pass, wrong ones do not."""
+"""The package under a user's type checker: correct calls pass, wrong ones do not."""
 
 import importlib.util
 import inspect
@@ -14,7 +14,7 @@ import nbkernel
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-RIGHT = """
+CORRECT = """
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +66,11 @@ nbkernel.simulat(experiment)  # attr-defined
 
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory):
-    """{file: [(line, code)]} of mypy's errors, with nothing of this repository's configuration."""
+    """mypy's errors, {file: [(line, code)]}, without this repository's configuration."""
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("needs mypy")
     folder = tmp_path_factory.mktemp("types")
-    (folder / "right.py").write_text(RIGHT)
+    (folder / "correct.py").write_text(CORRECT)
     (folder / "wrong.py").write_text(WRONG)
     for page in ("README.md", "docs/python.md"):
         blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
@@ -80,23 +80,23 @@ def messages(tmp_path_factory):
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stderr == ""
-    found = {"right.py": [], "wrong.py": [], "README.py": [], "python.py": []}
+    found = {"correct.py": [], "wrong.py": [], "README.py": [], "python.py": []}
     for line in done.stdout.splitlines():
         if match := re.fullmatch(r"([^:]+):(\d+): error: .*\[([\w-]+)\]", line):
             found[match[1]].append((int(match[2]), match[3]))
     return found
 
 
-def test_right_calls_pass(messages):
-    assert messages["right.py"] == []
+def test_correct_calls_pass(messages):
+    assert messages["correct.py"] == []
 
 
-def test_each_wrong_call_is_an_error_of_its_kind(messages):
+def test_each_wrong_call_is_the_expected_error(messages):
     marked = [(number, line.split("  # ")[1]) for number, line in enumerate(WRONG.splitlines(), 1) if "  # " in line]
     assert sorted({*messages["wrong.py"]}) == marked
 
 
-def test_the_documents_examples_pass_but_for_that_of_an_error(messages):
+def test_the_examples_of_the_documentation_pass(messages):
     assert messages["README.py"] == []
     assert [text for _, text in messages["python.py"]] == ["arg-type"]  # Experiment(wavelength="red")
 
@@ -107,6 +107,6 @@ def test_every_public_function_is_annotated():
         methods = inspect.getmembers(kind, lambda member: inspect.isfunction(member) or inspect.ismethod(member))
         functions |= {f"{kind.__name__}.{name}": method for name, method in methods if not name.startswith("_")}
     for name, function in functions.items():
-        told = typing.get_type_hints(getattr(function, "__func__", function))
-        asked = {*inspect.signature(function).parameters, "return"} - {"self"}
-        assert asked <= {*told}, f"{name}: {asked - {*told}} has no type"
+        hints = typing.get_type_hints(getattr(function, "__func__", function))
+        expected = {*inspect.signature(function).parameters, "return"} - {"self"}
+        assert expected <= {*hints}, f"{name}: {expected - {*hints}} has no type"

@@ -1,4 +1,4 @@
-"""The version stands in nbkernel/__init__.py; what else names one follows."""
+"""The version is set in nbkernel/__init__.py, and everything else that names it agrees."""
 
 import configparser
 import importlib.metadata
@@ -16,17 +16,17 @@ def test_the_installed_package_has_this_version():
     assert importlib.metadata.version("nbkernel") == nbkernel.__version__
 
 
-def test_setup_reads_it_from_the_package():
+def test_setup_reads_the_version_from_the_package():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     assert setup["metadata"]["version"] == "attr: nbkernel.__version__"
 
 
-def test_the_citation_names_it():
+def test_the_citation_names_the_version():
     assert re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE) == [nbkernel.__version__]
 
 
-def test_the_changelog_begins_with_it_or_with_what_is_unreleased():
+def test_the_changelog_begins_with_the_version_or_unreleased_changes():
     versions = re.findall(r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] in ("Unreleased", nbkernel.__version__)
     assert nbkernel.__version__ in versions
