@@ -164,7 +164,7 @@ def anchors(text):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_and_named_files_are_there(page):
+def test_links_and_named_files_exist(page):
     text = FENCE.sub("", PAGES[page])
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"https?://", target):

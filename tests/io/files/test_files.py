@@ -60,10 +60,10 @@ def test_img_takes_the_geometry_from_an_image_of_nbkernel():
     geometry = "-distance 123 -lambda 1.25 -Xbeam 2 -Ybeam 3"
     cell = "-cell 50 60 70 90 90 90 -default_F 100 -N 3 -oversample 1 -noprogress"
     original = image(f"{RUN} {geometry}")
-    Path("int.img").rename("ours.img")
-    again = image(f"{cell} -fluence 1e28 -img ours.img")
+    Path("int.img").rename("own.img")
+    again = image(f"{cell} -fluence 1e28 -img own.img")
     np.testing.assert_array_equal(again, original)
-    assert Path("int.img").read_bytes()[:512] == Path("ours.img").read_bytes()[:512]
+    assert Path("int.img").read_bytes()[:512] == Path("own.img").read_bytes()[:512]
 
 
 def test_the_zeros_of_an_image_mask_pixels():
@@ -124,10 +124,10 @@ def test_the_last_line_of_a_table_needs_no_newline():
     assert read_structure_factors("a.hkl", 0.0).F.ravel().tolist() == [1.0, 2.25]
 
 
-def write_pieces(path, pieces):
+def write_dump(path, blocks):
     with OutputFiles() as files:
         files.open("-dump", path)
-        files.write("-dump", *pieces)
+        files.write("-dump", *blocks)
         files.commit()
 
 
@@ -140,7 +140,7 @@ def with_low_byte(value):
 def test_a_dump_is_read_bit_for_bit_even_if_its_data_begin_with_white_space(first):
     F = np.random.default_rng(1).uniform(0, 100, (3, 4, 2))
     F[0, 0, 0] = with_low_byte(first)
-    write_pieces("Fdump.bin", dump_pieces(Reflections(F, -1, -2, 5, 24)))
+    write_dump("Fdump.bin", dump_pieces(Reflections(F, -1, -2, 5, 24)))
     assert Path("Fdump.bin").stat().st_size == len(b"-1 1 -2 1 5 6\n\f") + 8 * 4 * 5 * 3
     back = read_dump("Fdump.bin")
     assert back.F.tobytes() == F.tobytes()

@@ -120,9 +120,9 @@ def test_pixels_are_the_same_in_both_styles():
         assert Path(f"{stem}_nanobragg.img").read_bytes() == usual
         assert dxtbx_model(f"{stem}_dials.img")["pixels"].tobytes() == usual[-1200:]
         # nbkernel's own reader agrees
-        ours, theirs = (read_image("show", f"{stem}_{name}.img") for name in ("nanobragg", "dials"))
-        assert np.array_equal(ours.pixels, theirs.pixels)
-        np.testing.assert_allclose(ours.beam_center, theirs.beam_center, rtol=1e-5)
+        own, dials = (read_image("show", f"{stem}_{name}.img") for name in ("nanobragg", "dials"))
+        assert np.array_equal(own.pixels, dials.pixels)
+        np.testing.assert_allclose(own.beam_center, dials.beam_center, rtol=1e-5)
 
 
 def test_dials_reads_nanobraggs_header_as_documented():

@@ -158,7 +158,7 @@ def test_nbkernels_reader_finds_every_panel(name, foreign):
         assert [panel.name for panel in fields["panels"]] == (["A", "B", "C"] if "panels" in name else [""])
 
 
-def test_the_frame_is_mcstas():
+def test_the_frame_is_that_of_mcstas():
     """MOSFLM's flat detector has fast (-1, 0, 0) and slow (0, -1, 0), offset by the beam centre."""
     (run,), _, _ = write("a.h5", dict(FLAT, Xbeam=2.0, Ybeam=3.0))
     with h5py.File("a.h5") as file:

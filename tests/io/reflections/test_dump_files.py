@@ -27,10 +27,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write_pieces(path, pieces):
+def write_dump(path, blocks):
     with OutputFiles() as files:
         files.open("-dump", path)
-        files.write("-dump", *pieces)
+        files.write("-dump", *blocks)
         files.commit()
 
 
@@ -45,18 +45,18 @@ def test_a_dump_of_a_sparse_table_has_the_same_bytes_and_takes_little_memory(val
     values = (*values, 8.5, 0.0)
     Path("a.hkl").write_text("".join(f"{h} {k} {l} {F}\n" for (h, k, l), F in zip(indices, values, strict=True)))
     table = read_structure_factors("a.hkl", 0.0)
-    write_pieces("Fdump.bin", dump_pieces(table))
+    write_dump("Fdump.bin", dump_pieces(table))
     expected = np.zeros((100_004, 6, 8))
     for (h, k, l), F in zip(indices, values, strict=True):
         expected[h + 3, k + 2, l] = F
     assert Path("Fdump.bin").read_bytes() == dense_dump(expected, (-3, 100_000, -2, 3, 0, 7))
-    pieces = list(dump_pieces(table))
-    assert sum(len(piece) for piece in pieces if not isinstance(piece, Gap)) < 1 << 20
+    blocks = list(dump_pieces(table))
+    assert sum(len(block) for block in blocks if not isinstance(block, Gap)) < 1 << 20
     # a pipe cannot have gaps
     os.mkfifo("pipe")
     reader = threading.Thread(target=lambda: Path("piped").write_bytes(Path("pipe").read_bytes()))
     reader.start()
-    write_pieces("pipe", pieces)
+    write_dump("pipe", blocks)
     reader.join()
     assert Path("piped").read_bytes() == Path("Fdump.bin").read_bytes()
     assert read_dump("Fdump.bin").F.tobytes() == expected.tobytes()
