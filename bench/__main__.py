@@ -1,8 +1,8 @@
 """python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
 
-Runs each case in every precision, on the CPU and on the first CUDA device if there is one, and, if given, with the C
-program, all in turn. An image that breaks its precision's promise gets no speed. Without the C program the reference is
---precision exact, and there are no ratios.
+Runs each case in every precision, on the CPU (on nbkernel's own threads, and on those of numba's prange) and on the first
+CUDA device if there is one, and, if given, with the C program, all in turn. An image that breaks its precision's promise
+gets no speed. Without the C program the reference is --precision exact, and there are no ratios.
 
 Columns: ns per step (computing time of all threads divided by steps); computing time, without starting, reading and writing;
 complete process; peak memory; ratios of computing and of complete processes to the C program's.
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from nbkernel.engine.devices import survey
-from nbkernel.engine.options import PRECISIONS
+from nbkernel.engine.options import PARALLEL, PRECISIONS
 from nbkernel.engine.threads import thread_count
 
 from .cases import CASES, make_inputs
@@ -34,7 +34,10 @@ def programs(options):
     cores = thread_count(None)
     for precision in options.precision.split(","):
         for threads in sorted({1, cores}):
-            found[f"{precision}, {threads} thread{'s' * (threads > 1)}"] = Nbkernel(precision, threads)
+            for parallel in PARALLEL:
+                by = "" if parallel == "threads" else f"{parallel}, "
+                name = f"{precision}, {by}{threads} thread{'s' * (threads > 1)}"
+                found[name] = Nbkernel(precision, threads, parallel=parallel)
         if precision != "exact":
             for device in cuda_devices():
                 found[f"{precision}, {device}"] = Nbkernel(precision, cores, device)

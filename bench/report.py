@@ -49,10 +49,10 @@ def table_lines(result):
     )
     for name, row in result["programs"].items():
         if not row["parity"]["kept"]:
-            yield f"  {name:<20} {row['parity']['figure']}: breaks its promise, no speed"
+            yield f"  {name:<26} {row['parity']['figure']}: breaks its promise, no speed"
             continue
         cells = [
-            f"  {name:<20}",
+            f"  {name:<26}",
             f"{row['ns_per_step']:8.3f} ns/step",
             f"compute {row['compute']:7.3f} s +- {row['compute_spread']:5.3f}",
             f"whole {row['whole']:6.2f} s +- {row['whole_spread']:4.2f}",

@@ -37,8 +37,8 @@ class Nbkernel:
     """This package in one precision, on a device of `--device`. Its computing time, copies from and to a CUDA device
     included, is measured inside a process, once everything is loaded."""
 
-    def __init__(self, precision, threads, device="cpu"):
-        self.options = ["--precision", precision, "--threads", str(threads), "--device", device]
+    def __init__(self, precision, threads, device="cpu", parallel="threads"):
+        self.options = ["--precision", precision, "--threads", str(threads), "--device", device, "--parallel", parallel]
         self.command = [sys.executable, "-m", "nbkernel", "simulate", *self.options]
 
     def times(self, flags, folder):

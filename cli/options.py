@@ -3,7 +3,7 @@ docs/reference/flags.md lists."""
 
 from typing import NamedTuple
 
-from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
+from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.io.picture.settings import PERCENTILES, SCALES, PictureSettings
 from nbkernel.support.validation import unit_of
@@ -66,6 +66,14 @@ OPTIONS = (
         readers.positive_integer,
         sets="Engine.threads",
         default="all cores",
+    ),
+    option(
+        "--parallel",
+        "simulate",
+        tuple(PARALLEL),
+        "the CPU's threads: nbkernel's, or those of numba's prange; never changes the image",
+        sets="Engine.parallel",
+        default="threads; prange if no kernel can be cached",
     ),
     option(
         "--tile",

@@ -22,8 +22,18 @@ Written by `python docs/reference/make_api.py` from the code: change that, not t
 
 All of this is in `nbkernel`. Other modules are for developers ([newcomers](../newcomers.md)) and may change.
 """
-FUNCTIONS = ("simulate", "add_noise", "to_counts", "write_hdf5", "write_float", "write_smv", "write_pgm", "write_preview")
-CLASSES = ("PanelImage", "Statistics", "PictureSettings", "InputError", "DeviceError")
+FUNCTIONS = (
+    "simulate",
+    "compiled_rows",
+    "add_noise",
+    "to_counts",
+    "write_hdf5",
+    "write_float",
+    "write_smv",
+    "write_pgm",
+    "write_preview",
+)
+CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as

@@ -37,7 +37,7 @@ class Kernel:
 
     def over_rows(self, *arguments):
         """function(slow_start, slow_stop) that calls the kernel with `arguments` and these two: for many calls that
-        differ only in the rows. One thread at a time may call it."""
+        differ only in the rows. One thread at a time may call it. Its `address` and `words`: see `parallel`."""
         native, words = self.native_call((*arguments, 0, 0))
 
         def call(slow_start, slow_stop):
@@ -45,6 +45,8 @@ class Kernel:
             return self.run(native, words)
 
         call.arguments = arguments  # keeps the arrays alive
+        call.address, call.words = ctypes.cast(native, ctypes.c_void_p).value, words
+        call.name = self.name
         return call
 
     def native_call(self, arguments):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.exact.bounded import WORK as BOUNDED_WORK
 from nbkernel.kernels.exact.lit import POSITIONS
 from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, render_rows_exactly
@@ -19,7 +20,7 @@ from .bounds.reach import find_reach
 from .history import find_history
 from .options import DEFAULT_PRECISION
 from .squared_table import SquaredTables
-from .threads import share_rows, thread_count
+from .threads import choose_sharing, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
 from .workspaces import Workspaces
 
@@ -35,20 +36,23 @@ class Rendering(NamedTuple):
     history: History
 
 
-def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
+def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None):
     """The Rendering of a Prepared panel, see `render_panels`."""
-    (rendering,) = render_panels((prepared,), precision, threads, tile_shape, on_pixels, devices)
+    (rendering,) = render_panels((prepared,), precision, threads, tile_shape, on_pixels, devices, parallel)
     return rendering
 
 
-def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=()):
+def render_panels(
+    runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None
+):
     """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
 
     precision: of `options.PRECISIONS`; threads: the most to use, None for all cores; tile_shape: (slow, fast) pixels, None
     for a suitable one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, empty for
-    the CPU (which exact needs). Raises InputError for a table too large for the precision, DeviceError if a device fails.
+    the CPU (which exact needs); parallel: of `options.PARALLEL`, None for a suitable one. Raises InputError for a table too
+    large for the precision, DeviceError if a device fails.
     """
-    threads = thread_count(threads)
+    threads, share = thread_count(threads), choose_sharing(parallel)
     tables = SquaredTables(runs[0].reflections.nonzero)
     histories = [panel_history(prepared, precision, threads) for prepared in runs]
     images: list[Any] = [None] * len(runs)
@@ -56,15 +60,15 @@ def render_panels(runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=No
     for number, (prepared, history) in enumerate(zip(runs, histories, strict=True)):
         on_panel = on_pixels and offset_progress(on_pixels, done)
         if precision == "exact" or needs_exact(prepared.plan, panel_tile(prepared.detector)):
-            images[number] = render_exact(prepared, history, tables, threads, tile_shape, on_panel)
+            images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, on_panel)
         elif devices:
             on_devices.append(number)
             continue
         else:
-            images[number] = render_rows(prepared, history, tables, precision, threads, tile_shape, on_panel)
+            images[number] = render_rows(prepared, history, tables, precision, share, threads, tile_shape, on_panel)
             if math.isnan(images[number][1]):
                 # a pixel at the sample, with oblique axes
-                images[number] = render_exact(prepared, history, tables, threads, tile_shape, None)
+                images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, None)
         if on_pixels is not None:
             done += int(np.count_nonzero(prepared.wanted))
     if on_devices:
@@ -91,13 +95,12 @@ def panel_history(prepared, precision, threads):
     )  # fmt: skip
 
 
-def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
+def render_exact(prepared, history, tables, share, threads, tile_shape, on_pixels):
     """(image (slow, fast) float32, sum of solid angles (sr)) with the program's own operations, or vectorised if that
     certainly gives the same bits. tables: the run's SquaredTables."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
-    # close to the sample rounding errors dominate the directions, without a bound
-    bound = None if touches_sample(plan, panel) else table_reach_and_error(plan, history, tables, panel)
+    bound = exact_bound(plan, history, tables, panel)
     kept_omegas = omegas_per_pixel(plan)
     repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
@@ -110,7 +113,7 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
         slow_stop = max(tile.slow_stop for tile in band)
         omegas = np.empty((slow_stop - slow_start, wanted.shape[1], kept_omegas))
         for tile in band:
-            exact_tile(plan, history, tile, bound, wanted, image, omegas[tile.slow_start - slow_start :], threads)
+            exact_tile(plan, history, tile, bound, wanted, image, omegas[tile.slow_start - slow_start :], share, threads)
         add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
         if on_pixels is not None:
             done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
@@ -118,11 +121,23 @@ def render_exact(prepared, history, tables, threads, tile_shape, on_pixels):
     return image, float(omega_sum[0])
 
 
-def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
+def exact_bound(plan, history, tables, panel):
+    """See `table_reach_and_error`; None without a bound."""
+    # close to the sample rounding errors dominate the directions
+    return None if touches_sample(plan, panel) else table_reach_and_error(plan, history, tables, panel)
+
+
+def exact_tile(plan, history, tile, bound, wanted, image, omegas, share, threads):
     """Fills the tile's part of the image and of omegas (sr, from the tile's first row on).
 
-    bound: see `table_reach_and_error`.
+    bound: see `exact_bound`.
     """
+    new_call = new_exact_call(plan, history, tile, bound, wanted, image, omegas)
+    share(new_call, tile.slow_start, tile.slow_stop, threads)
+
+
+def new_exact_call(plan, history, tile, bound, wanted, image, omegas):
+    """A function that returns a call for one thread's rows of a tile, see `exact_tile`."""
     size = min(BOUNDED_SEGMENT, tile.fast_stop - tile.fast_start)
 
     def exactly():
@@ -133,19 +148,14 @@ def exact_tile(plan, history, tile, bound, wanted, image, omegas, threads):
         position = np.empty((POSITIONS, size), np.int32)
         return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, side, position)
 
-    share_rows(exactly if bound is None else bounded, tile.slow_start, tile.slow_stop, threads)
+    return exactly if bound is None else bounded
 
 
-def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pixels):
+def render_rows(prepared, history, tables, precision, share, threads, tile_shape, on_pixels):
     """(image (slow, fast) float32, sum of solid angles (sr)) in precision double or mixed, on the CPU."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
-    use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
-    own_operations = needs_own_operations(plan, use_float32, panel)
-    kernel = RENDER_ROWS[use_float32, own_operations]
-    table = tables.get_checked(plan, use_float32, precision)
-    rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
-    reach = find_reach(plan, panel, use_float32)
+    fast = choose_fast(prepared, tables, precision)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
@@ -153,30 +163,58 @@ def render_rows(prepared, history, tables, precision, threads, tile_shape, on_pi
     done = 0
     for band in bands(panel, tile_shape, wanted):
         for tile in band:
-            fill_tile(
-                kernel, plan, history, tile, table, reach, rounding_limit, wanted, image, omega_sums, workspaces, threads
-            )
+            fill_tile(fast, plan, history, tile, wanted, image, omega_sums, workspaces, share, threads)
         if on_pixels is not None:
             done += sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
             on_pixels(done)
     return image, float(omega_sums.sum())
 
 
-def fill_tile(kernel, plan, history, tile, table, reach, rounding_limit, wanted, image, omega_sums, workspaces, threads):
+class Fast(NamedTuple):
+    """How a panel is rendered in precision double or mixed: the kernel, and its arguments."""
+
+    kernel: Kernel
+    table: Any
+    reach: Any
+    rounding_limit: float
+
+
+def choose_fast(prepared, tables, precision):
+    """The Fast of a Prepared panel. tables: the run's SquaredTables."""
+    plan, panel = prepared.plan, panel_tile(prepared.detector)
+    use_float32 = precision == "mixed" and can_use_float32(plan, panel, prepared.reflections.nonzero)
+    own_operations = needs_own_operations(plan, use_float32, panel)
+    return Fast(
+        RENDER_ROWS[use_float32, own_operations],
+        tables.get_checked(plan, use_float32, precision),
+        find_reach(plan, panel, use_float32),
+        choose_rounding_limit(plan, use_float32, own_operations, panel),
+    )
+
+
+def fill_tile(fast, plan, history, tile, wanted, image, omega_sums, workspaces, share, threads):
     """Fills the tile's part of the image, and adds its solid angles (sr) to omega_sums (slow,)."""
     unresolved = np.zeros(wanted.shape[0], np.int64)
+    rows, nan_rows = new_fast_calls(fast, plan, history, tile, wanted, image, unresolved, omega_sums, workspaces)
+    share(rows, tile.slow_start, tile.slow_stop, threads)
+    workspaces.take_back()
+    if unresolved.any():
+        share(nan_rows, tile.slow_start, tile.slow_stop, threads)
+
+
+def new_fast_calls(fast, plan, history, tile, wanted, image, unresolved, omega_sums, workspaces):
+    """Two functions that return a call for one thread's rows of a tile: to render them, and, when all are rendered, for the
+    pixels left as nan."""
     width = tile.fast_stop - tile.fast_start
 
     def rows():
-        return kernel.over_rows(
-            plan, history, tile, table, reach, rounding_limit, wanted, image, unresolved, omega_sums, *workspaces.take(width)
-        )
+        return fast.kernel.over_rows(
+            plan, history, tile, fast.table, fast.reach, fast.rounding_limit, wanted, image, unresolved, omega_sums,
+            *workspaces.take(width),
+        )  # fmt: skip
 
-    def unresolved_pixels():
+    def nan_rows():
         omega = np.empty(subpixels_per_pixel(plan))
         return render_nan_rows.over_rows(plan, history, tile, wanted, image, unresolved, omega)
 
-    share_rows(rows, tile.slow_start, tile.slow_stop, threads)
-    workspaces.take_back()
-    if unresolved.any():
-        share_rows(unresolved_pixels, tile.slow_start, tile.slow_stop, threads)
+    return rows, nan_rows

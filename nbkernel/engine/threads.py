@@ -1,7 +1,16 @@
-"""Shares rows among threads. Kernels release Python's global lock, so that they run in parallel."""
+"""Shares rows among threads, our own or numba's. Kernels release Python's global lock, so that they run in parallel."""
 
 import os
 import threading
+
+from nbkernel.kernels.compile.address_space import require_address_space
+from nbkernel.kernels.compile.kernel import COMPILER
+from nbkernel.kernels.compile.object_cache import CACHE
+
+PRANGE = threading.Lock()  # of numba's threading layers only some may be entered by several threads
+# not empty if numba's threads have been used here, or before this process was forked
+STARTED: list[bool] = []
+FORKED: list[bool] = []
 
 
 def thread_count(threads):
@@ -43,3 +52,29 @@ def share_rows(new_call, slow_start, slow_stop, threads):
         helper.join()
     if errors:
         raise errors[0]
+
+
+def choose_sharing(parallel):
+    """The function that shares the rows of an image, for a name of `options.PARALLEL`. None: numba's threads where no kernel
+    can be cached, because numba has been imported then; otherwise our own, which need no numba. A process that was forked
+    after numba's threads had been used gets our own, too: OpenMP would end it."""
+    if parallel is None:
+        parallel = "prange" if CACHE.folder is None else "threads"
+    return share_rows_by_prange if parallel == "prange" and not FORKED else share_rows
+
+
+def share_rows_by_prange(new_call, slow_start, slow_stop, threads):
+    """As `share_rows`, for calls of one kernel's `over_rows`, by numba's prange on at most `threads` of its threads. Raises
+    ArithmeticError if the kernel fails."""
+    require_address_space(COMPILER, "compiling")
+    from nbkernel.kernels.compile.parallel import BLOCK, over_blocks, share_words
+
+    calls = [new_call() for _ in range(max(1, min(threads, -(-(slow_stop - slow_start) // BLOCK))))]
+    with PRANGE:
+        STARTED[:] = [True]
+        if over_blocks(*share_words(calls), slow_start, slow_stop) != 0:
+            raise ArithmeticError(f"{calls[0].name} failed")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: FORKED.extend(STARTED))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from nbkernel.engine.devices import choose_device, parse_device
-from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS, Engine
+from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
@@ -37,6 +37,7 @@ def simulate(
     fix: str | Collection[str] | None = None,
     threads: int | None = None,
     tile: Sequence[int] | None = None,
+    parallel: str | None = None,
     progress: bool | Callable[[int, int], None] | None = None,
 ) -> PanelImage | Any:  # a list of them where there are panels, which a type checker does not see
     """Renders an Experiment.
@@ -44,8 +45,9 @@ def simulate(
     device: "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:0", "cuda:0,1". precision: "double", "mixed" or
     "exact" (see docs/precisions.md). fix: names of the quirks of nanoBragg.c to correct, or "all"; None takes the
     experiment's. threads: the maximum number, by default all cores. tile: (slow, fast) pixels rendered at a time; never
-    changes the image. progress: called with the number of pixels done and the total, from any thread; True shows a bar on
-    standard error.
+    changes the image. parallel: whose threads render on the CPU, "threads" (nbkernel's) or "prange" (numba's), which never
+    changes the image; by default "threads", but "prange" if no compiled kernel can be kept. progress: called with the number
+    of pixels done and the total, from any thread; True shows a bar on standard error.
 
     Returns the PanelImage: photons, (slow, fast) float32, with `statistics` and `detector`; for an experiment with panels, a
     list with one PanelImage per panel. Reads the files that the experiment names. Warnings and notes go to the logger
@@ -54,7 +56,7 @@ def simulate(
     """
     if not isinstance(experiment, Experiment):
         raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
-    engine = make_engine(device, precision, threads, tile)
+    engine = make_engine(device, precision, threads, tile, parallel)
     CACHE.say = CACHE.say or log_compiling
     if fix is not None:
         experiment = replace(experiment, fix=fix)
@@ -79,7 +81,7 @@ def log_compiling(line):
     LOG.log(logging.INFO if CACHE.refused is None else logging.WARNING, "%s", line)
 
 
-def make_engine(device, precision, threads, tile):
+def make_engine(device, precision, threads, tile, parallel=None):
     """The Engine for the arguments of `simulate`. Raises InputError for an unusable one."""
     if precision not in PRECISIONS:
         raise InputError(f"precision: {precision!r} is not supported; need {', '.join(PRECISIONS)}")
@@ -89,9 +91,11 @@ def make_engine(device, precision, threads, tile):
         if len(sizes) != 2 or min(sizes) < 1:
             raise InputError(f"tile: needs 2 whole numbers of at least 1, slow and fast, not {tile!r}")
         tile = tuple(sizes)
+    if parallel is not None and parallel not in PARALLEL:
+        raise InputError(f"parallel: {parallel!r} is not supported; need {', '.join(PARALLEL)}")
     choice = choose_device(*parse_device(device), precision)
     LOG.info("%s", choice.line())
-    return Engine(precision, threads, tile, choice.devices, choice.falls_back)
+    return Engine(precision, threads, tile, choice.devices, choice.falls_back, parallel)
 
 
 def dark_lines(images):
@@ -136,12 +140,12 @@ def render_on(engine, runs, on_pixels, note):
     arguments = (runs, engine.precision, engine.threads, engine.tile_shape, report)
     try:
         try:
-            return interruptible(render_panels, *arguments, engine.devices), engine
+            return interruptible(render_panels, *arguments, engine.devices, engine.parallel), engine
         except DeviceError as error:
             if not engine.falls_back:
                 raise
             note(f"{error}; rendering on the CPU")
-            return interruptible(render_panels, *arguments), replace(engine, devices=())
+            return interruptible(render_panels, *arguments, (), engine.parallel), replace(engine, devices=())
     except BaseException:
         interrupted.set()
         raise
