@@ -42,9 +42,11 @@ def compiled_rows(
 ) -> CompiledRows | Any:  # a list of them where there are panels, which a type checker does not see
     """Prepares an Experiment for a user's own @njit functions, which can call `fill` of the result.
 
-    precision, threads: as for `simulate`, whose image has the same bits. `threads` is how many of
-    numba's threads share the rows. Returns the CompiledRows; for an experiment with panels, a list with one for each. Raises
-    InputError (with a message for the user) for unusable input.
+    precision: as for `simulate`, whose image has the same bits; threads: how many of numba's threads share the rows, by
+    default as many as there are cores. Reads the files that the experiment names.
+
+    Returns the CompiledRows; for an experiment with panels, a list with one for each. Raises InputError (with a message for
+    the user) for unusable input.
     """
     if not isinstance(experiment, Experiment):
         raise InputError(f"compiled_rows: needs an Experiment, not {type(experiment).__name__}")
