@@ -163,7 +163,7 @@ def test_the_command_line(tmp_path):
     files = {}
     for name in PARALLEL:
         done = command("--parallel", name, "--threads", "2", "-floatfile", f"{name}.bin")
-        assert done.returncode == 0 and done.stderr.count("\n") <= 1, done.stderr
+        assert done.returncode == 0, done.stderr
         files[name] = (tmp_path / f"{name}.bin").read_bytes()
     assert files["threads"] == files["prange"]
 
