@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbkernel.engine.bounds.precision import needs_exact
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
-from nbkernel.engine.precision import needs_exact
 from nbkernel.engine.render import choose_fast, exact_bound, new_exact_call, new_fast_calls, panel_history
 from nbkernel.engine.squared_table import SquaredTables
 from nbkernel.engine.threads import thread_count
