@@ -22,6 +22,8 @@ from nbkernel.support.printable import printable, shortened
 
 from running import BASE, simulate, smv_bytes
 
+pytestmark = pytest.mark.slow  # all together
+
 # a colour, a window title, a newline, a C1 control, a direction mark, a line separator, a byte that is not UTF-8
 EVIL = "x\x1b[31m\x1b]0;owned\x07\n\x9b1m\u202e\u2028\udce9"
 EVIL_TEXT = EVIL[:-1]

@@ -312,6 +312,7 @@ def large_trace(factor=1.0, reverse=False):
     return "\n".join([*lines, "I_before_scaling 3"]) + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_time_grows_linearly_with_the_traces(reverse):
     """Comparing every pair of lines would take minutes. The limit is ten times the processor time needed."""

@@ -46,6 +46,7 @@ def assert_same_bits(monkeypatch, name, precision):
         assert own.omega_sum == other.omega_sum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["exact", "double"])
 @pytest.mark.parametrize("name", ORDINARY)
 def test_same_bits_as_on_our_own_threads(name, precision, monkeypatch):
@@ -117,6 +118,7 @@ def test_every_row_is_filled_once():
         assert sorted(row for first, last in seen for row in range(first, last)) == list(range(start, stop))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["exact", "double"])
 def test_rows_from_compiled_code(precision):
     @numba.njit
@@ -169,10 +171,9 @@ def test_the_command_line(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", ["workqueue", "omp"])
-def test_without_a_cache(layer, tmp_path):
-    """numba's threads are taken by themselves, whatever its threading layer is."""
+def test_without_a_cache(tmp_path):
+    """numba's threads are taken by themselves."""
     assert command("-floatfile", "kept.bin").returncode == 0
-    done = command("-floatfile", "bare.bin", NUMBA_CACHE_DIR="/proc/none", NUMBA_THREADING_LAYER=layer)
+    done = command("-floatfile", "bare.bin", NUMBA_CACHE_DIR="/proc/none")
     assert done.returncode == 0 and "compiling, as in every run" in done.stderr
     assert (tmp_path / "bare.bin").read_bytes() == (tmp_path / "kept.bin").read_bytes()

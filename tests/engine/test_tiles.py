@@ -88,6 +88,7 @@ def all_results(command):
     return {name: Path(name).read_bytes() for name in FILES}, statistics_lines(run.out.splitlines()), run.warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_nothing_depends_on_tiles_and_threads(name):
     command = RUNS[name]

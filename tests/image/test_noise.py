@@ -108,6 +108,7 @@ def is_plausible(chi_square, degrees):
     return abs(z) < 4
 
 
+@pytest.mark.slow
 def test_uniform_deviates_are_uniform_and_independent():
     count, bins = 2**18, 16
     u, v = uniforms(count, KEY).T
@@ -154,6 +155,7 @@ def chi_square(sample, mean, fewest=50, most_bins=200):
 MEANS = (1e-3, 0.1, 0.5, 1.0, 2.5, 5.0, 11.9, 12.1, 23.9, 24.0, 24.1, 30.0, 100.0, 1e4, 1e6, 1e9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", MEANS)
 def test_deviates_follow_the_distribution(mean):
     sample = deviates(np.full(400000, mean), 0, 0, KEY)

@@ -38,6 +38,7 @@ def difficult_arguments():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs an 80-bit long double to compare with")
 def test_sine_error_is_within_its_bound():
     x = difficult_arguments()
@@ -104,6 +105,7 @@ RUNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", RUNS)
 def test_the_vectorised_image_has_the_bits_of_the_scalar_one(flags, monkeypatch):
     run = prepared(flags)
@@ -114,6 +116,7 @@ def test_the_vectorised_image_has_the_bits_of_the_scalar_one(flags, monkeypatch)
     assert vectorised_omega == scalar_omega
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [1e-3, 1e-7])
 def test_doubtful_pixels_are_rendered_exactly(error, monkeypatch):
     run = prepared(RUNS[2])

@@ -40,6 +40,7 @@ def compiled(vectors):
     return numba.njit(lambda plan, slot, mos_tic: call(plan, slot, mos_tic))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [lambda function: function, compiled], ids=["bare", "compiled"])
 @pytest.mark.parametrize("name", [*SPREAD, *UNSPREAD])
 def test_rotations_give_the_bits_of_the_table(name, form):

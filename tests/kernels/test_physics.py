@@ -360,6 +360,7 @@ def poisson_deviates(mean, count, seed):
     return np.array([np.float64(ran1.poidev(np.float32(mean), state, shuffle, spare, memo)) for _ in range(count)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [0.0, 0.3, 5.0, 11.9, 12.0, 100.0, 30000.0, 2e6])
 def test_poisson_deviates_have_their_mean_and_variance(mean):
     """Within 5 standard errors; the variance of a sample variance is (mu4 - var^2) / n with mu4 = m + 3 m^2."""

@@ -148,6 +148,7 @@ def test_a_pixel_is_the_sum_over_unit_cells(name):
 compiled_pixel = numba.njit(error_model="numpy")(REGISTRY.register_called(render_pixel))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_compiled_pixel_has_the_bits_of_bare_python(name):
     run = prepared_run(RUNS[name])

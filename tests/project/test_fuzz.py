@@ -164,6 +164,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("what", FAULTS)
 def test_planted_faults_are_found(what, monkeypatch):

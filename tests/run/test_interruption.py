@@ -16,6 +16,8 @@ from nbkernel.io.files.output_files import OutputFiles
 
 from running import BASE, simulate
 
+pytestmark = pytest.mark.slow  # all together
+
 RUN = f"{BASE} -detpixels 16 --hdf5 a.h5".split()
 OUTPUTS = {"a.h5", "floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img"}
 

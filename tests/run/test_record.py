@@ -49,6 +49,7 @@ def datasets(path):
         return file["entry/data/data"][0], file["entry/photons/data"][0]
 
 
+@pytest.mark.slow
 def test_from_an_mtz_file_to_other_programs():
     """Other crystallographic software opens the command line's file, and the API gives the same pixels."""
     pytest.importorskip("gemmi")

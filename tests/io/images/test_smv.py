@@ -269,6 +269,7 @@ def test_fix_mask_corrects_a_mask_that_nanobragg_misreads():
     assert np.array_equal(fixed == 0, pixels == 0) and not run.warnings
 
 
+@pytest.mark.slow
 def test_the_time_for_a_header_is_linear_in_its_length():
     length = 1 << 18
     for unit in (

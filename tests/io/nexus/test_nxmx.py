@@ -243,6 +243,7 @@ def test_masks_are_compressed_unless_xds_can_read_them(fields, monkeypatch):
         assert np.array_equal(np.isnan(read_image("show", "a.h5", to_look_at=True).pixels), ~good)
 
 
+@pytest.mark.slow
 def test_plugins_in_the_environment_do_no_harm():
     """HDF5_PLUGIN_PATH is what DIALS and CrystFEL need to read nbkernel's files."""
     hdf5plugin = pytest.importorskip("hdf5plugin")

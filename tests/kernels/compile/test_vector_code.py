@@ -28,6 +28,8 @@ from nbkernel.kernels.poisson_rows import WORK, begin, search
 from kinds_of_runs import prepared
 from processors import HASWELL, PROCESSORS, in_another_process, x86_64
 
+pytestmark = pytest.mark.slow  # all together
+
 CELL = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0))
 N = (36.0, 47.0, 29.0)
 ROUND = (36.0, 47.0, 29.0, 1e4)
