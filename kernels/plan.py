@@ -119,7 +119,7 @@ class Reach(NamedTuple):
 
     is_limited: bool  # otherwise the rest is meaningless
     phi_stop: np.ndarray  # (groups,) int64: the phi step after the group's last
-    cell: np.ndarray  # (groups, 9) float64: mean a, b, c (m)
+    cell: np.ndarray  # (groups, 1, 9) float64: mean a, b, c (m), as a RenderPlan's `orientation`
     spread: np.ndarray  # (groups, 3) float64: bound on the distance (m) of a, b, c from the mean
     offset: np.ndarray  # (3,) float64, from whole h, k, l: further off, nothing is added; inf if everything adds
     low: np.ndarray  # (3,) float64: least h, k, l that adds anything

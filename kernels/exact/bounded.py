@@ -9,7 +9,7 @@ factor nothing else keeps the relative error small.
 `work` has one row of float64 per quantity, one element per pixel of a segment of a row.
 """
 
-from nbkernel.kernels.numerics.vector_loops import with_columns
+from nbkernel.kernels.numerics.vector_loops import copy_back, copy_listed, with_columns
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, subpixel_position, vector_at
@@ -20,7 +20,7 @@ from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import step_weight, weigh_final_sum, weight_varies
 
 from .lattice_factor import add_orientation, look_up, table_positions
-from .lit import IN_TABLE, LANES, POSITION, copy_back, copy_listed, list_lit
+from .lit import IN_TABLE, LANES, POSITION, list_lit
 
 # rows of the work array
 DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
@@ -141,10 +141,12 @@ def add_lit_orientations(plan, table, reach, work, side, position):
         if lit > 0:
             used = with_columns(side, room) if apart else work
             if apart:
-                copy_listed(work, (SX, SY, SZ, WEIGHT, INTENSITY, UNCERTAIN), position[POSITION], lit, used)
+                for row in (SX, SY, SZ, WEIGHT, INTENSITY, UNCERTAIN):
+                    copy_listed(work[row], position[POSITION], used[row])
             add_orientations(plan, table, start, stop, used, position[IN_TABLE][: used.shape[1]])
             if apart:
-                copy_back(used, (INTENSITY, UNCERTAIN), position[POSITION], lit, work)
+                for row in (INTENSITY, UNCERTAIN):
+                    copy_back(used[row], position[POSITION], lit, work[row])
         start = stop
 
 

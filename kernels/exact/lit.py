@@ -5,7 +5,9 @@ They are copied side by side, summed like a segment of their own, and copied bac
 bound on the error, see `rows.render_rows_bounded`.
 """
 
-from nbkernel.kernels.physics.reach import is_dark, mean_cell
+from nbkernel.kernels.numerics.vector_loops import list_flagged
+from nbkernel.kernels.physics.orientations import cell_vectors
+from nbkernel.kernels.physics.reach import is_dark
 from nbkernel.kernels.physics.vectors import dot_product, magnitude
 
 # pixels at a time
@@ -16,7 +18,7 @@ POSITIONS = 3
 
 
 def flag_lit(flags, reach, group, scattering):
-    a, b, c = mean_cell(reach, group)
+    a, b, c = cell_vectors(reach.cell, group, 0)
     sx, sy, sz = scattering
     for i in range(flags.shape[0]):
         s = (sx[i], sy[i], sz[i])
@@ -26,22 +28,5 @@ def flag_lit(flags, reach, group, scattering):
 
 def list_lit(reach, group, scattering, position):
     """Lists in position[POSITION] the pixels that a group may add something to, and returns how many there are."""
-    flags, positions, number = position[FLAG], position[POSITION], 0
-    flag_lit(flags, reach, group, scattering)
-    for i in range(flags.shape[0]):
-        positions[number] = i
-        number += flags[i]
-    return number
-
-
-def copy_listed(work, rows, positions, number, side):
-    """Fills those rows of `side` with the listed pixels of `work`: of the first as often as it takes."""
-    for row in rows:
-        for n in range(side.shape[1]):
-            side[row, n] = work[row, positions[n if n < number else 0]]
-
-
-def copy_back(side, rows, positions, number, work):
-    for row in rows:
-        for n in range(number):
-            work[row, positions[n]] = side[row, n]
+    flag_lit(position[FLAG], reach, group, scattering)
+    return list_flagged(position[FLAG], position[POSITION])

@@ -113,10 +113,10 @@ def build_add_orientation_steps(miller_indices, steps):
 
 
 def build_orientation_lines(index_line):
-    def orientation_lines(plan, slot, mos_tic, source, origin, fdet):
-        """The lines of h, k and l in one orientation: what `miller_indices` needs."""
+    def orientation_lines(plan, orientation, slot, mos_tic, source, origin, fdet):
+        """The lines of h, k and l in one of the orientations: what `miller_indices` needs."""
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
-        a, b, c = cell_vectors(plan.orientation, slot, mos_tic)
+        a, b, c = cell_vectors(orientation, slot, mos_tic)
         return (
             index_line(a, incident, wavelength, origin, fdet),
             index_line(b, incident, wavelength, origin, fdet),
@@ -137,11 +137,12 @@ def build_add_orientations(way, steps):
         unflushed = 0
         for phi_tic in range(phi_start, phi_stop):
             for mos_tic in range(plan.orientation.shape[1]):
-                hkl_lines = orientation_lines(plan, plan.phi_slot[phi_tic], mos_tic, source, origin, fdet)
+                slot = plan.phi_slot[phi_tic]
+                hkl_lines = orientation_lines(plan, plan.orientation, slot, mos_tic, source, origin, fdet)
                 unflushed = add_orientation_steps(plan, table, kind, crystals, pixel_terms, hkl_lines, unflushed, workspace)
         flush_rest(unflushed, workspace)
 
-    return build_add_lit_orientations(way, add_orientations)
+    return build_add_lit_orientations(way, orientation_lines, add_orientations)
 
 
 def all_known(factors):

@@ -6,9 +6,18 @@ They are copied side by side, summed like a segment of their own, and copied bac
 import math
 
 from nbkernel.kernels.numerics.arithmetic import rint
-from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store, with_columns
+from nbkernel.kernels.numerics.vector_loops import (
+    copy_back,
+    copy_listed,
+    full_vector_width,
+    list_flagged,
+    load,
+    look_up,
+    store,
+    with_columns,
+)
 from nbkernel.kernels.physics.pixel import vector_at
-from nbkernel.kernels.physics.reach import has_one_nearest, is_dark, mean_cell
+from nbkernel.kernels.physics.reach import has_one_nearest, is_dark
 from nbkernel.kernels.physics.vectors import dot_product
 from nbkernel.kernels.plan import Workspace
 
@@ -27,27 +36,6 @@ ROUNDING = 1e-14
 FLAG, POSITION = range(2)
 
 
-def copy_listed(source, positions, target):
-    """Fills `target` with the listed elements of `source`."""
-    for i in range(target.shape[0]):
-        store(target, i, load(source, load(positions, i)))
-
-
-def copy_back(source, positions, number, target):
-    """Puts the first `number` elements of `source` where they are listed to be."""
-    for i in range(number):
-        store(target, load(positions, i), load(source, i))
-
-
-def list_flagged(flags, positions):
-    """Fills `positions` with those of the flags that are 1; returns how many there are."""
-    number = 0
-    for i in range(flags.shape[0]):
-        store(positions, number, i)
-        number += load(flags, i)
-    return number
-
-
 def narrowed(workspace, size):
     """The memory of a Workspace as one for `size` pixels, not more than it has room for."""
     return Workspace(
@@ -62,20 +50,15 @@ def narrowed(workspace, size):
     )
 
 
-def build_list_lit(way):
-    """way: `along_row` or `as_program`."""
-    index_line, direction_line = way.index_line, way.direction_line
-    scatterings, directions, product, miller_indices = way.scatterings, way.directions, way.product, way.miller_indices
+def build_list_lit(way, orientation_lines):
+    """way: `along_row` or `as_program`; orientation_lines: of `build.build_orientation_lines`."""
+    direction_line, product, miller_indices = way.direction_line, way.product, way.miller_indices
+    scatterings, directions = way.scatterings, way.directions
 
     def lines_of_group(plan, reach, group, source, origin, fdet):
         """What `indices_and_length` needs of a group and a source."""
         incident, wavelength = vector_at(plan.source_incident, source), plan.source_lambda[source]
-        a, b, c = mean_cell(reach, group)
-        hkl_lines = (
-            index_line(a, incident, wavelength, origin, fdet),
-            index_line(b, incident, wavelength, origin, fdet),
-            index_line(c, incident, wavelength, origin, fdet),
-        )
+        hkl_lines = orientation_lines(plan, reach.cell, group, 0, source, origin, fdet)
         squares = 1.0 + dot_product(incident, incident) + ROUNDING
         return hkl_lines, direction_line(incident, origin, fdet), squares, 1.0 / abs(wavelength)
 
@@ -129,15 +112,13 @@ def build_list_lit(way):
     return list_lit
 
 
-def build_add_lit_orientations(way, add_orientations):
+def build_add_lit_orientations(way, orientation_lines, add_orientations):
     """The loops of `add_orientations` over all groups of orientations, each for the pixels that it may add something to."""
-    list_lit, scatterings = build_list_lit(way), way.scatterings
+    list_lit, scatterings = build_list_lit(way, orientation_lines), way.scatterings
 
-    def copy_lit(lit, workspace, side):
-        """Copies what steps need of the listed pixels; of the first as often as it takes to fill `side`."""
+    def copy_lit(workspace, side):
+        """Fills `side` with what steps need of the listed pixels."""
         work, side_work, positions = workspace.work, side.work, workspace.phases[POSITION]
-        for n in range(lit, side.sums.shape[0]):
-            store(positions, n, load(positions, 0))
         pixel_terms, side_terms = scatterings(work), scatterings(side_work)
         for m in range(len(side_terms)):
             copy_listed(pixel_terms[m], positions, side_terms[m])
@@ -165,7 +146,7 @@ def build_add_lit_orientations(way, add_orientations):
             if lit > 0:
                 used = narrowed(side, room) if apart else workspace
                 if apart:
-                    copy_lit(lit, workspace, used)
+                    copy_lit(workspace, used)
                 add_orientations(plan, table, interpolate, source, origin, fdet, start, stop, used)
                 if apart:
                     copy_sums_back(lit, used, workspace)

@@ -32,6 +32,29 @@ def with_columns(array, columns):
     return array.reshape(-1)[: rows * columns].reshape(rows, columns)
 
 
+def list_flagged(flags, positions):
+    """Fills `positions` with those of the flags that are 1, then with the first of them; returns how many there are."""
+    number = 0
+    for i in range(flags.shape[0]):
+        store(positions, number, i)
+        number += load(flags, i)
+    for i in range(number, flags.shape[0]):
+        store(positions, i, load(positions, 0))
+    return number
+
+
+def copy_listed(source, positions, target):
+    """Fills `target` with the listed elements of `source`."""
+    for i in range(target.shape[0]):
+        store(target, i, load(source, load(positions, i)))
+
+
+def copy_back(source, positions, number, target):
+    """Puts the first `number` elements of `source` where they are listed to be."""
+    for i in range(number):
+        store(target, load(positions, i), load(source, i))
+
+
 def fill(out, value):
     """`value` everywhere in `out`, which is not a table."""
     full_vector_width()

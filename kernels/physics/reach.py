@@ -3,7 +3,7 @@
 In one orientation an index differs from its mean by no more than the spread of the cell vector times the length of the
 scattering vector. For nan the answer is "may".
 
-reach: `plan.Reach`; group: its number; length: of the scattering vector (1/m).
+reach: `plan.Reach`; group: its number; length: of the scattering vector (1/m). `orientations.cell_vectors` reads the mean.
 """
 
 from nbkernel.kernels.numerics.arithmetic import rint
@@ -37,12 +37,3 @@ def has_one_nearest(h, k, l, length, reach, group):
         and is_certain(k, half, spread[group, 1] * length)
         and is_certain(l, half, spread[group, 2] * length)
     )
-
-
-def mean_cell(reach, group):
-    """a, b, c (m) of the group's mean orientation, three tuples."""
-    cell = reach.cell
-    a = cell[group, 0], cell[group, 1], cell[group, 2]
-    b = cell[group, 3], cell[group, 4], cell[group, 5]
-    c = cell[group, 6], cell[group, 7], cell[group, 8]
-    return a, b, c

@@ -12,7 +12,7 @@ from nbkernel.kernels.exact.rows import render_nan_rows, render_rows_bounded, re
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import add_omegas
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
-from nbkernel.kernels.plan import History
+from nbkernel.kernels.plan import History, Reach, RoundingLimit, SquaredTable
 
 from .bounds.bounded import table_reach_and_error
 from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
@@ -174,9 +174,9 @@ class Fast(NamedTuple):
     """How a panel is rendered in precision double or mixed: the kernel, and its arguments."""
 
     kernel: Kernel
-    table: Any
-    reach: Any
-    rounding_limit: float
+    table: SquaredTable
+    reach: Reach
+    rounding_limit: RoundingLimit
 
 
 def choose_fast(prepared, tables, precision):

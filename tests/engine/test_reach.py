@@ -13,15 +13,16 @@ from nbkernel.engine.tiles import panel_tile
 from nbkernel.kernels.exact.lit import POSITION, POSITIONS, list_lit
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.lattice_factor import lattice_factor
-from nbkernel.kernels.physics.orientations import from_table
+from nbkernel.kernels.physics.orientations import cell_vectors, from_table
 from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
 from nbkernel.kernels.physics.pixel_geometry import solid_angle
-from nbkernel.kernels.physics.reach import has_one_nearest, is_dark, mean_cell
+from nbkernel.kernels.physics.reach import has_one_nearest, is_dark
 from nbkernel.kernels.physics.scattering import nearest_index, scattering_vector
 from nbkernel.kernels.physics.structure_factor import F_nearest
 from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 
 from kinds_of_runs import NEAR, RUNS, SENSOR, inputs, prepared  # noqa: F401  (a fixture)
+from running import write_hkl
 
 SPARSE = f"{NEAR} -hkl sparse.hkl -default_F 0"
 XFEL = "-N 20 -gauss_xtal -mosaic 0.05 -mosaic_dom 9 -dispersion 1 -dispsteps 7"
@@ -49,12 +50,8 @@ UNLIMITED = ["plain", "ellipsoid", "table", "Gaussian", "Gaussian, negative fudg
 @pytest.fixture(autouse=True)
 def sparse_table(inputs):  # noqa: F811
     """sparse.hkl: half of the reflections up to 5 5 5 are absent."""
-    with open("sparse.hkl", "w") as file:
-        for h in range(-5, 6):
-            for k in range(-5, 6):
-                for l in range(-5, 6):
-                    if (h + k) % 2 == 0:
-                        file.write(f"{h} {k} {l} {10 + (7 * h + 5 * k + 3 * l) % 90}\n")
+    h, k, l = np.mgrid[-5:6, -5:6, -5:6]
+    write_hkl("sparse.hkl", np.where((h + k) % 2 == 0, 10 + (7 * h + 5 * k + 3 * l) % 90, 0), (-5, -5, -5))
 
 
 def reach_of(run, use_float32=False):
@@ -115,7 +112,7 @@ def test_what_is_dark_adds_nothing(name):
                     diffracted, vector_at(plan.source_incident, source), plan.source_lambda[source]
                 )
                 for group in range(reach.phi_stop.size):
-                    h, k, l = (dot_product(v, scattering) for v in mean_cell(reach, group))
+                    h, k, l = (dot_product(v, scattering) for v in cell_vectors(reach.cell, group, 0))
                     place = (h, k, l, magnitude(scattering), reach, group)
                     asked += 1
                     whole = (nearest_index(h), nearest_index(k), nearest_index(l))
@@ -147,7 +144,7 @@ def test_groups_of_phi_steps_spread_no_more_than_twice_as_far_as_domains():
             for mos_tic in range(plan.orientation.shape[1]):
                 vectors = from_table(plan, plan.phi_slot[phi_tic], mos_tic)
                 for m in range(3):
-                    assert math.dist(vectors[m], mean_cell(reach, group)[m]) <= reach.spread[group, m]
+                    assert math.dist(vectors[m], cell_vectors(reach.cell, group, 0)[m]) <= reach.spread[group, m]
         start = stop
     # steps in float32 are added to float64 after all orientations of a source
     assert reach_of(run, use_float32=True).phi_stop.size == 1

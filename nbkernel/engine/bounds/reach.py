@@ -39,7 +39,7 @@ def find_reach(plan, panel, use_float32):
     # in float32 it takes as long to look at a pixel as to add a step to it
     too_few = use_float32 and plan.phi_slot.size * plan.orientation.shape[1] == 1
     if everything or too_few or not can_leave_out(plan):
-        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 9)), np.zeros((1, 3))
+        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 1, 9)), np.zeros((1, 3))
         return Reach(False, *whole_run, offset, low, high, half=0.0, left_out=0.0)
     margin = np.minimum(offset, 0.5) + MARGIN
     phi_stop, cell, spread = groups(plan, use_float32)
@@ -101,7 +101,7 @@ def groups(plan, use_float32):
     found = narrow_groups(plan, 0, steps, widest, -(-steps // MOST_GROUPS))
     return (
         np.array([stop for stop, _, _ in found], np.int64),
-        np.array([cell for _, cell, _ in found]),
+        np.array([[cell] for _, cell, _ in found]),
         np.array([spread for _, _, spread in found]),
     )
 
