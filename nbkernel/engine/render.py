@@ -18,8 +18,8 @@ from .bounds.bounded import table_reach_and_error
 from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
 from .bounds.reach import find_reach
 from .history import find_history
+from .kept_memory import KeptMemory
 from .options import DEFAULT_PRECISION
-from .squared_table import SquaredTables
 from .threads import choose_sharing, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
 from .workspaces import Workspaces
@@ -43,17 +43,18 @@ def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None,
 
 
 def render_panels(
-    runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None
+    runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None, memory=None
 ):
     """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
 
     precision: of `options.PRECISIONS`; threads: the most to use, None for all cores; tile_shape: (slow, fast) pixels, None
     for a suitable one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, empty for
-    the CPU (which exact needs); parallel: of `options.PARALLEL`, None for a suitable one. Raises InputError for a table too
-    large for the precision, DeviceError if a device fails.
+    the CPU (which exact needs); parallel: of `options.PARALLEL`, None for a suitable one; memory: the KeptMemory of a series
+    of runs. Raises InputError for a table too large for the precision, DeviceError if a device fails.
     """
     threads, share = thread_count(threads), choose_sharing(parallel)
-    tables = SquaredTables(runs[0].reflections.nonzero)
+    memory = KeptMemory() if memory is None else memory
+    tables = memory.tables_of(runs[0].reflections)
     histories = [panel_history(prepared, precision, threads) for prepared in runs]
     images: list[Any] = [None] * len(runs)
     on_devices, done = [], 0
@@ -65,7 +66,10 @@ def render_panels(
             on_devices.append(number)
             continue
         else:
-            images[number] = render_rows(prepared, history, tables, precision, share, threads, tile_shape, on_panel)
+            workspaces = Workspaces(memory.workspaces)
+            images[number] = render_rows(
+                prepared, history, tables, workspaces, precision, share, threads, tile_shape, on_panel
+            )
             if math.isnan(images[number][1]):
                 # a pixel at the sample, with oblique axes
                 images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, None)
@@ -151,15 +155,15 @@ def new_exact_call(plan, history, tile, bound, wanted, image, omegas):
     return exactly if bound is None else bounded
 
 
-def render_rows(prepared, history, tables, precision, share, threads, tile_shape, on_pixels):
-    """(image (slow, fast) float32, sum of solid angles (sr)) in precision double or mixed, on the CPU."""
+def render_rows(prepared, history, tables, workspaces, precision, share, threads, tile_shape, on_pixels):
+    """(image (slow, fast) float32, sum of solid angles (sr)) in precision double or mixed, on the CPU. tables: the run's
+    SquaredTables; workspaces: Workspaces."""
     plan, wanted = prepared.plan, prepared.wanted
     panel = panel_tile(prepared.detector)
     fast = choose_fast(prepared, tables, precision)
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
-    workspaces = Workspaces()
     done = 0
     for band in bands(panel, tile_shape, wanted):
         for tile in band:

@@ -1,6 +1,7 @@
 """The SquaredTable of a plan: F_cell^2 in the form that the vectorised loops read."""
 
 import math
+import threading
 
 import numpy as np
 
@@ -13,19 +14,30 @@ ENTRIES_AT_A_TIME = 1_000_000  # structure factors that are searched at a time
 
 
 class SquaredTables:
-    """The SquaredTables, without and with float32, of plans that share their structure factors, each computed once.
+    """The SquaredTables, without and with float32, of plans that share their structure factors, which are squared once.
+    Thread-safe.
 
-    nonzero: see `squared_table`.
+    nonzero: (n,) positions in the flattened `plan.Fhkl` of all values that are not 0, None if there are many.
     """
 
     def __init__(self, nonzero=None):
+        self.lock = threading.Lock()
         self.tables = {}
         self.nonzero = nonzero
+        self.default_F = None
+        self.outermost = None
 
     def get(self, plan, use_float32=False):
-        if use_float32 not in self.tables:
-            self.tables[use_float32] = squared_table(plan, use_float32, self.nonzero)
-        return self.tables[use_float32]
+        """The SquaredTable of a RenderPlan. use_float32: with the copy in float32 that precision `mixed` needs."""
+        with self.lock:
+            if self.default_F != plan.default_F:
+                self.tables, self.default_F = {}, plan.default_F
+            if use_float32 not in self.tables:
+                self.tables[use_float32] = square(plan, use_float32, self.nonzero)
+            if self.outermost is None and is_dark_beyond(plan):
+                self.outermost = outermost_indices(plan, self.nonzero)
+            table = self.tables[use_float32]
+        return table._replace(s_beyond=length_beyond_table(plan, self.outermost))
 
     def get_checked(self, plan, use_float32, precision):
         """The same as `get`, but raises InputError for a table with more entries than 32-bit positions can count."""
@@ -38,10 +50,12 @@ class SquaredTables:
 
 
 def squared_table(plan, use_float32=False, nonzero=None):
-    """The SquaredTable of a RenderPlan. use_float32: with the copy in float32 that precision `mixed` needs.
+    """The SquaredTable of a single RenderPlan, see SquaredTables."""
+    return SquaredTables(nonzero).get(plan, use_float32)
 
-    nonzero: (n,) positions in the flattened `plan.Fhkl` of all values that are not 0, None if there are many.
-    """
+
+def square(plan, use_float32, nonzero):
+    """The SquaredTable of any cell: without `s_beyond`."""
     default = plan.default_F * plan.default_F
     if plan.Fhkl.size == 0:
         return SquaredTable(
@@ -70,8 +84,7 @@ def squared_table(plan, use_float32=False, nonzero=None):
         plan.h_min - 1.0, plan.k_min - 1.0, plan.l_min - 1.0,
         nh - 1.0, nk - 1.0, nl - 1.0,
         float(nk * nl), float(nl),
-        # interpolation skips no source
-        s_beyond=math.inf if default != 0.0 or plan.interpolate else length_beyond_table(plan, nonzero),
+        s_beyond=math.inf,
         F_squared_single=scaled,
         largest=largest,
         F_flat=plan.Fhkl.reshape(-1),
@@ -83,25 +96,41 @@ def padded_positions(shape, nonzero):
     return np.ravel_multi_index([index + 1 for index in np.unravel_index(nonzero, shape)], [n + 2 for n in shape])
 
 
-def length_beyond_table(plan, nonzero=None):
-    """Length (1/m) of scattering vectors, above which the nearest integer index has no structure factor in any direction.
+def is_dark_beyond(plan):
+    """Whether all F_cell beyond the table of structure factors are 0; interpolation skips no source."""
+    return plan.Fhkl.size > 0 and plan.default_F == 0.0 and not plan.interpolate
 
-    |s| exceeds that of the nearest integer index by at most half of |a*| + |b*| + |c*|.
+
+def outermost_indices(plan, nonzero=None):
+    """(n, 3) indices h, k, l with a structure factor, one of which is farthest from the origin whatever the unit cell: the
+    first and last l of each h, k, because along l the squared length is a parabola.
+
+    nonzero: see SquaredTables.
     """
-    stars = plan.recip.reshape(3, 3)
-    farthest = 0.0
+    first, shape, found = np.array([plan.h_min, plan.k_min, plan.l_min]), plan.Fhkl.shape, [np.zeros((0, 3), np.int64)]
     if nonzero is not None:
-        h, k, l = np.unravel_index(nonzero, plan.Fhkl.shape)
-        indices = np.stack([h + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
-        farthest = float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0))
+        h_k = nonzero // shape[2]
+        starts = np.flatnonzero(np.diff(h_k, prepend=-1))
+        ends = np.append(starts, np.append(starts[1:], nonzero.size) - 1) if nonzero.size else starts
+        return np.stack(np.unravel_index(nonzero[ends], shape), axis=1) + first
     planes = max(1, ENTRIES_AT_A_TIME // max(1, plan.Fhkl[0].size))
-    for first in range(0, plan.Fhkl.shape[0] if nonzero is None else 0, planes):
-        filled = plan.Fhkl[first : first + planes] != 0.0
+    for start in range(0, shape[0], planes):
+        filled = plan.Fhkl[start : start + planes] != 0.0
         h, k = np.nonzero(filled.any(axis=2))
         filled = filled[h, k]
-        # along l the squared length is a parabola, which is largest at one of the ends
-        for l in (filled.argmax(axis=1), filled.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)):
-            indices = np.stack([h + first + plan.h_min, k + plan.k_min, l + plan.l_min], axis=1)
-            farthest = max(farthest, float(((indices @ stars) ** 2).sum(axis=1).max(initial=0.0)))
+        for l in (filled.argmax(axis=1), shape[2] - 1 - filled[:, ::-1].argmax(axis=1)):
+            found.append(np.stack([h + start, k, l], axis=1) + first)
+    return np.concatenate(found)
+
+
+def length_beyond_table(plan, outermost):
+    """Length (1/m) of scattering vectors, above which the nearest integer index has no structure factor in any direction.
+
+    outermost: `outermost_indices`. |s| exceeds that of the nearest integer index by at most half of |a*| + |b*| + |c*|.
+    """
+    if not is_dark_beyond(plan):
+        return math.inf
+    stars = plan.recip.reshape(3, 3)
+    farthest = float(((outermost @ stars) ** 2).sum(axis=1).max(initial=0.0))
     half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)
     return (math.sqrt(farthest) + half_way) * 1e10 * (1.0 + 1e-6)

@@ -13,35 +13,40 @@ CACHE_LINE = 64  # bytes
 
 
 class Workspaces:
-    """Workspaces that the threads of successive tiles reuse, because new memory would have to be loaded into the cache."""
+    """Workspaces that the threads of one image take, and that successive tiles and images reuse, because new memory would
+    have to be loaded into the cache."""
 
-    def __init__(self):
-        self.free, self.taken = {}, []  # lists by width; (width, Workspace)
+    def __init__(self, free=None):
+        """free: {size: [pairs of Workspaces]} that other images have finished with, and get back."""
+        self.free, self.taken = {} if free is None else free, []
 
     def take(self, width):
-        """`new_workspaces` for rows of `width` pixels, for the calling thread only."""
+        """Two Workspaces for rows of `width` pixels, as of `new_workspaces`, for the calling thread only."""
+        size = segment_size(width, SEGMENT)
         try:
-            workspace = self.free[width].pop()
+            pair = self.free[size].pop()
         except LookupError:
-            workspace = new_workspaces(width, SEGMENT)
-        self.taken.append((width, workspace))
-        return workspace
+            pair = new_workspaces(width, SEGMENT)
+        self.taken.append((size, pair))
+        return pair
 
     def take_back(self):
         """Makes all Workspaces available again; to be called after all threads have finished."""
-        for width, workspace in self.taken:
-            self.free.setdefault(width, []).append(workspace)
+        for size, pair in self.taken:
+            self.free.setdefault(size, []).append(pair)
         self.taken = []
 
 
 def new_workspaces(width, largest):
-    """Two Workspaces for rows of `width` pixels, the second for those pixels that steps may add something to.
-
-    They are for segments of equal size, at most `largest`, that leave few lanes idle.
-    """
-    segments = -(-width // largest)
-    size = -(-width // (segments * VECTOR)) * VECTOR
+    """Two Workspaces for rows of `width` pixels, the second for those pixels that steps may add something to."""
+    size = segment_size(width, largest)
     return workspace_of_size(size), workspace_of_size(size)
+
+
+def segment_size(width, largest):
+    """Pixels of each of the equal segments, at most `largest` long, of a row of `width` that leave few lanes idle."""
+    segments = -(-width // largest)
+    return -(-width // (segments * VECTOR)) * VECTOR
 
 
 def workspace_of_size(size):

@@ -1,0 +1,31 @@
+"""Memory that is filled or used again for each image of a series."""
+
+import threading
+from collections import OrderedDict
+
+from .squared_table import SquaredTables
+
+MOST_TABLES = 4
+
+
+class KeptMemory:
+    """Squared structure factors, and the work space of threads. Thread-safe.
+
+    workspaces: those that no image uses, see `workspaces.Workspaces`.
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.tables = OrderedDict()  # {id of Reflections: (Reflections, SquaredTables)}
+        self.workspaces = {}
+
+    def tables_of(self, reflections):
+        """The SquaredTables of Reflections; the least recently used ones are dropped."""
+        key = id(reflections)
+        with self.lock:
+            if key not in self.tables:
+                self.tables[key] = reflections, SquaredTables(reflections.nonzero)
+                if len(self.tables) > MOST_TABLES:
+                    self.tables.popitem(last=False)
+            self.tables.move_to_end(key)
+            return self.tables[key][1]
