@@ -35,6 +35,7 @@ FUNCTIONS = (
 )
 CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
+SIMULATOR_METHODS = ("simulate", "close")
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as
 nanoBragg.c chooses them. The detector's vectors and twotheta_axis are used only with `convention="custom"`, which their flags
@@ -46,7 +47,7 @@ def signature(function):
     """The signature as text, with one argument per line if it is long."""
     shown = inspect.signature(function)
     text = f"{function.__name__}{shown.replace(return_annotation=inspect.Signature.empty)}"
-    text = text.replace("(self, ", "(")
+    text = text.replace("(self, ", "(").replace("(self)", "()")
     text = re.sub(r"\b(?:os|collections\.abc|numpy|nbkernel(?:\.\w+)+)\.(?=[A-Z]|ndarray)", "", text)
     if len(text) < 100:
         return text
@@ -107,6 +108,13 @@ def table(head, rows):
     return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in rows), ""])
 
 
+def simulator_part():
+    cls = nbkernel.Simulator
+    yield documented("## Simulator", cls)
+    for method in SIMULATOR_METHODS:
+        yield documented(f"### Simulator.{method}", getattr(cls, method))
+
+
 def experiment_part():
     cls = nbkernel.Experiment
     yield f"## Experiment\n\n{inspect.getdoc(cls)}\n"
@@ -130,7 +138,7 @@ def panel_part():
 def page():
     """The page's text."""
     parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
-    parts += [*experiment_part(), *panel_part()]
+    parts += [*simulator_part(), *experiment_part(), *panel_part()]
     parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -1,19 +1,21 @@
-"""Rendering an Experiment from Python: `nbkernel.simulate`."""
+"""Rendering Experiments from Python: `nbkernel.simulate`, and `nbkernel.Simulator` for many of them."""
 
 import contextlib
 import logging
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Self
 
 from nbkernel.engine.devices import choose_device, parse_device
+from nbkernel.engine.kept_memory import KeptMemory
 from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.experiment.quirks import warning
 from nbkernel.image.panel_image import PanelImage, as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
@@ -22,6 +24,7 @@ from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.logger import LOG
+from nbkernel.support.suggestion import suggestion
 from nbkernel.support.validation import check_threads, integer
 
 from .progress import wanted_count
@@ -56,24 +59,95 @@ def simulate(
     """
     if not isinstance(experiment, Experiment):
         raise InputError(f"simulate: needs an Experiment, not {type(experiment).__name__}")
-    engine = make_engine(device, precision, threads, tile, parallel)
-    CACHE.say = CACHE.say or log_compiling
-    if fix is not None:
-        experiment = replace(experiment, fix=fix)
-    runs = prepare_panels(experiment, fresh_seed())
-    seeds = seed_line(runs[0])
-    if seeds is not None:
-        LOG.info("%s", seeds)
-    for line in (*quirk_warnings(runs), *run_remarks(runs)):
-        LOG.warning("%s", line)
-    with pixel_reports(progress, runs) as on_pixels:
-        renderings, engine = render_on(engine, runs, on_pixels, LOG.warning)
-    if interpolation_ended(renderings):
-        LOG.warning("%s", warning("interpolation"))
-    images = panel_images(renderings, runs, engine)
-    for line in dark_lines(images):
-        LOG.warning("%s", line)
-    return images if runs[0].experiment.panels else images[0]
+    simulator = Simulator(
+        experiment, device=device, precision=precision, fix=fix, threads=threads, tile=tile, parallel=parallel
+    )
+    with simulator:
+        return simulator.simulate(progress=progress)
+
+
+class Simulator:
+    """Renders many images of an Experiment, and keeps what they share: the contents of input files, squared structure
+    factors, work space.
+
+    Each image has the bits that `nbkernel.simulate` gives. An input file is read once, when an image first needs it; if the
+    file changes later, the images do not. Several threads may render at once. A `with` statement closes the Simulator.
+
+    experiment: what the images have in common; device, precision, fix, threads, tile, parallel: as for `simulate`, but a
+    device that has failed is not tried again. Raises InputError for an unusable argument, DeviceError for an unusable
+    device.
+    """
+
+    @naming_arguments()
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        device: str = "auto",
+        precision: str = DEFAULT_PRECISION,
+        fix: str | Collection[str] | None = None,
+        threads: int | None = None,
+        tile: Sequence[int] | None = None,
+        parallel: str | None = None,
+    ) -> None:
+        if not isinstance(experiment, Experiment):
+            raise InputError(f"Simulator: needs an Experiment, not {type(experiment).__name__}")
+        self.engine = make_engine(device, precision, threads, tile, parallel)
+        self.experiment = experiment if fix is None else replace(experiment, fix=fix)
+        self.kept: tuple[KeptInputs, KeptMemory] | None = (KeptInputs(), KeptMemory())  # None when closed
+
+    @naming_arguments()
+    def simulate(
+        self, *, progress: bool | Callable[[int, int], None] | None = None, **changes: Any
+    ) -> PanelImage | Any:  # a list of them where there are panels, which a type checker does not see
+        """Renders one image.
+
+        changes: values of fields of the Experiment that differ in this image; progress: as for `simulate`.
+
+        Returns what `simulate` returns for the Experiment with these changes; without a seed, a random orientation is drawn
+        anew for each image. The last 8 files of each kind are kept. Raises InputError for unusable input, for a file that
+        has to be read again and has changed, or for a closed Simulator; DeviceError for a device that fails.
+        """
+        kept, wanted = self.kept, self.engine
+        if kept is None:
+            raise InputError("simulate: this Simulator is closed; make a new one")
+        inputs, memory = kept
+        CACHE.say = CACHE.say or log_compiling
+        runs = prepare_panels(changed(self.experiment, changes), fresh_seed(), inputs)
+        seeds = seed_line(runs[0])
+        if seeds is not None:
+            LOG.info("%s", seeds)
+        for line in (*quirk_warnings(runs), *run_remarks(runs)):
+            LOG.warning("%s", line)
+        with pixel_reports(progress, runs) as on_pixels:
+            renderings, engine = render_on(wanted, runs, on_pixels, LOG.warning, memory)
+        if engine is not wanted:
+            self.engine = engine
+        if interpolation_ended(renderings):
+            LOG.warning("%s", warning("interpolation"))
+        images = panel_images(renderings, runs, engine)
+        for line in dark_lines(images):
+            LOG.warning("%s", line)
+        return images if runs[0].experiment.panels else images[0]
+
+    def close(self) -> None:
+        """Gives back the memory, when images in progress are finished. No further image can be rendered."""
+        self.kept = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def changed(experiment, changes):
+    """The Experiment with some fields replaced. Raises InputError, naming the field, for a wrong name or value."""
+    names = [field.name for field in fields(experiment)]
+    for name in changes:
+        if name not in names:
+            raise InputError(f"{name}: is not a field of Experiment{suggestion(name, names)}")
+    return replace(experiment, **changes) if changes else experiment
 
 
 def log_compiling(line):
@@ -125,10 +199,10 @@ def pixel_reports(progress, runs):
         yield lambda done: progress(done, total)
 
 
-def render_on(engine, runs, on_pixels, note):
+def render_on(engine, runs, on_pixels, note, memory=None):
     """Renderings of Prepared panels by an Engine, and the Engine that made them: without its devices if they fail and it may
-    fall back; then `note` is called with a line. An interruption of the calling thread ends the work after the current band
-    of tiles."""
+    fall back; then `note` is called with a line. memory: the KeptMemory of a series of runs. An interruption of the calling
+    thread ends the work after the current band of tiles."""
     interrupted = threading.Event()
 
     def report(done):
@@ -140,12 +214,13 @@ def render_on(engine, runs, on_pixels, note):
     arguments = (runs, engine.precision, engine.threads, engine.tile_shape, report)
     try:
         try:
-            return interruptible(render_panels, *arguments, engine.devices, engine.parallel), engine
+            return interruptible(render_panels, *arguments, engine.devices, engine.parallel, memory), engine
         except DeviceError as error:
             if not engine.falls_back:
                 raise
             note(f"{error}; rendering on the CPU")
-            return interruptible(render_panels, *arguments, (), engine.parallel), replace(engine, devices=())
+            engine = replace(engine, devices=())
+            return interruptible(render_panels, *arguments, engine.devices, engine.parallel, memory), engine
     except BaseException:
         interrupted.set()
         raise

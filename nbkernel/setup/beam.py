@@ -18,9 +18,10 @@ class Beam(NamedTuple):
     given_weight: np.ndarray
 
 
-def find_beam(experiment, detector, wavelength):
-    """The Beam of an Experiment with a Detector; wavelength: m. Raises InputError for impossible sources."""
-    sources = find_sources(experiment, detector, wavelength)
+def find_beam(experiment, detector, wavelength, kept):
+    """The Beam of an Experiment with a Detector; wavelength: m; kept: KeptInputs. Raises InputError for impossible
+    sources."""
+    sources = find_sources(experiment, detector, wavelength, kept)
     given_weight = sources.weight
     if experiment.sourcefile is None or "weights" not in experiment.fix:
         return Beam(sources, np.ones_like(given_weight), given_weight)
@@ -28,10 +29,10 @@ def find_beam(experiment, detector, wavelength):
     return Beam(sources, sources.weight, given_weight)
 
 
-def find_sources(experiment, detector, wavelength):
+def find_sources(experiment, detector, wavelength, kept):
     """Sources from the source file, or from the divergence and the dispersion about the wavelength (m)."""
     if experiment.sourcefile is not None:
-        rows = read_columns("-sourcefile", experiment.sourcefile, 5)
+        rows = kept.get("-sourcefile", experiment.sourcefile, read_columns, "-sourcefile", experiment.sourcefile, 5)
         return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
     return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
 

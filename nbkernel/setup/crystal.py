@@ -42,13 +42,13 @@ class Crystal:
         return a * self.Na, b * self.Nb, c * self.Nc
 
 
-def find_crystal(experiment, detector, wavelength, file, seed, shuffle, inputs):
+def find_crystal(experiment, detector, wavelength, file, seed, shuffle, inputs, kept):
     """The Crystal of an Experiment, and warnings about a cell or matrix that may not be as intended.
 
     wavelength: m; file: the SymmetricFile of the structure factors or None; seed, shuffle: state of the random generator;
-    inputs: the InputFiles that the user names. Raises InputError for an impossible cell or matrix.
+    inputs: the InputFiles that the user names; kept: KeptInputs. Raises InputError for an impossible cell or matrix.
     """
-    orientation, matrix, name, remarks = find_orientation(experiment, inputs), None, "mat", []
+    orientation, matrix, name, remarks = find_orientation(experiment, inputs, kept), None, "mat", []
     if orientation is not None:
         matrix, name = mosflm_matrix(orientation, experiment, wavelength, detector), orientation.name
         remarks += matrix_remarks(experiment, orientation, matrix, wavelength)

@@ -9,10 +9,10 @@ from nbkernel.io.images.smv import read_smv, stray_lines
 FIELDS_WITH_PANELS = ("wavelength", "phi", "osc")
 
 
-def read_headers(experiment):
+def read_headers(experiment, kept):
     """(SMVImage of the mask or None, Experiment, warnings): fields that the experiment leaves open are taken from its panel
     file and from the headers of img and mask; img has precedence over mask. The warnings are about headers that may not be
-    as intended.
+    as intended. kept: KeptInputs.
 
     Raises InputError for files that cannot be used.
     """
@@ -20,13 +20,13 @@ def read_headers(experiment):
     if panels_file is not None:
         from nbkernel.io.detector_files import read_detector_file
 
-        experiment = with_panels(experiment, read_detector_file(panels_file))
+        experiment = with_panels(experiment, kept.get("--panels", panels_file, read_detector_file, panels_file))
     mask = None
     fields, headers, origins = {}, {}, {}
     for flag, path, is_mask in (("-mask", experiment.mask, True), ("-img", experiment.img, False)):
         if path is None:
             continue
-        image = read_smv(flag, path)
+        image = kept.get(flag, path, read_smv, flag, path)
         found = image.experiment_fields(is_mask)
         if is_mask:
             mask = image

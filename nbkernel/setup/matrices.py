@@ -13,13 +13,15 @@ from nbkernel.io.tables.orientation import Orientation
 SAME_BEAM = math.cos(math.radians(5.0))
 
 
-def find_orientation(experiment, inputs):
-    """The Orientation that an Experiment's `mat` states, None if there is none. inputs: see `matrix_option`."""
+def find_orientation(experiment, inputs, kept):
+    """The Orientation that an Experiment's `mat` states, None if there is none. inputs: see `matrix_option`; kept:
+    KeptInputs."""
     if experiment.mat is None:
         return None
     if isinstance(experiment.mat, str):
         option = matrix_option(experiment, inputs)
-        return read_orientation(experiment.mat, option)._replace(name=f"{option} {experiment.mat}")
+        found = kept.get(option, experiment.mat, read_orientation, experiment.mat, option)
+        return found._replace(name=f"{option} {experiment.mat}")
     numbers = tuple(number for row in experiment.mat for number in row)
     if not all(map(math.isfinite, numbers)):
         raise InputError("-mat: needs nine finite numbers, three reciprocal cell vectors")

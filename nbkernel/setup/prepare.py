@@ -8,6 +8,7 @@ import numpy as np
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_files
+from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.geometry.detector import Detector
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
@@ -69,21 +70,22 @@ def prepare(experiment, default_seed):
     return prepared
 
 
-def prepare_panels(experiment, default_seed):
+def prepare_panels(experiment, default_seed, kept=None):
     """Prepared for each panel of an Experiment; `default_seed` (int) seeds a random missetting without a seed.
 
-    Reads the files that the experiment names. Raises InputError for unusable values and files.
+    kept: the KeptInputs of a series of runs; None to read all files that the experiment names. Raises InputError for
+    unusable values and files.
     """
     try:
-        return prepare_values(experiment, default_seed)
+        return prepare_values(experiment, default_seed, KeptInputs() if kept is None else kept)
     except (ArithmeticError, ValueError) as error:
         raise InputError(f"a value is far too large or too small to compute with ({error})") from error
 
 
-def prepare_values(experiment, default_seed):
+def prepare_values(experiment, default_seed, kept):
     inputs = input_files(experiment)
     remarks = [*unused_crystal_remarks(experiment)]
-    mask, experiment, header_remarks = read_headers(experiment)
+    mask, experiment, header_remarks = read_headers(experiment, kept)
     check_values(experiment)
     detectors = place_detectors(experiment)
     regions = [wanted_pixels(experiment, detector, mask) for detector in detectors]
@@ -93,15 +95,15 @@ def prepare_values(experiment, default_seed):
     if experiment.misset == "random" and experiment.misset_seed is None:
         experiment = replace(experiment, misset_seed=default_seed)
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
-    reflections = find_reflections(experiment)
+    reflections = find_reflections(experiment, kept)
     experiment = with_cell(experiment, reflections.file)
     remarks += [*header_remarks, *reflections.remarks, *value_remarks("-default_F", np.float64(experiment.default_F))]
     crystal, crystal_remarks = find_crystal(
-        experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs
+        experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs, kept
     )
     if experiment.stol is not None:
-        read_text("-stol", experiment.stol)
-    beam = find_beam(experiment, detectors[0], wavelength)
+        kept.get("-stol", experiment.stol, read_text, "-stol", experiment.stol)
+    beam = find_beam(experiment, detectors[0], wavelength, kept)
     remarks += [*crystal_remarks, *wavelength_remarks(experiment, beam.sources.wavelength, wavelength)]
     orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle)
     oversample = oversampling(experiment, crystal, detectors, wavelength)
@@ -125,7 +127,7 @@ def prepare_values(experiment, default_seed):
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
             ),
-            inputs, tuple(remarks), shuffle,
+            kept.as_read(inputs), tuple(remarks), shuffle,
         )
         for number, (detector, plan, owner, region) in enumerate(zip(detectors, plans, owners, regions, strict=True))
     )  # fmt: skip

@@ -172,10 +172,10 @@ def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
 
     render_panels = nbkernel.run.simulate.render_panels
 
-    def failing(runs, precision, threads, tile_shape, on_pixels, numbers, parallel):
+    def failing(runs, precision, threads, tile_shape, on_pixels, numbers, parallel, memory):
         if numbers:
             raise DeviceError("--device cuda:0: out of memory")
-        return render_panels(runs, precision, threads, tile_shape, on_pixels, numbers, parallel)
+        return render_panels(runs, precision, threads, tile_shape, on_pixels, numbers, parallel, memory)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(nbkernel.run.simulate, "render_panels", failing)

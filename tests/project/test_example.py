@@ -104,13 +104,14 @@ def test_the_mtz_file_holds_the_same_molecule(example, tmp_path):
     """It has one of each pair of Friedel mates; expanded, the table is the same to float32."""
     pytest.importorskip("gemmi", reason="gemmi (the extra sf) writes MTZ files")
     from nbkernel.experiment.experiment import Experiment
+    from nbkernel.experiment.kept_inputs import KeptInputs
     from nbkernel.io.reflections.structure_factors import find_reflections
 
     found = []
     for name in ("chain.hkl", "chain.mtz"):
         out = tmp_path / name
         assert not example.main([str(out), "--cell", *map(str, CELL), "--atoms", "40", "--dmin", "4", "--seed", "3"])
-        found.append(find_reflections(Experiment(hkl=str(out))))
+        found.append(find_reflections(Experiment(hkl=str(out)), KeptInputs()))
     text, mtz = found
     assert mtz.file.cell == pytest.approx(CELL)
     assert (mtz.h_min, mtz.k_min, mtz.l_min) == (text.h_min, text.k_min, text.l_min)

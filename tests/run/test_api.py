@@ -134,7 +134,7 @@ def test_an_interruption_while_falling_back_stops_the_work(monkeypatch):
 
     reports = []
 
-    def render_panels(runs, precision, threads, tile_shape, report, devices=(), parallel=None):
+    def render_panels(runs, precision, threads, tile_shape, report, devices=(), parallel=None, memory=None):
         if devices:
             raise nbkernel.DeviceError("--device cuda:0: gone")
         reports.append(report)

@@ -221,7 +221,7 @@ def test_an_error_while_rendering_ends_the_line():
     code = (
         "import sys, nbkernel.run.simulate as run\n"
         "from nbkernel.errors import InputError; from nbkernel.cli.main import console\n"
-        "def render(runs, precision, threads, tile_shape, on_pixels, devices, parallel):\n"
+        "def render(runs, precision, threads, tile_shape, on_pixels, devices, parallel, memory):\n"
         "    on_pixels(5000); raise InputError('-hkl: no')\n"
         f"run.render_panels = render; sys.argv = ['nbkernel', 'simulate', *{RUN.split()!r}]; console()"
     )

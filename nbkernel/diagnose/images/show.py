@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.geometry.panels import place_panel
@@ -26,7 +27,7 @@ def show_to_file(path, output, settings, experiment, shape, warn):
     experiment: an Experiment with the flags given, which override the file's header; shape: (slow, fast) of a float file
     or None; warn: called with lines for standard error. Raises InputError for unusable input.
     """
-    _, experiment, remarks = read_headers(experiment)
+    _, experiment, remarks = read_headers(experiment, KeptInputs())
     for line in remarks:
         warn(line)
     if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):

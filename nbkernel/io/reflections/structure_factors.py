@@ -15,17 +15,20 @@ PAGE = 4096  # bytes of memory that one entry takes if all its neighbours are em
 KEPT = KeptFiles()
 
 
-def find_reflections(experiment):
+def find_reflections(experiment, kept):
     """Reflections of an Experiment: from its hkl file, else an existing dump file, else none if default_F is set.
 
-    Raises InputError if there is no source of structure factors.
+    kept: KeptInputs. Raises InputError if there is no source of structure factors.
     """
     if experiment.hkl is not None:
-        return read_structure_factors(experiment.hkl, experiment.default_F, experiment.column)
+        return kept.get(
+            "-hkl", experiment.hkl, read_structure_factors, experiment.hkl, experiment.default_F, experiment.column
+        )
     if experiment.column is not None:
         raise InputError("--column: chooses from an MTZ or mmCIF file; give one with -hkl FILE")
-    if dump_is_there(experiment.dump):
-        return read_dump(experiment.dump)
+    dumped = None if experiment.dump is None else kept.get("-dump", experiment.dump, read_dump_if_any, experiment.dump)
+    if dumped is not None:
+        return dumped
     if experiment.default_F == 0.0:
         dump = "" if experiment.dump is None else f", or a dump file {experiment.dump}"
         raise InputError(f"no structure factors: give -hkl FILE or -default_F{dump}")
@@ -43,6 +46,11 @@ def read_structure_factors(path, default_F, column=None):
         return reflections_of(content, path, default_F, column)
 
     return KEPT.get(path, (os.fspath(path), default_F, column), lambda: read_bytes("-hkl", path), make, bytes_of)
+
+
+def read_dump_if_any(path):
+    """`read_dump`, or None if there is no dump file."""
+    return read_dump(path) if dump_is_there(path) else None
 
 
 def read_dump(path):

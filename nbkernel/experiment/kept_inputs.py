@@ -1,0 +1,46 @@
+"""What is read from input files, kept for the images of a series."""
+
+import os
+import threading
+from collections import OrderedDict
+
+from nbkernel.errors import InputError
+
+from .input_files import state_of
+
+MOST_FILES = 8  # of a kind
+
+
+class KeptInputs:
+    """What input files contained when they were first read; each is read only once. Of many files of one kind the least
+    recently used are dropped; one that has to be read again must not have changed. Thread-safe."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.states = {}  # {absolute path: its state when it was first read}
+        self.contents = {}  # {reader: OrderedDict of what it returned}
+
+    def get(self, flag, path, read, *arguments):
+        """read(*arguments), which reads the file `path`, or what it returned before.
+
+        Raises InputError, starting with `flag`, if the file has to be read again and has changed, and what `read` raises.
+        """
+        path = os.path.abspath(path)
+        key = path, arguments
+        with self.lock:
+            contents = self.contents.setdefault(read, OrderedDict())
+            if key not in contents:
+                state = state_of(path)
+                if state != self.states.get(path, state):
+                    raise InputError(f"{flag}: {path} has changed since this Simulator read it; make a new Simulator")
+                contents[key] = read(*arguments)
+                self.states[path] = state
+                if len(contents) > MOST_FILES:
+                    contents.popitem(last=False)
+            contents.move_to_end(key)
+            return contents[key]
+
+    def as_read(self, files):
+        """The InputFiles with their states when they were read, without a dump file that was not there then."""
+        read = [file._replace(state=self.states.get(file.path, file.state)) for file in files]
+        return tuple(file for file in read if file.field != "dump" or file.state is not None)
