@@ -6,6 +6,8 @@ only with the kernel sources, package versions, processor and argument types tha
 """
 
 import ctypes
+import functools
+import struct
 import threading
 
 import numpy as np
@@ -17,6 +19,7 @@ from .object_cache import CACHE
 
 COMPILER = 400 * MIB  # of address space; LLVM ends the process if it has too little
 LOCK = threading.Lock()
+DOUBLE, WORD = struct.Struct("d"), struct.Struct("q")
 
 
 class Kernel:
@@ -72,11 +75,14 @@ class Kernel:
 
 def flatten(value, words, letters):
     """Appends the 8-byte words of an argument and the letters of its type."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (float, np.floating)):
+        words += WORD.unpack(DOUBLE.pack(value))
+        letters.append("f")
+    elif isinstance(value, np.ndarray):
         if not value.flags.c_contiguous:
             raise TypeError("a kernel takes C-contiguous arrays")
-        words += (0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides)
-        letters.append(f"{value.dtype.str[1:]}{value.ndim}")
+        words += (0, 0, value.size, value.itemsize, address_of(value), *value.shape, *value.strides)
+        letters.append(array_letters(value.dtype, value.ndim))
     elif isinstance(value, tuple):
         letters.append("(")
         for field in value:
@@ -85,14 +91,24 @@ def flatten(value, words, letters):
     elif isinstance(value, (bool, np.bool_)):
         words.append(int(value))
         letters.append("b")
-    elif isinstance(value, (float, np.floating)):
-        words.append(int(np.float64(value).view(np.int64)))
-        letters.append("f")
     elif isinstance(value, (int, np.integer)):
         words.append(int(value))
         letters.append("i")
     else:
         raise TypeError(f"a kernel cannot take a {type(value).__name__}")
+
+
+def address_of(array):
+    """The same as array.ctypes.data, in a quarter of its time unless the array is empty or read-only."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):
+        return array.ctypes.data
+
+
+@functools.cache
+def array_letters(dtype, ndim):
+    return f"{dtype.str[1:]}{ndim}"
 
 
 def native_function(kernel, arguments, signature):

@@ -20,7 +20,7 @@ from .bounds.reach import find_reach
 from .history import find_history
 from .kept_memory import KeptMemory
 from .options import DEFAULT_PRECISION
-from .threads import choose_sharing, thread_count
+from .threads import ReusedCalls, choose_sharing, thread_count
 from .tiles import bands, default_tile_shape, panel_tile, tile_slices
 from .workspaces import Workspaces
 
@@ -73,7 +73,7 @@ def render_panels(
             if math.isnan(images[number][1]):
                 # a pixel at the sample, with oblique axes
                 images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, None)
-        if on_pixels is not None:
+        if on_pixels is not None and len(runs) > 1:
             done += int(np.count_nonzero(prepared.wanted))
     if on_devices:
         from .cuda.render import render_on_cuda
@@ -164,13 +164,20 @@ def render_rows(prepared, history, tables, workspaces, precision, share, threads
     if tile_shape is None:
         tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
-    done = 0
+    unresolved = np.zeros(wanted.shape[0], np.int64)
+    done, columns = 0, None
     for band in bands(panel, tile_shape, wanted):
         for tile in band:
-            fill_tile(fast, plan, history, tile, wanted, image, omega_sums, workspaces, share, threads)
+            if columns != (tile.fast_start, tile.fast_stop):
+                columns = tile.fast_start, tile.fast_stop
+                workspaces.take_back()
+                new_calls = new_fast_calls(fast, plan, history, tile, wanted, image, unresolved, omega_sums, workspaces)
+                rows, nan_rows = map(ReusedCalls, new_calls)
+            fill_tile(tile, rows, nan_rows, unresolved, share, threads)
         if on_pixels is not None:
             done += sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
             on_pixels(done)
+    workspaces.take_back()
     return image, float(omega_sums.sum())
 
 
@@ -196,19 +203,22 @@ def choose_fast(prepared, tables, precision):
     )
 
 
-def fill_tile(fast, plan, history, tile, wanted, image, omega_sums, workspaces, share, threads):
-    """Fills the tile's part of the image, and adds its solid angles (sr) to omega_sums (slow,)."""
-    unresolved = np.zeros(wanted.shape[0], np.int64)
-    rows, nan_rows = new_fast_calls(fast, plan, history, tile, wanted, image, unresolved, omega_sums, workspaces)
+def fill_tile(tile, rows, nan_rows, unresolved, share, threads):
+    """Fills the tile's part of the image. rows, nan_rows: ReusedCalls of `new_fast_calls`, for the tile's columns."""
     share(rows, tile.slow_start, tile.slow_stop, threads)
-    workspaces.take_back()
-    if unresolved.any():
+    rows.take_back()
+    if unresolved[tile.slow_start : tile.slow_stop].any():
         share(nan_rows, tile.slow_start, tile.slow_stop, threads)
+        nan_rows.take_back()
 
 
 def new_fast_calls(fast, plan, history, tile, wanted, image, unresolved, omega_sums, workspaces):
-    """Two functions that return a call for one thread's rows of a tile: to render them, and, when all are rendered, for the
-    pixels left as nan."""
+    """Two functions that return a call for one thread's rows in the tile's columns: to render them, and, when all are
+    rendered, for the pixels left as nan.
+
+    unresolved: (slow,) int64, set to the number of pixels left as nan in each row; omega_sums: (slow,) float64, to which the
+    solid angles (sr) are added.
+    """
     width = tile.fast_stop - tile.fast_start
 
     def rows():

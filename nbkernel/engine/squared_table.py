@@ -102,25 +102,25 @@ def is_dark_beyond(plan):
 
 
 def outermost_indices(plan, nonzero=None):
-    """(n, 3) indices h, k, l with a structure factor, one of which is farthest from the origin whatever the unit cell: the
-    first and last l of each h, k, because along l the squared length is a parabola.
+    """(3, n) float64, indices h, k, l with a structure factor, one of which is farthest from the origin whatever the unit
+    cell: the first and last l of each h, k, because along l the squared length is a parabola.
 
     nonzero: see SquaredTables.
     """
-    first, shape, found = np.array([plan.h_min, plan.k_min, plan.l_min]), plan.Fhkl.shape, [np.zeros((0, 3), np.int64)]
+    first, shape, found = np.array([[plan.h_min], [plan.k_min], [plan.l_min]], float), plan.Fhkl.shape, [np.zeros((3, 0))]
     if nonzero is not None:
         h_k = nonzero // shape[2]
         starts = np.flatnonzero(np.diff(h_k, prepend=-1))
         ends = np.append(starts, np.append(starts[1:], nonzero.size) - 1) if nonzero.size else starts
-        return np.stack(np.unravel_index(nonzero[ends], shape), axis=1) + first
+        return np.stack(np.unravel_index(nonzero[ends], shape)) + first
     planes = max(1, ENTRIES_AT_A_TIME // max(1, plan.Fhkl[0].size))
     for start in range(0, shape[0], planes):
         filled = plan.Fhkl[start : start + planes] != 0.0
         h, k = np.nonzero(filled.any(axis=2))
         filled = filled[h, k]
         for l in (filled.argmax(axis=1), shape[2] - 1 - filled[:, ::-1].argmax(axis=1)):
-            found.append(np.stack([h + start, k, l], axis=1) + first)
-    return np.concatenate(found)
+            found.append(np.stack([h + start, k, l]) + first)
+    return np.concatenate(found, axis=1)
 
 
 def length_beyond_table(plan, outermost):
@@ -131,6 +131,6 @@ def length_beyond_table(plan, outermost):
     if not is_dark_beyond(plan):
         return math.inf
     stars = plan.recip.reshape(3, 3)
-    farthest = float(((outermost @ stars) ** 2).sum(axis=1).max(initial=0.0))
+    farthest = float(((stars.T @ outermost) ** 2).sum(axis=0).max(initial=0.0))
     half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)
     return (math.sqrt(farthest) + half_way) * 1e10 * (1.0 + 1e-6)

@@ -54,6 +54,25 @@ def share_rows(new_call, slow_start, slow_stop, threads):
         raise errors[0]
 
 
+class ReusedCalls:
+    """A `new_call` for `share_rows` whose calls serve successive ranges of rows."""
+
+    def __init__(self, new_call):
+        self.new_call, self.free, self.taken = new_call, [], []
+
+    def __call__(self):
+        try:
+            call = self.free.pop()
+        except IndexError:
+            call = self.new_call()
+        self.taken.append(call)
+        return call
+
+    def take_back(self):
+        """Makes all calls available again; to be called after all threads have finished."""
+        self.free, self.taken = self.free + self.taken, []
+
+
 def choose_sharing(parallel):
     """The function that shares the rows of an image, for a name of `options.PARALLEL`. None: numba's threads where no kernel
     can be cached, because numba has been imported then; otherwise our own, which need no numba. A process that was forked

@@ -62,7 +62,7 @@ def bands(panel, tile_shape, wanted):
 def shrink(edges, wanted):
     """The smallest box around the wanted pixels within `edges` (slow start, stop, fast start, stop); None if empty."""
     block = wanted[edges[0] : edges[1], edges[2] : edges[3]]
-    if block.all():
+    if all(edge.any() for edge in (block[0], block[-1], block[:, 0], block[:, -1])):
         return edges
     rows = np.flatnonzero(block.any(axis=1))
     if rows.size == 0:

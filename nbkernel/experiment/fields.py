@@ -151,21 +151,18 @@ class ExperimentFields:
 
         Raises TypeError for a name that is not a field.
         """
+        if not header:
+            return self
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})
 
 
 def check_finite(experiment):
     """Raises InputError for a number that is not finite, except an attenuation depth of inf (no absorption)."""
-    for field in fields(experiment):
-        value = getattr(experiment, field.name)
+    for name, value in vars(experiment).items():
         for number in value if isinstance(value, tuple) else (value,):
-            if (
-                isinstance(number, float)
-                and not math.isfinite(number)
-                and (field.name != "detector_abs" or math.isnan(number))
-            ):
-                raise InputError(f"{flag_name(field.name)}: needs a finite number, not {number}")
+            if isinstance(number, float) and not math.isfinite(number) and (name != "detector_abs" or math.isnan(number)):
+                raise InputError(f"{flag_name(name)}: needs a finite number, not {number}")
 
 
 DEFAULTS = {field.name: field.default for field in fields(ExperimentFields)}

@@ -5,7 +5,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from nbkernel.engine.devices import choose_device, parse_device
@@ -15,6 +15,7 @@ from nbkernel.engine.render import render_panels
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.experiment.quirks import warning
 from nbkernel.image.panel_image import PanelImage, as_ndarray
@@ -143,10 +144,9 @@ class Simulator:
 
 def changed(experiment, changes):
     """The Experiment with some fields replaced. Raises InputError, naming the field, for a wrong name or value."""
-    names = [field.name for field in fields(experiment)]
     for name in changes:
-        if name not in names:
-            raise InputError(f"{name}: is not a field of Experiment{suggestion(name, names)}")
+        if name not in DEFAULTS:
+            raise InputError(f"{name}: is not a field of Experiment{suggestion(name, DEFAULTS)}")
     return replace(experiment, **changes) if changes else experiment
 
 

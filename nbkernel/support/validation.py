@@ -28,8 +28,10 @@ def unit_of(cls, name):
 def convert_fields(instance):
     """Converts each field's value to its annotated type: numpy's numbers to Python's, lists to tuples. Raises InputError,
     naming the field, for a value of another kind."""
-    for name, kind in field_kinds(instance.__class__).items():
+    for name, (kind, default, unchanged) in conversions(instance.__class__).items():
         value = getattr(instance, name)
+        if value is default or type(value) in unchanged:
+            continue
         try:
             converted = converted_value(value, kind)
         except ValueError:
@@ -49,6 +51,24 @@ def short_text(value):
 def field_kinds(cls):
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+@functools.cache
+def conversions(cls):
+    """{field: (its annotation, its default, types)}: the default and values of these types need no conversion."""
+    kinds = field_kinds(cls)
+    return {
+        field.name: (kinds[field.name], field.default, unchanged_types(kinds[field.name]))
+        for field in dataclasses.fields(cls)
+    }
+
+
+def unchanged_types(kind):
+    """Types whose values `converted_value` returns as they are for the annotation `kind`."""
+    choices = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    found = {choice for choice in choices if choice in (float, int, bool, str, types.NoneType)}
+    # a whole number becomes a float where both are possible
+    return found - {int} if float in found else found
 
 
 def converted_value(value, kind):

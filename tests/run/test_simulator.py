@@ -288,7 +288,7 @@ def test_the_outermost_reflection_is_found_for_any_cell(stored):
     nonzero = np.flatnonzero(F) if stored == "sparse" else None
     plan = nbkernel.setup.prepare.prepare(experiment(default_F=1.0), 1).plan
     plan = plan._replace(Fhkl=F, h_min=-5, k_min=-2, l_min=-3, default_F=0.0, interpolate=False)
-    outermost = squared_table.outermost_indices(plan, nonzero)
+    outermost = squared_table.outermost_indices(plan, nonzero).T
     filled = np.argwhere(F) + (-5, -2, -3)
     assert len(outermost) and {*map(tuple, outermost.tolist())} <= {*map(tuple, filled.tolist())}
     for _ in range(50):

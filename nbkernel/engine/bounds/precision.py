@@ -4,6 +4,7 @@ plan: the RenderPlan; panel: the Tile of a complete panel; use_float32: whether 
 point. Bounds are for rounding errors, not for the physics; comparisons are written so that a nan selects the slower way.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -76,21 +77,31 @@ def nearest_and_reach(plan, panel):
 
     The angle between the panel's axes is arbitrary; at 0 the panel is a line, and its edges determine the distance.
     """
-    size = np.array([panel.fast_stop, panel.slow_stop]) * panel.pixel_size
-    axes = (panel.fdet, panel.sdet)
+    vectors = (tuple(vector.tolist()) for vector in (panel.pix0, panel.fdet, panel.sdet))
+    nearest, farthest = nearest_and_farthest(*vectors, panel.fast_stop, panel.slow_stop, panel.pixel_size)
+    return nearest, farthest + plan.detector_thick
+
+
+@functools.lru_cache(maxsize=1024)
+def nearest_and_farthest(pix0, fdet, sdet, fpixels, spixels, pixel_size):
+    """(distance (m) from the sample to the nearest point of a flat panel, bound (m) on that to any point). The same for all
+    images of a series."""
+    pix0, fdet, sdet = map(np.array, (pix0, fdet, sdet))
+    size = np.array([fpixels, spixels]) * pixel_size
+    axes = (fdet, sdet)
     points = []
     for along, across, length, width in ((*axes, *size), (*axes[::-1], *size[::-1])):
         for edge in (0.0, width):
-            corner = panel.pix0 + edge * across
+            corner = pix0 + edge * across
             points.append(corner + np.clip(-(corner @ along) / (along @ along), 0.0, length) * along)
     # foot of the perpendicular from the sample
-    ff, ss, fs = panel.fdet @ panel.fdet, panel.sdet @ panel.sdet, panel.fdet @ panel.sdet
-    f, s = -(panel.pix0 @ panel.fdet), -(panel.pix0 @ panel.sdet)
+    ff, ss, fs = fdet @ fdet, sdet @ sdet, fdet @ sdet
+    f, s = -(pix0 @ fdet), -(pix0 @ sdet)
     foot = np.array([f * ss - s * fs, s * ff - f * fs]) / (ff * ss - fs * fs)
     if (foot >= 0.0).all() and (foot <= size).all():
-        points.append(panel.pix0 + foot[0] * panel.fdet + foot[1] * panel.sdet)
+        points.append(pix0 + foot[0] * fdet + foot[1] * sdet)
     nearest = math.sqrt(float(np.min([point @ point for point in points])))
-    return nearest, math.sqrt(float(panel.pix0 @ panel.pix0)) + float(size.sum()) + plan.detector_thick
+    return nearest, math.sqrt(float(pix0 @ pix0)) + float(size.sum())
 
 
 @np.errstate(all="ignore")

@@ -94,7 +94,7 @@ def groups(plan, use_float32):
     """phi_stop, cell, spread: see Reach."""
     steps = plan.phi_slot.size
     widest = math.inf
-    if not use_float32:
+    if steps > 1 and not use_float32:
         alone = [mean_and_spread(plan, step, step + 1) for step in ends_and_middle(range(steps))]
         length = max(np.sqrt((cell.reshape(3, 3) ** 2).sum(axis=1)).max() for cell, _ in alone)
         widest = WIDER * max(spread.max() for _, spread in alone) + NARROW * length
