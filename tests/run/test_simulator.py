@@ -12,6 +12,7 @@ import pytest
 
 import nbkernel
 from nbkernel.engine import squared_table
+from nbkernel.engine.bounds.structure_factors import once_for_a_table
 from nbkernel.engine.workspaces import Workspaces
 from nbkernel.experiment.kept_inputs import MOST_FILES, KeptInputs
 from nbkernel.run import simulate as run
@@ -295,6 +296,20 @@ def test_the_outermost_reflection_is_found_for_any_cell(stored):
         stars = draw.normal(size=(3, 3))
         lengths = [np.linalg.norm(indices @ stars, axis=1).max() for indices in (outermost, filled)]
         assert lengths[0] == pytest.approx(lengths[1], rel=1e-12)
+
+
+def test_what_bounds_need_of_a_table_is_found_once():
+    """As long as the table exists and cannot change."""
+    seen = []
+    largest = once_for_a_table(lambda F: seen.append(1) or float(F.max()))
+    for _ in range(3):
+        F = np.arange(8.0)
+        assert [largest(F), largest(F)] == [7.0, 7.0]
+        F[0] = 9.0
+        assert largest(F) == 9.0
+        F.flags.writeable = False
+        assert [largest(F), largest(F)] == [9.0, 9.0]
+    assert len(seen) == 3 * 4
 
 
 MANY = """

@@ -15,6 +15,7 @@ from nbkernel.kernels.physics.weights import has_running_weights
 from nbkernel.kernels.plan import RoundingLimit
 
 from .stationary import all_dark, beam_in_the_middle
+from .structure_factors import is_finite, largest_F
 
 # largest index times cells along an edge for which indices along the row are accurate enough, in float64
 SHARP = 5e4
@@ -163,7 +164,7 @@ def brightest_spot(plan, panel):
     cells = plan.Na * plan.Nb * plan.Nc
     nearest = abs(panel.distance) if panel.curved_detector else nearest_and_reach(plan, panel)[0]
     # numpy's numbers become infinite where Python's raise an exception
-    F_cell = np.float64(max(float(plan.Fhkl.max(initial=0.0)), -float(plan.Fhkl.min(initial=0.0)), abs(plan.default_F)))
+    F_cell = np.float64(max(largest_F(plan.Fhkl), abs(plan.default_F)))
     omega = (1.0 if panel.point_pixel else np.float64(panel.pixel_size) ** 2) / np.float64(nearest) ** 2
     return F_cell**2 * cells * cells * R_E_SQR * plan.fluence * np.abs(plan.source_weight).max() * omega
 
@@ -219,7 +220,7 @@ def can_use_float32(plan, panel, nonzero=None):
         and max(plan.Na, plan.Nb, plan.Nc) <= LARGEST_COUNT
         and (plan.Na * plan.Nb * plan.Nc) ** 2 < LARGEST_SQUARE
         and all(float(N).is_integer() for N in (plan.Na, plan.Nb, plan.Nc))
-        and bool(np.isfinite(plan.Fhkl if nonzero is None else plan.Fhkl.reshape(-1)[nonzero]).all())
+        and is_finite(plan.Fhkl, nonzero)
         # a negative background gives differences, for which float32 has too few digits
         and not plan.I_bg < 0.0
         and not all_dark(plan, panel)
