@@ -109,7 +109,7 @@ def render_exact(prepared, history, tables, share, threads, tile_shape, on_pixel
     repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
         steps_per_pixel = plan.steps * plan.detector_thicksteps
-        tile_shape = default_tile_shape(wanted.shape[1], steps_per_pixel, kept_omegas)
+        tile_shape = default_tile_shape(prepared, steps_per_pixel, kept_omegas)
     image = np.zeros(wanted.shape, np.float32)
     omega_sum, done = np.zeros(1), 0
     for band in bands(panel, tile_shape, wanted):
@@ -162,7 +162,7 @@ def render_rows(prepared, history, tables, workspaces, precision, share, threads
     panel = panel_tile(prepared.detector)
     fast = choose_fast(prepared, tables, precision)
     if tile_shape is None:
-        tile_shape = default_tile_shape(wanted.shape[1], plan.steps * plan.detector_thicksteps, 1)
+        tile_shape = default_tile_shape(prepared, plan.steps * plan.detector_thicksteps, 1)
     image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
     unresolved = np.zeros(wanted.shape[0], np.int64)
     done, columns = 0, None

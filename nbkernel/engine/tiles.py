@@ -28,12 +28,13 @@ def tile_slices(tile):
     return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
 
 
-def default_tile_shape(fpixels, steps_per_pixel, omegas_per_pixel):
-    """(slow, fast) size in pixels: complete rows, as many as give a suitable amount of work.
+def default_tile_shape(prepared, steps_per_pixel, omegas_per_pixel):
+    """(slow, fast) size in pixels: complete rows of a Prepared panel, as many as give a suitable amount of work.
 
-    fpixels: of the panel's rows; omegas_per_pixel: solid angles that are kept for each pixel of a band.
+    omegas_per_pixel: solid angles that are kept for each pixel of a band.
     """
-    rows = STEPS_PER_TILE // max(1, int(fpixels * steps_per_pixel))
+    fpixels, (fast_first, fast_last, _, _) = prepared.detector.fpixels, prepared.roi
+    rows = STEPS_PER_TILE // max(1, int((fast_last - fast_first + 1) * steps_per_pixel))
     most = max(1, OMEGAS_PER_BAND // (fpixels * omegas_per_pixel))
     return min(max(rows, 4), 256, most), fpixels
 

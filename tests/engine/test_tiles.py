@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.parity import prepared_run
+from nbkernel.engine.tiles import default_tile_shape
 from nbkernel.kernels.physics.polarization import polarization_factor
 from nbkernel.kernels.physics.vectors import unitize
 
@@ -130,3 +132,10 @@ def test_the_axis_of_period_2_shows_in_the_image():
     # the first column's calls are missing: one before row 0, two before row 1, ...
     assert shared[0::2].any()
     assert not shared[1::2].any()
+
+
+def test_tiles_of_a_region_have_the_work_of_complete_rows():
+    flags = "-cell 70 80 90 90 90 90 -lambda 1 -distance 100 -N 5 -default_F 1 -detpixels 1000 -pixel 0.1".split()
+    complete, narrow = prepared_run(flags), prepared_run([*flags, "-roi", "500", "599", "0", "999"])
+    rows, fpixels = default_tile_shape(complete, 1000, 1)
+    assert default_tile_shape(narrow, 1000, 1) == (10 * rows, fpixels)
