@@ -1,16 +1,16 @@
 """What compiled code depends on besides the kernel and the types of its arguments."""
 
 import hashlib
+import itertools
 import os
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import llvmlite
-from llvmlite import binding
-
 KERNELS = Path(__file__).parents[1]
+# of an x86 processor in Linux's list
+IDENTITY = ("vendor_id", "cpu family", "model", "stepping", "flags")
 
 
 @cache
@@ -20,8 +20,8 @@ def environment():
     return "\n".join(
         [
             sources_digest(KERNELS),
-            f"numba {numba_version()} llvmlite {llvmlite.__version__} {sys.platform}",
-            f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}",
+            f"numba {version_of('numba')} llvmlite {version_of('llvmlite')} {sys.platform}",
+            processor(),
             *settings,
         ]
     )
@@ -37,12 +37,44 @@ def sources_digest(folder):
     return digest.hexdigest()
 
 
-def numba_version():
-    """Digest of numba's own record of its version, found without importing numba."""
-    spec = find_spec("numba")
+def version_of(package):
+    """Digest of a package's own record of its version, found without importing it."""
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
         return "missing"
     try:
         return hashlib.sha256(Path(spec.origin).with_name("_version.py").read_bytes()).hexdigest()[:16]
     except OSError:
         return spec.origin
+
+
+def processor():
+    """Name and features of the processor. LLVM, which takes long to import, is only asked where the system has no list."""
+    listed = listed_processor()
+    if listed is not None:
+        return " ".join(listed[name] for name in IDENTITY)
+    from llvmlite import binding
+
+    return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
+
+
+def has_fma():
+    """Whether the processor multiplies and adds with a single rounding."""
+    listed = listed_processor()
+    if listed is not None:
+        return "fma" in listed["flags"].split()
+    from llvmlite import binding
+
+    return binding.get_host_cpu_features().get("fma", False)
+
+
+@cache
+def listed_processor(path="/proc/cpuinfo"):
+    """The first processor of Linux's list, {name: text}; None without a list, or for processors other than x86."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = list(itertools.takewhile(str.strip, file))
+    except OSError:
+        return None
+    found = {name.strip(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
+    return found if all(name in found for name in IDENTITY) else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from .address_space import MIB, require_address_space
 from .environment import environment
-from .llvm import load_object
+from .machine_code import load_object
 from .object_cache import CACHE
 
 COMPILER = 400 * MIB  # of address space; LLVM ends the process if it has too little

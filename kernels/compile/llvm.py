@@ -1,10 +1,8 @@
-"""Starts LLVM on this processor, and loads an object file's bytes as a callable function."""
-
-import ctypes
+"""Starts LLVM on this processor, and loads object files with it."""
 
 from llvmlite import binding
 
-NATIVE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+from .machine_code import NATIVE
 
 
 def start_llvm():
@@ -12,7 +10,7 @@ def start_llvm():
     binding.initialize_native_asmprinter()
 
 
-def load_object(symbol, code):
+def load_by_llvm(symbol, code):
     """The function `symbol` of an object file's bytes."""
     start_llvm()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)

@@ -16,7 +16,7 @@ from nbkernel.engine.options import PARALLEL
 from nbkernel.engine.render import render
 from nbkernel.engine.threads import choose_sharing, share_rows, share_rows_by_prange
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.kernels.compile.llvm import NATIVE
+from nbkernel.kernels.compile.machine_code import NATIVE
 from nbkernel.kernels.compile.object_cache import CACHE
 
 from kinds_of_runs import NEAR, RUNS, inputs, prepared  # noqa: F401  a fixture

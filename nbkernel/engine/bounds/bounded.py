@@ -2,9 +2,8 @@
 
 import math
 
-from llvmlite import binding
-
 from nbkernel.engine.squared_table import LARGEST_TABLE
+from nbkernel.kernels.compile.environment import has_fma
 from nbkernel.kernels.exact.lattice_factor import relative_error
 from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT
 from nbkernel.kernels.physics.constants import PI, ROUND, SQUARE
@@ -25,7 +24,7 @@ def table_reach_and_error(plan, history, tables, panel):
         return None
     if not weighs_final_sum_only(plan):
         return None
-    if not binding.get_host_cpu_features().get("fma", False):
+    if not has_fma():
         return None
     if plan.source_lambda.min() <= 0.0:
         return None

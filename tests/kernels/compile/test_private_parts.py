@@ -8,6 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import llvmlite
 import numba
 import numba.cuda
 import pytest
@@ -125,8 +126,9 @@ def test_a_compiled_function_keeps_its_symbol_and_code():
     assert result.fndesc.llvm_func_name in result.library.get_llvm_str(), "see optimised in kernels/compile/jit.py"
 
 
-def test_the_version_file_is_where_it_is_read():
-    assert Path(numba.__file__).with_name("_version.py").is_file(), "see numba_version in kernels/compile/environment.py"
+@pytest.mark.parametrize("package", [numba, llvmlite])
+def test_the_version_file_is_where_it_is_read(package):
+    assert Path(package.__file__).with_name("_version.py").is_file(), "see version_of in kernels/compile/environment.py"
 
 
 @needs_cuda
