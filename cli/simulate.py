@@ -10,8 +10,6 @@ from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.experiment.arguments import parse_flags
 from nbkernel.experiment.command_line import split_settings
-from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
-from nbkernel.experiment.config.reading import read_config
 from nbkernel.experiment.config.tables import without_overridden
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
@@ -72,7 +70,11 @@ def read_command_line(command, argv):
     """Chosen options, Experiment, Outputs and whether to show progress, for a sub-command that takes nanoBragg.c's flags.
     Raises InputError for unusable arguments."""
     chosen, rest = parse(command, argv)
-    file = read_config("--config", chosen["--config"]) if "--config" in chosen else None
+    file = None
+    if "--config" in chosen:
+        from nbkernel.experiment.config.reading import read_config
+
+        file = read_config("--config", chosen["--config"])
     fields = {} if file is None else dict(file.fields)
     from_file = set(fields)
     from_options = chosen.fields("Experiment")
@@ -89,6 +91,8 @@ def read_command_line(command, argv):
     experiment = Experiment(**fields)
     from_file = from_file.intersection(fields) - {*from_options, *from_flags}
     if file is not None:
+        from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
+
         # before any input file is read
         for line in outside_inputs("--config", file, experiment, from_file):
             note(line)

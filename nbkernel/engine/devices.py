@@ -7,7 +7,6 @@ import ctypes
 import os
 import re
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 
 from nbkernel.errors import DeviceError, InputError
@@ -42,8 +41,8 @@ class CudaDevice:
 @dataclass(frozen=True)
 class Survey:
     """What a machine has for CUDA. devices: CudaDevices; driver: the driver's version number (12040 is 12.4), None without a
-    driver; packages: major version of the installed CUDA packages, None without numba-cuda; missing: why CUDA cannot be
-    used, empty if it can."""
+    driver; packages: major version of the installed CUDA packages, None without numba-cuda or a driver; missing: why CUDA
+    cannot be used, empty if it can."""
 
     devices: tuple
     driver: int | None
@@ -125,9 +124,9 @@ def survey():
     if os.environ.get(SIMULATOR, "0") not in ("", "0"):
         return Survey((CudaDevice(0, f"numba's simulator ({SIMULATOR})", 0, (0, 0), 1),), None, None, "")
     driver = load_driver()
-    packages = cuda_packages()
     if driver is None:
-        return Survey((), None, packages, "no CUDA driver is installed (libcuda.so.1)")
+        return Survey((), None, None, "no CUDA driver is installed (libcuda.so.1)")
+    packages = cuda_packages()
     status = driver.cuInit(0)
     if status != 0:
         return Survey((), None, packages, f"the CUDA driver finds no usable device (cuInit: error {status})")
@@ -199,6 +198,8 @@ def cuda_packages():
     """Major version of the CUDA packages that were installed with numba-cuda; None without numba-cuda or such packages."""
     if find_spec("numba_cuda") is None:
         return None
+    from importlib import metadata
+
     try:
         major = int(metadata.version("cuda-bindings").split(".")[0])
     except (metadata.PackageNotFoundError, ValueError):

@@ -1,7 +1,6 @@
 """Experiment: the user's input, from and to command lines and files."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from os import PathLike
 
 from nbkernel.support.logger import LOG
@@ -10,7 +9,6 @@ from .fields import ExperimentFields
 from .input_files import input_files, protected_paths
 
 
-@dataclass(frozen=True)
 class Experiment(ExperimentFields):
     """One simulated exposure. Names and units are nanoBragg's: mm, Angstrom, degrees, mrad (divergence), percent
     (dispersion), micrometres (sensor, water). Fields that stay None are chosen as nanoBragg.c chooses them.

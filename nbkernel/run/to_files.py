@@ -4,10 +4,7 @@ opened before the work starts and renamed to their final names together."""
 import contextlib
 from dataclasses import replace
 
-from nbkernel.diagnose.traces.printout import Printout
-from nbkernel.diagnose.traces.trace import check_pixel, render_one_pixel, require_in_image, trace_pixel
 from nbkernel.errors import InputError
-from nbkernel.experiment.config.writing import config_text, resolved_experiment
 from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name
@@ -17,13 +14,10 @@ from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.files.text import c_format
-from nbkernel.io.picture.run_view import RunView
-from nbkernel.io.reflections.fdump import dump_pieces
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
-from .hdf5_output import check_hdf5, fill_hdf5
 from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on
 from .summary import summary_lines
 from .writers import open_numbered, pgm_contents, smv_contents, smv_lines
@@ -40,10 +34,23 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
     runs = prepare_panels(experiment, fresh_seed())
     if outputs.seed is None:
         outputs = replace(outputs, seed=fresh_seed())
-    check_single_pixels(outputs, runs)
-    view = None if outputs.preview is None else RunView(outputs.picture, runs)
-    config = "" if outputs.config is None else config_text(resolved_experiment(runs[0]), outputs.config)
+    # parts that most runs do without, because importing them takes time
+    shows_pixels = outputs.printout or outputs.trace_pixel is not None
+    if shows_pixels:
+        from .single_pixels import check_single_pixels, show_pixels
+
+        check_single_pixels(outputs, runs)
+    if outputs.preview is not None:
+        from nbkernel.io.picture.run_view import RunView
+
+        view = RunView(outputs.picture, runs)
+    if outputs.config is not None:
+        from nbkernel.experiment.config.writing import config_text, resolved_experiment
+
+        config = config_text(resolved_experiment(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
+        from .hdf5_output import check_hdf5, fill_hdf5
+
         check_hdf5(runs)
     for line in (*quirk_warnings(runs), *run_remarks(runs)):
         warn(line)
@@ -56,7 +63,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             renderings, engine = render_on(engine, runs, on_pixels, note)
         if interpolation_ended(renderings):
             warn(warning("interpolation"))
-        if len(runs) == 1:
+        if shows_pixels:
             show_pixels(runs[0], renderings[0], outputs, say, warn, engine.precision)
         images = panel_images(renderings, runs, engine)
         for line in dark_lines(images):
@@ -69,26 +76,16 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         say_statistics(images, statistics, say)
         noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
         if outputs.hdf5 is not None:
-            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, resolved_experiment(runs[0]), command)
-        if view is not None:
+            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, command)
+        if outputs.preview is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
+            from nbkernel.io.reflections.fdump import dump_pieces
+
             files.write("-dump", *dump_pieces(runs[0].reflections))
         if outputs.config is not None:
             files.write("--save-config", config.encode())
         files.commit()
-
-
-def check_single_pixels(outputs, runs):
-    """Raises InputError if a pixel is requested that does not exist, or if there are several panels it could be on."""
-    if len(runs) > 1:
-        for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
-            if asked:
-                raise InputError(
-                    f"{flag}: the detector has {len(runs)} panels; use nbkernel trace --panel N --pixel FAST SLOW"
-                )
-    elif outputs.trace_pixel is not None:
-        check_pixel("-trace_pixel", runs[0], *reversed(outputs.trace_pixel))
 
 
 def open_outputs(files, outputs, panels):
@@ -121,38 +118,6 @@ def open_dump(files, experiment, path, warn):
         warn(f"{error}; continuing without a dump file")
         return False
     return True
-
-
-def show_pixels(prepared, rendering, outputs, say, warn, precision):
-    """Prints what -printout, -printout_pixel and -trace_pixel ask for. Raises InternalError if trace and image differ."""
-    image, _, history = rendering
-    if outputs.printout:
-        for text in printouts(Printout(prepared, history, image), outputs.printout_pixel, warn):
-            for line in text.split("\n"):
-                say(line)
-    if outputs.trace_pixel is not None:
-        spixel, fpixel = outputs.trace_pixel
-        trace = trace_pixel(prepared, history, fpixel, spixel)
-        for line in trace.lines():
-            say(line)
-        if trace.stopped:
-            warn(trace.stopped)
-        else:
-            # a trace is computed with the program's own operations
-            exact = image if precision == "exact" else render_one_pixel(prepared, history, fpixel, spixel)
-            require_in_image(trace, exact)
-
-
-def printouts(printout, pixel, warn):
-    """The texts of -printout for one pixel (fast, slow), or for all."""
-    if pixel is None or pixel[0] < 0:
-        return printout.texts(warn)
-    try:
-        check_pixel("-printout_pixel", printout.prepared, *pixel)
-    except InputError as error:
-        warn(f"{error}; nothing is printed")
-        return []
-    return filter(None, [printout.one_text(*pixel, warn)])
 
 
 def say_statistics(images, statistics, say):

@@ -13,7 +13,6 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.argument_names import naming_arguments
-from nbkernel.experiment.config.writing import resolved_experiment
 from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.outputs import DEFAULT_SMV_STYLE, SMV_STYLES
 from nbkernel.image.bits import LARGEST, cut_off, cut_to
@@ -23,13 +22,9 @@ from nbkernel.io.files.output_files import OutputFiles, existing_mode, is_stream
 from nbkernel.io.images.pgm import pgm_header
 from nbkernel.io.images.smv import smv_header
 from nbkernel.io.images.smv_dials import dials_header, unsaid_lines
-from nbkernel.io.picture.draw import draw, make_scene
-from nbkernel.io.picture.run_view import RunView
 from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.support.logger import LOG
 from nbkernel.support.validation import number
-
-from .hdf5_output import fill_hdf5
 
 
 def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray]) -> None:
@@ -116,6 +111,9 @@ def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray
     path: the file; images: as for `write_float`. settings: those of `PictureSettings`, such as scale="linear", rings="auto",
     beam=True. Rings, beam and several panels need a PanelImage from `simulate`. Raises InputError for what cannot be drawn.
     """
+    from nbkernel.io.picture.draw import draw, make_scene
+    from nbkernel.io.picture.run_view import RunView
+
     chosen = PictureSettings(**settings)
     panels, is_single = checked_panels("write_preview", images)
     if is_single and not chosen.needs_geometry():
@@ -141,6 +139,8 @@ def write_hdf5(
     become the data that other programs read; command: a command line, for the provenance. Raises InputError if the images
     are not photons of all panels of one run, and for what NXmx cannot represent.
     """
+    from .hdf5_output import fill_hdf5
+
     panels, _ = checked_panels("write_hdf5", images)
     numbers = None if counts is None else checked_panels("write_hdf5", counts)[0]
     runs = runs_of("write_hdf5", panels)
@@ -157,7 +157,7 @@ def write_hdf5(
     path = os.fspath(path)
     with OutputFiles(protected_paths(runs[0].inputs)) as files:
         files.open("write_hdf5", path, by_name=True)
-        fill_hdf5(files, "write_hdf5", path, panels, numbers, resolved_experiment(runs[0]), command)
+        fill_hdf5(files, "write_hdf5", path, panels, numbers, command)
         files.commit()
 
 
