@@ -1,11 +1,14 @@
-"""python -m bench [--c-binary PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE] [--png FILE] [CASE ...]
+"""python -m bench [--c-binary PATH] [--c-best PATH] [--c-binary-omp PATH] [--data FOLDER] [--repeat N] [--json FILE]
+                [--png FILE] [CASE ...]
 
 Runs each case in every precision, on the CPU (on nbkernel's own threads, and on those of numba's prange) and on the first
 CUDA device if there is one, and, if given, with the C program, all in turn. An image that breaks its precision's promise
 gets no speed. Without the C program the reference is --precision exact, and there are no ratios.
 
 Columns: ns per step (computing time of all threads divided by steps); computing time, without starting, reading and writing;
-complete process; peak memory; ratios of computing and of complete processes to the C program's.
+complete process; peak memory; ratios of computing and of complete processes to the C program's. Medians, with the spread
+(largest minus smallest), and the share of the time that other programs or, for a virtual machine, its host took: figures
+with more than a few per cent are not worth keeping.
 """
 
 import argparse
@@ -29,6 +32,8 @@ def programs(options):
     found = {}
     if options.c_binary:
         found["C"] = Nanobragg(options.c_binary)
+    if options.c_best:
+        found["C best"] = Nanobragg(options.c_best)
     if options.c_binary_omp:
         found["C OpenMP"] = Nanobragg(options.c_binary_omp)
     cores = thread_count(None)
@@ -62,7 +67,7 @@ def measure(case, flags, contestants, repeat, base):
         run([*program.command, *flags], folders[name])
         precision = name.split(",")[0] if isinstance(program, Nbkernel) else "exact"
         kept[name] = apart(parity, flags, precision, folders[name], folders[reference])
-        # with OpenMP the program itself may diverge from its one-thread images
+        # with OpenMP or fast arithmetic the program itself may diverge from its images
         kept[name]["kept"] |= not isinstance(program, Nbkernel)
     for _ in range(repeat):
         for name, program in contestants.items():
@@ -81,18 +86,17 @@ def apart(function, *arguments):
 
 
 def row(times, steps):
-    """Medians and spreads of (whole, computing, peak) of several runs."""
+    """Medians and spreads of (whole, computing, peak) of several runs, whole and computing as Durations."""
     if not times:
         return {}
     whole, compute, peak = zip(*times, strict=True)
-    return {
-        "whole": statistics.median(whole),
-        "whole_spread": max(whole) - min(whole),
-        "compute": statistics.median(compute),
-        "compute_spread": max(compute) - min(compute),
-        "ns_per_step": statistics.median(compute) / steps * 1e9,
-        "peak_mb": max(peak),
-    }
+    found = {"peak_mb": max(peak)}
+    for name, durations in (("whole", whole), ("compute", compute)):
+        seconds = [duration.seconds for duration in durations]
+        found[name] = statistics.median(seconds)
+        found[f"{name}_spread"] = max(seconds) - min(seconds)
+        found[f"{name}_lost"] = statistics.median(duration.lost for duration in durations)
+    return found | {"ns_per_step": found["compute"] / steps * 1e9}
 
 
 def main():
@@ -100,6 +104,7 @@ def main():
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--c-binary", help="nanoBragg.c built for one thread: the reference")
+    parser.add_argument("--c-best", help="nanoBragg.c built for one thread of this processor, as fast as the compiler can")
     parser.add_argument("--c-binary-omp", help="nanoBragg.c built with OpenMP")
     parser.add_argument("--data", help="folder of the real case, with A.mat and scaled.hkl")
     parser.add_argument("--precision", default=",".join(PRECISIONS), help="which to run, with commas")

@@ -1,5 +1,6 @@
 """Workloads, as nanoBragg.c's flags. Sizes are small enough for a laptop; `full` has the real ones."""
 
+import itertools
 import os
 import random
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24"
 NEAR = f"{CELL} -distance 100 -oversample 1"
 LARGE = "-Na 36 -Nb 47 -Nc 29"
 DOMAINS = "-mosaic 0.5 -mosaic_dom 100"
+# nanoBragg.c's Gaussian of 20 cells is N^2 times as narrow as simtbx's, which -fudge makes up for
+WIDE_GAUSS = "-N 20 -gauss_xtal -fudge 0.0000156"
 FLOAT_AND_SMV = "-nonoise -nopgm -noprogress"
 
 
 @dataclass(frozen=True)
 class Case:
-    """flags: as they are run; {table} is a file of random structure factors, {data} the folder of a real case.
-    scaled: how the run is smaller than the real one; full: the flags of the real one."""
+    """flags: as they are run; {table} is a file of random structure factors, {sparse} one with most of them 0, {data} the
+    folder of a real case. scaled: how the run is smaller than the real one; full: the flags of the real one."""
 
     name: str
     about: str
@@ -72,6 +75,22 @@ CASES = {
             "-detpixels 3000 -pixel 0.1",
         ),
         Case(
+            "widths",
+            "Gaussian spots as wide as simtbx's, 25 domains x 100 energies, a table",
+            f"{NEAR} {WIDE_GAUSS} -hkl {{table}} -mosaic 0.05 -mosaic_dom 25 -dispersion 1 -dispsteps 100 "
+            "-detpixels 256 -pixel 0.8",
+            "256^2 of 3000^2",
+            f"{NEAR} {WIDE_GAUSS} -hkl {{table}} -mosaic 0.05 -mosaic_dom 25 -dispersion 1 -dispsteps 100 "
+            "-detpixels 3000 -pixel 0.068",
+        ),
+        Case(
+            "sparse",
+            "100 domains, N = 36 47 29, a table with 1 in 20 of its F not 0",
+            f"{NEAR} {LARGE} {DOMAINS} -hkl {{sparse}} -detpixels 512 -pixel 0.4",
+            "512^2 of 1024^2",
+            f"{NEAR} {LARGE} {DOMAINS} -hkl {{sparse}} -detpixels 1024 -pixel 0.2",
+        ),
+        Case(
             "gauss",
             "Gaussian spots, 100 domains, one F",
             f"{NEAR} {DOMAINS} -N 10 -gauss_xtal -default_F 100 -detpixels 512 -pixel 0.4",
@@ -98,11 +117,11 @@ CASES = {
 
 def make_inputs(folder, data):
     """Files that the cases read: {name: path}. data: folder of the real case, or None."""
-    table = Path(folder, "table.hkl")
+    table, sparse = Path(folder, "table.hkl"), Path(folder, "sparse.hkl")
     draw = random.Random(1)
-    with open(table, "w") as file:
-        for h in range(-20, 21):
-            for k in range(-20, 21):
-                for l in range(-20, 21):
-                    file.write(f"{h} {k} {l} {draw.uniform(10, 1000):.3f}\n")
-    return {"table": str(table), "data": None if data is None else os.path.abspath(data)}
+    with open(table, "w") as file, open(sparse, "w") as few:
+        for number, (h, k, l) in enumerate(itertools.product(range(-20, 21), repeat=3)):
+            line = f"{h} {k} {l} {draw.uniform(10, 1000):.3f}\n"
+            file.write(line)
+            few.write(line if number % 20 == 0 else f"{h} {k} {l} 0\n")
+    return {"table": str(table), "sparse": str(sparse), "data": None if data is None else os.path.abspath(data)}

@@ -54,11 +54,11 @@ def table_lines(result):
         cells = [
             f"  {name:<26}",
             f"{row['ns_per_step']:8.3f} ns/step",
-            f"compute {row['compute']:7.3f} s +- {row['compute_spread']:5.3f}",
-            f"whole {row['whole']:6.2f} s +- {row['whole_spread']:4.2f}",
+            f"compute {row['compute']:7.3f} s +- {row['compute_spread']:5.3f} ({row['compute_lost']:3.0%} lost)",
+            f"whole {row['whole']:6.2f} s +- {row['whole_spread']:4.2f} ({row['whole_lost']:3.0%} lost)",
             f"{row['peak_mb']:4.0f} MB",
         ]
-        for reference in ("C", "C OpenMP"):
+        for reference in ("C", "C best", "C OpenMP"):
             if reference in result["programs"] and not name.startswith("C"):
                 there = result["programs"][reference]
                 cells.append(f"{there['compute'] / row['compute']:6.1f}, {there['whole'] / row['whole']:5.1f} x {reference}")

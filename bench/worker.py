@@ -1,17 +1,17 @@
 """python -m bench.worker --precision P --threads N --device D --parallel NAME FLAGS: prints the seconds that
-rendering takes, in a process of its own.
+rendering takes in a process of its own, and the share of them that was lost to other programs.
 
 The median of several renderings, after one that loads everything needed.
 """
 
-import statistics
+import json
 import sys
-import time
 
 from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.render import render
 
 from .parity import prepared_run
+from .timing import Stopwatch
 
 RENDERINGS, LONG = 5, 1.0
 
@@ -21,14 +21,14 @@ def main(argv):
     devices = choose_device(*parse_device(device), precision).devices
     prepared = prepared_run(flags)
     render(prepared, precision, threads, devices=devices, parallel=parallel)
-    seconds = []
-    while len(seconds) < RENDERINGS:
-        started = time.perf_counter()
+    durations = []
+    while len(durations) < RENDERINGS:
+        watch = Stopwatch()
         render(prepared, precision, threads, devices=devices, parallel=parallel)
-        seconds.append(time.perf_counter() - started)
-        if seconds[0] > LONG:
+        durations.append(watch.duration())
+        if durations[0].seconds > LONG:
             break
-    print(statistics.median(seconds))
+    print(json.dumps(sorted(durations)[len(durations) // 2]))
 
 
 if __name__ == "__main__":
