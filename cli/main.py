@@ -82,11 +82,13 @@ def dispatch(argv):
     import importlib
 
     from nbkernel.kernels.compile.address_space import MIB, require_address_space
+    from nbkernel.support.imports import without_garbage_collection
 
     wants_help = not HELP.isdisjoint(argv)
     if not wants_help:
         require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
-    command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
+    with without_garbage_collection():
+        command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
     if wants_help:
         print(command.help_text())
         return 0

@@ -16,6 +16,7 @@ from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS, fix_names
 from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.setup.panels import PLACE_FIELDS
+from nbkernel.support.imports import without_garbage_collection
 
 from .options import options_of, options_text
 from .parsing import parse
@@ -51,9 +52,10 @@ def run(argv):
         note(choice.line())
 
     # import numpy and the compiler, which can wait until the arguments have been checked
-    from nbkernel.run.progress import progress_lines
-    from nbkernel.run.progress_bar import ProgressBar
-    from nbkernel.run.to_files import simulate_to_files
+    with without_garbage_collection():
+        from nbkernel.run.progress import progress_lines
+        from nbkernel.run.progress_bar import ProgressBar
+        from nbkernel.run.to_files import simulate_to_files
 
     command = shlex.join(["nbkernel", "simulate", *argv])
     if progress and sys.stderr is not None and sys.stderr.isatty():

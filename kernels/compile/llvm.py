@@ -2,8 +2,6 @@
 
 from llvmlite import binding
 
-from .machine_code import NATIVE
-
 
 def start_llvm():
     binding.initialize_native_target()
@@ -11,12 +9,10 @@ def start_llvm():
 
 
 def load_by_llvm(symbol, code):
-    """The function `symbol` of an object file's bytes."""
+    """The address of the function `symbol` of an object file's bytes, and what keeps its memory."""
     start_llvm()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    function = NATIVE(engine.get_function_address(symbol))
-    function.engine = engine  # owns the memory
-    return function
+    return engine.get_function_address(symbol), engine

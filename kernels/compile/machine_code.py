@@ -54,6 +54,14 @@ class Symbol(NamedTuple):
 
 def load_object(symbol, code):
     """The function `symbol` of an object file's bytes."""
+    address, owner = load(symbol, code)
+    function = NATIVE(address)
+    function.owner = owner
+    return function
+
+
+def load(symbol, code):
+    """The address of the function `symbol` of an object file's bytes, and what keeps its memory."""
     if sys.platform == "linux" and os.uname().machine == "x86_64":
         try:
             return load_elf(symbol, code)
@@ -65,7 +73,7 @@ def load_object(symbol, code):
 
 
 def load_elf(symbol, code):
-    """The function `symbol` of an ELF object file for x86-64. Raises UnsupportedObject, or OSError without memory."""
+    """As `load`, for an ELF object file for x86-64. Raises UnsupportedObject, or OSError without memory."""
     sections = read_sections(code)
     symbols = read_symbols(code, sections)
     starts, size = place_sections(sections)
@@ -91,9 +99,7 @@ def load_elf(symbol, code):
                 refer(memory, base, place, kind, position + addend)
     protect(base, len(memory))
     (address,) = (base + starts[entry.section] + entry.value for entry in symbols if entry.name == symbol)
-    function = NATIVE(address)
-    function.memory = memory
-    return function
+    return address, memory
 
 
 def read_sections(code):

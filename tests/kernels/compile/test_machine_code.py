@@ -1,6 +1,5 @@
 """Object files loaded without LLVM: the same results as with LLVM's loader, which takes what is not supported."""
 
-import ctypes
 import math
 import platform
 import sys
@@ -13,7 +12,14 @@ from nbkernel.kernels.compile import machine_code
 from nbkernel.kernels.compile.jit import compile_kernel
 from nbkernel.kernels.compile.kernel import flatten
 from nbkernel.kernels.compile.llvm import load_by_llvm
-from nbkernel.kernels.compile.machine_code import UnsupportedObject, load_elf, load_object, read_relocations, read_sections
+from nbkernel.kernels.compile.machine_code import (
+    NATIVE,
+    UnsupportedObject,
+    load,
+    load_elf,
+    read_relocations,
+    read_sections,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="LLVM loads all object files on this system"
@@ -38,7 +44,8 @@ def compiled():
     return compile_kernel(functions_of, (X, np.zeros((3, X.size))))
 
 
-def results(native):
+def results(address, _owner):
+    native = NATIVE(address)
     out, words, result = np.zeros((3, X.size)), [], np.zeros(2, np.int64)
     flatten((X, out), words, [])
     words = np.array(words, np.int64)
@@ -48,14 +55,14 @@ def results(native):
 
 
 def test_both_loaders_give_the_same_function(compiled):
-    found = results(load_elf(*compiled))
-    assert found.tobytes() == results(load_by_llvm(*compiled)).tobytes()
+    found = results(*load_elf(*compiled))
+    assert found.tobytes() == results(*load_by_llvm(*compiled)).tobytes()
     assert found[1].tolist() == [TABLE[int(x) % 8] * 0.7 for x in X]
     assert np.allclose(found[0], np.sin(X) + np.exp(-X) + np.arctan2(X, 0.3), rtol=1e-14)
 
 
 def test_the_code_cannot_be_overwritten(compiled):
-    address = ctypes.cast(load_elf(*compiled), ctypes.c_void_p).value
+    address, _owner = load_elf(*compiled)
     lines = Path("/proc/self/maps").read_text().splitlines()
     (rights,) = (line.split()[1] for line in lines if is_within(address, *line.split()[0].split("-")))
     assert rights[:3] == "r-x"
@@ -95,5 +102,6 @@ def test_llvm_loads_the_rest(error, compiled, monkeypatch):
         raise error
 
     monkeypatch.setattr(machine_code, "load_elf", refuse)
-    assert hasattr(load_object(*compiled), "engine"), "of LLVM"
-    assert results(load_object(*compiled))[1, 0] == TABLE[0] * 0.7
+    address, owner = load(*compiled)
+    assert type(owner).__name__ == "ExecutionEngine"
+    assert results(address, owner)[1, 0] == TABLE[0] * 0.7
