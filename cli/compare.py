@@ -5,8 +5,8 @@ import math
 
 from nbkernel.io.formats import IMAGE, format_names
 
-from .options import options_of, options_text
-from .parsing import file_names, parse
+from .arguments.options import options_of, options_text
+from .arguments.parsing import file_names, parse
 from .terminal import as_json, say_all
 
 

@@ -8,8 +8,8 @@ from nbkernel.diagnose.traces.compare_traces import compare_traces
 from nbkernel.diagnose.traces.log import read_trace
 from nbkernel.io.files.text import read_text
 
-from .options import options_of, options_text
-from .parsing import file_names, parse
+from .arguments.options import options_of, options_text
+from .arguments.parsing import file_names, parse
 from .terminal import as_json, say_all
 
 DEFAULT_TOLERANCE = 1e-12

@@ -8,7 +8,7 @@ from nbkernel import __version__
 from nbkernel.errors import InputError
 from nbkernel.run.provenance import installed_version
 
-from .parsing import parse
+from .arguments.parsing import parse
 from .terminal import say
 
 # package, its purpose, the extra that installs it

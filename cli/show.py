@@ -9,8 +9,8 @@ from nbkernel.io.formats import IMAGE, format_names
 from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.picture.settings import PictureSettings
 
-from .options import options_of, options_text
-from .parsing import parse
+from .arguments.options import options_of, options_text
+from .arguments.parsing import parse
 from .terminal import say, warn
 
 

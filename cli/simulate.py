@@ -18,8 +18,8 @@ from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.setup.panels import PLACE_FIELDS
 from nbkernel.support.imports import without_garbage_collection
 
-from .options import options_of, options_text
-from .parsing import parse
+from .arguments.options import options_of, options_text
+from .arguments.parsing import parse
 from .terminal import note, say, warn
 
 

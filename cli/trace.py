@@ -5,7 +5,7 @@ import sys
 from nbkernel.errors import InputError
 from nbkernel.io.hdf5.path import is_hdf5
 
-from .options import options_of, options_text
+from .arguments.options import options_of, options_text
 from .simulate import read_command_line
 from .terminal import note, say_all, warn
 

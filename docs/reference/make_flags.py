@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from nbkernel.cli.options import options_of, unit_of_option
+from nbkernel.cli.arguments.options import options_of, unit_of_option
 from nbkernel.engine.options import PRECISIONS
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, GROUPS
@@ -19,7 +19,7 @@ PAGE = Path(__file__).with_name("flags.md")
 HEAD = """\
 # Flags and options
 
-Written by `python docs/reference/make_flags.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/options.py`
+Written by `python docs/reference/make_flags.py` from the tables that the commands read (`nbkernel/experiment/flags.py`, `cli/arguments/options.py`
 and others): change those, not this page. `nbkernel simulate -h` prints a short version.
 
 * [nanoBragg.c's flags](#nanobraggcs-flags): one dash, for `simulate`, `trace` and (the geometry) `show`

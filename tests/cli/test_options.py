@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from nbkernel.cli.arguments.options import OPTIONS, options_of, options_text, owning_class
+from nbkernel.cli.arguments.parsing import parse
 from nbkernel.cli.main import COMMANDS, main
-from nbkernel.cli.options import OPTIONS, options_of, options_text, owning_class
-from nbkernel.cli.parsing import parse
 from nbkernel.errors import InputError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nbkernel
-from nbkernel.cli.options import OPTIONS
+from nbkernel.cli.arguments.options import OPTIONS
 from nbkernel.experiment.flags import FLAGS
 from nbkernel.experiment.quirks import QUIRKS
 

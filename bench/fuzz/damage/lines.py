@@ -10,7 +10,8 @@ from pathlib import Path
 from bench.fuzz.campaign import Report
 from bench.fuzz.draw import Draw
 from bench.fuzz.shrink import without_parts
-from nbkernel.cli import main, options
+from nbkernel.cli import main
+from nbkernel.cli.arguments import options
 from nbkernel.experiment import flags
 
 from . import sandbox

@@ -1,0 +1,1 @@
+"""nbkernel's own options: their table, and how a command line is read by it."""
