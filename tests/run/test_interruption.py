@@ -79,7 +79,7 @@ PLACES = {
     "def g(*a):\n    after(threading.Thread, 'start'); return f(*a)\ns.say_statistics = g",
     "a thread was there before": "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     "import nbkernel.run.to_files as s; after(s, 'open_outputs')",
-    "the HDF5 file was made": BLOCK + "import nbkernel.io.hdf5.tree, nbkernel.io.nexus.writer as w; after(w, 'create_file')",
+    "the HDF5 file was made": BLOCK + "import nbkernel.io.nexus.writer as w; after(w, 'set_attributes')",
 }
 
 

@@ -3,8 +3,6 @@
 import h5py
 import numpy as np
 
-from nbkernel.support.signals import LOCK
-
 from .filters import hdf5plugin
 
 
@@ -70,9 +68,3 @@ def compression():
     """Bitshuffle and LZ4, which every reader of the field has, if hdf5plugin is installed; else nothing."""
     filters = hdf5plugin()
     return {} if filters is None else dict(filters.Bitshuffle(cname="lz4"))
-
-
-def create_file(path):
-    # the file format of HDF5 1.8: readers without the HDF5 library know no later one
-    with LOCK:
-        return h5py.File(path, "w", libver=("earliest", "v108"))

@@ -7,7 +7,8 @@ import numpy as np
 
 import nbkernel
 from nbkernel.errors import InputError
-from nbkernel.io.hdf5.tree import add_field, add_group, add_images, as_stored, create_file, set_attributes
+from nbkernel.io.hdf5.output import create_file
+from nbkernel.io.hdf5.tree import add_field, add_group, add_images, as_stored, set_attributes
 
 from .instrument import add_beam, add_detector, panel_origins
 from .mcstas import laboratory_to_mcstas
@@ -27,12 +28,8 @@ def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None)
     name, if `path` is temporary. Raises InputError for what NXmx cannot represent, OSError if the file cannot be written.
     """
     check(runs, images, counts)
-    try:
-        with create_file(path) as file:
-            write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
-    except RuntimeError as error:
-        # from HDF5, when it closes a file that could not be written
-        raise OSError(f"HDF5: {error}") from error
+    with create_file(path) as file:
+        write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
 
 
 def check(runs, images, counts):
