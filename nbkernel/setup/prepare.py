@@ -84,7 +84,7 @@ def prepare_panels(experiment, default_seed, kept=None):
 
 def prepare_values(experiment, default_seed, kept):
     inputs = input_files(experiment)
-    remarks = [*unused_crystal_remarks(experiment)]
+    remarks = [*unused_crystal_remarks(experiment, kept)]
     mask, experiment, header_remarks = read_headers(experiment, kept)
     check_values(experiment)
     detectors = place_detectors(experiment)

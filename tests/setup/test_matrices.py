@@ -276,6 +276,18 @@ def test_a_cell_that_replaces_a_crystal_is_a_warning():
     assert remarks_of(simulate(f"{command} 50 60 70")) == []
 
 
+@pytest.mark.parametrize("cell", [None, (50, 60, 70)])
+def test_a_series_reads_its_dials_experiment_once(cell):
+    expt([dials_crystal(rotated_axes(5))])
+    experiment = Experiment(panels="refined.expt", cell=cell, default_F=100, Na=5, Nb=5, Nc=5, oversample=1, dump=None)
+    with nbkernel.Simulator(experiment, device="cpu") as simulator:
+        (first,) = simulator.simulate()
+        Path("refined.expt").unlink()
+        (second,) = simulator.simulate()
+    assert first.any() and np.array_equal(first, second)
+    assert first.run.remarks == second.run.remarks
+
+
 def test_the_first_of_several_crystals_and_the_start_of_a_varying_one_are_used():
     axes, other, start = (rotated_axes(seed) for seed in (5, 6, 7))
     expt([dials_crystal(other), dials_crystal(axes)], uses=[1, 0])

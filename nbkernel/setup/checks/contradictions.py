@@ -71,22 +71,30 @@ def matrix_remarks(experiment, orientation, matrix, wavelength):
             )
 
 
-def unused_crystal_remarks(experiment):
-    """A warning if the file of an Experiment's panels has a crystal whose cell differs from -cell, which is used."""
+def unused_crystal_remarks(experiment, kept):
+    """A warning if the file of an Experiment's panels has a crystal whose cell differs from -cell, which is used. kept:
+    KeptInputs."""
     if not isinstance(experiment.panels, str) or experiment.cell is None or experiment.mat is not None:
         return
-    if not JSON.match(read_bytes("--panels", experiment.panels, most=START)):
+    orientation = kept.get("--panels", experiment.panels, crystal_beside_panels, experiment.panels)
+    if orientation is None:
         return
-    try:
-        axes = read_orientation(experiment.panels, "--panels").axes
-    except InputError:
-        return  # no usable crystal
-    theirs, given = cell_of_axes(axes), complete_cell(experiment.cell)
+    theirs, given = cell_of_axes(orientation.axes), complete_cell(experiment.cell)
     if cell_difference(theirs, given) > CELL_DIFFERENCE:
         yield (
             f"-cell {cell_text(given)}: is used, in the standard orientation; the crystal in --panels "
             f"{experiment.panels}, with a cell of {cell_text(theirs)}, is ignored"
         )
+
+
+def crystal_beside_panels(path):
+    """The Orientation of the crystal in a file of panels, None if it has no usable one."""
+    if not JSON.match(read_bytes("--panels", path, most=START)):
+        return None
+    try:
+        return read_orientation(path, "--panels")
+    except InputError:
+        return None
 
 
 def complete_cell(cell):
