@@ -4,24 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nbkernel.kernels.exact.orientations import fill_mosaic_umats, fill_orientations
 from nbkernel.kernels.physics.constants import RTD
-from nbkernel.kernels.physics.rotations import mosaic_rotation_umat
-from nbkernel.kernels.physics.vectors import rotate_axis, rotate_umat
 from nbkernel.support.memory import require_memory
 
 from .sampling import mosaic_sampling, phi_angles, spindle_sweep
 
+# orientations from which on they are found by compiled code
+MANY = 2000
+
 
 class Orientations(NamedTuple):
     """table, phi_vectors, phi_slot, phi_slot_first: see `orientation_table`; mosaic_umats: rotation matrices of the mosaic
-    domains, (domains, 9); angles: of the phi steps, phi_start: start of the sweep, osc: its range (radians)."""
+    domains, (domains, 9); angles: of the phi steps (phisteps,), phi_start: start of the sweep, osc: its range (radians)."""
 
     table: np.ndarray
     phi_vectors: np.ndarray
     phi_slot: np.ndarray
     phi_slot_first: np.ndarray
     mosaic_umats: np.ndarray
-    angles: list
+    angles: np.ndarray
     phi_start: float
     osc: float
 
@@ -38,7 +40,7 @@ def find_orientations(experiment, crystal, spindle, shuffle):
     umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
     angles = phi_angles(phi_start, phi, "phi_steps" in experiment.fix)
     table = orientation_table(crystal, spindle, angles, umats, spread, "phi0" in experiment.fix)
-    return Orientations(*table, np.array(umats, np.float64), angles, phi_start, phi.span)
+    return Orientations(*table, umats, angles, phi_start, phi.span)
 
 
 def generator_seed(seed):
@@ -47,10 +49,10 @@ def generator_seed(seed):
 
 
 def mosaic_umats(domains, spread, mosaic_seed, shuffle):
-    """Rotation matrices (nine numbers each) of the mosaic domains; the first is the identity."""
-    seed = generator_seed(mosaic_seed)
-    umats = [mosaic_rotation_umat(spread, seed, shuffle) for _ in range(domains)]
-    umats[0] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    """Rotation matrices (domains, 9) of the mosaic domains; the first is the identity."""
+    umats = np.empty((domains, 9))
+    fill = fill_mosaic_umats.function if domains < MANY else fill_mosaic_umats
+    fill(spread, generator_seed(mosaic_seed), shuffle, umats)
     return umats
 
 
@@ -63,25 +65,13 @@ def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
     source, sub-pixel or pixel; the very first step uses the unrotated crystal.
     """
     cell = (crystal.a, crystal.b, crystal.c)
-    rotated = [cell] + [
-        cell if phi == 0.0 else tuple(rotate_axis(vector, spindle, phi) for vector in cell) for phi in angles
-    ]
-    phi_vectors = np.array(rotated, np.float64).reshape(-1, 9)
-    orientation = np.empty((len(rotated), len(umats), 9))
-    for slot, vectors in enumerate(rotated):
-        for domain, umat in enumerate(umats):
-            turned = [rotate_umat(vector, umat) for vector in vectors] if spread > 0.0 else vectors
-            orientation[slot, domain] = turned[0] + turned[1] + turned[2]
-    fresh = [slot if phi != 0.0 else 0 for slot, phi in enumerate(angles, 1)]
+    phi_vectors = np.empty((1 + len(angles), 9))
+    orientation = np.empty((1 + len(angles), len(umats), 9))
+    fill = fill_orientations.function if len(angles) * len(umats) < MANY else fill_orientations
+    fill(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
+    # the slot of each step's own angle, 0 if that is 0
+    fresh = np.where(angles != 0.0, np.arange(1, len(angles) + 1), 0)
     if fix_phi0:
-        return orientation, phi_vectors, np.array(fresh, np.int64), np.array(fresh, np.int64)
-    phi_slot_first = carried_slots(angles, 0)
-    return orientation, phi_vectors, carried_slots(angles, int(phi_slot_first[-1])), phi_slot_first
-
-
-def carried_slots(angles, slot):
-    slots = []
-    for tic, phi in enumerate(angles, 1):
-        slot = tic if phi != 0.0 else slot
-        slots.append(slot)
-    return np.array(slots, np.int64)
+        return orientation, phi_vectors, fresh, fresh
+    phi_slot_first = np.maximum.accumulate(fresh)
+    return orientation, phi_vectors, np.where(phi_slot_first == 0, phi_slot_first[-1], phi_slot_first), phi_slot_first

@@ -6,6 +6,8 @@ The functions return counts and step sizes in SI units; inputs that are not give
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import RTD
 
@@ -77,11 +79,12 @@ def phi_sweep(phisteps, osc, phistep):
 
 
 def phi_angles(phi_start, sweep, fixed):
-    """Angle (radians) of each step of the spindle from phi_start on. The program's are at the beginning of their intervals,
-    one given step apart; corrected, they are in the middle of equal intervals of the range."""
+    """Angle (radians) of each step of the spindle from phi_start on, (steps,). The program's are at the beginning of their
+    intervals, one given step apart; corrected, they are in the middle of equal intervals of the range."""
+    tics = np.arange(sweep.steps)
     if fixed and sweep.span > 0.0:
-        return [phi_start + sweep.span * (tic + 0.5) / sweep.steps for tic in range(sweep.steps)]
-    return [phi_start + sweep.step * tic for tic in range(sweep.steps)]
+        return phi_start + sweep.span * (tics + 0.5) / sweep.steps
+    return phi_start + sweep.step * tics
 
 
 def divergence_sweeps(experiment):

@@ -47,7 +47,8 @@ LARGEST_COUNT = 2**31 - 1
 def largest_index(plan):
     """Bound on Miller indices, as no scattering vector is longer than 2 / lambda. inf if a wavelength is 0, as with a
     dispersion of 200 %."""
-    longest_cell = math.sqrt(float((plan.orientation.reshape(-1, 3) ** 2).sum(axis=1).max()))
+    vectors = plan.orientation.reshape(-1, 3)
+    longest_cell = math.sqrt(float(np.einsum("ij,ij->i", vectors, vectors).max()))
     shortest = float(np.abs(plan.source_lambda).min())
     return longest_cell * 2.0 / shortest if shortest > 0.0 else math.inf
 

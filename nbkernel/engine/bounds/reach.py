@@ -109,16 +109,26 @@ def groups(plan, use_float32):
 def narrow_groups(plan, start, stop, widest, smallest):
     """[(stop, cell, spread)] of groups of the phi steps start .. stop that spread no further than `widest` (m), or have no
     more than `smallest` steps."""
-    cell, spread = mean_and_spread(plan, start, stop)
-    if stop - start <= smallest or spread.max() <= widest:
-        return [(stop, cell, spread)]
+    if stop - start <= smallest or not 0.5 * distance_apart(plan, start, stop) > widest:
+        cell, spread = mean_and_spread(plan, start, stop)
+        if stop - start <= smallest or spread.max() <= widest:
+            return [(stop, cell, spread)]
     middle = (start + stop) // 2
     return narrow_groups(plan, start, middle, widest, smallest) + narrow_groups(plan, middle, stop, widest, smallest)
+
+
+def distance_apart(plan, start, stop):
+    """Distance (m) between a cell vector in the first, the middle or the last of the phi steps start .. stop and in another
+    of them. Wherever the mean is, one of the two is at least half of it away."""
+    slots = plan.phi_slot[ends_and_middle(range(start, stop))]
+    vectors = plan.orientation[slots, 0].reshape(-1, 3, 3)
+    return np.sqrt(((vectors - vectors[:1]) ** 2).sum(axis=2).max()) * (1.0 - MARGIN)
 
 
 def mean_and_spread(plan, start, stop):
     """Mean a, b, c (9,) (m) of the phi steps start .. stop, and the largest distances (3,) from them."""
     vectors = plan.orientation[plan.phi_slot[start:stop]].reshape(-1, 3, 3)
     mean = vectors.mean(axis=0)
-    spread = np.sqrt(((vectors - mean) ** 2).sum(axis=2).max(axis=0))
+    vectors -= mean
+    spread = np.sqrt(np.einsum("...i,...i", vectors, vectors).reshape(-1, 3).max(axis=0))
     return mean.reshape(9), spread * (1.0 + MARGIN)

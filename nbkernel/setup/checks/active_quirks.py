@@ -10,13 +10,13 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
     """Names of the quirks that change this run and are not corrected (except interpolation, which is known only after
     rendering, and adc, which is known only after the noise).
 
-    sensor: the Panel, or the Experiment itself, with the sensor's settings; angles: of the phi steps, osc: their range
-    (radians); weight: (sources,), as given; mask: its SMVImage or None.
+    sensor: the Panel, or the Experiment itself, with the sensor's settings; angles: of the phi steps (phisteps,), osc: their
+    range (radians); weight: (sources,), as given; mask: its SMVImage or None.
     """
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
     active = {
-        "phi0": any(phi == 0.0 and slot != 0 for phi, slot in zip(angles, plan.phi_slot, strict=True)),
+        "phi0": bool(((angles == 0.0) & (plan.phi_slot != 0)).any()),
         "oversample": plan.oversample_thick == RUNNING_SUM
         or (RUNNING_SUM in (plan.oversample_polar, plan.oversample_omega) and several_terms)
         or (plan.oversample_polar == RUNNING_SUM and experiment.nopolar),
