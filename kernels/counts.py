@@ -11,13 +11,13 @@ def wrapped_integer(value):
 
 
 # elements of `sums`, to which `noiseimage_value` adds
-PHOTONS, OVERLOADS_16, OVERLOADS_32 = range(3)
-NOISE_SUMS = 3
+PHOTONS, OVERLOADS_16, OVERLOADS_32, LIT = range(4)
+NOISE_SUMS = 4
 
 
 def noiseimage_value(photons, adc_offset, sums):
     """photons plus adc_offset, truncated, clipped above at the largest int32. Adds the photons to sums[PHOTONS], and 1 to
-    the overloads of 16 bits (above 65535) and of 32 bits."""
+    the overloads of 16 bits (above 65535) and of 32 bits, and to the lit pixels (above adc_offset)."""
     sums[PHOTONS] += photons
     value = photons + adc_offset
     if value > 65535.0:
@@ -25,4 +25,7 @@ def noiseimage_value(photons, adc_offset, sums):
     if value > 2147483647.0:
         value = 2147483647.0
         sums[OVERLOADS_32] += 1.0
-    return wrapped_integer(value)
+    count = wrapped_integer(value)
+    if count > adc_offset:
+        sums[LIT] += 1.0
+    return count

@@ -22,11 +22,11 @@ NO_SUMS = (0.0, 0.0, 0.0, 0.0, -1.0, -1.0)
 
 
 @Kernel
-def add_omegas(omegas, wanted, slow_start, repeats, total):
+def add_omegas(omegas, wanted, slow_start, roi, repeats, total):
     """Adds every wanted pixel's solid angles to total[0], one after another; each is added `repeats` times."""
     summed = total[0]
     for row in range(omegas.shape[0]):
-        for fpixel in range(omegas.shape[1]):
+        for fpixel in range(roi[0], roi[1] + 1):
             if wanted[slow_start + row, fpixel]:
                 for n in range(omegas.shape[2]):
                     for _ in range(repeats):
@@ -35,8 +35,8 @@ def add_omegas(omegas, wanted, slow_start, repeats, total):
 
 
 @Kernel
-def image_sums(image, wanted, sums, slow_start, slow_stop):
-    """Sum, sum of squares, number of wanted pixels, and the largest value with its position (slow, fast).
+def image_sums(image, wanted, roi, sums, slow_start, slow_stop):
+    """Sum, sum of squares, number of the region's wanted pixels, and the largest value with its position (slow, fast).
 
     sums: (1, 6) or (slow, 6), initially NO_SUMS. Squares are float32 products; without a positive pixel the largest value
     is 0 at (-1, -1).
@@ -44,7 +44,7 @@ def image_sums(image, wanted, sums, slow_start, slow_stop):
     for spixel in range(slow_start, slow_stop):
         row = sums[spixel if sums.shape[0] > 1 else 0]
         total, squares, count, largest = row[TOTAL], row[SQUARES], row[COUNT], row[LARGEST]
-        for fpixel in range(image.shape[1]):
+        for fpixel in range(roi[0], roi[1] + 1):
             if wanted[spixel, fpixel]:
                 value = image[spixel, fpixel]
                 if value > largest:
@@ -76,12 +76,10 @@ def counts_of_row(values, scale, adc_offset, top, out):
 
 @Kernel
 def scaled_counts(image, roi, scale, adc_offset, top, out, slow_start, slow_stop):
-    """out (uint16 or int32): value * scale + adc_offset, clipped to 0..top (float64), rounded through float32; 0 outside the
-    region."""
+    """out (uint16 or int32), of the region's pixels: value * scale + adc_offset, clipped to 0..top (float64), rounded
+    through float32."""
     for spixel in range(slow_start, slow_stop):
-        out[spixel, :] = 0
-        if roi[2] <= spixel <= roi[3]:
-            counts_of_row(image[spixel, roi[0] : roi[1] + 1], scale, adc_offset, top, out[spixel, roi[0] : roi[1] + 1])
+        counts_of_row(image[spixel, roi[0] : roi[1] + 1], scale, adc_offset, top, out[spixel - roi[2]])
 
 
 def bytes_of_row(values, scale, out):
@@ -93,26 +91,22 @@ def bytes_of_row(values, scale, out):
 
 @Kernel
 def scaled_bytes(image, roi, scale, out, slow_start, slow_stop):
-    """out (uint8): value * scale, clipped above at 255, truncated; 0 outside the region."""
+    """out (uint8), of the region's pixels: value * scale, clipped above at 255, truncated."""
     for spixel in range(slow_start, slow_stop):
-        out[spixel, :] = 0
-        if roi[2] <= spixel <= roi[3]:
-            bytes_of_row(image[spixel, roi[0] : roi[1] + 1], scale, out[spixel, roi[0] : roi[1] + 1])
+        bytes_of_row(image[spixel, roi[0] : roi[1] + 1], scale, out[spixel - roi[2]])
 
 
 @Kernel
-def noise_rows(image, roi, first, adc_offset, seed, shuffle, spare, memo, sums, out):
-    """Photon counts with Poisson noise for the rows of `image`, whose first is row `first` of the panel.
+def noise_rows(image, roi, adc_offset, seed, shuffle, spare, memo, sums, out, slow_start, slow_stop):
+    """Photon counts with Poisson noise for rows of the region.
 
-    out (int32): the deviates as `noiseimage_value` has them, 0 outside the region; sums: (counts.NOISE_SUMS,), its sums. The
-    generator's state continues from row to row.
+    out (int32), of the region's pixels: the deviates as `noiseimage_value` has them; sums: (counts.NOISE_SUMS,), its sums.
+    The generator's state continues from row to row.
     """
-    for row in range(image.shape[0]):
-        for fpixel in range(image.shape[1]):
-            out[row, fpixel] = 0
-            if roi[2] <= first + row <= roi[3] and roi[0] <= fpixel <= roi[1]:
-                photons = np.float64(poidev(image[row, fpixel], seed, shuffle, spare, memo))
-                out[row, fpixel] = noiseimage_value(photons, adc_offset, sums)
+    for spixel in range(slow_start, slow_stop):
+        for fpixel in range(roi[0], roi[1] + 1):
+            photons = np.float64(poidev(image[spixel, fpixel], seed, shuffle, spare, memo))
+            out[spixel - roi[2], fpixel - roi[0]] = noiseimage_value(photons, adc_offset, sums)
 
 
 @Kernel
@@ -120,14 +114,13 @@ def counted_noise_rows(image, roi, adc_offset, first_pixel, frame, key, work, su
     """Photon counts with Poisson noise from counter-based random numbers, see `numerics/poisson.py`: a pixel's count
     depends on no other's.
 
-    first_pixel: number of the image's first pixel; out (int32): the deviates as `noiseimage_value` has them, 0 outside the
-    region; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_rows.WORK, pixels at a time) float64.
+    first_pixel: number of the image's first pixel; out (int32), of the region's pixels: the deviates as `noiseimage_value`
+    has them; sums: (slow, counts.NOISE_SUMS), those of each row; work: (poisson_rows.WORK, pixels at a time) float64.
     """
     for spixel in range(slow_start, slow_stop):
-        out[spixel, :] = 0
-        if roi[2] <= spixel <= roi[3]:
-            for first in range(roi[0], roi[1] + 1, work.shape[1]):
-                means = image[spixel, first : min(first + work.shape[1], roi[1] + 1)]
-                poisson_deviates(means, first_pixel + spixel * image.shape[1] + first, frame, key, work)
-                for i in range(means.shape[0]):
-                    out[spixel, first + i] = noiseimage_value(work[DEVIATE, i], adc_offset, sums[spixel])
+        row = out[spixel - roi[2]]
+        for first in range(roi[0], roi[1] + 1, work.shape[1]):
+            means = image[spixel, first : min(first + work.shape[1], roi[1] + 1)]
+            poisson_deviates(means, first_pixel + spixel * image.shape[1] + first, frame, key, work)
+            for i in range(means.shape[0]):
+                row[first - roi[0] + i] = noiseimage_value(work[DEVIATE, i], adc_offset, sums[spixel])

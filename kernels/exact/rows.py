@@ -176,11 +176,12 @@ def axis_states(start, states, next_state):
 
 
 @Kernel
-def axis_starts(calls, next_state):
-    """Turns `calls` (slow, fast), in place, into each pixel's first state of the polarisation axis, in file order."""
+def axis_starts(tile, calls, next_state):
+    """Turns the tile's part of `calls` (slow, fast), in place, into each pixel's first state of the polarisation axis, in
+    file order."""
     state = 0
-    for spixel in range(calls.shape[0]):
-        for fpixel in range(calls.shape[1]):
+    for spixel in range(tile.slow_start, tile.slow_stop):
+        for fpixel in range(tile.fast_start, tile.fast_stop):
             used = calls[spixel, fpixel]
             calls[spixel, fpixel] = state
             for _ in range(used):

@@ -11,28 +11,29 @@ from nbkernel.kernels.exact.rows import (
 )
 from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.kernels.plan import History
+from nbkernel.support.memory import panel_zeros
 
 from .threads import share_rows
-from .tiles import bands
+from .tiles import bands, tile_slices
 
 ROWS_AT_A_TIME = 512
 USUAL_STATES = 4096
 
 
-def find_history(plan, panel, wanted, polar_vector, threads, every_axis):
+def find_history(plan, region, wanted, polar_vector, threads, every_axis):
     """The History of a panel's pixels.
 
-    panel: the Tile of a complete panel; wanted: (slow, fast) bool; polar_vector: the polarisation axis, a unit vector.
-    every_axis: whether to find all states of the polarisation axis, which affect last bits only, or just the first.
+    region: the Tile that has all wanted pixels; wanted: (slow, fast) bool; polar_vector: the polarisation axis, a unit
+    vector. every_axis: whether to find all states of the polarisation axis, which affect last bits only, or just the first.
     """
     first_pixel = -1
     if not np.array_equal(plan.phi_slot, plan.phi_slot_first):
-        first_pixel = first_found(panel, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
+        first_pixel = first_found(region, wanted, lambda tile: first_evaluated_pixel(plan, tile, wanted))
     latch_pixel = wanted.size
     if plan.interpolate and plan.interpolation_latch:
-        found = first_found(panel, wanted, lambda tile: first_outside_table(plan, tile, wanted, first_pixel, threads))
+        found = first_found(region, wanted, lambda tile: first_outside_table(plan, tile, wanted, first_pixel, threads))
         latch_pixel = found if found >= 0 else wanted.size
-    axis, axis_next, axis_start = polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis)
+    axis, axis_next, axis_start = polarization_axes(plan, region, wanted, polar_vector, threads, every_axis)
     return History(first_pixel, latch_pixel, axis, axis_next, axis_start)
 
 
@@ -47,16 +48,16 @@ def first_outside_table(plan, tile, wanted, first_pixel, threads):
     return int(leaving[0]) if leaving.size else -1
 
 
-def first_found(panel, wanted, find):
+def first_found(region, wanted, find):
     """The first find(tile) that is not negative, for tiles of complete rows in file order; -1 if there is none."""
-    for band in bands(panel, (ROWS_AT_A_TIME, wanted.shape[1]), wanted):
+    for band in bands(region, (ROWS_AT_A_TIME, wanted.shape[1]), wanted):
         found = find(band[0])
         if found >= 0:
             return found
     return -1
 
 
-def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
+def polarization_axes(plan, region, wanted, polar_vector, threads, every_axis):
     """`axis`, `axis_next` and `axis_start` of the History: each call of the polarisation factor normalises the axis again.
 
     Usually normalisation changes nothing from the second time on; otherwise it ends in a fixed point or a short cycle, or
@@ -66,11 +67,14 @@ def polarization_axes(plan, panel, wanted, polar_vector, threads, every_axis):
     unused = plan.polarization == 0.0 or (plan.nopolar and not is_renewed(plan.oversample_polar))
     if unused or not every_axis or len(axis) == 1:
         return axis[:1], np.zeros(1, np.int64), np.zeros((1, 1), np.int32)
-    calls = np.zeros(wanted.shape, np.int32)
-    share_rows(lambda: count_polar_calls.over_rows(plan, panel, wanted, calls), 0, wanted.shape[0], threads)
+    here = tile_slices(region)
+    calls = panel_zeros(wanted.shape, np.int32, (here[1].start, here[1].stop - 1, here[0].start, here[0].stop - 1))
+    share_rows(
+        lambda: count_polar_calls.over_rows(plan, region, wanted, calls), region.slow_start, region.slow_stop, threads
+    )
     if len(axis) == USUAL_STATES:
-        axis, axis_next = repeated_normalisations(polar_vector, max(int(calls.sum(dtype=np.int64)), 1))
-    axis_starts(calls, axis_next)
+        axis, axis_next = repeated_normalisations(polar_vector, max(int(calls[here].sum(dtype=np.int64)), 1))
+    axis_starts(region, calls, axis_next)
     return axis, axis_next, calls
 
 

@@ -13,6 +13,7 @@ from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import add_omegas
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
 from nbkernel.kernels.plan import History, Reach, RoundingLimit, SquaredTable
+from nbkernel.support.memory import panel_zeros
 
 from .bounds.bounded import table_reach_and_error
 from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
@@ -21,7 +22,7 @@ from .history import find_history
 from .kept_memory import KeptMemory
 from .options import DEFAULT_PRECISION
 from .threads import ReusedCalls, choose_sharing, thread_count
-from .tiles import bands, default_tile_shape, panel_tile, tile_slices
+from .tiles import bands, default_tile_shape, panel_tile, region_tile, tile_slices
 from .workspaces import Workspaces
 
 # pixels of one row that precision `exact` processes together
@@ -74,7 +75,7 @@ def render_panels(
                 # a pixel at the sample, with oblique axes
                 images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, None)
         if on_pixels is not None and len(runs) > 1:
-            done += int(np.count_nonzero(prepared.wanted))
+            done += wanted_in([region_tile(prepared)], prepared.wanted)
     if on_devices:
         from .cuda.render import render_on_cuda
 
@@ -94,7 +95,7 @@ def offset_progress(on_pixels, before):
 def panel_history(prepared, precision, threads):
     """The History of a Prepared panel."""
     return find_history(
-        prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector, threads,
+        prepared.plan, region_tile(prepared), prepared.wanted, prepared.detector.polar_vector, threads,
         every_axis=precision == "exact",
     )  # fmt: skip
 
@@ -103,24 +104,24 @@ def render_exact(prepared, history, tables, share, threads, tile_shape, on_pixel
     """(image (slow, fast) float32, sum of solid angles (sr)) with the program's own operations, or vectorised if that
     certainly gives the same bits. tables: the run's SquaredTables."""
     plan, wanted = prepared.plan, prepared.wanted
-    panel = panel_tile(prepared.detector)
-    bound = exact_bound(plan, history, tables, panel)
+    region = region_tile(prepared)
+    bound = exact_bound(plan, history, tables, panel_tile(prepared.detector))
     kept_omegas = omegas_per_pixel(plan)
     repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
         steps_per_pixel = plan.steps * plan.detector_thicksteps
         tile_shape = default_tile_shape(prepared, steps_per_pixel, kept_omegas)
-    image = np.zeros(wanted.shape, np.float32)
+    image = panel_zeros(wanted.shape, np.float32, prepared.roi)
     omega_sum, done = np.zeros(1), 0
-    for band in bands(panel, tile_shape, wanted):
+    for band in bands(region, tile_shape, wanted):
         slow_start = min(tile.slow_start for tile in band)
         slow_stop = max(tile.slow_stop for tile in band)
         omegas = np.empty((slow_stop - slow_start, wanted.shape[1], kept_omegas))
         for tile in band:
             exact_tile(plan, history, tile, bound, wanted, image, omegas[tile.slow_start - slow_start :], share, threads)
-        add_omegas(omegas, wanted, slow_start, repeats, omega_sum)
+        add_omegas(omegas, wanted, slow_start, prepared.roi, repeats, omega_sum)
         if on_pixels is not None:
-            done += int(np.count_nonzero(wanted[slow_start:slow_stop]))
+            done += wanted_in(band, wanted)
             on_pixels(done)
     return image, float(omega_sum[0])
 
@@ -159,14 +160,14 @@ def render_rows(prepared, history, tables, workspaces, precision, share, threads
     """(image (slow, fast) float32, sum of solid angles (sr)) in precision double or mixed, on the CPU. tables: the run's
     SquaredTables; workspaces: Workspaces."""
     plan, wanted = prepared.plan, prepared.wanted
-    panel = panel_tile(prepared.detector)
+    region = region_tile(prepared)
     fast = choose_fast(prepared, tables, precision)
     if tile_shape is None:
         tile_shape = default_tile_shape(prepared, plan.steps * plan.detector_thicksteps, 1)
-    image, omega_sums = np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape[0])
+    image, omega_sums = panel_zeros(wanted.shape, np.float32, prepared.roi), np.zeros(wanted.shape[0])
     unresolved = np.zeros(wanted.shape[0], np.int64)
     done, columns = 0, None
-    for band in bands(panel, tile_shape, wanted):
+    for band in bands(region, tile_shape, wanted):
         for tile in band:
             if columns != (tile.fast_start, tile.fast_stop):
                 columns = tile.fast_start, tile.fast_stop
@@ -175,10 +176,15 @@ def render_rows(prepared, history, tables, workspaces, precision, share, threads
                 rows, nan_rows = map(ReusedCalls, new_calls)
             fill_tile(tile, rows, nan_rows, unresolved, share, threads)
         if on_pixels is not None:
-            done += sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
+            done += wanted_in(band, wanted)
             on_pixels(done)
     workspaces.take_back()
     return image, float(omega_sums.sum())
+
+
+def wanted_in(band, wanted):
+    """How many pixels of a band of Tiles are wanted."""
+    return sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
 
 
 class Fast(NamedTuple):

@@ -23,6 +23,13 @@ def panel_tile(detector, panel=0):
     )  # fmt: skip
 
 
+def region_tile(prepared, panel=0):
+    """The Tile of the region of interest of a Prepared panel. panel: its number."""
+    f0, f1, s0, s1 = prepared.roi
+    whole = panel_tile(prepared.detector, panel)
+    return whole._replace(slow_start=s0, slow_stop=s1 + 1, fast_start=f0, fast_stop=f1 + 1)
+
+
 def tile_slices(tile):
     """(slow, fast) slices of a tile's pixels in its panel."""
     return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
@@ -39,25 +46,33 @@ def default_tile_shape(prepared, steps_per_pixel, omegas_per_pixel):
     return min(max(rows, 4), 256, most), fpixels
 
 
-def bands(panel, tile_shape, wanted):
+def bands(region, tile_shape, wanted):
     """Yields rows of Tiles as lists, in file order; each Tile is cropped to its wanted pixels, and omitted if it has none.
 
-    panel: the Tile of a complete panel; tile_shape: (slow, fast) pixels; wanted: (slow, fast) bool, of the panel.
+    region: the Tile to divide; tile_shape: (slow, fast) pixels, counted from the panel's first; wanted: (slow, fast) bool,
+    of the panel.
     """
-    for slow in range(panel.slow_start, panel.slow_stop, tile_shape[0]):
+    for slow in starts(region.slow_start, region.slow_stop, tile_shape[0]):
         band = []
-        for fast in range(panel.fast_start, panel.fast_stop, tile_shape[1]):
+        for fast in starts(region.fast_start, region.fast_stop, tile_shape[1]):
             edges = (
-                slow,
-                min(slow + tile_shape[0], panel.slow_stop),
-                fast,
-                min(fast + tile_shape[1], panel.fast_stop),
+                max(slow, region.slow_start),
+                min(slow + tile_shape[0], region.slow_stop),
+                max(fast, region.fast_start),
+                min(fast + tile_shape[1], region.fast_stop),
             )
             edges = shrink(edges, wanted)
             if edges is not None:
-                band.append(panel._replace(slow_start=edges[0], slow_stop=edges[1], fast_start=edges[2], fast_stop=edges[3]))
+                band.append(
+                    region._replace(slow_start=edges[0], slow_stop=edges[1], fast_start=edges[2], fast_stop=edges[3])
+                )
         if band:
             yield band
+
+
+def starts(first, stop, size):
+    """Where tiles of a size begin that have pixels from `first` to before `stop`."""
+    return range(first // size * size, stop, size)
 
 
 def shrink(edges, wanted):

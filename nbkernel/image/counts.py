@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,19 @@ from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, NOISE_RNGS
+from nbkernel.geometry.region import pixels_of, shape_of, strips_of, whole_region
 from nbkernel.kernels.images import scaled_bytes, scaled_counts
 from nbkernel.support.logger import LOG
+from nbkernel.support.memory import panel_zeros
 from nbkernel.support.validation import check_threads, integer, number
 
 from .bits import DTYPES, LARGEST, check_bits, cut_to
-from .noise import noisy_panels
-from .panel_image import PanelImage, as_ndarray, as_photons, checked_panels
+from .noise import NoisyStrips, Totals
+from .panel_image import PanelImage, as_photons, checked_panels
 from .seeds import fresh_seed
 
 NEARLY_ALL = 0.9  # of the pixels with photons
+ABOVE_AT_A_TIME = 1 << 20  # pixels, whose scaled values are kept
 BRIGHTEST = 55000.0  # counts of the brightest pixel if no scale is given
 GREY_OF_5_RMSD = 250.0
 # largest scaled counts, which are rounded through float32, that fit into so many bits
@@ -61,53 +65,52 @@ def add_noise(
     check_threads(threads)
     check_bits(bits)
     engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
-    drawn = draw_noise(panels, seed, rng, number("adc", adc), engine, LOG.warning)
-    for line in drawn.lines("add_noise", bits):
+    noisy = noisy_strips(panels, seed, rng, number("adc", adc), engine, LOG.warning)
+    counts = [panel_zeros(image.shape, DTYPES[bits], region_of(image)) for image in panels]
+    for panel, strip, drawn in noisy:
+        counts[panel][pixels_of(strip)] = cut_to(bits, drawn)
+    noise = Noise(panels, noisy.totals(), rng, seed, noisy.adc_offset)
+    for line in noise.lines("add_noise", bits):
         LOG.warning("%s", line)
-    noisy = drawn.images(bits)
-    return noisy[0] if is_single else noisy
+    found = like_images(counts, panels, noise.properties(bits), noise.offset_and_gain())
+    return found[0] if is_single else found
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Noisy counts of all panels, not yet clipped to the bits of a file. overloads: {bits: pixels cut off above}."""
+    """Noise that was drawn. panels: the images that it was drawn from; totals: its Totals."""
 
-    counts: list  # (slow, fast) int32 of each panel
-    panels: list  # the images that they were drawn from
-    properties: dict  # rng, seed, adc, photons
-    overloads: dict
+    panels: list
+    totals: Totals
+    rng: str
+    seed: int
+    adc: float
 
-    def images(self, bits, wraps=False):
-        """PanelImages of 16 or 32 bits, see `bits.cut_to`."""
-        cut = [cut_to(bits, counts, wraps) for counts in self.counts]
-        return like_images(
-            cut, self.panels, {**self.properties, "overloads": self.overloads[bits]}, (self.properties["adc"], 1.0)
-        )
+    def properties(self, bits):
+        """What PanelImage calls noise, of counts with so many bits."""
+        overloads = self.totals.overloads[bits]
+        return dict(rng=self.rng, seed=self.seed, adc=self.adc, photons=self.totals.photons, overloads=overloads)
 
-    def has_negative(self):
-        return self.properties["adc"] < 0 and any(counts.min() < 0 for counts in self.counts)
+    def offset_and_gain(self):
+        """See PanelImage."""
+        return self.adc, 1.0
 
     def lines(self, name, bits):
         """Warnings if counts are cut off above, or if no photon is counted. name: of the file or function."""
-        overloads, photons = self.overloads[bits], self.properties["photons"]
-        if overloads and self.properties["adc"] > LARGEST[bits] - 1:
-            yield (
-                f"{name}: -adc {self.properties['adc']:g} leaves no room for photons; "
-                f"{bits} bits can hold at most {LARGEST[bits]}"
-            )
+        overloads, lit = self.totals.overloads[bits], self.totals.lit
+        if overloads and self.adc > LARGEST[bits] - 1:
+            yield f"{name}: -adc {self.adc:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
         elif overloads:
-            lit = sum(int(np.count_nonzero(counts > self.properties["adc"])) for counts in self.counts)
-            nearly_all = overloads > NEARLY_ALL * lit
             yield (
                 f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} "
                 "bits can hold"
                 + (
                     "; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?"
-                    if nearly_all
+                    if overloads > NEARLY_ALL * lit
                     else ""
                 )
             )
-        total = sum(float(np.sum(image, dtype=np.float64)) for image in self.panels) if photons == 0.0 else 0.0
+        total = sum(map(expected_photons, self.panels)) if self.totals.photons == 0.0 else 0.0
         if total > 0.0:
             yield (
                 f"{name}: not one photon was counted, and {total:g} are expected in all pixels together; is the beam meant "
@@ -115,14 +118,19 @@ class Noise:
             )
 
 
-def draw_noise(panels, seed, rng, adc, engine, note):
-    """The Noise of `add_noise`, drawn by an Engine; note: called with a line if its devices fail and it may fall back."""
+def expected_photons(image):
+    """Sum of an image's photons where it has noise."""
+    return float(np.sum(image[pixels_of(region_of(image))], dtype=np.float64))
+
+
+def noisy_strips(panels, seed, rng, adc, engine, note):
+    """The NoisyStrips of `add_noise`, drawn by an Engine; note: called with a line if its devices fail and it may fall
+    back."""
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run, and must be unchanged when noise is drawn again
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels, rois = [as_photons(image) for image in panels], [region_of(image) for image in panels]
-    noisy, photons, overloads = noisy_panels(pixels, rois, adc, seed, rng, shuffle, engine, note)
-    return Noise(noisy, panels, {"rng": rng, "seed": seed, "adc": adc, "photons": photons}, overloads)
+    return NoisyStrips(pixels, rois, adc, seed, rng, shuffle, engine, note)
 
 
 def to_counts(
@@ -141,23 +149,27 @@ def to_counts(
     means all cores. Returns (slow, fast) counts, or a list of them. Raises InputError for an unusable argument.
     """
     panels, is_single = checked_panels("to_counts", images)
-    pixels = [as_photons(image) for image in panels]
-    scale = count_scale(largest(pixels)) if scale is None or not number("scale", scale) > 0.0 else float(scale)
+    if scale is None or not number("scale", scale) > 0.0:
+        scale = count_scale(largest([as_photons(image) for image in panels]))
     check_threads(threads)
     check_bits(bits)
-    threads, adc = thread_count(threads), number("adc", adc)
-    arrays = [
-        scaled(scaled_counts, DTYPES[bits], image, region_of(panel), threads, scale, adc, TOPS[bits])
-        for image, panel in zip(pixels, panels, strict=True)
-    ]
+    scale, adc = float(scale), number("adc", adc)
+    arrays = [panel_zeros(image.shape, DTYPES[bits], region_of(image)) for image in panels]
+    for image, array in zip(panels, arrays, strict=True):
+        for strip, scaled_pixels in count_strips(image, scale, adc, bits, thread_count(threads)):
+            array[pixels_of(strip)] = scaled_pixels
     counts = like_images(arrays, panels, offset_and_gain=(adc, scale))
     return counts[0] if is_single else counts
 
 
 def scaled_above(top, images, scale, adc):
-    """How many pixels of all panels exceed `top` counts when scaled."""
-    with np.errstate(all="ignore"):  # inf exceeds it, too
-        return sum(int(np.count_nonzero(image.astype(np.float64) * scale + adc > top)) for image in map(as_ndarray, images))
+    """How many pixels of the rendered regions of all panels exceed `top` counts when scaled."""
+    above = 0
+    for image in images:
+        for strip in strips_of(region_of(image), ABOVE_AT_A_TIME):
+            with np.errstate(all="ignore"):  # inf exceeds it, too
+                above += int(np.count_nonzero(image[pixels_of(strip)].astype(np.float64) * scale + adc > top))
+    return above
 
 
 def count_scale(max_I):
@@ -181,15 +193,21 @@ def chosen_grey_scale(images):
     return grey_scale(rmsd, count_scale(largest([as_photons(image) for image in images])))
 
 
-def grey_levels(image, pgmscale, threads=None):
-    """uint8 grey levels (slow, fast) of a PGM image."""
-    return scaled(scaled_bytes, np.uint8, as_photons(image), region_of(image), thread_count(threads), pgmscale)
+def grey_strips(image, pgmscale, threads=1):
+    """Strips of the grey levels of a PGM image: (region, uint8 (slow, fast)) in file order, 0 elsewhere."""
+    return scaled(scaled_bytes, np.uint8, as_photons(image), region_of(image), threads, pgmscale)
+
+
+def count_strips(image, scale, adc, bits=16, threads=1):
+    """Strips of the counts of `to_counts`, as those of `grey_strips`."""
+    return scaled(scaled_counts, DTYPES[bits], as_photons(image), region_of(image), threads, scale, adc, TOPS[bits])
 
 
 def scaled(kernel, dtype, image, roi, threads, *scales):
-    out = np.empty(image.shape, dtype)
-    share_rows(lambda: kernel.over_rows(image, roi, *scales, out), 0, image.shape[0], threads)
-    return out
+    for strip in strips_of(roi):
+        out = np.empty(shape_of(strip), dtype)
+        share_rows(partial(kernel.over_rows, image, strip, *scales, out), strip[2], strip[3] + 1, threads)
+        yield strip, out
 
 
 def region_of(image):
@@ -197,7 +215,7 @@ def region_of(image):
     run = getattr(image, "run", None)
     if run is not None and run.wanted.shape == image.shape:
         return run.roi
-    return (0, image.shape[1] - 1, 0, image.shape[0] - 1)
+    return whole_region(image.shape)
 
 
 def like_images(arrays, images, noise=None, offset_and_gain=None):

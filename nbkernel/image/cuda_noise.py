@@ -14,6 +14,7 @@ from nbkernel.engine.cuda.streams import (
     pinned_arrays,
     share_tiles,
 )
+from nbkernel.geometry.region import shape_of
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.counts import NOISE_SUMS
 from nbkernel.kernels.cuda.noise import compiled_noise_kernel
@@ -23,13 +24,13 @@ STRIP_PIXELS = 2**20
 
 
 class Panel(NamedTuple):
-    """An image and the arrays that its noise goes to, in host memory."""
+    """A region of an image and the arrays that its noise goes to, in host memory."""
 
     image: np.ndarray  # (slow, fast) float32 photons
     roi: tuple  # fast first, fast last, slow first, slow last
     first_pixel: int  # number of the image's first pixel
-    counts: np.ndarray  # (slow, fast) int32
-    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noiseimage_value`, of each row
+    counts: np.ndarray  # (slow, fast) int32 of the region
+    sums: np.ndarray  # (slow, NOISE_SUMS) float64: see `counts.noiseimage_value`, of each row of the region
 
     @property
     def width(self):
@@ -46,6 +47,11 @@ class Strip(NamedTuple):
     @property
     def pixels(self):
         return slice(self.slow_start, self.slow_stop), slice(self.panel.roi[0], self.panel.roi[1] + 1)
+
+    @property
+    def rows(self):
+        """Of the panel's counts and sums."""
+        return slice(self.slow_start - self.panel.roi[2], self.slow_stop - self.panel.roi[2])
 
 
 class Slot:
@@ -79,20 +85,21 @@ class Slot:
         strip = self.strip
         self.stream.synchronize()
         panel, rows = strip.panel, strip.slow_stop - strip.slow_start
-        panel.counts[strip.pixels] = self.host["counts"][:rows, : panel.width]
-        panel.sums[strip.slow_start : strip.slow_stop] = self.host["sums"][:rows]
+        panel.counts[strip.rows] = self.host["counts"][:rows, : panel.width]
+        panel.sums[strip.rows] = self.host["sums"][:rows]
         return strip
 
 
 def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, devices, strip_pixels=STRIP_PIXELS):
-    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of each image (float32 photons), the same as
+    """(counts (slow, fast) int32, sums (slow, NOISE_SUMS) by row) of regions of images (float32 photons), the same as
     `kernels.images.counted_noise_rows` gives.
 
-    rois, first_pixels: of each image; frame, key: see `philox.uniform_pair`; devices: their numbers; strip_pixels: how many
-    at a time, which does not change the result. Raises DeviceError if a device fails.
+    rois: the region of each image; first_pixels: number of each image's first pixel; frame, key: see `philox.uniform_pair`;
+    devices: their numbers; strip_pixels: how many at a time, which does not change the result. Raises DeviceError if a
+    device fails.
     """
     panels = [
-        Panel(image, roi, first_pixel, np.zeros(image.shape, np.int32), np.zeros((image.shape[0], NOISE_SUMS)))
+        Panel(image, roi, first_pixel, np.empty(shape_of(roi), np.int32), np.empty((shape_of(roi)[0], NOISE_SUMS)))
         for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True)
     ]
     shapes = [strip_shape(panel, strip_pixels) for panel in panels]
@@ -113,5 +120,4 @@ def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, de
 
 def strip_shape(panel, strip_pixels):
     """(slow, fast) size of a strip within the region of interest."""
-    height = panel.roi[3] - panel.roi[2] + 1
-    return max(1, min(strip_pixels // panel.width, height, MOST_ROWS)), panel.width
+    return max(1, min(strip_pixels // panel.width, len(panel.counts), MOST_ROWS)), panel.width

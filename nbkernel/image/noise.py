@@ -1,12 +1,15 @@
-"""Photon-counting noise, from the program's own serial random numbers or from counter-based ones."""
+"""Photon-counting noise, from the program's own serial random numbers or from counter-based ones: drawn strip by strip, so
+that memory need not hold the counts of all pixels."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import DeviceError
-from nbkernel.kernels.counts import NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
+from nbkernel.geometry.region import STRIP_PIXELS, pixels_of, shape_of, strips_of
+from nbkernel.kernels.counts import LIT, NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
 from nbkernel.kernels.images import counted_noise_rows, noise_rows
 from nbkernel.kernels.poisson_rows import WORK
 from nbkernel.setup.orientations import generator_seed
@@ -18,86 +21,109 @@ SEGMENT = 64
 FRAME = 0  # a single image
 
 
-def noisy_panels(images, rois, adc_offset, seed, rng, shuffle, engine, note):
-    """Noisy counts (slow, fast) int32 of each panel's image (float32 photons), the total of photons, and the overloads,
-    {bits: pixels above what so many bits can hold}. Counts below 0 are kept.
+class Totals(NamedTuple):
+    """Of all pixels: photons; overloads, {bits: pixels above what so many bits can hold}; lit: pixels with photons."""
 
-    rois: of each panel, (fast first, fast last, slow first, slow last); rng: one of `outputs.NOISE_RNGS`; shuffle: ran1's
-    shuffle table as misset and mosaic left it; engine: the Engine that draws philox noise; note: called with a line if its
-    devices fail and it may fall back. A panel's random numbers follow those of the previous panel. Raises DeviceError.
+    photons: float
+    overloads: dict
+    lit: int
+
+
+class NoisyStrips:
+    """The noisy counts of images, to be iterated over once: (panel, region, counts) in file order. The counts, (slow, fast)
+    int32 of that region, may be below 0.
+
+    images: (slow, fast) float32 photons of each panel; rois: the region of each that has noise; rng: one of
+    `outputs.NOISE_RNGS`; shuffle: ran1's shuffle table as misset and mosaic left it; engine: the Engine that draws philox
+    noise; note: called with a line if its devices fail and it may fall back. A panel's random numbers follow those of the
+    previous panel. Raises DeviceError.
     """
-    if rng == "philox":
-        found = counted_panels(images, rois, adc_offset, seed, engine, note)
-    else:
-        state = generator_seed(seed)
-        found = []
-        for image, roi in zip(images, rois, strict=True):
-            out = np.empty(image.shape, np.int32)
-            found.append((out, *poisson_image(image, roi, adc_offset, state, shuffle, out)))
-    photons, overloads = 0.0, {16: 0, 32: 0}
-    for _, own_photons, own in found:
-        photons, overloads = photons + own_photons, {bits: overloads[bits] + own[bits] for bits in overloads}
-    return [out for out, _, _ in found], photons, overloads
 
+    def __init__(self, images, rois, adc_offset, seed, rng, shuffle, engine, note, strip_pixels=STRIP_PIXELS):
+        self.images, self.adc_offset, self.seed, self.rng, self.shuffle = images, adc_offset, seed, rng, shuffle
+        self.engine, self.note, self.strip_pixels = engine, note, strip_pixels
+        self.strips = [(panel, strip) for panel, roi in enumerate(rois) for strip in strips_of(roi, strip_pixels)]
+        # as the program adds up, and row by row
+        self.sums = [np.zeros((1 if rng == "ran1" else len(image), NOISE_SUMS)) for image in images]
 
-def counted_panels(images, rois, adc_offset, seed, engine, note):
-    """(counts, photons, overloads) of each image from counter-based random numbers: on the engine's devices, else on
-    threads."""
-    first_pixels = list(itertools.accumulate((image.size for image in images), initial=0))[:-1]
-    if engine.devices:
+    def __iter__(self):
+        return self.counted() if self.rng == "philox" else self.serial()
+
+    def totals(self):
+        """The Totals of what has been drawn."""
+        total = sum((sums.sum(axis=0) for sums in self.sums), np.zeros(NOISE_SUMS))
+        overloads = {16: int(total[OVERLOADS_16]), 32: int(total[OVERLOADS_32])}
+        return Totals(float(total[PHOTONS]), overloads, int(total[LIT]))
+
+    def serial(self):
+        state = generator_seed(self.seed)
+        for panel, strips in itertools.groupby(self.strips, lambda panel_and_strip: panel_and_strip[0]):
+            spare, memo = np.zeros(2, np.float32), np.array([-1, 0, 0, 0], np.float32)
+            for _, strip in strips:
+                out = np.empty(shape_of(strip), np.int32)
+                noisy = noise_rows.over_rows(
+                    self.images[panel], strip, self.adc_offset, state, self.shuffle, spare, memo, self.sums[panel][0], out
+                )
+                for first in range(strip[2], strip[3] + 1, ROWS_AT_A_TIME):
+                    noisy(first, min(first + ROWS_AT_A_TIME, strip[3] + 1))
+                yield panel, strip, out
+
+    def counted(self):
+        """From counter-based random numbers: a pixel's noise depends on its mean, its number in the detector and the seed
+        (an integer, taken modulo 2^64), but not on other pixels, the region or the threads."""
+        first_pixels = list(itertools.accumulate((image.size for image in self.images), initial=0))
+        devices = self.engine.devices
+        for batch in self.batches():
+            counts = None
+            if devices:
+                try:
+                    counts = interruptible(self.counts_of_devices, batch, first_pixels, devices)
+                except DeviceError as error:
+                    if not self.engine.falls_back:
+                        raise
+                    self.note(f"{error}; drawing the noise on the CPU")
+                    devices = ()
+            for number, (panel, strip) in enumerate(batch):
+                own = self.counts_of_strip(panel, strip, first_pixels[panel]) if counts is None else counts[number]
+                yield panel, strip, own
+
+    def batches(self):
+        """Lists of strips that are drawn together: many small panels, or one strip of a large one."""
+        batch, pixels = [], 0
+        for panel, strip in self.strips:
+            rows, columns = shape_of(strip)
+            if batch and pixels + rows * columns > self.strip_pixels:
+                yield batch
+                batch, pixels = [], 0
+            batch.append((panel, strip))
+            pixels += rows * columns
+        yield batch
+
+    def counts_of_devices(self, batch, first_pixels, devices):
         from .cuda_noise import counted_noise_on_cuda
 
-        arguments = (images, rois, first_pixels, adc_offset, FRAME, key_of(seed), engine.devices)
-        try:
-            return [(out, *totals(sums)) for out, sums in interruptible(counted_noise_on_cuda, *arguments)]
-        except DeviceError as error:
-            if not engine.falls_back:
-                raise
-            note(f"{error}; drawing the noise on the CPU")
-    found, threads = [], thread_count(engine.threads)
-    for image, roi, first_pixel in zip(images, rois, first_pixels, strict=True):
-        out = np.empty(image.shape, np.int32)
-        found.append((out, *counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel)))
-    return found
+        panels = [panel for panel, _ in batch]
+        found = counted_noise_on_cuda(
+            [self.images[panel] for panel in panels], [strip for _, strip in batch],
+            [first_pixels[panel] for panel in panels], self.adc_offset, FRAME, key_of(self.seed), devices,
+        )  # fmt: skip
+        for (panel, strip), (_, sums) in zip(batch, found, strict=True):
+            self.sums[panel][pixels_of(strip)[0]] = sums
+        return [counts for counts, _ in found]
 
+    def counts_of_strip(self, panel, strip, first_pixel):
+        out = np.empty(shape_of(strip), np.int32)
 
-def poisson_image(image, roi, adc_offset, seed, shuffle, out):
-    """Fills `out` (slow, fast) int32 with noisy counts of `image` (float32 photons); returns photons and overloads as
-    `noisy_panels` does.
+        def rows():
+            return counted_noise_rows.over_rows(
+                self.images[panel], strip, self.adc_offset, first_pixel, FRAME, key_of(self.seed),
+                np.empty((WORK, SEGMENT)), self.sums[panel], out,
+            )  # fmt: skip
 
-    seed: int64 array of one, the generator's state; shuffle: its shuffle table as misset and mosaic left it.
-    """
-    spare = np.zeros(2, np.float32)
-    memo = np.array([-1, 0, 0, 0], np.float32)
-    sums = np.zeros(NOISE_SUMS)
-    for first in range(0, image.shape[0], ROWS_AT_A_TIME):
-        rows = slice(first, first + ROWS_AT_A_TIME)
-        noise_rows(image[rows], roi, first, adc_offset, seed, shuffle, spare, memo, sums, out[rows])
-    return totals(sums[np.newaxis])
-
-
-def counted_poisson_image(image, roi, adc_offset, seed, threads, out, first_pixel=0):
-    """Fills `out` as `poisson_image` does, from counter-based random numbers: a pixel's noise depends on its mean, its
-    number in the detector and the seed (an integer, taken modulo 2^64), but not on other pixels, the region or the threads.
-    first_pixel: number of the image's first pixel.
-    """
-    sums = np.zeros((image.shape[0], NOISE_SUMS))
-
-    def rows():
-        return counted_noise_rows.over_rows(
-            image, roi, adc_offset, first_pixel, FRAME, key_of(seed), np.empty((WORK, SEGMENT)), sums, out
-        )
-
-    interruptible(share_rows, rows, 0, image.shape[0], threads)
-    return totals(sums)
+        interruptible(share_rows, rows, strip[2], strip[3] + 1, thread_count(self.engine.threads))
+        return out
 
 
 def key_of(seed):
     """Philox' key: the seed modulo 2^64, as two words."""
     return seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
-
-
-def totals(sums):
-    """Photons and overloads of an image, from the sums of its rows (slow, NOISE_SUMS)."""
-    total = sums.sum(axis=0)
-    return float(total[PHOTONS]), {16: int(total[OVERLOADS_16]), 32: int(total[OVERLOADS_32])}

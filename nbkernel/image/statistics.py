@@ -59,7 +59,7 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
 
     threads: None sums pixel after pixel as the program does; a number sums each row in parallel, then the sums of the rows.
     """
-    total, squares, count, max_I, spixel, fpixel = sums_of_image(image, wanted, threads)
+    total, squares, count, max_I, spixel, fpixel = sums_of_image(image, wanted, roi, threads)
     mean = total / max(count, 1)
     # a single pixel counts as two, to avoid a division by 0
     rms = math.sqrt(squares / (max(count, 2) - 1))
@@ -85,11 +85,10 @@ def image_statistics(image, wanted, roi, plan, pixel_size, omega_sum, threads=No
     )
 
 
-def sums_of_image(image, wanted, threads):
+def sums_of_image(image, wanted, roi, threads):
     """Sum, sum of squares and number of the rendered pixels; the largest value, its slow and fast position."""
-    rows = image.shape[0]
-    sums = np.array([NO_SUMS] * (rows if threads else 1))
-    share_rows(lambda: image_sums.over_rows(image, wanted, sums), 0, rows, threads or 1)
+    sums = np.tile(NO_SUMS, (image.shape[0] if threads else 1, 1))
+    share_rows(lambda: image_sums.over_rows(image, wanted, roi, sums), roi[2], roi[3] + 1, threads or 1)
     best = sums[sums[:, LARGEST].argmax()]
     # inf and -inf have no sum
     with np.errstate(invalid="ignore", over="ignore"):
@@ -99,6 +98,6 @@ def sums_of_image(image, wanted, threads):
 
 def sum_of_deviations(image, roi, mean, threads):
     sums = np.zeros(image.shape[0] if threads else 1)
-    share_rows(lambda: squared_deviations.over_rows(image, roi, mean, sums), 0, image.shape[0], threads or 1)
+    share_rows(lambda: squared_deviations.over_rows(image, roi, mean, sums), roi[2], roi[3] + 1, threads or 1)
     with np.errstate(invalid="ignore", over="ignore"):
         return float(sums.sum())

@@ -18,6 +18,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.image.seeds import fresh_seed
 from nbkernel.kernels.physics.pixel import omegas_per_pixel
 from nbkernel.setup.prepare import prepare_panels
+from nbkernel.support.memory import panel_zeros
 from nbkernel.support.validation import check_threads
 
 
@@ -65,7 +66,7 @@ def rows_of_panel(prepared, tables, precision, threads):
 
     plan, wanted, panel = prepared.plan, prepared.wanted, panel_tile(prepared.detector)
     history = panel_history(prepared, precision, threads)
-    image = np.zeros(wanted.shape, np.float32)
+    image = panel_zeros(wanted.shape, np.float32, prepared.roi)
     if precision == "exact" or needs_exact(plan, panel):
         bound = exact_bound(plan, history, tables, panel)
         omegas = np.empty((*wanted.shape, omegas_per_pixel(plan)))

@@ -1,6 +1,11 @@
 """The HDF5 file of a run: images, geometry and provenance."""
 
+import contextlib
+
+import numpy as np
+
 from nbkernel.experiment.config.writing import resolved_experiment
+from nbkernel.geometry.region import pixels_of, strips_of
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import seeds_of_crystal
 
@@ -24,9 +29,32 @@ def fill_hdf5(files, name, path, images, counts, command):
     from nbkernel.io.nexus.writer import write_nxmx
 
     noise = getattr(counts[0], "noise", None) if counts else None
-    runs = [image.run for image in images]
-    seeds = seeds_of_crystal(runs[0])
-    experiment = resolved_experiment(runs[0])
-    stated = provenance(experiment, runs[0].inputs, path, command=command, engine=images[0].engine, noise=noise, seeds=seeds)
+    stated = stated_of(images, noise, path, command)
     pixels = [[as_ndarray(image) for image in own] if own else None for own in (images, counts)]
+    runs = [image.run for image in images]
     files.write_by_name(name, lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))
+
+
+@contextlib.contextmanager
+def open_hdf5(files, name, path, runs, has_noise):
+    """A context with the NxmxFile that OutputFiles has opened under `name`, for 32-bit counts if there is noise."""
+    from nbkernel.io.nexus.writer import new_nxmx
+
+    with files.written_by_name(name) as temporary, new_nxmx(temporary, runs, np.int32 if has_noise else None, path) as file:
+        yield file
+
+
+def finish_hdf5(file, images, noise, path, command):
+    """Writes the rendered pixels and the provenance into an NxmxFile. noise: the properties of the counts that it has, None
+    without counts; the others as for `fill_hdf5`."""
+    for panel, image in enumerate(images):
+        for strip in strips_of(image.run.roi):
+            file.write_photons(panel, strip, image[pixels_of(strip)])
+    file.finish(stated_of(images, noise, path, command))
+
+
+def stated_of(images, noise, path, command):
+    """The provenance of images with noise of these properties."""
+    run, engine = images[0].run, images[0].engine
+    experiment, seeds = resolved_experiment(run), seeds_of_crystal(run)
+    return provenance(experiment, run.inputs, path, command=command, engine=engine, noise=noise, seeds=seeds)

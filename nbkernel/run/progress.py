@@ -2,10 +2,14 @@
 
 import contextlib
 
+import numpy as np
+
+from nbkernel.geometry.region import pixels_of
+
 
 def wanted_count(runs):
     """Number of pixels to render in all Prepared panels."""
-    return sum(int(prepared.wanted.sum()) for prepared in runs)
+    return sum(int(np.count_nonzero(prepared.wanted[pixels_of(prepared.roi)])) for prepared in runs)
 
 
 class ProgressLines:

@@ -18,7 +18,8 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.experiment.quirks import warning
-from nbkernel.image.panel_image import PanelImage, as_ndarray
+from nbkernel.geometry.region import pixels_of
+from nbkernel.image.panel_image import PanelImage
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
@@ -174,7 +175,7 @@ def make_engine(device, precision, threads, tile, parallel=None):
 
 def dark_lines(images):
     """A warning if no pixel has any photons."""
-    if not any(row.any() for image in images for row in as_ndarray(image)):
+    if not any(row.any() for image in images for row in image[pixels_of(image.run.roi)]):
         yield "no pixel has any photons: is the detector in the beam's direction, and are all units right?"
 
 

@@ -2,25 +2,31 @@
 opened before the work starts and renamed to their final names together."""
 
 import contextlib
+import itertools
+import operator
 from dataclasses import replace
+
+import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name
-from nbkernel.image.bits import LARGEST
-from nbkernel.image.counts import count_scale, draw_noise, grey_scale, scaled_above, to_counts
+from nbkernel.geometry.region import pixels_of, strips_of
+from nbkernel.image.bits import LARGEST, cut_to
+from nbkernel.image.counts import Noise, count_scale, count_strips, grey_scale, noisy_strips, scaled_above
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.files.text import c_format
+from nbkernel.io.images.raw_pixels import pixel_pieces
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
 from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on
 from .summary import summary_lines
-from .writers import open_numbered, pgm_contents, smv_contents, smv_lines
+from .writers import open_numbered, pgm_contents, smv_header_of, smv_lines
 
 
 def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=None, command=None):
@@ -49,7 +55,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
 
         config = config_text(resolved_experiment(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
-        from .hdf5_output import check_hdf5, fill_hdf5
+        from .hdf5_output import check_hdf5, finish_hdf5, open_hdf5
 
         check_hdf5(runs)
     for line in (*quirk_warnings(runs), *run_remarks(runs)):
@@ -69,14 +75,21 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         for line in dark_lines(images):
             warn(line)
         for name, image in zip(names["-floatfile"], images, strict=True):
-            files.write_meanwhile(name, as_ndarray(image))
+            strips = ((strip, image[pixels_of(strip)]) for strip in strips_of(image.run.roi))
+            files.write_meanwhile(name, pixel_pieces(image.shape, np.float32, strips))
         for line in smv_lines("--smv dials", runs, outputs.smv):
             warn(line)
         statistics = [image.statistics for image in images]
         say_statistics(images, statistics, say)
-        noisy = write_images(files, names, outputs, images, statistics, say, warn, note)
-        if outputs.hdf5 is not None:
-            fill_hdf5(files, "--hdf5", outputs.hdf5, images, noisy, command)
+        write_images(files, names, outputs, images, statistics, say, warn)
+        has_noise = outputs.noisefile is not None
+        with contextlib.ExitStack() as opened:
+            hdf5 = None
+            if outputs.hdf5 is not None:
+                hdf5 = opened.enter_context(open_hdf5(files, "--hdf5", outputs.hdf5, runs, has_noise))
+            noise = write_noise(files, names, outputs, images, hdf5, say, warn, note) if has_noise else None
+            if hdf5 is not None:
+                finish_hdf5(hdf5, images, None if noise is None else noise.properties(32), outputs.hdf5, command)
         if outputs.preview is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
@@ -133,16 +146,15 @@ def say_statistics(images, statistics, say):
     say(statistics[0].mean_line())
 
 
-def write_images(files, names, outputs, images, statistics, say, warn, note):
-    """Fills the opened files from the float images; prints scales and photons, and warns of pixels that do not fit into 16
-    bits. Returns the noisy counts in 32 bits, if there are any and the HDF5 file needs them."""
-    engine = images[0].engine
-    threads = engine.threads
+def write_images(files, names, outputs, images, statistics, say, warn):
+    """Fills the opened integer and PGM files from the float images; prints scales, and warns of pixels that do not fit into
+    16 bits."""
     max_I = max(own.max_I for own in statistics)
-    scale = outputs.scale if outputs.scale > 0.0 else count_scale(max_I)
+    scale, adc = outputs.scale if outputs.scale > 0.0 else count_scale(max_I), float(outputs.adc)
     say(c_format("intfile_scale = %g", scale))
-    for name, counts in zip(names["-intfile"], to_counts(images, scale, adc=outputs.adc, threads=threads), strict=True):
-        files.write_meanwhile(name, *smv_contents(counts, counts, outputs.smv))
+    for name, image in zip(names["-intfile"], images, strict=True):
+        header = smv_header_of(image.run, outputs.smv, (adc, scale), noisy=False)
+        files.write_meanwhile(name, header, pixel_pieces(image.shape, np.uint16, count_strips(image, scale, adc)))
     if max_I * scale + outputs.adc > LARGEST[16]:
         above = scaled_above(LARGEST[16], images, scale, outputs.adc)
         warn(
@@ -153,24 +165,45 @@ def write_images(files, names, outputs, images, statistics, say, warn, note):
         pgmscale = outputs.pgmscale if outputs.pgmscale > 0.0 else grey_scale(max(own.rmsd for own in statistics), scale)
         say(c_format("pgm_scale = %g", pgmscale))
         for name, image in zip(names["-pgmfile"], images, strict=True):
-            files.write(name, *pgm_contents(image, pgmscale, threads))
-    if outputs.noisefile is None:
-        return None
-    noise = draw_noise(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
-    say(c_format("%.0f photons on noise image (%d overloads)", noise.properties["photons"], noise.overloads[16]))
+            files.write_meanwhile(name, *pgm_contents(image, pgmscale))
+
+
+def write_noise(files, names, outputs, images, hdf5, say, warn, note):
+    """Draws the noise and fills its opened files; prints photons, and warns of pixels that do not fit. hdf5: the NxmxFile
+    that gets the counts in 32 bits, or None. Returns the Noise."""
+    adc = float(outputs.adc)
+    noisy = noisy_strips(images, outputs.seed, outputs.noise_rng, adc, images[0].engine, note)
+    wraps = "adc" not in images[0].run.experiment.fix and adc < 0.0
+    lowest, held = 0, []
+
+    def in_16_bits(strips):
+        nonlocal lowest
+        for panel, strip, counts in strips:
+            lowest = min(lowest, int(counts.min())) if wraps else 0
+            if hdf5 is not None:
+                hdf5.write_counts(panel, strip, cut_to(32, counts))
+            yield strip, cut_to(16, counts, wraps)
+
+    for panel, strips in itertools.groupby(noisy, operator.itemgetter(0)):
+        image, name = images[panel], names["-noisefile"][panel]
+        header = smv_header_of(image.run, outputs.smv, (adc, 1.0), noisy=True)
+        pixels = pixel_pieces(image.shape, np.uint16, in_16_bits(strips))
+        if files.is_stream(name):
+            held.append((name, header, *pixels))
+        else:
+            files.write(name, header, pixels)
+    noise = Noise(images, noisy.totals(), outputs.noise_rng, outputs.seed, adc)
+    say(c_format("%.0f photons on noise image (%d overloads)", noise.totals.photons, noise.totals.overloads[16]))
     for line in noise.lines(outputs.noisefile, 16):
         warn(line)
-    wraps = "adc" not in images[0].run.experiment.fix and noise.has_negative()
-    if wraps:
+    if lowest < 0:
         warn(warning("adc"))
-    for name, counts in zip(names["-noisefile"], noise.images(16, wraps), strict=True):
-        files.write(name, *smv_contents(counts, counts, outputs.smv))
-    if outputs.hdf5 is None:
-        return None
-    if noise.overloads[32]:
+    for pieces in held:
+        files.write(*pieces)
+    if hdf5 is not None and noise.totals.overloads[32]:
         for line in noise.lines(outputs.hdf5, 32):
             warn(line)
-    return noise.images(32)
+    return noise
 
 
 def write_preview(files, view, images, warn):

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from nbkernel.engine.threads import thread_count
 from nbkernel.errors import InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.outputs import DEFAULT_SMV_STYLE, SMV_STYLES
 from nbkernel.image.bits import LARGEST, cut_off, cut_to
-from nbkernel.image.counts import chosen_grey_scale, grey_levels
+from nbkernel.image.counts import chosen_grey_scale, grey_strips
 from nbkernel.image.panel_image import PanelImage, as_ndarray, as_photons, checked_panels, runs_of
 from nbkernel.io.files.output_files import OutputFiles, existing_mode, is_stream
 from nbkernel.io.images.pgm import pgm_header
+from nbkernel.io.images.raw_pixels import pixel_pieces
 from nbkernel.io.images.smv import smv_header
 from nbkernel.io.images.smv_dials import dials_header, unsaid_lines
 from nbkernel.io.picture.settings import PictureSettings
@@ -61,7 +63,10 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     cut = [as_ndarray(image) for image in panels]
     for line in (*cut_off_lines(os.fspath(path), cut), *smv_lines("write_smv", runs, style)):
         LOG.warning("%s", line)
-    contents = [smv_contents(image, cut_to(16, counts), style) for image, counts in zip(panels, cut, strict=True)]
+    contents = [
+        (smv_header_of(image.run, style, image.offset_and_gain, image.noise is not None), cut_to(16, counts))
+        for image, counts in zip(panels, cut, strict=True)
+    ]
     write_files("write_smv", path, panels, contents)
 
 
@@ -73,13 +78,13 @@ def cut_off_lines(name, panels):
             yield f"{name}: {pixels} pixels are cut off at {limit}; an SMV image has 16 bits, an HDF5 file has 32"
 
 
-def smv_contents(image, counts, style):
-    """Header and pixels of an SMV file. image: the PanelImage of the counts, (slow, fast) uint16."""
-    run = image.run
+def smv_header_of(run, style, offset_and_gain, noisy):
+    """Header of an SMV file for counts of a Prepared panel; offset_and_gain: see PanelImage; noisy: whether they have
+    noise."""
     geometry = run.detector, run.wavelength, run.phi_start, run.osc
     if style == "dials":
-        return dials_header(*geometry, *image.offset_and_gain), as_ndarray(counts)
-    return smv_header(*geometry, noisy=image.noise is not None), as_ndarray(counts)
+        return dials_header(*geometry, *offset_and_gain)
+    return smv_header(*geometry, noisy=noisy)
 
 
 def smv_lines(lead, runs, style):
@@ -96,12 +101,14 @@ def write_pgm(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], s
     """
     panels, _ = checked_panels("write_pgm", images)
     scale = chosen_grey_scale(panels) if scale is None or not number("scale", scale) > 0.0 else float(scale)
-    write_files("write_pgm", path, panels, [pgm_contents(image, scale) for image in panels])
+    write_files("write_pgm", path, panels, [pgm_contents(image, scale, thread_count(None)) for image in panels])
 
 
-def pgm_contents(image, pgmscale, threads=None):
-    """Header and pixels of a PGM file."""
-    return pgm_header(image.shape[1], image.shape[0], pgmscale), grey_levels(image, pgmscale, threads)
+def pgm_contents(image, pgmscale, threads=1):
+    """Header and pixels of a PGM file, in pieces."""
+    return pgm_header(image.shape[1], image.shape[0], pgmscale), pixel_pieces(
+        image.shape, np.uint8, grey_strips(image, pgmscale, threads)
+    )
 
 
 @naming_arguments()

@@ -5,8 +5,9 @@ from nbkernel.experiment.fields import DEFAULTS, WHOLE_IMAGE
 from nbkernel.experiment.flags import flag_name
 from nbkernel.geometry.detector import directions, place_detector
 from nbkernel.geometry.panels import place_panel
-from nbkernel.support.memory import require_memory
 
+# of a panel: more have no addresses in memory
+MOST_PIXELS = 1 << 44
 # fields that each panel has for itself
 PLACE_FIELDS = (
     "detpixels_f", "detpixels_s", "detsize_f", "detsize_s", "pixel", "distance", "close_distance",
@@ -25,12 +26,12 @@ def place_detectors(experiment):
         detectors = [place_panel(panel, number, frame, point_pixel) for number, panel in enumerate(experiment.panels)]
     else:
         detectors = [place_detector(experiment)]
-    # bytes for the image, wanted pixels, counts in 32 and 16 bits, grey values
-    pixels = sum(detector.fpixels * detector.spixels for detector in detectors)
-    size = f"{detectors[0].fpixels} x {detectors[0].spixels}"
-    if len(detectors) > 1:
-        size = f"{len(detectors)} panels of {size}"
-    require_memory(pixels * 12, "panels" if experiment.panels else "-detpixels", f"an image of {size} pixels")
+    for detector in detectors:
+        if detector.fpixels * detector.spixels > MOST_PIXELS:
+            raise InputError(
+                f"{'panels' if experiment.panels else '-detpixels'}: {detector.fpixels} x {detector.spixels} pixels are too "
+                f"many; need at most {MOST_PIXELS}"
+            )
     return detectors
 
 

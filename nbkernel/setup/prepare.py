@@ -10,6 +10,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_files
 from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.geometry.detector import Detector
+from nbkernel.geometry.region import shape_of
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
 from nbkernel.io.reflections.structure_factors import find_reflections
@@ -33,7 +34,7 @@ from .crystal import Crystal, find_crystal, with_cell
 from .headers import read_headers
 from .orientations import find_orientations, generator_seed
 from .panels import place_detectors
-from .region import wanted_pixels
+from .region import rendered_region, require_image_memory, wanted_pixels
 from .sampling import interpolation_on, oversampling
 from .sensor import sensor_and_weights
 
@@ -88,7 +89,12 @@ def prepare_values(experiment, default_seed, kept):
     mask, experiment, header_remarks = read_headers(experiment, kept)
     check_values(experiment)
     detectors = place_detectors(experiment)
-    regions = [wanted_pixels(experiment, detector, mask) for detector in detectors]
+    rois = [rendered_region(experiment, detector) for detector in detectors]
+    require_image_memory(experiment, detectors, [roi for roi, _ in rois])
+    regions = [
+        (wanted_pixels(experiment, detector, mask, roi), roi, flags)
+        for detector, (roi, flags) in zip(detectors, rois, strict=True)
+    ]
 
     wavelength = (1.0 if experiment.wavelength is None else experiment.wavelength) / 1.0e10
     shuffle = np.zeros(33, np.int64)
@@ -111,7 +117,7 @@ def prepare_values(experiment, default_seed, kept):
     sensors = [sensor_and_weights(experiment, owner) for owner in owners]
     if experiment.oversample_omega:
         subpixels = oversample * oversample * max(sensor["detector_thicksteps"] for sensor in sensors)
-        longest = max(detector.fpixels for detector in detectors)
+        longest = max(shape_of(roi)[1] for roi, _ in rois)
         require_memory(8 * longest * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
     shared = {
         **beam_terms(experiment, beam),

@@ -1,8 +1,14 @@
-"""Refuses computations that do not fit into memory before they start."""
+"""Memory: refuses computations that do not fit before they start, and arrays of which little is used."""
 
+import math
 import os
 
+import numpy as np
+
 from nbkernel.errors import InputError
+
+LARGE = 1 << 24  # bytes
+NORESERVE = 0x4000  # MAP_NORESERVE of Linux, which Python's mmap names from 3.13 on
 
 
 def available_memory():
@@ -24,3 +30,21 @@ def require_memory(needed, flag, what):
         raise InputError(
             f"{flag}: {what} needs {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are available"
         )
+
+
+def panel_zeros(shape, dtype, roi):
+    """Zeros (slow, fast) that will be written only in the region `roi` (fast first, fast last, slow first, slow last), and
+    take memory only there. Raises MemoryError if there are not even addresses for them."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE or 2 * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1) > math.prod(shape):
+        return np.zeros(shape, dtype)
+    import mmap
+
+    try:
+        # no promise of memory for what stays empty
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
+    except (OSError, OverflowError) as error:
+        raise MemoryError(f"an array of {shape[0]} x {shape[1]} pixels: {error}") from error
+    # huge pages would fill the space between a narrow region's rows
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype).reshape(shape)

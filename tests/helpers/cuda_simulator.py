@@ -59,9 +59,10 @@ from nbkernel.engine.squared_table import SquaredTables  # noqa: E402
 from nbkernel.engine.tiles import panel_tile  # noqa: E402
 from nbkernel.experiment.experiment import Experiment  # noqa: E402
 from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
-from nbkernel.image.noise import FRAME, key_of, noisy_panels, totals  # noqa: E402
+from nbkernel.image.noise import FRAME, NoisyStrips, key_of  # noqa: E402
 from nbkernel.io.images.image import Image  # noqa: E402
 from nbkernel.io.images.smv import read_smv  # noqa: E402
+from nbkernel.kernels.counts import OVERLOADS_16, OVERLOADS_32, PHOTONS  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
 from nbkernel.setup.prepare import prepare  # noqa: E402
 
@@ -134,17 +135,21 @@ def uploads_verdict(case):
 def noise_verdict(case):
     """Philox noise of several panels: whether the device draws the same as the CPU, also in strips of `strips` pixels."""
     images, rois, seed, adc = noise_panels(), [tuple(roi) for roi in case["rois"]], case["seed"], case["adc"]
-    cpu = noisy_panels(images, rois, adc, seed, "philox", None, Engine(threads=2), None)
-    device = noisy_panels(images, rois, adc, seed, "philox", None, Engine(devices=(0,)), None)
+    engines = Engine(threads=2), Engine(devices=(0,))
+    noisy = [NoisyStrips(images, rois, adc, seed, "philox", None, engine, None) for engine in engines]
+    cpu, device = ([counts for _, _, counts in each] for each in noisy)
     first_pixels = [0, images[0].size, images[0].size + images[1].size]
     strips = counted_noise_on_cuda(images, rois, first_pixels, adc, FRAME, key_of(seed), (0,), case["strips"])
+    totals = [each.totals() for each in noisy]
+    sums = np.sum([own.sum(axis=0) for _, own in strips], axis=0)
     return {
-        "same": [a.tobytes() == b.tobytes() == c.tobytes() for a, b, (c, _) in zip(cpu[0], device[0], strips, strict=True)],
-        "photons": [repr(found) for found in (cpu[1], device[1], sum((totals(sums)[0] for _, sums in strips), 0.0))],
+        "same": [a.tobytes() == b.tobytes() == c.tobytes() for a, b, (c, _) in zip(cpu, device, strips, strict=True)],
+        "photons": [repr(found) for found in (*(each.photons for each in totals), float(sums[PHOTONS]))],
         "overloads": [
-            [cpu[2][bits], device[2][bits], sum(totals(sums)[1][bits] for _, sums in strips)] for bits in (16, 32)
+            [*(each.overloads[bits] for each in totals), int(sums[place])]
+            for bits, place in ((16, OVERLOADS_16), (32, OVERLOADS_32))
         ],
-        "counts": [int(out.max()) for out in cpu[0]],
+        "counts": [int(out.max()) for out in cpu],
     }
 
 

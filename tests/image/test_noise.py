@@ -11,7 +11,9 @@ import numba
 import numpy as np
 import pytest
 
-from nbkernel.image.noise import SEGMENT, counted_poisson_image
+from nbkernel.engine.options import Engine
+from nbkernel.geometry.region import pixels_of, shape_of, whole_region
+from nbkernel.image.noise import SEGMENT, NoisyStrips
 from nbkernel.kernels.compile.jit import REGISTRY
 from nbkernel.kernels.numerics import logarithm, philox, poisson
 from nbkernel.kernels.numerics.arithmetic import floor
@@ -284,10 +286,14 @@ def mixed_means(slow, fast):
     return means.astype(np.float32)
 
 
-def noise(image, roi=None, adc=0.0, seed=1, threads=1):
-    out = np.full(image.shape, 7, np.int32)
-    roi = roi or (0, image.shape[1] - 1, 0, image.shape[0] - 1)
-    return out, *counted_poisson_image(image, roi, adc, seed, threads, out)
+def noise(image, roi=None, adc=0.0, seed=1, threads=1, rng="philox", **more):
+    """Counts of the whole image, 0 outside the region; photons, overloads."""
+    shuffle, engine = np.zeros(33, np.int64), Engine(threads=threads)
+    noisy = NoisyStrips([image], [roi or whole_region(image.shape)], adc, seed, rng, shuffle, engine, None, **more)
+    out = np.zeros(image.shape, np.int32)
+    for _, strip, counts in noisy:
+        out[pixels_of(strip)] = counts
+    return out, *noisy.totals()[:2]
 
 
 def test_bare_python_has_the_counts_of_compiled_code():
@@ -319,6 +325,49 @@ def test_counts_do_not_depend_on_threads_and_region():
     np.testing.assert_array_equal(part[3:61, 5:84], everywhere[0][3:61, 5:84])
     part[3:61, 5:84] = 0
     assert not part.any() and photons < everywhere[1]
+
+
+@pytest.mark.parametrize("rng", ["ran1", "philox"])
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_strips_have_the_counts_of_the_whole_image(rng, rows):
+    """Also of the rows before and after: the program's random numbers are drawn one after another."""
+    image, roi = mixed_means(70, 90), (5, 83, 3, 68)
+    whole = noise(image, roi, 40.0, rng=rng)
+    strips = noise(image, roi, 40.0, rng=rng, strip_pixels=rows * shape_of(roi)[1] + 1)
+    np.testing.assert_array_equal(strips[0], whole[0])
+    assert strips[1:] == whole[1:] and whole[0].any()
+
+
+@pytest.mark.parametrize("rng", ["ran1", "philox"])
+@pytest.mark.parametrize("strip_pixels", [1, 40, 200, 10**6])
+def test_strips_of_several_panels_follow_each_other(rng, strip_pixels):
+    images = [mixed_means(5, 11), mixed_means(3, 40), mixed_means(9, 2)]
+    rois = [whole_region(images[0].shape), (7, 12, 1, 1), whole_region(images[2].shape)]
+    noisy = NoisyStrips(images, rois, 5.0, 1, rng, np.zeros(33, np.int64), Engine(threads=2), None, strip_pixels)
+    found = [np.zeros(image.shape, np.int32) for image in images]
+    order = []
+    for panel, strip, counts in noisy:
+        assert counts.shape == shape_of(strip) and (counts.size <= strip_pixels or len(counts) == 1)
+        found[panel][pixels_of(strip)] = counts
+        order.append((panel, strip[2]))
+    assert order == sorted(order)
+    if rng == "philox":
+        # numbered through all panels
+        together = np.concatenate([image.ravel() for image in images])
+        expected = deviates(together, 0, 0, (1, 0)) + 5
+        inside = np.concatenate([inside_of(image.shape, roi).ravel() for image, roi in zip(images, rois, strict=True)])
+        np.testing.assert_array_equal(np.concatenate([counts.ravel() for counts in found]), np.where(inside, expected, 0))
+    lit = sum(int((counts > 5).sum()) for counts in found)
+    photons = sum(
+        int(counts.sum()) - 5 * int(inside_of(counts.shape, roi).sum()) for counts, roi in zip(found, rois, strict=True)
+    )
+    assert noisy.totals() == (photons, {16: sum(int((counts > 65535).sum()) for counts in found), 32: 0}, lit)
+
+
+def inside_of(shape, roi):
+    inside = np.zeros(shape, bool)
+    inside[pixels_of(roi)] = True
+    return inside
 
 
 def test_seeds_are_keys_of_64_bits():

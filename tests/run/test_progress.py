@@ -39,7 +39,7 @@ class Bar:
         self.now = 100.0
         self.stream = io.StringIO()
         self.bar = ProgressBar(self.stream, clock=lambda: self.now)
-        self.prepared = SimpleNamespace(wanted=np.ones((pixels // 10, 10), bool))
+        self.prepared = SimpleNamespace(wanted=np.ones((pixels // 10, 10), bool), roi=(0, 9, 0, pixels // 10 - 1))
 
     def run(self, reports, ends=None):
         """The bar's text after reports of (seconds since the last, pixels done); raises `ends` after them."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from nbkernel.engine.history import find_history
 from nbkernel.engine.threads import thread_count
-from nbkernel.engine.tiles import panel_tile
+from nbkernel.engine.tiles import panel_tile, region_tile
 from nbkernel.errors import InputError, InternalError
 from nbkernel.experiment.quirks import warning
 from nbkernel.image.seeds import fresh_seed
@@ -20,6 +20,7 @@ from nbkernel.kernels.physics.vectors import cross_product, dot_product, vector_
 from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
+from nbkernel.support.memory import panel_zeros
 
 from .events import (
     Absorption,
@@ -104,7 +105,7 @@ def render_one_pixel(prepared, history, fpixel, spixel):
         slow_start=spixel, slow_stop=spixel + 1, fast_start=fpixel, fast_stop=fpixel + 1
     )
     plan = prepared.plan
-    image = np.zeros(prepared.wanted.shape, np.float32)
+    image = panel_zeros(prepared.wanted.shape, np.float32, (fpixel, fpixel, spixel, spixel))
     omegas = np.empty((1, prepared.wanted.shape[1], omegas_per_pixel(plan)))
     render_rows_exactly(plan, history, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
     return image
@@ -125,7 +126,7 @@ def check_pixel(flag, prepared, fpixel, spixel):
 def run_history(prepared, threads=None):
     """The History of a Prepared run."""
     return find_history(
-        prepared.plan, panel_tile(prepared.detector), prepared.wanted, prepared.detector.polar_vector,
+        prepared.plan, region_tile(prepared), prepared.wanted, prepared.detector.polar_vector,
         thread_count(threads), every_axis=True,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind
 from nbkernel.kernels.cuda.rows import Share, compiled_kernel
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
+from nbkernel.support.memory import panel_zeros
 
 from .streams import NamedOperationsKernel
 
@@ -28,7 +29,7 @@ class HostPanel:
         """prepared: the Prepared panel; history: its History."""
         self.prepared, self.history = prepared, history
         shape = prepared.wanted.shape
-        self.image, self.omega_sums = np.zeros(shape, np.float32), np.zeros(shape[0])
+        self.image, self.omega_sums = panel_zeros(shape, np.float32, prepared.roi), np.zeros(shape[0])
         self.unresolved = np.zeros(shape[0], np.int64)
 
     def omega_sum(self):

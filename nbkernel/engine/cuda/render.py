@@ -7,7 +7,7 @@ import numpy as np
 from numba import cuda
 
 from nbkernel.engine.threads import share_rows, thread_count
-from nbkernel.engine.tiles import bands, panel_tile, tile_slices
+from nbkernel.engine.tiles import bands, region_tile, tile_slices
 from nbkernel.kernels.cuda.rows import THREADS
 from nbkernel.kernels.exact.rows import render_nan_rows
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
@@ -33,7 +33,7 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
     tiles = (
         tile
         for number, (prepared, shape) in enumerate(zip(runs, shapes, strict=True))
-        for band in bands(panel_tile(prepared.detector, number), shape, prepared.wanted)
+        for band in bands(region_tile(prepared, number), shape, prepared.wanted)
         for tile in band
     )
     largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))

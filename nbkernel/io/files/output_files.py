@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import threading
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from nbkernel.errors import InputError
@@ -25,8 +26,8 @@ class Gap(NamedTuple):
 
     def write_to(self, place):
         if place.temporary is not None:
+            # `write` gives the file the length of a gap at its end
             place.file.seek(self.size, os.SEEK_CUR)
-            place.file.truncate()
             return
         for start in range(0, self.size, ZEROS):
             place.file.write(bytes(min(ZEROS, self.size - start)))
@@ -55,11 +56,13 @@ class OutputFiles:
         self.others = {}  # folder: names of the temporary files that were there before
         self.writers = []  # (thread, its error or None in a list)
         self.inputs = {os.path.realpath(path) for path in inputs}
+        self.is_left = False  # nothing more needs to be written
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
+        self.is_left = True
         for thread, _ in self.writers:
             wait_for(thread)
         for place in self.places.values():
@@ -127,25 +130,42 @@ class OutputFiles:
 
     def write_by_name(self, flag, writer):
         """Calls writer(path) to write the file of a flag opened `by_name`. Raises InputError if it raises OSError."""
+        with self.written_by_name(flag) as path:
+            writer(path)
+
+    @contextlib.contextmanager
+    def written_by_name(self, flag):
+        """A context in which the file of a flag opened `by_name` is written, by its path. Raises InputError if the block
+        raises OSError."""
         place = self.places[flag]
         with self.errors_named(flag, place.shown):
-            writer(place.temporary)
+            yield place.temporary
 
     def write(self, flag, *pieces):
-        """Appends bytes, C-contiguous arrays or Gaps. Raises InputError if they cannot be written."""
+        """Appends bytes, C-contiguous arrays, Gaps, or iterators of them. Raises InputError if they cannot be written."""
         place = self.places[flag]
         with self.errors_named(flag, place.shown):
-            for piece in pieces:
-                if isinstance(piece, Gap):
+            ends_in_gap = False
+            for piece in flattened(pieces):
+                if self.is_left:
+                    return
+                ends_in_gap = isinstance(piece, Gap)
+                if ends_in_gap:
                     piece.write_to(place)
                 else:
                     place.file.write(piece)
             if place.temporary is None:
                 place.file.flush()
+            elif ends_in_gap:
+                place.file.truncate()
+
+    def is_stream(self, flag):
+        """Whether a flag's file is a device or a pipe."""
+        return self.places[flag].temporary is None
 
     def write_meanwhile(self, flag, *pieces):
         """As `write`, in a thread of its own; `commit` raises its error. Until then the pieces must not change."""
-        if self.places[flag].temporary is None:
+        if self.is_stream(flag):
             # lines printed meanwhile must not come in between
             self.write(flag, *pieces)
             return
@@ -154,8 +174,8 @@ class OutputFiles:
         def work():
             try:
                 self.write(flag, *pieces)
-            except (InputError, ValueError) as error:
-                errors.append(error)  # ValueError: closed meanwhile by an exception in the main thread
+            except Exception as error:
+                errors.append(error)
 
         thread = threading.Thread(target=work, daemon=True)
         self.writers.append((thread, errors))
@@ -186,6 +206,14 @@ class OutputFiles:
             yield
         except OSError as error:
             raise InputError(f"{flag}: cannot write {path}: {error.strerror or error}") from None
+
+
+def flattened(pieces):
+    for piece in pieces:
+        if isinstance(piece, Iterator):
+            yield from flattened(piece)
+        else:
+            yield piece
 
 
 def existing_mode(path):

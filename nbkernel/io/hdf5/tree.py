@@ -1,9 +1,15 @@
-"""Writing NeXus groups, fields and attributes so that readers in C find what they expect."""
+"""Writing NeXus groups, fields, frames and attributes so that readers in C find what they expect."""
+
+import math
 
 import h5py
 import numpy as np
 
 from .filters import hdf5plugin
+
+# pixels of a frame up to which programs find it in one piece (chunk), as they expect
+ONE_CHUNK = 1 << 25
+CHUNK_PIXELS = 1 << 20  # of larger frames
 
 
 def text(value):
@@ -59,9 +65,37 @@ def add_axis(group, name, value, units, kind, vector, depends_on):
     )  # fmt: skip
 
 
-def add_images(group, name, image):
-    """A dataset of one frame, in one chunk, from a (slow, fast) array."""
-    return group.create_dataset(name, data=image[np.newaxis], chunks=(1, *image.shape), **compression())
+class Frame:
+    """A dataset of one frame, (1, slow, fast), that is written region by region; the rest is 0, and takes no space if the
+    frame is large."""
+
+    def __init__(self, group, name, shape, dtype):
+        self.is_one_chunk = math.prod(shape) <= ONE_CHUNK
+        chunk = shape if self.is_one_chunk else chunk_shape(shape, CHUNK_PIXELS)
+        self.dataset = group.create_dataset(name, (1, *shape), dtype, chunks=(1, *chunk), **compression())
+        self.kept = None  # what belongs to one chunk, until that is complete
+
+    def write(self, slow, fast, pixels):
+        """Writes pixels (slow, fast) at two slices."""
+        shape = self.dataset.shape[1:]
+        if self.is_one_chunk and pixels.shape != shape:
+            if self.kept is None:
+                self.kept = np.zeros(shape, self.dataset.dtype)
+            self.kept[slow, fast] = pixels
+        else:
+            self.dataset[0, slow, fast] = pixels
+
+    def finish(self):
+        """To be called when all has been written."""
+        if self.kept is not None:
+            self.dataset[0] = self.kept
+            self.kept = None
+
+
+def chunk_shape(shape, pixels):
+    """(slow, fast) size of a chunk of about so many pixels: rows of the frame, or a part of one."""
+    width = min(shape[1], pixels)
+    return min(shape[0], pixels // width), width
 
 
 def compression():

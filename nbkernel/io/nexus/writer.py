@@ -1,5 +1,7 @@
 """Images and their geometry as an HDF5 file of the NeXus application definition NXmx, see docs/files/hdf5.md."""
 
+import contextlib
+import math
 import os
 from datetime import UTC, datetime
 
@@ -7,17 +9,16 @@ import numpy as np
 
 import nbkernel
 from nbkernel.errors import InputError
+from nbkernel.geometry.region import pixels_of, strips_of, whole_region
 from nbkernel.io.hdf5.output import create_file
-from nbkernel.io.hdf5.tree import add_field, add_group, add_images, as_stored, set_attributes
+from nbkernel.io.hdf5.tree import ONE_CHUNK, Frame, add_field, add_group, as_stored, chunk_shape, set_attributes
 
 from .instrument import add_beam, add_detector, panel_origins
 from .mcstas import laboratory_to_mcstas
 from .sample import add_sample
 
 GAP = 1  # bit of a NeXus pixel mask: no sensor
-LARGEST_CHUNK = 1 << 32  # bytes
-PLAIN_MASK = 1 << 25  # pixels
-MASK_CHUNK = 1 << 20  # bytes
+MASK_CHUNK = 1 << 20  # pixels
 
 
 def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None):
@@ -28,8 +29,97 @@ def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None)
     name, if `path` is temporary. Raises InputError for what NXmx cannot represent, OSError if the file cannot be written.
     """
     check(runs, images, counts)
+    with new_nxmx(path, runs, None if counts is None else type_of_counts(counts), file_name) as file:
+        for panel, image in enumerate(images):
+            file.write_photons(panel, whole_region(image.shape), np.asarray(image, np.float32))
+        for panel, own in enumerate(counts or ()):
+            file.write_counts(panel, whole_region(np.shape(own)), np.asarray(own))
+        file.finish(provenance or {})
+
+
+@contextlib.contextmanager
+def new_nxmx(path, runs, counts_type=None, file_name=None):
+    """A context with the NxmxFile of one exposure, to which photons and counts are written and which is then finished. The
+    file `path` is overwritten.
+
+    counts_type: of counts, None if there are none; the others as for `write_nxmx`. Raises InputError for a detector that
+    NXmx cannot represent, OSError if the file cannot be written.
+    """
+    check_panels(runs)
     with create_file(path) as file:
-        write_tree(file, os.path.basename(file_name or path), runs, images, counts, provenance or {})
+        yield NxmxFile(file, os.path.basename(file_name or path), runs, counts_type)
+
+
+class NxmxFile:
+    """An NXmx file that is being written. Pixels are written by the panel's number and a region of it, in any order."""
+
+    def __init__(self, file, file_name, runs, counts_type):
+        """Begins an empty HDF5 file; see `new_nxmx`."""
+        self.file, self.runs = file, runs
+        self.shapes = [run.wanted.shape for run in runs]
+        self.origins = panel_origins(self.shapes)
+        self.now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        set_attributes(
+            file, NX_class="NXroot", default="entry", file_name=file_name, file_time=self.now,
+            creator="nbkernel", creator_version=nbkernel.__version__,
+        )  # fmt: skip
+        self.entry = add_group(file, "entry", "NXentry", default="data", version="1.0")
+        add_field(self.entry, "definition", "NXmx")
+        add_field(self.entry, "title", "simulated diffraction image")
+        add_field(self.entry, "start_time", self.now)
+        add_field(self.entry, "end_time_estimated", self.now)
+        self.photons, self.counts = add_frames(self.entry, stacked_shape(self.shapes), counts_type)
+
+    def write_photons(self, panel, region, pixels):
+        """Writes photons, (slow, fast) float32."""
+        self.photons.write(*self.place(panel, region), pixels)
+
+    def write_counts(self, panel, region, pixels):
+        """Writes counts, (slow, fast) integers."""
+        self.counts.write(*self.place(panel, region), pixels)
+
+    def place(self, panel, region):
+        slow, fast = pixels_of(region)
+        start = self.origins[panel]
+        return slice(start + slow.start, start + slow.stop), fast
+
+    def finish(self, provenance):
+        """Writes all that is not pixels, see `write_nxmx`."""
+        runs, data = self.runs, self.photons.dataset
+        self.photons.finish()
+        if self.counts is not None:
+            self.counts.finish()
+            data = self.counts.dataset
+        to_mcstas = laboratory_to_mcstas(runs[0].detector.beam_vector, runs[0].detector.polar_vector)
+        instrument = add_group(self.entry, "instrument", "NXinstrument")
+        add_field(instrument, "name", "nbkernel")
+        detector = add_detector(instrument, runs, to_mcstas)
+        detector["data"] = detector["data_000001"] = data
+        if self.counts is not None:
+            add_count_range(detector, data.dtype)
+        detector["detectorSpecific/pixel_mask"] = self.add_mask(detector)
+        add_beam(instrument, runs[0], to_mcstas)
+        source = add_group(self.entry, "source", "NXsource")
+        add_field(source, "name", "simulated")
+        add_sample(self.entry, runs[0], to_mcstas)
+        add_process(self.entry, self.now, provenance)
+        add_own(self.entry, runs, to_mcstas)
+
+    def add_mask(self, detector):
+        """The pixel mask from the panels' wanted pixels. For one panel it is contiguous, because the XDS plugin neggia reads
+        no other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5
+        library knows."""
+        shape = stacked_shape(self.shapes)
+        if len(self.runs) == 1 and math.prod(shape) <= ONE_CHUNK:
+            return add_field(detector, "pixel_mask", np.where(self.runs[0].wanted, np.int8(0), np.int8(GAP)))
+        mask = detector.create_dataset(
+            "pixel_mask", shape, np.int8, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
+            compression="gzip", compression_opts=1,
+        )  # fmt: skip
+        for panel, run in enumerate(self.runs):
+            for strip in strips_of(run.roi):
+                mask[self.place(panel, strip)] = np.where(run.wanted[pixels_of(strip)], np.int8(0), np.int8(GAP))
+        return mask
 
 
 def check(runs, images, counts):
@@ -49,51 +139,6 @@ def check_panels(runs):
     """Raises InputError for a detector that NXmx cannot represent."""
     if any(run.detector.curved for run in runs):
         raise InputError("-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file")
-    shapes = [run.wanted.shape for run in runs]
-    if 4 * sum(slow for slow, _ in shapes) * max(fast for _, fast in shapes) >= LARGEST_CHUNK:
-        raise InputError("a NeXus file has one piece (chunk) per frame, of less than 4 GiB; this detector has more pixels")
-
-
-def write_tree(file, file_name, runs, images, counts, provenance):
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    set_attributes(
-        file, NX_class="NXroot", default="entry", file_name=file_name, file_time=now,
-        creator="nbkernel", creator_version=nbkernel.__version__,
-    )  # fmt: skip
-    entry = add_group(file, "entry", "NXentry", default="data", version="1.0")
-    add_field(entry, "definition", "NXmx")
-    add_field(entry, "title", "simulated diffraction image")
-    add_field(entry, "start_time", now)
-    add_field(entry, "end_time_estimated", now)
-    data = add_data(entry, runs, images, counts)
-
-    to_mcstas = laboratory_to_mcstas(runs[0].detector.beam_vector, runs[0].detector.polar_vector)
-    instrument = add_group(entry, "instrument", "NXinstrument")
-    add_field(instrument, "name", "nbkernel")
-    detector = add_detector(instrument, runs, to_mcstas)
-    detector["data"] = detector["data_000001"] = data
-    if counts is not None:
-        add_count_range(detector, data.dtype)
-    detector["detectorSpecific/pixel_mask"] = add_mask(detector, [run.wanted for run in runs])
-    add_beam(instrument, runs[0], to_mcstas)
-    source = add_group(entry, "source", "NXsource")
-    add_field(source, "name", "simulated")
-    add_sample(entry, runs[0], to_mcstas)
-    add_process(entry, now, provenance)
-    add_own(entry, runs, to_mcstas)
-
-
-def add_mask(detector, wanted):
-    """The pixel mask from the panels' (slow, fast) bool. For one panel it is contiguous, because the XDS plugin neggia reads
-    no other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5 library
-    knows."""
-    mask = stacked([np.where(own, 0, GAP).astype(np.int8) for own in wanted], GAP)
-    if len(wanted) == 1 and mask.size <= PLAIN_MASK:
-        return add_field(detector, "pixel_mask", mask)
-    rows = min(len(mask), 1 + MASK_CHUNK // mask.shape[1])
-    return detector.create_dataset(
-        "pixel_mask", data=mask, chunks=(rows, mask.shape[1]), compression="gzip", compression_opts=1
-    )
 
 
 def add_count_range(detector, dtype):
@@ -103,45 +148,41 @@ def add_count_range(detector, dtype):
     add_field(detector, "saturation_value", np.iinfo(dtype).max - 1)
 
 
-def add_data(entry, runs, images, counts):
-    """The images; returns the dataset for other programs: counts if there are any, else photons.
+def add_frames(entry, shape, counts_type):
+    """The Frames of photons and of counts, which are None without `counts_type`; /entry/data/data, for other programs, is
+    that of counts if there are any.
 
     The group's name comes before any other NXdata's, because DIALS takes the first.
     """
     group = add_group(entry, "data", "NXdata", signal="data")
     photons = add_group(entry, "photons", "NXdata", signal="data")
-    image = stacked([np.asarray(image, np.float32) for image in images], 0)
-    if counts is None:
-        data = add_images(group, "data", image)
-        photons["data"] = data
+    counts = None
+    if counts_type is None:
+        frame = Frame(group, "data", shape, np.float32)
+        photons["data"] = frame.dataset
     else:
-        data = add_images(group, "data", safe_integers(stacked([np.asarray(array) for array in counts], 0)))
-        add_images(photons, "data", image)
+        counts = Frame(group, "data", shape, counts_type)
+        frame = Frame(photons, "data", shape, np.float32)
     set_attributes(photons["data"], long_name="photons per pixel, without noise")
-    return data
+    return frame, counts
 
 
-def safe_integers(counts):
-    """Counts: 16-bit ones as they are, others as int32. DIALS refuses uint32, and the XDS plugin durin reads uint16 of 32768
-    and more as negative. Raises InputError for what int32 cannot hold."""
-    if counts.dtype in (np.uint16, np.int32):
-        return counts
-    least, most = int(counts.min()), int(counts.max())
+def type_of_counts(arrays):
+    """The type of counts in a file: that of 16-bit ones as it is, of others int32. DIALS refuses uint32, and the XDS plugin
+    durin reads uint16 of 32768 and more as negative. Raises InputError for what int32 cannot hold."""
+    dtype = np.result_type(*arrays)
+    if dtype in (np.uint16, np.int32):
+        return dtype
+    least, most = min(int(array.min()) for array in arrays), max(int(array.max()) for array in arrays)
     limits = np.iinfo(np.int32)
     if least < limits.min or most > limits.max:
         raise InputError(f"counts: from {least} to {most}; a NeXus file that programs read holds up to {limits.max}")
-    return counts.astype(np.int32)
+    return np.dtype(np.int32)
 
 
-def stacked(arrays, padding):
-    """(slow, fast) arrays stacked along slow, filled up to the widest with `padding`."""
-    if len(arrays) == 1:
-        return arrays[0]
-    width = max(array.shape[1] for array in arrays)
-    whole = np.full((sum(len(array) for array in arrays), width), padding, np.result_type(*arrays))
-    for array, start in zip(arrays, panel_origins([array.shape for array in arrays]), strict=True):
-        whole[start : start + len(array), : array.shape[1]] = array
-    return whole
+def stacked_shape(shapes):
+    """(slow, fast) of the panels' images stacked along slow, each in its own width."""
+    return sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)
 
 
 def add_process(entry, now, provenance):

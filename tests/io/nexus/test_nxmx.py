@@ -20,12 +20,14 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_digests, input_files
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5 import input as hdf5_input
+from nbkernel.io.hdf5 import tree
 from nbkernel.io.images.read import read_image
 from nbkernel.io.nexus import chains as nxmx_chains
 from nbkernel.io.nexus import writer as nxmx_writer
+from nbkernel.io.nexus.instrument import panel_origins
 from nbkernel.io.nexus.mcstas import laboratory_to_mcstas
 from nbkernel.io.nexus.reader import read_nxmx_detector
-from nbkernel.io.nexus.writer import write_nxmx
+from nbkernel.io.nexus.writer import new_nxmx, write_nxmx
 from nbkernel.setup.prepare import prepare_panels
 
 from nxmx_files import FLAT, PANELS, RUN, corners, mcstas_rotation, write
@@ -229,8 +231,8 @@ def test_a_spectrum_as_incident_wavelength_is_read():
 @pytest.mark.parametrize("fields", (dict(panels=PANELS), FLAT))
 def test_masks_are_compressed_unless_xds_can_read_them(fields, monkeypatch):
     monkeypatch.setattr(nxmx_writer, "MASK_CHUNK", 500)
-    for limit in (nxmx_writer.PLAIN_MASK, 700):
-        monkeypatch.setattr(nxmx_writer, "PLAIN_MASK", limit)
+    for limit in (nxmx_writer.ONE_CHUNK, 700):
+        monkeypatch.setattr(nxmx_writer, "ONE_CHUNK", limit)
         runs, _, _ = write("a.h5", fields)
         with h5py.File("a.h5") as file:
             mask = file[f"{DETECTOR}/pixel_mask"]
@@ -241,6 +243,34 @@ def test_masks_are_compressed_unless_xds_can_read_them(fields, monkeypatch):
             good = mask[()] == 0
         assert good.sum() == sum(run.wanted.sum() for run in runs)
         assert np.array_equal(np.isnan(read_image("show", "a.h5", to_look_at=True).pixels), ~good)
+
+
+@pytest.mark.parametrize("chunk", (1, 90, 31 * 7))
+@pytest.mark.parametrize("fields", (dict(panels=PANELS), FLAT, dict(FLAT, roi=(3, 12, 8, 15))))
+def test_large_frames_are_in_chunks_and_take_space_only_where_they_are_written(fields, chunk, monkeypatch):
+    monkeypatch.setattr(tree, "ONE_CHUNK", 700)
+    monkeypatch.setattr(tree, "CHUNK_PIXELS", chunk)
+    runs, images, noisy = write("a.h5", fields)
+    shapes = [image.shape for image in images]
+    fast = max(width for _, width in shapes)
+    with h5py.File("a.h5") as file:
+        for name, arrays in (("data", noisy), ("photons", images)):
+            data = file[f"entry/{name}/data"]
+            assert data.chunks == (1, max(1, chunk // fast), min(chunk, fast))
+            for first, array in zip(panel_origins(shapes), arrays, strict=True):
+                np.testing.assert_array_equal(data[0, first : first + len(array), : array.shape[1]], array)
+    np.testing.assert_array_equal(
+        read_image("show", "a.h5:/entry/data/data").pixels[: shapes[0][0], : shapes[0][1]], noisy[0]
+    )
+    strip = (4, 9, 10, 11)
+    with new_nxmx("b.h5", runs, np.int32) as nxmx:
+        nxmx.write_counts(0, strip, np.full((2, 6), 7, np.int32))
+        nxmx.finish({})
+    with h5py.File("b.h5") as file:
+        data = file["entry/data/data"]
+        stored, counts = data.id.get_num_chunks(), data[0]
+    assert (counts[10:12, 4:10] == 7).all() and counts.sum() == 7 * 12
+    assert stored == (12 if chunk == 1 else 1)
 
 
 @pytest.mark.slow
