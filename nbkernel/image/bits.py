@@ -32,5 +32,10 @@ def cut_to(bits, counts, wraps=False):
 
 
 def cut_off(bits, counts):
-    """How many integers exceed what `bits` can hold, and how many are below 0."""
-    return int(np.count_nonzero(counts > LARGEST[bits])), int(np.count_nonzero(counts < 0))
+    """How many integers (slow, fast) exceed what `bits` can hold, and how many are below 0."""
+    above = below = 0
+    for first in range(0, len(counts), ROWS_AT_A_TIME):
+        rows = counts[first : first + ROWS_AT_A_TIME]
+        above += int(np.count_nonzero(rows > LARGEST[bits]))
+        below += int(np.count_nonzero(rows < 0))
+    return above, below

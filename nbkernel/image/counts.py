@@ -150,7 +150,7 @@ def to_counts(
     """
     panels, is_single = checked_panels("to_counts", images)
     if scale is None or not number("scale", scale) > 0.0:
-        scale = count_scale(largest([as_photons(image) for image in panels]))
+        scale = count_scale(largest(panels))
     check_threads(threads)
     check_bits(bits)
     scale, adc = float(scale), number("adc", adc)
@@ -178,7 +178,8 @@ def count_scale(max_I):
 
 
 def largest(images):
-    return max(float(np.fmax.reduce(image, axis=None)) for image in images)
+    """The brightest pixel of the images' regions, photons."""
+    return max(float(np.fmax.reduce(as_photons(image)[pixels_of(region_of(image))], axis=None)) for image in images)
 
 
 def grey_scale(rmsd, otherwise):
@@ -190,7 +191,7 @@ def chosen_grey_scale(images):
     """The default scale of grey levels: from the statistics of rendered images, from the brightest pixel of others."""
     statistics: list[Any] = [getattr(image, "statistics", None) for image in images]
     rmsd = max(own.rmsd for own in statistics) if all(statistics) else 0.0
-    return grey_scale(rmsd, count_scale(largest([as_photons(image) for image in images])))
+    return grey_scale(rmsd, count_scale(largest(images)))
 
 
 def grey_strips(image, pgmscale, threads=1):

@@ -207,7 +207,7 @@ def write_noise(files, names, outputs, images, hdf5, say, warn, note):
 
 
 def write_preview(files, view, images, warn):
-    png, missing = view.draw([as_ndarray(image) for image in images])
+    png, missing = view.draw([as_ndarray(image) for image in images], [image.run.roi for image in images])
     files.write("--preview", png)
     for line in missing:
         warn(line)

@@ -21,7 +21,7 @@ from nbkernel.image.counts import chosen_grey_scale, grey_strips
 from nbkernel.image.panel_image import PanelImage, as_ndarray, as_photons, checked_panels, runs_of
 from nbkernel.io.files.output_files import OutputFiles, existing_mode, is_stream
 from nbkernel.io.images.pgm import pgm_header
-from nbkernel.io.images.raw_pixels import pixel_pieces
+from nbkernel.io.images.raw_pixels import pixel_pieces, strips_with_bits
 from nbkernel.io.images.smv import smv_header
 from nbkernel.io.images.smv_dials import dials_header, unsaid_lines
 from nbkernel.io.picture.settings import PictureSettings
@@ -36,7 +36,7 @@ def write_float(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray])
     a list of them, one per panel. Raises InputError for anything else, or if the file cannot be written.
     """
     panels, _ = checked_panels("write_float", images)
-    write_files("write_float", path, panels, [[as_photons(image)] for image in panels])
+    write_files("write_float", path, panels, [[float_pieces(as_photons(image))] for image in panels])
 
 
 def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], style: str = DEFAULT_SMV_STYLE) -> None:
@@ -64,7 +64,7 @@ def write_smv(path: str | PathLike, counts: PanelImage | Sequence[PanelImage], s
     for line in (*cut_off_lines(os.fspath(path), cut), *smv_lines("write_smv", runs, style)):
         LOG.warning("%s", line)
     contents = [
-        (smv_header_of(image.run, style, image.offset_and_gain, image.noise is not None), cut_to(16, counts))
+        (smv_header_of(image.run, style, image.offset_and_gain, image.noise is not None), count_pieces(counts))
         for image, counts in zip(panels, cut, strict=True)
     ]
     write_files("write_smv", path, panels, contents)
@@ -76,6 +76,17 @@ def cut_off_lines(name, panels):
     for pixels, limit in ((above, LARGEST[16]), (below, 0)):
         if pixels:
             yield f"{name}: {pixels} pixels are cut off at {limit}; an SMV image has 16 bits, an HDF5 file has 32"
+
+
+def float_pieces(image):
+    """The pixels of a float file, in pieces."""
+    return pixel_pieces(image.shape, np.float32, strips_with_bits(image))
+
+
+def count_pieces(counts):
+    """The pixels of an SMV file, in pieces, from counts (slow, fast) of any integers."""
+    strips = ((strip, cut_to(16, pixels)) for strip, pixels in strips_with_bits(counts))
+    return pixel_pieces(counts.shape, np.uint16, strips)
 
 
 def smv_header_of(run, style, offset_and_gain, noisy):

@@ -5,6 +5,8 @@ import math
 import h5py
 import numpy as np
 
+from nbkernel.io.images.raw_pixels import has_bits
+
 from .filters import hdf5plugin
 
 # pixels of a frame up to which programs find it in one piece (chunk), as they expect
@@ -82,8 +84,15 @@ class Frame:
             if self.kept is None:
                 self.kept = np.zeros(shape, self.dataset.dtype)
             self.kept[slow, fast] = pixels
+        elif self.is_one_chunk:
+            self.dataset[0] = pixels
         else:
-            self.dataset[0, slow, fast] = pixels
+            rows = self.dataset.chunks[1]
+            for chunk in range(slow.start // rows * rows, slow.stop, rows):
+                start, stop = max(chunk, slow.start), min(chunk + rows, slow.stop)
+                part = pixels[start - slow.start : stop - slow.start]
+                if has_bits(part):
+                    self.dataset[0, start:stop, fast] = part
 
     def finish(self):
         """To be called when all has been written."""

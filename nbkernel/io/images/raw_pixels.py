@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from nbkernel.geometry.region import pixels_of, strips_of, whole_region
 from nbkernel.io.files.output_files import Gap
+
+PIXELS_AT_A_TIME = 1 << 20  # that may be a hole
 
 
 def pixel_pieces(shape, dtype, strips):
@@ -29,3 +32,16 @@ def pixel_pieces(shape, dtype, strips):
             yield row
             written = first + len(row)
     yield from gap_to(shape[0] * fpixels)
+
+
+def strips_with_bits(image):
+    """(region, pixels) of an image's strips (slow, fast) that are not all 0."""
+    for strip in strips_of(whole_region(image.shape), PIXELS_AT_A_TIME):
+        pixels = image[pixels_of(strip)]
+        if has_bits(pixels):
+            yield strip, pixels
+
+
+def has_bits(pixels):
+    """Whether any pixel is not 0; -0.0 is not."""
+    return bool(pixels.view(f"u{pixels.itemsize}").any())

@@ -8,7 +8,7 @@ from nbkernel.errors import InputError
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.io.images.png import png_bytes
 
-from .grey import grey_levels, reduced, value_range
+from .grey import grey_levels, reduced_region, value_range
 from .lettering import text_bitmap
 from .resolution import automatic_rings
 from .rings import ring_pixels
@@ -63,12 +63,14 @@ def make_scene(settings, shape, detector=None, wavelength=None):
     return Scene(settings, view, detector, wavelength, rings)
 
 
-def draw(scene, image):
-    """The Drawing of a Scene for an image, (slow, fast) numbers of any kind."""
+def draw(scene, image, rendered=None):
+    """The Drawing of a Scene for an image, (slow, fast) numbers of any kind. rendered: slices (slow, fast) of the region
+    outside which all are 0, if known."""
     view, settings = scene.view, scene.settings
     values = image[view.slow, view.fast]
     if view.down > 1:
-        values = reduced(values, view.down)
+        rendered = rendered or tuple(slice(0, length) for length in image.shape)
+        values = reduced_region(values, view.down, view.within(rendered))
     limits = value_range(values, settings.percentiles)
     picture = grey_levels(values, settings.scale, limits)
     if view.up > 1:

@@ -1,5 +1,7 @@
 """The picture of a run: of its single image, or of all panels as seen along the beam."""
 
+from nbkernel.geometry.region import pixels_of
+
 from .assembly import assemble, make_assembly
 from .draw import draw, make_scene
 
@@ -14,10 +16,11 @@ class RunView:
             detector = self.assembly.detector
         self.scene = make_scene(settings, (detector.spixels, detector.fpixels), detector, runs[0].wavelength * 1e10)
 
-    def draw(self, images):
-        """The PNG file's bytes, and lines about what could not be drawn. images: (slow, fast), of each panel."""
+    def draw(self, images, rois=None):
+        """The PNG file's bytes, and lines about what could not be drawn. images: (slow, fast), of each panel; rois: the
+        region of each outside which all pixels are 0, if known."""
         if self.assembly is None:
-            drawing = draw(self.scene, images[0])
+            drawing = draw(self.scene, images[0], None if rois is None else pixels_of(rois[0]))
             return drawing.png, drawing.missing
         drawing = draw(self.scene, assemble(self.assembly, images))
         return drawing.png, (*self.assembly.missing_lines(), *drawing.missing)

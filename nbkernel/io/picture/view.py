@@ -29,6 +29,13 @@ class View(NamedTuple):
         # the last one of reduced pixels may be narrower
         return part.start + np.minimum(steps * self.down / self.up, count)
 
+    def within(self, region):
+        """The part of a region, slices (slow, fast) of the image, that the picture shows: slices in it, empty if it has
+        none."""
+        starts = [max(own.start, part.start) - part.start for own, part in zip(region, self[:2], strict=True)]
+        stops = [min(own.stop, part.stop) - part.start for own, part in zip(region, self[:2], strict=True)]
+        return tuple(slice(start, max(start, stop)) for start, stop in zip(starts, stops, strict=True))
+
     def place(self, fast, slow):
         """(row, column) of the picture's pixel that shows a point of the detector (pixels); None outside."""
         places = []

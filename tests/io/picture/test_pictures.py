@@ -11,6 +11,7 @@ import pytest
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.geometry.detector import place_detector
 from nbkernel.geometry.direct_beam import direct_beam
+from nbkernel.geometry.region import region
 from nbkernel.io.images.png import png_bytes
 from nbkernel.io.picture.draw import draw, make_scene
 from nbkernel.io.picture.grey import reduced
@@ -102,6 +103,16 @@ def test_a_reduced_pixel_is_the_maximum_of_its_block(shape, factor):
         block = values[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
         expected = np.nanmax(block) if np.isfinite(block).any() else np.nan
         np.testing.assert_array_equal(result[row, column], expected)
+
+
+@pytest.mark.parametrize("roi", [None, (500, 3999, 100, 2800)])
+@pytest.mark.parametrize("rendered", [(0, 4999, 0, 2999), (7, 7, 3, 2999), (700, 2111, 1000, 1001), (0, 2, 2998, 2999)])
+def test_a_picture_of_the_rendered_region_is_that_of_the_whole_image(rendered, roi):
+    values = np.zeros((3000, 5000), np.float32)
+    part = region("roi", values.shape, rendered)
+    values[part] = np.random.default_rng(4).lognormal(0.0, 2.0, values[part].shape)
+    scene = make_scene(PictureSettings(roi=roi), values.shape)
+    assert scene.view.down > 1 and draw(scene, values, part) == draw(scene, values)
 
 
 def test_large_images_are_reduced_and_keep_single_bright_pixels():
