@@ -1,5 +1,6 @@
 """Memory: refuses computations that do not fit before they start, and arrays of which little is used."""
 
+import contextlib
 import math
 import os
 
@@ -45,6 +46,7 @@ def panel_zeros(shape, dtype, roi):
         memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
     except (OSError, OverflowError) as error:
         raise MemoryError(f"an array of {shape[0]} x {shape[1]} pixels: {error}") from error
-    # huge pages would fill the space between a narrow region's rows
-    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    with contextlib.suppress(OSError):  # a kernel without huge pages
+        # they would fill the space between a narrow region's rows
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(memory, dtype).reshape(shape)
