@@ -194,13 +194,19 @@ def chosen_grey_scale(images):
     return grey_scale(rmsd, count_scale(largest(images)))
 
 
+def photon_strips(image):
+    """(region, pixels (slow, fast)) of the strips of an image's region, in file order."""
+    for strip in strips_of(region_of(image)):
+        yield strip, image[pixels_of(strip)]
+
+
 def grey_strips(image, pgmscale, threads=1):
-    """Strips of the grey levels of a PGM image: (region, uint8 (slow, fast)) in file order, 0 elsewhere."""
+    """As `photon_strips`, the grey levels (uint8) of a PGM image, which is 0 elsewhere."""
     return scaled(scaled_bytes, np.uint8, as_photons(image), region_of(image), threads, pgmscale)
 
 
 def count_strips(image, scale, adc, bits=16, threads=1):
-    """Strips of the counts of `to_counts`, as those of `grey_strips`."""
+    """As `photon_strips`, the counts of `to_counts`."""
     return scaled(scaled_counts, DTYPES[bits], as_photons(image), region_of(image), threads, scale, adc, TOPS[bits])
 
 

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 
 from nbkernel.experiment.config.writing import resolved_experiment
-from nbkernel.geometry.region import pixels_of, strips_of
+from nbkernel.image.counts import photon_strips
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import seeds_of_crystal
 
@@ -48,8 +48,8 @@ def finish_hdf5(file, images, noise, path, command):
     """Writes the rendered pixels and the provenance into an NxmxFile. noise: the properties of the counts that it has, None
     without counts; the others as for `fill_hdf5`."""
     for panel, image in enumerate(images):
-        for strip in strips_of(image.run.roi):
-            file.write_photons(panel, strip, image[pixels_of(strip)])
+        for strip, pixels in photon_strips(image):
+            file.write_photons(panel, strip, pixels)
     file.finish(stated_of(images, noise, path, command))
 
 

@@ -12,9 +12,16 @@ from nbkernel.errors import InputError
 from nbkernel.experiment.input_files import protected_paths
 from nbkernel.experiment.quirks import warning
 from nbkernel.geometry.panels import panel_name
-from nbkernel.geometry.region import pixels_of, strips_of
 from nbkernel.image.bits import LARGEST, cut_to
-from nbkernel.image.counts import Noise, count_scale, count_strips, grey_scale, noisy_strips, scaled_above
+from nbkernel.image.counts import (
+    Noise,
+    count_scale,
+    count_strips,
+    grey_scale,
+    noisy_strips,
+    photon_strips,
+    scaled_above,
+)
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import fresh_seed, seed_line
 from nbkernel.io.files.output_files import OutputFiles
@@ -75,8 +82,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         for line in dark_lines(images):
             warn(line)
         for name, image in zip(names["-floatfile"], images, strict=True):
-            strips = ((strip, image[pixels_of(strip)]) for strip in strips_of(image.run.roi))
-            files.write_meanwhile(name, pixel_pieces(image.shape, np.float32, strips))
+            files.write_meanwhile(name, pixel_pieces(image.shape, np.float32, photon_strips(image)))
         for line in smv_lines("--smv dials", runs, outputs.smv):
             warn(line)
         statistics = [image.statistics for image in images]
