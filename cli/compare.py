@@ -15,8 +15,8 @@ def help_text():
         "usage: nbkernel compare A B [options]\n\n"
         f"Compares image B with the reference A ({format_names(IMAGE, 'keeps_values')}). A float file has the shape of the "
         "SMV\n"
-        "image beside it; FILE.h5 is the noise-free image of nbkernel's files, else the first frame; FILE.h5:/path/in/file\n"
-        "is any dataset.\n\n"
+        "image beside it; FILE.h5 is the noise-free image of nbkernel's files, else another's; FILE.h5:/path/in/file is\n"
+        "any dataset; of several images --frame chooses one.\n\n"
         f"{options_text(options_of('compare'))}\n\n"
         "Tolerances (local errors are relative to the largest of A's 5 x 5 neighbours):\n"
         "  exact   identical bits\n"
@@ -36,7 +36,7 @@ def run(argv):
     from nbkernel.diagnose.images.compare import DEFAULT_N, judge, make_pair, measure
     from nbkernel.io.images.read import read_image
 
-    images = [read_image("compare", path, chosen.get("--shape")) for path in paths]
+    images = [read_image("compare", path, chosen.get("--shape"), frame=chosen.get("--frame", 0)) for path in paths]
     pair = make_pair(*images, chosen.get("--roi"))
     numbers, peaks = measure(pair)
     numbers["suspects"] = likely_causes(pair, numbers, peaks)

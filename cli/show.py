@@ -19,7 +19,8 @@ def help_text():
         "usage: nbkernel show FILE [options] [geometry flags of simulate]\n\n"
         f"Draws an image ({format_names(IMAGE)}) as a PNG: dark is strong. A float file has the shape of the SMV\n"
         "image beside it.\n"
-        "FILE.h5 is the noise-free image of nbkernel's files, else the first frame; FILE.h5:/path/in/file is any dataset.\n"
+        "FILE.h5 is the noise-free image of nbkernel's files, else another's; FILE.h5:/path/in/file is any dataset;\n"
+        "of several images --frame chooses one.\n"
         "Rings and beam centre need a geometry: that of the header, unless flags say otherwise, such as -distance,\n"
         "-pixel, -lambda, -Xbeam, -Ybeam, -twotheta, -detector_rotx or -img FILE. All flags of simulate are accepted.\n\n"
         f"Options:\n{options_text(options_of('show'))}\n{flags.help_text((flags.DETECTOR, flags.GEOMETRY))}"
@@ -43,7 +44,8 @@ def run(argv):
     # imports numpy, which can wait until the arguments have been checked
     from nbkernel.diagnose.images.show import show_to_file
 
-    for line in report(output, *show_to_file(path, output, settings, experiment, chosen.get("--shape"), warn)):
+    shown = show_to_file(path, output, settings, experiment, chosen.get("--shape"), warn, chosen.get("--frame", 0))
+    for line in report(output, *shown):
         say(line)
     return 0
 

@@ -174,6 +174,14 @@ OPTIONS = (
         unit="pixels",
     ),
     option(
+        "--frame",
+        "show compare",
+        "N",
+        "number of the image, from 0, in an HDF5 file of several",
+        readers.integer,
+        default="0",
+    ),
+    option(
         "--shape",
         "show",
         "SLOW FAST",

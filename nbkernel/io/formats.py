@@ -34,7 +34,8 @@ class Format(NamedTuple):
 
 class ImageFile(NamedTuple):
     """path: as the user gave it; file_path, dataset: the two parts of FILE:/path/in/file; shape: (slow, fast) of an
-    image whose file does not contain it, or None; to_look_at: whether pixels that the file masks are nan."""
+    image whose file does not contain it, or None; to_look_at: whether pixels that the file masks are nan; frame: number of
+    the image in a file of several, from 0."""
 
     command: str
     path: str
@@ -42,12 +43,13 @@ class ImageFile(NamedTuple):
     dataset: str | None
     shape: tuple | None
     to_look_at: bool
+    frame: int = 0
 
 
 def hdf5_image(file):
     from nbkernel.io.nexus.reader import read_hdf5_image
 
-    return read_hdf5_image(file.command, file.path, file.file_path, file.dataset, masked_as_nan=file.to_look_at)
+    return read_hdf5_image(file.command, file.path, file.file_path, file.dataset, file.to_look_at, file.frame)
 
 
 def smv_image(file):

@@ -21,18 +21,19 @@ CENTRE_FIELDS = ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY", "Ybeam_fr
 NEEDED = {"distance": ("distance", "-distance"), "pixel": ("pixel size", "-pixel"), "wavelength": ("wavelength", "-lambda")}
 
 
-def show_to_file(path, output, settings, experiment, shape, warn):
+def show_to_file(path, output, settings, experiment, shape, warn, frame=0):
     """Draws an image file by PictureSettings into the PNG file `output`; returns Image, Scene and Drawing.
 
     experiment: an Experiment with the flags given, which override the file's header; shape: (slow, fast) of a float file
-    or None; warn: called with lines for standard error. Raises InputError for unusable input.
+    or None; warn: called with lines for standard error; frame: number of the image in a file of several. Raises InputError
+    for unusable input.
     """
     _, experiment, remarks = read_headers(experiment, KeptInputs())
     for line in remarks:
         warn(line)
     if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):
         shape = experiment.detpixels_s, experiment.detpixels_f
-    image = along_beam(read_image("show", path, shape, to_look_at=True), warn)
+    image = along_beam(read_image("show", path, shape, to_look_at=True, frame=frame), warn)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
     read = split_dataset(path)[0], image.header_path, experiment.img, experiment.mask
     with OutputFiles(filter(None, read)) as files:

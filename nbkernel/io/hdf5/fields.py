@@ -96,16 +96,19 @@ class Field(Node):
                 file_beside(os.path.dirname(self.file_path), f"has a virtual dataset {self.name} that", named, False)
                 files.add(named)
 
-    def check_part(self, shape):
-        """Raises InputError or Unusable if a part of that shape, from the first element on, may not be read."""
+    def check_part(self, shape, start=None):
+        """Raises InputError or Unusable if a part of that shape, from the element `start` on (None: the first), may not be
+        read."""
         if not self.virtual:
-            check_values(self, shape)
+            check_values(self, shape, start)
             return
         check_size(self.source.flag, self.file_path, math.prod(shape) * self.dtype.itemsize, self.name)
+        start = start or (0,) * len(shape)
+        stop = [at + extent for at, extent in zip(start, shape, strict=True)]
         for number in range(self.properties.get_virtual_count()):
             first, last = self.properties.get_virtual_vspace(number).get_select_bounds()
-            if all(start < extent for start, extent in zip(first, shape, strict=True)):
-                self.check_source(number, last[0] - first[0] + 1, shape[0])
+            if all(low < end and high >= at for low, high, at, end in zip(first, last, start, stop, strict=True)):
+                self.check_source(number, last[0] - first[0] + 1, max(start[0] - first[0], 0), stop[0] - first[0])
 
     def source_of(self, number):
         """The Field that a virtual dataset takes a part from. Raises Unusable if it does not exist."""
@@ -122,15 +125,17 @@ class Field(Node):
             raise Unusable(f"has a virtual dataset {self.name} of {named}:{inner}, which is not a dataset of values")
         return found
 
-    def check_source(self, number, frames, wanted):
-        """As `check_part`, for what a source contributes: its first frames, if it has as many as are mapped."""
+    def check_source(self, number, frames, start, stop):
+        """As `check_part`, for the frames from `start` to before `stop` of what a source contributes, if it has as many as
+        are mapped; else for all of them."""
         found = self.source_of(number)
         selected = self.properties.get_virtual_srcspace(number)
         whole = selected.get_select_type() == h5py.h5s.SEL_ALL
         first, last = ((0,) * len(found.shape), [n - 1 for n in found.shape]) if whole else selected.get_select_bounds()
-        shape = [end - start + 1 for start, end in zip(first, last, strict=True)]
+        first, shape = list(first), [end - begin + 1 for begin, end in zip(first, last, strict=True)]
         if shape[0] == frames and len(shape) > 2:
-            shape[0] = min(shape[0], wanted)
+            shape[0] = min(shape[0], stop) - start
+            first[0] += start
         check_values(found, shape, first)
 
     def values(self):
@@ -172,9 +177,9 @@ class Field(Node):
     def read_into(self, array):
         self.handle.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
 
-    def part(self, selection, shape):
-        """An array of numbers, as stored: a selection of that shape, from the first element on."""
-        self.check_part(shape)
+    def part(self, selection, shape, start=None):
+        """An array of numbers, as stored: a selection of that shape, from the element `start` on (None: the first)."""
+        self.check_part(shape, start)
         return h5py.Dataset(self.handle)[selection]
 
 

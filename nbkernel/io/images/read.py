@@ -6,10 +6,10 @@ from nbkernel.io.formats import IMAGE, START, ImageFile, find_format, format_nam
 from nbkernel.io.hdf5.path import split_dataset
 
 
-def read_image(command, path, shape=None, to_look_at=False):
+def read_image(command, path, shape=None, to_look_at=False, frame=0):
     """The Image in a file; FILE:/path/in/file names a dataset of an HDF5 file. shape: (slow, fast) of a float file, looked
     up in the SMV files beside it if None; to_look_at: formats that keep too little for a comparison are accepted, and
-    masked pixels are nan.
+    masked pixels are nan; frame: number of the image, from 0, in files of several.
 
     Raises InputError, starting with `command`, for a file that cannot be read.
     """
@@ -20,4 +20,4 @@ def read_image(command, path, shape=None, to_look_at=False):
     if found.read is None or not (found.keeps_values or to_look_at):
         names = format_names(IMAGE, "keeps_values")
         raise InputError(f"{command}: {path} is a {found.name} file; need an image of the format {names}")
-    return found.read(ImageFile(command, path, file_path, dataset, shape, to_look_at))
+    return found.read(ImageFile(command, path, file_path, dataset, shape, to_look_at, frame))

@@ -93,9 +93,9 @@ def beams(entry):
     return instrument_groups(entry, "NXbeam") + beside
 
 
-def wavelength_of(entry):
-    """{"wavelength": Angstrom}; empty if there is none. The weighted mean of a spectrum, the first of a list with one per
-    image."""
+def wavelength_of(entry, frame=None):
+    """{"wavelength": Angstrom}; empty if there is none. The weighted mean of a spectrum; of a list with one per image, that
+    of image number `frame`, or the first if that is None."""
     for group in beams(entry) + instrument_groups(entry, "NXmonochromator"):
         for name, factors, default in (
             ("incident_wavelength", LENGTHS, "angstrom"), ("wavelength", LENGTHS, "angstrom"),
@@ -104,7 +104,7 @@ def wavelength_of(entry):
             field = group.field(name)
             if field is None or not field.size:
                 continue
-            value = mean_of(group, field) * unit(field, factors, default)
+            value = mean_of(group, field, frame) * unit(field, factors, default)
             wavelength = value * 1e10 if factors is LENGTHS else HC / value if value else math.inf
             if not 0.0 < wavelength < math.inf:
                 raise Unusable(f"has a wavelength of {wavelength:g} A in {field.name}; need one greater than 0")
@@ -112,13 +112,15 @@ def wavelength_of(entry):
     return {}
 
 
-def mean_of(group, field):
-    """The value that represents a field of wavelengths or energies, in its own unit."""
+def mean_of(group, field, frame=None):
+    """The value that represents a field of wavelengths or energies, in its own unit; frame: see `wavelength_of`."""
     weights = weights_of(group, field)
     if field.size == 1:
         return field.first()
     if weights is None:
         values = field.numbers()
+        if frame is not None and frame < values.size:
+            return float(values[frame])
         if np.ptp(values) > STEADY * abs(values[0]):
             field.source.warn(
                 f"has a value for each image in {field.name}, from {values.min():g} to {values.max():g}; "

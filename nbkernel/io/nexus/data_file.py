@@ -2,12 +2,16 @@
 
 import contextlib
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 import nbkernel
 from nbkernel.errors import InputError
 from nbkernel.io.files.output_files import OutputFiles
+from nbkernel.io.hdf5.fields import Field
+from nbkernel.io.hdf5.input import opened
+from nbkernel.io.hdf5.links import Unusable
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import add_field, add_group, compression, set_attributes
 
@@ -15,27 +19,14 @@ from .instrument import panel_origins
 
 DATA, PHOTONS, TRUTH = "entry/data/data", "entry/photons/data", "entry/truth"
 LARGEST_CHUNK = 1 << 32  # bytes
-COUNTS = (np.uint16, np.int32)
-OVERLOAD = {np.dtype(kind): np.iinfo(kind).max for kind in COUNTS}  # marks a pixel that may have been clipped
+# counts from here on are not left in 16 bits: the XDS plugins take them as overloads (neggia) or negative (durin)
+MOST_IN_16_BITS = 32767
 
 
 def frame_shape(shapes):
-    """Shape of a frame of panels with the (slow, fast) `shapes`: (slow, fast) of a single one; (panels, slow, fast) if all
-    have one shape; else (slow, fast) of the panels stacked along slow, each in its own width."""
-    if len(shapes) == 1:
-        return tuple(shapes[0])
-    if len(set(shapes)) == 1:
-        return (len(shapes), *shapes[0])
+    """(slow, fast) of a frame of panels with the (slow, fast) `shapes`: stacked along slow, each in its own width. A frame
+    has no dimension of panels, since DIALS (dxtbx) reads only modules of two dimensions."""
     return sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)
-
-
-def fill_frame(frame, arrays):
-    """Copies the (slow, fast) arrays of all panels into a frame of `frame_shape`."""
-    if frame.ndim == 3:
-        frame[:] = arrays
-        return
-    for array, start in zip(arrays, panel_origins([array.shape for array in arrays]), strict=True):
-        frame[start : start + len(array), : array.shape[1]] = array
 
 
 class DataFile:
@@ -49,10 +40,10 @@ class DataFile:
     def __init__(self, flag, path, shapes, frames, dtype=None, with_photons=False, first=1, inputs=()):
         """flag: for messages; shapes: (slow, fast) of each panel; frames: their number.
 
-        dtype: of /entry/data/data. np.uint16, np.int32: counts; None: counts, as uint16 if all are below 65535, else as
-        int32; np.float32: photons without noise. with_photons: whether photons are kept beside counts. first: number of the
-        file's first frame in the series, from 1, as detectors' files state it; inputs: paths that must not be overwritten.
-        Raises InputError for a file that cannot be written.
+        dtype: of /entry/data/data. np.uint16, np.int32: counts; None: counts, as uint16 if all are below 32767, which all
+        programs read from 16 bits, else as int32; np.float32: photons without noise. with_photons: whether photons are kept
+        beside counts. first: number of the file's first frame in the series, from 1, as detectors' files state it; inputs:
+        paths that must not be overwritten. Raises InputError for a file that cannot be written.
         """
         self.flag, self.path = flag, path
         self.shapes = [tuple(map(int, shape)) for shape in shapes]
@@ -146,7 +137,7 @@ class DataFile:
     def make_room_for(self, counts):
         """Turns the frames written so far into int32 if uint16 does not hold these counts and the type may be chosen."""
         least, most = min(int(array.min()) for array in counts), max(int(array.max()) for array in counts)
-        if self.may_widen and self.data.dtype == np.uint16 and (least < 0 or most >= OVERLOAD[self.data.dtype]):
+        if self.may_widen and self.data.dtype == np.uint16 and (least < 0 or most >= MOST_IN_16_BITS):
             group, narrow = self.data.parent, self.data
             group.move("data", "narrow")
             self.data = self.add_frames(group, np.int32)
@@ -160,11 +151,11 @@ class DataFile:
             )
 
     def write(self, dataset, arrays):
-        if len(arrays) == 1:
-            frame = arrays[0]
-        else:
+        frame = arrays[0]
+        if len(arrays) > 1:
             frame = np.zeros(self.shape, dataset.dtype)
-            fill_frame(frame, arrays)
+            for array, start in zip(arrays, panel_origins(self.shapes), strict=True):
+                frame[start : start + len(array), : array.shape[1]] = array
         dataset[self.written] = frame
 
     def add_truth(self, columns):
@@ -181,3 +172,32 @@ class DataFile:
             group = add_group(self.entry, "truth", "NXcollection")
             for name, (values, units) in columns.items():
                 add_field(group, name, values if isinstance(values, (list, tuple)) else np.asarray(values), units)
+
+
+class Content(NamedTuple):
+    """What a data file holds. shape: (slow, fast) of a frame; dtype: of /entry/data/data; truth: {name: (values, units)}, as
+    `DataFile.add_truth` writes it."""
+
+    frames: int
+    shape: tuple
+    dtype: np.dtype
+    has_photons: bool
+    truth: dict
+
+
+def read_content(flag, path):
+    """The Content of a data file. Raises InputError, beginning with `flag`, for a file that is none."""
+    with opened(flag, path) as root:
+        data = root.field(DATA)
+        if data is None or len(data.shape) != 3:
+            raise Unusable(f"has no frames in /{DATA}; need a data file of a series")
+        photons = data.dtype != np.float32 and root.field(PHOTONS) is not None
+        return Content(data.shape[0], data.shape[1:], data.dtype, photons, dict(truth_in(root.group(TRUTH))))
+
+
+def truth_in(group, prefix=""):
+    for name, member in () if group is None else group.members():
+        if isinstance(member, Field):
+            yield prefix + name, (member.values(), member.text("units") or None)
+        else:
+            yield from truth_in(member, f"{prefix}{name}/")

@@ -7,16 +7,19 @@ from nbkernel.io.hdf5.links import Unusable
 
 from .beam import instrument_groups, mcstas_frame, wavelength_of
 from .chains import Chains
-from .places import detector_place, module_place, settled
-from .sizes import detector_size, module_sizes
+from .foreign.places import detector_place, module_place, settled
+from .foreign.sizes import detector_size, module_sizes
 
 MOST_PANELS = 20_000
 DEEPEST = 5  # modules within modules
 NO_MODULE = "has no NXdetector_module and no detector with an x_pixel_size, so the place of its panels is not known"
 
 
-def detector_fields(entry):
-    """Experiment's fields of `read_nxmx_detector`. Raises Unusable if a part is missing or broken."""
+def detector_fields(entry, number=None):
+    """Experiment's fields of `read_nxmx_detector`. number: of the image whose wavelength counts, if each has its own.
+
+    Raises Unusable if a part is missing or broken.
+    """
     own, chains = entry.group("nbkernel"), Chains()
     detectors = instrument_groups(entry, "NXdetector")
     modules = [(detector, leaves(detector)) for detector in detectors]
@@ -28,7 +31,7 @@ def detector_fields(entry):
         panels = with_sensors(own_panels(modules, chains, to_laboratory), own)
     else:
         panels, frame = foreign_panels(entry, detectors, modules, chains), mcstas_frame(entry, chains)
-    return {"panels": tuple(panels), "convention": "custom", **frame, **wavelength_of(entry)}
+    return {"panels": tuple(panels), "convention": "custom", **frame, **wavelength_of(entry, number)}
 
 
 def leaves(group, depth=0):

@@ -20,8 +20,8 @@ def panel_origins(shapes):
     return np.cumsum([0, *(slow for slow, _ in shapes)])[:-1].tolist()
 
 
-def add_detector(instrument, runs, to_mcstas):
-    """The NXdetector of all panels, one NXdetector_module each, without data, mask and saturation."""
+def add_detector(instrument, runs, to_mcstas, frames=1):
+    """The NXdetector of all panels, one NXdetector_module each, without data, mask and saturation. frames: their number."""
     first = runs[0].detector
     group = add_group(instrument, "detector", "NXdetector")
     add_field(group, "description", "simulated by nbkernel")
@@ -49,7 +49,7 @@ def add_detector(instrument, runs, to_mcstas):
         add_module(group, name, run.detector, to_mcstas, corner - (0.0, 0.0, along), start)
 
     specific = add_group(group, "detectorSpecific", "NXcollection")
-    add_field(specific, "nimages", 1)
+    add_field(specific, "nimages", frames)
     add_field(specific, "ntrigger", 1)
     add_field(specific, "x_pixels_in_detector", max(fast for _, fast in shapes))
     add_field(specific, "y_pixels_in_detector", sum(slow for slow, _ in shapes))
@@ -92,12 +92,16 @@ def add_module(group, name, detector, to_mcstas, offset, first_row):
         )  # fmt: skip
 
 
-def add_beam(instrument, run, to_mcstas):
-    """NXbeam: wavelength, spectrum, fluence, polarisation, spread of directions."""
+def add_beam(instrument, run, to_mcstas, wavelengths=None, fluences=None):
+    """NXbeam: wavelength, spectrum, fluence, polarisation, spread of directions. wavelengths (Angstrom), fluences (1/m^2):
+    of each frame, or of all; None for the run's."""
     experiment, plan = run.experiment, run.plan
     beam = add_group(instrument, "beam", "NXbeam")
-    add_wavelength(beam, *spectrum(plan))
-    add_field(beam, "flux_integrated", float(plan.fluence), "1/m^2")
+    if wavelengths is None:
+        add_wavelength(beam, *spectrum(plan))
+    else:
+        add_field(beam, "incident_wavelength", wavelengths, "angstrom")
+    add_field(beam, "flux_integrated", float(plan.fluence) if fluences is None else fluences, "1/m^2")
     if experiment.flux != 0.0:
         add_field(beam, "total_flux", float(experiment.flux), "Hz")
         add_field(beam, "incident_beam_size", np.full(2, experiment.beamsize / 1000.0), "m")

@@ -61,18 +61,19 @@ def read_provenance(path, flag, names):
         return found
 
 
-def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False):
-    """The first frame of an HDF5 file as an Image: from `dataset`, else the photons without noise of nbkernel's files, else
-    the data of an NXmx file. Panels are stacked as they are stored.
+def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False, frame=0):
+    """A frame of an HDF5 file as an Image: from `dataset`, else the photons without noise of nbkernel's files, else the data
+    of an NXmx file. Panels are stacked as they are stored.
 
-    path: as the user gave it; masked_as_nan: whether pixels that the file's mask excludes are nan. Raises InputError,
-    starting with `command`, for a file that cannot be read.
+    path: as the user gave it; masked_as_nan: whether pixels that the file's mask excludes are nan; frame: its number, from
+    0; it does not matter if there is only one. Raises InputError, starting with `command`, for a file that cannot be read.
     """
     with opened(command, file_path, quiet=not masked_as_nan) as root:
         source = chosen_dataset(root, dataset)
         whole = source.dtype.kind in "iu"
         saturated = float(np.iinfo(source.dtype).max) if whole else np.inf
-        pixels = first_frame(source)
+        frame = checked_frame(source, frame)
+        pixels = frame_of_field(source, frame)
         try:
             entry = find_entry(root)
         except Unusable:
@@ -80,7 +81,7 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False)
         if masked_as_nan:
             pixels[excluded(entry, pixels.shape)] = np.nan
         try:
-            fields = detector_fields(entry)
+            fields = detector_fields(entry, frame)
         except (Unusable, InputError):
             # a picture does not need them, and rings will be refused
             fields = {}
@@ -108,24 +109,35 @@ def chosen_dataset(root, name):
     return found
 
 
-def first_frame(field):
-    """(slow, fast) float32. Raises Unusable for anything but an image."""
+def checked_frame(field, frame):
+    """The number of a frame; 0 if the field has only one. Raises Unusable for anything but images, InputError for a number
+    out of range."""
     if field.dtype.kind not in "iuf" or not 2 <= len(field.shape) <= 4 or 0 in field.shape:
         raise Unusable(f"has no image in {field.name}, but {field.dtype} of shape {field.shape}")
+    count = 1 if len(field.shape) == 2 else field.shape[0]
+    if count == 1:
+        return 0
+    if frame >= count:
+        raise InputError(f"--frame: {frame} is not in {field.source.path}, which has frames 0 to {count - 1}")
+    return frame
+
+
+def frame_of_field(field, frame):
+    """(slow, fast) float32."""
     shape = field.shape if len(field.shape) == 2 else (1, *field.shape[1:])
     # small integers take four times as much memory as pixels
     check_size(field.source.flag, field.file_path, math.prod(shape) * (field.dtype.itemsize + 4), field.name)
-    frame = first_of(field, 2)
+    pixels = one_of(field, 2, frame)
     # if modules have a dimension of their own, they are stacked along slow
     with np.errstate(over="ignore"):
-        return frame.reshape(-1, frame.shape[-1]).astype(np.float32)
+        return pixels.reshape(-1, pixels.shape[-1]).astype(np.float32)
 
 
-def first_of(field, dimensions):
-    """The first image of a field with one per first index, or its only image."""
+def one_of(field, dimensions, frame=0):
+    """An image of a field with one per first index, or its only image."""
     if len(field.shape) == dimensions:
         return field.part((), field.shape)
-    return field.part(0, (1, *field.shape[1:]))
+    return field.part(frame, (1, *field.shape[1:]), (frame, *(0,) * (len(field.shape) - 1)))
 
 
 def excluded(entry, shape):
@@ -134,7 +146,7 @@ def excluded(entry, shape):
         for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
             mask = detector.field(name)
             if mask is not None and 2 <= len(mask.shape) <= 3 and mask.shape[-2:] == shape and mask.dtype.kind in "iu":
-                mask = first_of(mask, 2)
+                mask = one_of(mask, 2)
                 return mask & mask.dtype.type(min(NORMAL_MASK_BITS, np.iinfo(mask.dtype).max)) != 0
     return np.zeros(shape, np.bool_)
 

@@ -11,39 +11,51 @@ from nbkernel.kernels.physics.vectors import rotate_axis
 OMEGA = "/entry/sample/transformations/omega"
 
 
-def add_sample(entry, run, to_mcstas):
-    """Cell, orientation (at omega = 0 where the spindle turns) and goniometer of a Prepared run."""
+def add_sample(entry, run, to_mcstas, scan=None, UB=None):
+    """Cell, orientation (at omega = 0 where the spindle turns) and goniometer of a Prepared run, or of many frames of it.
+
+    scan: (start, width) of each frame, arrays in degrees; None for the run's own, or stills. UB: (n, 3, 3) of several
+    crystals, 1/Angstrom in McStas's frame; None for the run's.
+    """
     sample = add_group(entry, "sample", "NXsample")
     add_field(sample, "name", "simulated crystal")
-    add_crystal(sample, run, to_mcstas)
-    if run.osc == 0.0:
+    axes = rendered_axes(run, to_mcstas)[np.newaxis] if UB is None else np.linalg.inv(UB)
+    add_crystals(sample, axes, np.linalg.inv(axes) if UB is None else UB)
+    if scan is None and run.osc != 0.0:
+        scan = np.array([math.degrees(run.phi_start)]), np.array([math.degrees(run.osc)])
+    if scan is None:
         add_field(sample, "depends_on", ".")
         return
     add_field(sample, "depends_on", OMEGA)
-    start, width = math.degrees(run.phi_start), math.degrees(run.osc)
+    start, width = scan
     transformations = add_group(sample, "transformations", "NXtransformations")
     spindle = to_mcstas @ np.array(run.detector.spindle_vector)
-    add_axis(transformations, "omega", np.array([start]), "deg", "rotation", spindle, ".")
+    add_axis(transformations, "omega", start, "deg", "rotation", spindle, ".")
     for name, value in (("omega_end", start + width), ("omega_increment_set", width)):
-        add_field(transformations, name, np.array([value]), "deg")
+        add_field(transformations, name, value, "deg")
 
 
-def add_crystal(sample, run, to_mcstas):
-    """The cell and the orientation that was rendered: from the direct vectors, with which indices are computed."""
+def add_crystals(sample, axes, UB):
+    """Cells and orientations of (n, 3, 3) crystals as they were rendered. The cell is that of the direct vectors, with which
+    indices are computed: `axes`, rows a, b, c (Angstrom). Programs that know only one crystal take the first."""
+    cells = np.array([cell_of_axes(own) for own in axes])
+    lengths, angles = cells[0, :3], cells[0, 3:]
+    add_field(sample, "unit_cell_abc", lengths, "angstrom")
+    add_field(sample, "unit_cell_alphabetagamma", angles, "deg")
+    add_field(sample, "unit_cell", cells, "angstrom")
+    add_field(sample, "unit_cell_volume", np.abs(np.linalg.det(axes)), "angstrom^3")
+    add_field(sample, "ub_matrix", UB, "1/angstrom", note="columns a*, b*, c* (1/d, no 2 pi) in McStas' frame")
+    add_field(sample, "orientation_matrix", np.array([busing_levy_orientation(own) for own in UB]))
+
+
+def rendered_axes(run, to_mcstas):
+    """(3, 3) rows a, b, c (Angstrom), in McStas's frame, of a Prepared run's crystal: where the spindle is at 0, or in a
+    still."""
     edges = [run.crystal.a, run.crystal.b, run.crystal.c]
     if run.osc == 0.0 and run.phi_start != 0.0:
         # a still has no goniometer that could state its setting
         edges = [rotate_axis(edge, run.detector.spindle_vector, run.phi_start) for edge in edges]
-    abc = 1e10 * np.array(edges) @ to_mcstas.T
-    cell = np.array(cell_of_axes(abc))
-    lengths, angles = cell[:3], cell[3:]
-    add_field(sample, "unit_cell_abc", lengths, "angstrom")
-    add_field(sample, "unit_cell_alphabetagamma", angles, "deg")
-    add_field(sample, "unit_cell", cell[np.newaxis], "angstrom")
-    add_field(sample, "unit_cell_volume", np.array([abs(np.linalg.det(abc))]), "angstrom^3")
-    UB = np.linalg.inv(abc)
-    add_field(sample, "ub_matrix", UB[np.newaxis], "1/angstrom", note="columns a*, b*, c* (1/d, no 2 pi) in McStas' frame")
-    add_field(sample, "orientation_matrix", busing_levy_orientation(UB)[np.newaxis])
+    return 1e10 * np.array(edges) @ to_mcstas.T
 
 
 def busing_levy_orientation(UB):

@@ -7,8 +7,8 @@ import numpy as np
 
 from nbkernel.io.hdf5.fields import Field
 from nbkernel.io.hdf5.links import Refused, Unusable
+from nbkernel.io.nexus.beam import image_of
 
-from .beam import image_of
 from .places import needed
 
 # pixels of an EIGER or EIGER2 module along fast and slow, and of the gap between two

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbkernel.io.hdf5.links import Unusable
-
-from .chains import attribute_vector, chain, next_axis, offset, target
-from .units import LENGTHS, quantity, unit
+from nbkernel.io.nexus.chains import attribute_vector, chain, next_axis, offset, target
+from nbkernel.io.nexus.units import LENGTHS, quantity, unit
 
 FAST, SLOW = np.array([-1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])  # head on, seen along the beam
 NOWHERE = 1e-9  # m; a corner this close to the beam's axis has no position across it

@@ -1,0 +1,1 @@
+"""Detectors in other programs' NeXus files: contradictions resolved, missing parts filled in."""
