@@ -73,8 +73,7 @@ class Frame:
 
     def __init__(self, group, name, shape, dtype):
         self.is_one_chunk = math.prod(shape) <= ONE_CHUNK
-        chunk = shape if self.is_one_chunk else chunk_shape(shape, CHUNK_PIXELS)
-        self.dataset = group.create_dataset(name, (1, *shape), dtype, chunks=(1, *chunk), **compression())
+        self.dataset = group.create_dataset(name, (1, *shape), dtype, chunks=(1, *frame_chunk(shape)), **compression())
         self.kept = None  # what belongs to one chunk, until that is complete
 
     def write(self, slow, fast, pixels):
@@ -99,6 +98,11 @@ class Frame:
         if self.kept is not None:
             self.dataset[0] = self.kept
             self.kept = None
+
+
+def frame_chunk(shape):
+    """(slow, fast) size of the chunks of a frame: the frame itself, unless it is very large."""
+    return shape if math.prod(shape) <= ONE_CHUNK else chunk_shape(shape, CHUNK_PIXELS)
 
 
 def chunk_shape(shape, pixels):

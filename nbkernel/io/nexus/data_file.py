@@ -1,7 +1,6 @@
 """Data files of a series: frames of one experiment in an HDF5 file, which a master file describes."""
 
 import contextlib
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,28 +12,21 @@ from nbkernel.io.hdf5.fields import Field
 from nbkernel.io.hdf5.input import opened
 from nbkernel.io.hdf5.links import Unusable
 from nbkernel.io.hdf5.output import create_file
-from nbkernel.io.hdf5.tree import add_field, add_group, compression, set_attributes
+from nbkernel.io.hdf5.tree import add_field, add_group, compression, frame_chunk, set_attributes
 
-from .instrument import panel_origins
+from .instrument import panel_origins, stacked_shape
 
 DATA, PHOTONS, TRUTH = "entry/data/data", "entry/photons/data", "entry/truth"
-LARGEST_CHUNK = 1 << 32  # bytes
 # counts from here on are not left in 16 bits: the XDS plugins take them as overloads (neggia) or negative (durin)
 MOST_IN_16_BITS = 32767
-
-
-def frame_shape(shapes):
-    """(slow, fast) of a frame of panels with the (slow, fast) `shapes`: stacked along slow, each in its own width. A frame
-    has no dimension of panels, since DIALS (dxtbx) reads only modules of two dimensions."""
-    return sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)
 
 
 class DataFile:
     """A data file that is being written, frame by frame; a context manager.
 
     It appears under its name when the `with` statement ends, complete; after an exception it does not. Frames are in
-    /entry/data/data, one chunk each, (frames, *frame_shape(shapes)); photons beside counts in /entry/photons/data; the truth
-    in /entry/truth. The same arguments and frames give the same bytes.
+    /entry/data/data, (frames, slow, fast), with panels stacked along slow; photons beside counts in /entry/photons/data; the
+    truth in /entry/truth. The same arguments and frames give the same bytes.
     """
 
     def __init__(self, flag, path, shapes, frames, dtype=None, with_photons=False, first=1, inputs=()):
@@ -47,14 +39,12 @@ class DataFile:
         """
         self.flag, self.path = flag, path
         self.shapes = [tuple(map(int, shape)) for shape in shapes]
-        self.shape = frame_shape(self.shapes)
+        self.shape = stacked_shape(self.shapes)
         self.frames, self.first, self.written = frames, first, 0
         self.may_widen = dtype is None
         dtype = np.dtype(np.uint16 if dtype is None else dtype)
         if dtype not in (np.uint16, np.int32, np.float32):
             raise InputError(f"{flag}: the type of counts is uint16 or int32, of photons float32, not {dtype}")
-        if 4 * math.prod(self.shape) >= LARGEST_CHUNK:
-            raise InputError(f"{flag}: a frame is one piece (chunk) of the file, of less than 4 GiB; this detector has more")
         self.dtype, self.with_photons = dtype, with_photons and dtype != np.float32
         self.files = OutputFiles(inputs)
 
@@ -97,7 +87,8 @@ class DataFile:
 
     def add_frames(self, group, dtype):
         """The dataset of all frames."""
-        dataset = group.create_dataset("data", (self.frames, *self.shape), dtype, chunks=(1, *self.shape), **compression())
+        shape, chunk = (self.frames, *self.shape), frame_chunk(self.shape)
+        dataset = group.create_dataset("data", shape, dtype, chunks=(1, *chunk), **compression())
         set_attributes(dataset, image_nr_low=self.first, image_nr_high=self.first + self.frames - 1)
         return dataset
 

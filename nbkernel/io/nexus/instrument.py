@@ -20,6 +20,12 @@ def panel_origins(shapes):
     return np.cumsum([0, *(slow for slow, _ in shapes)])[:-1].tolist()
 
 
+def stacked_shape(shapes):
+    """(slow, fast) of all panels stacked along slow, each in its own width. A frame has no dimension of panels, since DIALS
+    (dxtbx) reads only modules of two dimensions."""
+    return sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)
+
+
 def add_detector(instrument, runs, to_mcstas, frames=1):
     """The NXdetector of all panels, one NXdetector_module each, without data, mask and saturation. frames: their number."""
     first = runs[0].detector

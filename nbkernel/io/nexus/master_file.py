@@ -1,22 +1,18 @@
 """The master file of a series: an NXmx file that describes all frames, which are in data files beside it."""
 
 import os
-from datetime import UTC, datetime
 
 import h5py
 import numpy as np
 
-import nbkernel
 from nbkernel.errors import InputError
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import add_field, add_group, set_attributes
 
-from .data_file import DATA, PHOTONS, frame_shape, read_content
-from .instrument import add_beam, add_detector, panel_origins
-from .mcstas import laboratory_to_mcstas
-from .sample import add_sample
-from .writer import GAP, add_count_range, add_own, add_process, check_panels
+from .data_file import DATA, PHOTONS, read_content
+from .instrument import stacked_shape
+from .writer import begin, check_panels, describe, stamp
 
 # virtual datasets came with HDF5 1.10
 NEWEST = "v110"
@@ -37,7 +33,7 @@ def write_master(flag, path, runs, data_files, provenance=None, time=None, input
     check_panels(runs)
     names = [name_from(flag, path, each) for each in data_files]
     contents = [read_content(flag, each) for each in data_files]
-    check_contents(flag, data_files, contents, frame_shape([run.wanted.shape for run in runs]))
+    check_contents(flag, data_files, contents, stacked_shape([run.wanted.shape for run in runs]))
     truth = joined_truth(flag, data_files, contents)
     with OutputFiles([*inputs, *data_files]) as files:
         files.open(flag, path, by_name=True)
@@ -94,33 +90,12 @@ def joined_truth(flag, paths, contents):
 
 
 def write_tree(file, file_name, runs, names, contents, truth, provenance, time):
-    now = (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    set_attributes(
-        file, NX_class="NXroot", default="entry", file_name=file_name, file_time=now,
-        creator="nbkernel", creator_version=nbkernel.__version__,
-    )  # fmt: skip
-    entry = add_group(file, "entry", "NXentry", default="data", version="1.0")
-    add_field(entry, "definition", "NXmx")
-    add_field(entry, "title", "simulated diffraction images")
-    add_field(entry, "start_time", now)
-    add_field(entry, "end_time_estimated", now)
+    now = stamp(time)
+    entry = begin(file, file_name, "simulated diffraction images", now)
     data = add_data(entry, names, contents)
-    frames = len(data)
-
-    to_mcstas = laboratory_to_mcstas(runs[0].detector.beam_vector, runs[0].detector.polar_vector)
-    instrument = add_group(entry, "instrument", "NXinstrument")
-    add_field(instrument, "name", "nbkernel")
-    detector = add_detector(instrument, runs, to_mcstas, frames)
-    detector["data"] = data
-    if data.dtype != np.float32:
-        add_count_range(detector, data.dtype)
-    detector["detectorSpecific/pixel_mask"] = add_mask(detector, [run.wanted for run in runs])
-    add_beam(instrument, runs[0], to_mcstas, wavelengths_of(runs[0], truth), column(truth, "fluence"))
-    source = add_group(entry, "source", "NXsource")
-    add_field(source, "name", "simulated")
-    add_sample(entry, runs[0], to_mcstas, scan_of(runs[0], truth, frames), orientations_of(truth))
-    add_process(entry, now, provenance)
-    add_own(entry, runs, to_mcstas)
+    beam = {"wavelengths": wavelengths_of(runs[0], truth), "fluences": column(truth, "fluence")}
+    sample = {"scan": scan_of(runs[0], truth, len(data)), "UB": orientations_of(truth)}
+    describe(entry, runs, data, now, provenance, beam, sample)
     if truth:
         group = add_group(entry, "truth", "NXcollection")
         for name, (values, units) in truth.items():
@@ -170,16 +145,6 @@ def add_virtual(group, names, contents, source, dtype):
         properties.set_virtual(part, os.fsencode(name), source.encode(), h5py.h5s.create_simple(own))
         first += content.frames
     return h5py.Dataset(h5py.h5d.create(group.id, b"data", h5py.h5t.py_create(dtype), whole, properties))
-
-
-def add_mask(detector, wanted):
-    """The pixel mask from the panels' (slow, fast) bool, as that of a single exposure."""
-    mask = np.full(frame_shape([own.shape for own in wanted]), GAP, np.int8)
-    for own, first in zip(wanted, panel_origins([own.shape for own in wanted]), strict=True):
-        mask[first : first + len(own), : own.shape[1]] = np.where(own, 0, GAP)
-    # the XDS plugin neggia reads a contiguous mask only
-    more = {} if len(wanted) == 1 else {"compression": "gzip", "compression_opts": 1}
-    return detector.create_dataset("pixel_mask", data=mask, **more)
 
 
 def column(truth, name):

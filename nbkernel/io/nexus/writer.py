@@ -13,7 +13,7 @@ from nbkernel.geometry.region import pixels_of, strips_of, whole_region
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import ONE_CHUNK, Frame, add_field, add_group, as_stored, chunk_shape, set_attributes
 
-from .instrument import add_beam, add_detector, panel_origins
+from .instrument import add_beam, add_detector, panel_origins, stacked_shape
 from .mcstas import laboratory_to_mcstas
 from .sample import add_sample
 
@@ -58,16 +58,8 @@ class NxmxFile:
         self.file, self.runs = file, runs
         self.shapes = [run.wanted.shape for run in runs]
         self.origins = panel_origins(self.shapes)
-        self.now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        set_attributes(
-            file, NX_class="NXroot", default="entry", file_name=file_name, file_time=self.now,
-            creator="nbkernel", creator_version=nbkernel.__version__,
-        )  # fmt: skip
-        self.entry = add_group(file, "entry", "NXentry", default="data", version="1.0")
-        add_field(self.entry, "definition", "NXmx")
-        add_field(self.entry, "title", "simulated diffraction image")
-        add_field(self.entry, "start_time", self.now)
-        add_field(self.entry, "end_time_estimated", self.now)
+        self.now = stamp()
+        self.entry = begin(file, file_name, "simulated diffraction image", self.now)
         self.photons, self.counts = add_frames(self.entry, stacked_shape(self.shapes), counts_type)
 
     def write_photons(self, panel, region, pixels):
@@ -85,41 +77,71 @@ class NxmxFile:
 
     def finish(self, provenance):
         """Writes all that is not pixels, see `write_nxmx`."""
-        runs, data = self.runs, self.photons.dataset
+        data = self.photons.dataset
         self.photons.finish()
         if self.counts is not None:
             self.counts.finish()
             data = self.counts.dataset
-        to_mcstas = laboratory_to_mcstas(runs[0].detector.beam_vector, runs[0].detector.polar_vector)
-        instrument = add_group(self.entry, "instrument", "NXinstrument")
-        add_field(instrument, "name", "nbkernel")
-        detector = add_detector(instrument, runs, to_mcstas)
-        detector["data"] = detector["data_000001"] = data
-        if self.counts is not None:
-            add_count_range(detector, data.dtype)
-        detector["detectorSpecific/pixel_mask"] = self.add_mask(detector)
-        add_beam(instrument, runs[0], to_mcstas)
-        source = add_group(self.entry, "source", "NXsource")
-        add_field(source, "name", "simulated")
-        add_sample(self.entry, runs[0], to_mcstas)
-        add_process(self.entry, self.now, provenance)
-        add_own(self.entry, runs, to_mcstas)
+        describe(self.entry, self.runs, data, self.now, provenance)
+        self.entry["instrument/detector/data_000001"] = data
 
-    def add_mask(self, detector):
-        """The pixel mask from the panels' wanted pixels. For one panel it is contiguous, because the XDS plugin neggia reads
-        no other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5
-        library knows."""
-        shape = stacked_shape(self.shapes)
-        if len(self.runs) == 1 and math.prod(shape) <= ONE_CHUNK:
-            return add_field(detector, "pixel_mask", np.where(self.runs[0].wanted, np.int8(0), np.int8(GAP)))
-        mask = detector.create_dataset(
-            "pixel_mask", shape, np.int8, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
-            compression="gzip", compression_opts=1,
-        )  # fmt: skip
-        for panel, run in enumerate(self.runs):
-            for strip in strips_of(run.roi):
-                mask[self.place(panel, strip)] = np.where(run.wanted[pixels_of(strip)], np.int8(0), np.int8(GAP))
-        return mask
+
+def stamp(time=None):
+    """A time (datetime), or the present, as NeXus has it."""
+    return (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def begin(file, file_name, title, now):
+    """Begins an empty HDF5 file; returns its entry. now: the text of a time."""
+    set_attributes(
+        file, NX_class="NXroot", default="entry", file_name=file_name, file_time=now,
+        creator="nbkernel", creator_version=nbkernel.__version__,
+    )  # fmt: skip
+    entry = add_group(file, "entry", "NXentry", default="data", version="1.0")
+    add_field(entry, "definition", "NXmx")
+    add_field(entry, "title", title)
+    add_field(entry, "start_time", now)
+    add_field(entry, "end_time_estimated", now)
+    return entry
+
+
+def describe(entry, runs, data, now, provenance, beam=None, sample=None):
+    """Writes all that is not pixels, see `write_nxmx`. data: the dataset of /entry/data, (frames, slow, fast); beam, sample:
+    what differs between frames, as further arguments of `add_beam` and `add_sample`."""
+    to_mcstas = laboratory_to_mcstas(runs[0].detector.beam_vector, runs[0].detector.polar_vector)
+    instrument = add_group(entry, "instrument", "NXinstrument")
+    add_field(instrument, "name", "nbkernel")
+    detector = add_detector(instrument, runs, to_mcstas, len(data))
+    detector["data"] = data
+    if data.dtype != np.float32:
+        add_count_range(detector, data.dtype)
+    detector["detectorSpecific/pixel_mask"] = add_mask(detector, runs)
+    add_beam(instrument, runs[0], to_mcstas, **beam or {})
+    source = add_group(entry, "source", "NXsource")
+    add_field(source, "name", "simulated")
+    add_sample(entry, runs[0], to_mcstas, **sample or {})
+    add_process(entry, now, provenance)
+    add_own(entry, runs, to_mcstas)
+
+
+def add_mask(detector, runs):
+    """The pixel mask from the panels' wanted pixels. For one panel it is contiguous, because the XDS plugin neggia reads no
+    other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5 library
+    knows."""
+    shapes = [run.wanted.shape for run in runs]
+    shape = stacked_shape(shapes)
+    if len(runs) == 1 and math.prod(shape) <= ONE_CHUNK:
+        return add_field(detector, "pixel_mask", np.where(runs[0].wanted, np.int8(0), np.int8(GAP)))
+    mask = detector.create_dataset(
+        "pixel_mask", shape, np.int8, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
+        compression="gzip", compression_opts=1,
+    )  # fmt: skip
+    for run, start in zip(runs, panel_origins(shapes), strict=True):
+        for strip in strips_of(run.roi):
+            slow, fast = pixels_of(strip)
+            own = np.where(run.wanted[slow, fast], np.int8(0), np.int8(GAP))
+            mask[start + slow.start : start + slow.stop, fast] = own
+    return mask
 
 
 def check(runs, images, counts):
@@ -178,11 +200,6 @@ def type_of_counts(arrays):
     if least < limits.min or most > limits.max:
         raise InputError(f"counts: from {least} to {most}; a NeXus file that programs read holds up to {limits.max}")
     return np.dtype(np.int32)
-
-
-def stacked_shape(shapes):
-    """(slow, fast) of the panels' images stacked along slow, each in its own width."""
-    return sum(slow for slow, _ in shapes), max(fast for _, fast in shapes)
 
 
 def add_process(entry, now, provenance):
