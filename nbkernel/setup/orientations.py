@@ -1,16 +1,18 @@
 """All orientations of the crystal, phi steps times mosaic domains, and which of them each phi step uses."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from nbkernel.kernels.exact.orientations import fill_mosaic_umats, fill_orientations
 from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.vectors import rotate_axis, rotate_umat
 from nbkernel.support.memory import require_memory
 
 from .sampling import mosaic_sampling, phi_angles, spindle_sweep
 
-# orientations from which on they are found by compiled code
+# domains or angles from which on they are found by compiled code
 MANY = 2000
 
 
@@ -50,10 +52,19 @@ def generator_seed(seed):
 
 def mosaic_umats(domains, spread, mosaic_seed, shuffle):
     """Rotation matrices (domains, 9) of the mosaic domains; the first is the identity."""
-    umats = np.empty((domains, 9))
+    umats, shuffle[:] = drawn_umats(domains, spread, mosaic_seed, tuple(shuffle.tolist()))
+    return umats
+
+
+@functools.lru_cache(maxsize=4)
+def drawn_umats(domains, spread, mosaic_seed, before):
+    """`mosaic_umats`, and the state of the random generator after `before`. The same for all images of a series."""
+    umats, shuffle = np.empty((domains, 9)), np.array(before, np.int64)
     fill = fill_mosaic_umats.function if domains < MANY else fill_mosaic_umats
     fill(spread, generator_seed(mosaic_seed), shuffle, umats)
-    return umats
+    for array in (umats, shuffle):
+        array.flags.writeable = False
+    return umats, shuffle
 
 
 def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
@@ -67,11 +78,28 @@ def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
     cell = (crystal.a, crystal.b, crystal.c)
     phi_vectors = np.empty((1 + len(angles), 9))
     orientation = np.empty((1 + len(angles), len(umats), 9))
-    fill = fill_orientations.function if len(angles) * len(umats) < MANY else fill_orientations
-    fill(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
+    if len(angles) < MANY:
+        turn_by_numpy(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
+    else:
+        fill_orientations(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
     # the slot of each step's own angle, 0 if that is 0
     fresh = np.where(angles != 0.0, np.arange(1, len(angles) + 1), 0)
     if fix_phi0:
         return orientation, phi_vectors, fresh, fresh
     phi_slot_first = np.maximum.accumulate(fresh)
     return orientation, phi_vectors, np.where(phi_slot_first == 0, phi_slot_first[-1], phi_slot_first), phi_slot_first
+
+
+def turn_by_numpy(cell, spindle, angles, umats, spread, phi_vectors, table):
+    """The same as `fill_orientations`, which has to be compiled, with the same bits."""
+    phi_vectors[0] = sum(cell, ())
+    for slot, phi in enumerate(angles.tolist(), 1):
+        phi_vectors[slot] = phi_vectors[0]
+        if phi != 0.0:
+            phi_vectors[slot] = sum((rotate_axis(vector, spindle, phi) for vector in cell), ())
+    table[:] = phi_vectors[:, np.newaxis]
+    if spread > 0.0:
+        for first in (0, 3, 6):
+            vectors = phi_vectors[:, first : first + 3].T[:, :, np.newaxis]
+            for i, turned in enumerate(rotate_umat(vectors, umats.T), first):
+                table[:, :, i] = turned
