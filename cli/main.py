@@ -13,6 +13,7 @@ HELP = {"-h", "-help", "--help"}
 # name: what it does; the module of that name has help_text() and run(argv)
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
+    "series": "render a data set of many images",
     "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",
     "compare": "compare two images",
@@ -21,7 +22,7 @@ COMMANDS = {
 }
 
 # MiB of address space that libraries take, in addition to the work itself; next to none for other commands
-LIBRARIES = {"simulate": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
+LIBRARIES = {"simulate": 350, "series": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
 

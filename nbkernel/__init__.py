@@ -5,9 +5,9 @@
     experiment = nbkernel.Experiment(cell=(78, 78, 38, 90, 90, 90), default_F=100, Na=10, Nb=10, Nc=10, wavelength=1.0)
     image = nbkernel.simulate(experiment)
 
-`simulate` renders an image, a `Simulator` many, `compiled_rows` does so from a user's own numba functions, `add_noise` and
-`to_counts` convert photons to integer counts, `write_float`, `write_smv`, `write_pgm`, `write_hdf5` and `write_preview`
-write files. Nothing is printed: see the logger "nbkernel".
+`simulate` renders an image, a `Simulator` many, a `Series` a data set in files, `compiled_rows` renders from a user's own
+numba functions, `add_noise` and `to_counts` convert photons to integer counts, `write_float`, `write_smv`, `write_pgm`,
+`write_hdf5` and `write_preview` write files. Nothing is printed: see the logger "nbkernel".
 """
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nbkernel.io.picture.settings import PictureSettings as PictureSettings
     from nbkernel.run.compiled_rows import CompiledRows as CompiledRows
     from nbkernel.run.compiled_rows import compiled_rows as compiled_rows
+    from nbkernel.run.series.series import Series as Series
     from nbkernel.run.simulate import Simulator as Simulator
     from nbkernel.run.simulate import simulate as simulate
     from nbkernel.run.writers import write_float as write_float
@@ -43,6 +44,7 @@ PUBLIC = {
     "Panel": "geometry.panels",
     "PanelImage": "image.panel_image",
     "PictureSettings": "io.picture.settings",
+    "Series": "run.series.series",
     "Simulator": "run.simulate",
     "Statistics": "image.statistics",
     "add_noise": "image.counts",

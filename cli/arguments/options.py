@@ -44,7 +44,7 @@ def preview_option(name, values, help, **more):
 OPTIONS = (
     option(
         "--precision",
-        "simulate trace",
+        "simulate trace series",
         tuple(PRECISIONS),
         "how close to nanoBragg.c (below)",
         sets="Engine.precision",
@@ -52,7 +52,7 @@ OPTIONS = (
     ),
     option(
         "--device",
-        "simulate trace",
+        "simulate trace series",
         "auto|cpu|cuda[:N[,N...]]",
         "where to compute; auto uses a CUDA device if there is one",
         readers.device,
@@ -60,7 +60,7 @@ OPTIONS = (
     ),
     option(
         "--threads",
-        "simulate trace",
+        "simulate trace series",
         "N",
         "largest number of threads",
         readers.positive_integer,
@@ -157,6 +157,11 @@ OPTIONS = (
     option("--all-steps", "trace", "", "every layer, sub-pixel and source instead of the first"),
     option("--json", "trace", "", "print one JSON object, values with all digits"),
     option("--output", "show", "FILE.png", "the picture", default="FILE.png"),
+    option("--output", "series", "FOLDER", "where the files go; those of the same series that are there are kept"),
+    option("--shard", "series", "I/N|slurm", "make the I-th of N shares of the data files", readers.shard, default="all"),
+    option("--images", "series", "A[:B]", "make these images alone, from A up to B - 1, counted from 0", default="all"),
+    option("--resume", "series", "", "go on with the series in the folder, which must be there", default="if it is there"),
+    option("--dry-run", "series", "", "print what is drawn for each image as CSV, and make nothing"),
     option(
         "--tolerance",
         "compare",
@@ -241,7 +246,7 @@ OPTIONS = (
         sets="PictureSettings.rings",
     ),
     preview_option("--preview-beam", "", "mark the direct beam with a cross", sets="PictureSettings.beam"),
-    option("--help", "simulate trace show compare compare-traces info", "", "this text; also -h"),
+    option("--help", "simulate series trace show compare compare-traces info", "", "this text; also -h"),
 )
 
 

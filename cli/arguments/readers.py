@@ -2,6 +2,7 @@
 naming the option, for an unusable text."""
 
 import math
+import os
 import re
 
 from nbkernel.errors import InputError
@@ -106,3 +107,22 @@ def rings(name, text):
     if min(spacings) <= 0.0:
         raise InputError(f"{name}: needs spacings in Angstrom greater than 0, or auto, not {text!r}")
     return spacings
+
+
+def shard(name, text):
+    """(number from 1, count) from I/N, or of this task of a Slurm array or step."""
+    from nbkernel.run.series.folder import shard_of
+
+    if text != "slurm":
+        return shard_of(name, text)
+    for task, first, count in (
+        ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"),
+        ("SLURM_PROCID", "", "SLURM_NTASKS"),
+    ):
+        if task in os.environ and count in os.environ:
+            texts = [os.environ[task], os.environ.get(first, "0"), os.environ[count]]
+            if not all(text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS for text in texts):
+                raise InputError(f"{name}: {task}, {count} are {texts[0]!r}, {texts[2]!r}; need whole numbers")
+            own, least, all_tasks = map(int, texts)
+            return shard_of(name, (own - least + 1, all_tasks))
+    raise InputError(f"{name}: slurm needs SLURM_ARRAY_TASK_ID and _COUNT, or SLURM_PROCID and SLURM_NTASKS; or give I/N")

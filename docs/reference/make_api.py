@@ -35,7 +35,8 @@ FUNCTIONS = (
 )
 CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
-SIMULATOR_METHODS = ("simulate", "close")
+# classes of which users call methods
+METHODS_OF = {"Simulator": ("simulate", "close"), "Series": ("image", "photons", "draws", "run", "close")}
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as
 nanoBragg.c chooses them. The detector's vectors and twotheta_axis are used only with `convention="custom"`, which their flags
@@ -108,11 +109,11 @@ def table(head, rows):
     return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in rows), ""])
 
 
-def simulator_part():
-    cls = nbkernel.Simulator
-    yield documented("## Simulator", cls)
-    for method in SIMULATOR_METHODS:
-        yield documented(f"### Simulator.{method}", getattr(cls, method))
+def class_part(name):
+    cls = getattr(nbkernel, name)
+    yield documented(f"## {name}", cls)
+    for method in METHODS_OF[name]:
+        yield documented(f"### {name}.{method}", getattr(cls, method))
 
 
 def experiment_part():
@@ -138,7 +139,7 @@ def panel_part():
 def page():
     """The page's text."""
     parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
-    parts += [*simulator_part(), *experiment_part(), *panel_part()]
+    parts += [*class_part("Simulator"), *class_part("Series"), *experiment_part(), *panel_part()]
     parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
     return "\n".join(parts).rstrip() + "\n"
 

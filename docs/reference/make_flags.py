@@ -157,6 +157,7 @@ def named_rows(told):
 def option_tables():
     for command, told in (
         ("simulate", "Takes nanoBragg.c's flags and:"),
+        ("series", "`nbkernel series SPEC.toml`; see [series](../series.md):"),
         ("trace", "Takes nanoBragg.c's flags and:"),
         ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which only those of the geometry matter, and:"),
         ("compare", "`nbkernel compare A B`; A is the reference:"),

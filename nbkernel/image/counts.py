@@ -20,7 +20,7 @@ from nbkernel.support.memory import panel_zeros
 from nbkernel.support.validation import check_threads, integer, number
 
 from .bits import DTYPES, LARGEST, check_bits, cut_to
-from .noise import NoisyStrips, Totals
+from .noise import FRAME, NoisyStrips, Totals
 from .panel_image import PanelImage, as_photons, checked_panels
 from .seeds import fresh_seed
 
@@ -42,6 +42,7 @@ def add_noise(
     bits: int = 32,
     threads: int | None = None,
     device: str = "cpu",
+    frame: int = 0,
 ) -> PanelImage | Any:  # a list of them for a list
     """Photon-counting noise: the counts that an ideal photon-counting detector would record.
 
@@ -50,9 +51,10 @@ def add_noise(
     counts. rng: "ran1", nanoBragg.c's generator, or "philox", with which a pixel's noise does not depend on region, threads
     or device. adc: offset added to every pixel (counts). bits: 32 returns int32, cut off at 2147483647; 16 returns uint16,
     cut off at 65535 as in an SMV image. threads: for philox; None means all cores. device: for philox, as for `simulate`;
-    ran1 always runs on the CPU. Returns counts (slow, fast), never below 0, and 0 outside the region of interest, or a list
-    of them; their `noise` says how it was drawn. Raises InputError for an unusable argument, DeviceError like `simulate`.
-    Logs a warning if counts are cut off above, or if not one photon is counted.
+    ran1 always runs on the CPU. frame: for philox, the number of an image in a series, below 2^32: with one seed, each has
+    noise of its own. Returns counts (slow, fast), never below 0, and 0 outside the region of interest, or a list of them;
+    their `noise` says how it was drawn. Raises InputError for an unusable argument, DeviceError like `simulate`. Logs a
+    warning if counts are cut off above, or if not one photon is counted.
     """
     if rng not in NOISE_RNGS:
         raise InputError(f"rng: {rng!r} is not supported; need {' or '.join(NOISE_RNGS)}")
@@ -64,16 +66,23 @@ def add_noise(
     choice = choose_device(*(wanted if rng == "philox" else ("cpu", ())), DEFAULT_PRECISION)
     check_threads(threads)
     check_bits(bits)
+    if not 0 <= integer("frame", frame) < 2**32:
+        raise InputError(f"frame: needs a whole number from 0 to {2**32 - 1}, not {frame}")
     engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
-    noisy = noisy_strips(panels, seed, rng, number("adc", adc), engine, LOG.warning)
+    noisy = noisy_strips(panels, seed, rng, number("adc", adc), engine, LOG.warning, frame)
+    found, noise = noisy_images(noisy, panels, bits)
+    for line in noise.lines("add_noise", bits):
+        LOG.warning("%s", line)
+    return found[0] if is_single else found
+
+
+def noisy_images(noisy, panels, bits):
+    """(PanelImages of counts with so many bits, their Noise) of NoisyStrips of the images `panels`."""
     counts = [panel_zeros(image.shape, DTYPES[bits], region_of(image)) for image in panels]
     for panel, strip, drawn in noisy:
         counts[panel][pixels_of(strip)] = cut_to(bits, drawn)
-    noise = Noise(panels, noisy.totals(), rng, seed, noisy.adc_offset)
-    for line in noise.lines("add_noise", bits):
-        LOG.warning("%s", line)
-    found = like_images(counts, panels, noise.properties(bits), noise.offset_and_gain())
-    return found[0] if is_single else found
+    noise = Noise(panels, noisy.totals(), noisy.rng, noisy.seed, noisy.adc_offset)
+    return like_images(counts, panels, noise.properties(bits), noise.offset_and_gain()), noise
 
 
 @dataclass(frozen=True)
@@ -123,14 +132,14 @@ def expected_photons(image):
     return float(np.sum(image[pixels_of(region_of(image))], dtype=np.float64))
 
 
-def noisy_strips(panels, seed, rng, adc, engine, note):
+def noisy_strips(panels, seed, rng, adc, engine, note, frame=FRAME):
     """The NoisyStrips of `add_noise`, drawn by an Engine; note: called with a line if its devices fail and it may fall
-    back."""
+    back; frame: number of the image, for philox."""
     shuffles = [image.run.shuffle for image in panels[:1] if getattr(image, "run", None) is not None]
     # the table belongs to the run, and must be unchanged when noise is drawn again
     shuffle = shuffles[0].copy() if shuffles else np.zeros(33, np.int64)
     pixels, rois = [as_photons(image) for image in panels], [region_of(image) for image in panels]
-    return NoisyStrips(pixels, rois, adc, seed, rng, shuffle, engine, note)
+    return NoisyStrips(pixels, rois, adc, seed, rng, shuffle, engine, note, frame)
 
 
 def to_counts(

@@ -35,13 +35,13 @@ class NoisyStrips:
 
     images: (slow, fast) float32 photons of each panel; rois: the region of each that has noise; rng: one of
     `outputs.NOISE_RNGS`; shuffle: ran1's shuffle table as misset and mosaic left it; engine: the Engine that draws philox
-    noise; note: called with a line if its devices fail and it may fall back. A panel's random numbers follow those of the
-    previous panel. Raises DeviceError.
+    noise; note: called with a line if its devices fail and it may fall back; frame: number of the image, for philox. A
+    panel's random numbers follow those of the previous panel. Raises DeviceError.
     """
 
-    def __init__(self, images, rois, adc_offset, seed, rng, shuffle, engine, note, strip_pixels=STRIP_PIXELS):
+    def __init__(self, images, rois, adc_offset, seed, rng, shuffle, engine, note, frame=FRAME, strip_pixels=STRIP_PIXELS):
         self.images, self.adc_offset, self.seed, self.rng, self.shuffle = images, adc_offset, seed, rng, shuffle
-        self.engine, self.note, self.strip_pixels = engine, note, strip_pixels
+        self.engine, self.note, self.frame, self.strip_pixels = engine, note, frame, strip_pixels
         self.strips = [(panel, strip) for panel, roi in enumerate(rois) for strip in strips_of(roi, strip_pixels)]
         # as the program adds up, and row by row
         self.sums = [np.zeros((1 if rng == "ran1" else len(image), NOISE_SUMS)) for image in images]
@@ -69,8 +69,8 @@ class NoisyStrips:
                 yield panel, strip, out
 
     def counted(self):
-        """From counter-based random numbers: a pixel's noise depends on its mean, its number in the detector and the seed
-        (an integer, taken modulo 2^64), but not on other pixels, the region or the threads."""
+        """From counter-based random numbers: a pixel's noise depends on its mean, its number in the detector, the frame and
+        the seed (an integer, taken modulo 2^64), but not on other pixels, the region or the threads."""
         first_pixels = list(itertools.accumulate((image.size for image in self.images), initial=0))
         devices = self.engine.devices
         for batch in self.batches():
@@ -105,7 +105,7 @@ class NoisyStrips:
         panels = [panel for panel, _ in batch]
         found = counted_noise_on_cuda(
             [self.images[panel] for panel in panels], [strip for _, strip in batch],
-            [first_pixels[panel] for panel in panels], self.adc_offset, FRAME, key_of(self.seed), devices,
+            [first_pixels[panel] for panel in panels], self.adc_offset, self.frame, key_of(self.seed), devices,
         )  # fmt: skip
         for (panel, strip), (_, sums) in zip(batch, found, strict=True):
             self.sums[panel][pixels_of(strip)[0]] = sums
@@ -116,7 +116,7 @@ class NoisyStrips:
 
         def rows():
             return counted_noise_rows.over_rows(
-                self.images[panel], strip, self.adc_offset, first_pixel, FRAME, key_of(self.seed),
+                self.images[panel], strip, self.adc_offset, first_pixel, self.frame, key_of(self.seed),
                 np.empty((WORK, SEGMENT)), self.sums[panel], out,
             )  # fmt: skip
 

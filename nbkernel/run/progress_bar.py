@@ -19,17 +19,22 @@ class ProgressBar:
     def __init__(self, stream, clock=time.monotonic):
         self.stream, self.clock = stream, clock
         self.lock = threading.RLock()
-        self.total = 0  # pixels; 0: nothing is being rendered
+        self.total = 0  # pixels, or other things; 0: nothing is being done
+        self.things = ""
         self.shown = 0  # characters on the line
         self.started = self.updated = 0.0
         # (time, pixels done) of two reports; speed counts from the first, as kernels may be compiled before it
         self.first = self.last = None
 
-    @contextlib.contextmanager
     def rendering(self, runs):
-        """While Prepared panels are rendered: a function to be called with the number of pixels done, from any thread. The
-        line is ended however the rendering ends."""
-        self.total = wanted_count(runs)
+        """While Prepared panels are rendered: see `counting`, of pixels."""
+        return self.counting(wanted_count(runs))
+
+    @contextlib.contextmanager
+    def counting(self, total, things=""):
+        """While `total` things are done: a function to be called with the number of those done, from any thread. The line is
+        ended however the work ends. things: what they are called where their rate is shown."""
+        self.total, self.things = total, things
         self.started = self.updated = self.clock()
         self.first = self.last = None
         ended = threading.Event()
@@ -76,7 +81,8 @@ class ProgressBar:
     def draw(self):
         self.updated = now = self.clock()
         done = 0 if self.last is None else self.last[1]
-        line = bar_line(done / self.total, now - self.started, self.time_left(now), terminal_width(self.stream) - 1)
+        times = now - self.started, self.time_left(now)
+        line = bar_line(done / self.total, *times, terminal_width(self.stream) - 1, self.rate())
         if line or self.shown:
             self.write("\r" + line.ljust(self.shown), len(line))
 
@@ -86,6 +92,12 @@ class ProgressBar:
             return None
         seconds_per_pixel = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
         return max(0.0, seconds_per_pixel * (self.total - self.last[1]) - (now - self.last[0]))
+
+    def rate(self):
+        """Text of the things per second between the two reports; empty if unknown, or if they have no name."""
+        if not self.things or self.first is None or self.last is None or not self.first[0] < self.last[0]:
+            return ""
+        return f", {(self.last[1] - self.first[1]) / (self.last[0] - self.first[0]):.3g} {self.things}/s"
 
     def write(self, text, shown):
         try:
@@ -118,12 +130,13 @@ def terminal_width(stream):
         return 80
 
 
-def bar_line(fraction, elapsed, left, width):
-    """The line for a fraction done, seconds elapsed and seconds left (None if unknown), of at most `width` characters: in a
-    narrow terminal without the bar, then without the time elapsed, then only the percentage, then nothing."""
+def bar_line(fraction, elapsed, left, width, rate=""):
+    """The line for a fraction done, seconds elapsed, seconds left (None if unknown) and a rate, of at most `width`
+    characters: in a narrow terminal without the bar, then without time elapsed and rate, then only the percentage, then
+    nothing."""
     percent = f"{int(100.0 * fraction):3d} %"
     remaining = "" if left is None else f", {duration(left)} left"
-    times = f"{duration(elapsed)} elapsed{remaining}"
+    times = f"{duration(elapsed)} elapsed{remaining}{rate}"
     length = min(LONGEST_BAR, width - len(f"{percent} [] {times}"))
     if length >= SHORTEST_BAR:
         filled = int(fraction * length)

@@ -36,25 +36,30 @@ def read_config(option, path):
 
     Raises InputError, beginning with `option`, for an unreadable file, an unknown name, or an impossible panel.
     """
+    content, inputs = read_content(option, path)
+    found = experiment_fields(content, f"{option} {path}", os.path.dirname(path))
+    for name, entry in inputs.items():
+        # the file may have been moved away from its inputs
+        if isinstance(found.get(name), str) and not os.path.exists(found[name]):
+            found[name] = entry["path"]
+    return ConfigFile(os.fspath(path), found, inputs)
+
+
+def read_content(option, path):
+    """The tables of a TOML file, or those in an HDF5 file's record with its inputs, see `read_config`. Raises InputError,
+    beginning with `option`, for an unreadable file."""
     lead = f"{option} {path}"
     try:
         if is_hdf5(path):
             text, inputs = read_record(option, path)
-            content = tomllib.loads(text)
-        else:
-            content, inputs = tomllib.loads(toml_text(option, path)), {}
+            return tomllib.loads(text), inputs
+        return tomllib.loads(toml_text(option, path)), {}
     except RecursionError:
         raise InputError(f"{lead}: is not a TOML file of an experiment: its lists or tables are nested too deeply") from None
     except (OSError, ValueError) as error:
         if isinstance(error, (tomllib.TOMLDecodeError, UnicodeDecodeError)):
             raise InputError(f"{lead}: is not a TOML file: {error}") from None
         raise InputError(f"{lead}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    found = experiment_fields(content, lead, os.path.dirname(path))
-    for name, entry in inputs.items():
-        # the file may have been moved away from its inputs
-        if isinstance(found.get(name), str) and not os.path.exists(found[name]):
-            found[name] = entry["path"]
-    return ConfigFile(os.fspath(path), found, inputs)
 
 
 def toml_text(option, path):

@@ -1,0 +1,132 @@
+"""One image of a series: from what is drawn for it to photons and counts."""
+
+import math
+
+import numpy as np
+
+from nbkernel.experiment.fields import DEFAULTS
+from nbkernel.geometry.cell_axes import cell_of_axes
+from nbkernel.image.counts import noisy_images, noisy_strips
+from nbkernel.image.panel_image import PanelImage, as_ndarray
+from nbkernel.kernels.physics.vectors import rotate
+from nbkernel.run.simulate import changed
+from nbkernel.setup.checks.contradictions import complete_cell
+from nbkernel.setup.crystal import umat2misset
+from nbkernel.setup.prepare import prepare_panels
+from nbkernel.support.logger import LOG
+
+from .draws import draws_of
+
+# an amplitude that adds nothing to the water's scattering, since none at all is refused
+NO_CRYSTAL = {"hkl": None, "column": None, "dump": None, "default_F": 1e-30, "mosaic_domains": 1, "mosaic_spread": 0.0}
+RNG = "philox"  # of the noise
+# no orientation is drawn where this counts
+UNUSED_SEED = 1
+
+
+class Frame:
+    """An image of a series. draws: see `draws_of`; photons: PanelImages of the panels; lattices: of each lattice the
+    Prepared run that rendered it; shot: that of the whole image, if it has no lattice, too."""
+
+    def __init__(self, draws, photons, lattices, shot):
+        self.draws, self.photons, self.lattices, self.shot = draws, photons, lattices, shot
+
+
+class FrameMaker:
+    """Makes images of a Specification, in any order, with a Simulator of its Experiment."""
+
+    def __init__(self, specification, simulator):
+        self.specification, self.simulator = specification, simulator
+        # what the images have in common, with values from headers and files; raises InputError for unusable ones
+        self.base_panels = self.prepared({"misset": None} if "orientation" in specification.vary else {})
+        self.base = self.base_panels[0]
+
+    def prepared(self, changes):
+        """The Prepared panels of the Experiment with changes, which are not rendered."""
+        inputs, _ = self.simulator.kept
+        return prepare_panels(changed(self.specification.experiment, changes), UNUSED_SEED, inputs)
+
+    def frame(self, image):
+        """The Frame of image number `image`: the sum of its lattices' photons."""
+        draws = draws_of(self.specification, image)
+        shot = self.shot_changes(image, draws)
+        if not draws["crystals"]:
+            return self.without_crystal(draws, shot)
+        photons, lattices = [], []
+        for number, drawn in enumerate(draws["crystals"]):
+            # the water is there once
+            only_first = {"water": 0.0} if number else {}
+            images = self.rendered({**shot, **self.lattice_changes(drawn), **only_first})
+            lattices.append(images[0].run)
+            if photons:
+                for total, own in zip(photons, images, strict=True):
+                    np.add(total, own, out=total)
+            photons = photons or images
+        return Frame(draws, photons, lattices, lattices[0])
+
+    def rendered(self, changes):
+        found = self.simulator.simulate(**changes)
+        return found if isinstance(found, list) else [found]
+
+    def without_crystal(self, draws, shot):
+        """The Frame of a shot that hits nothing but water."""
+        changes = {**shot, "misset": None}
+        runs = self.prepared(changes)
+        if runs[0].plan.has_water:
+            photons = self.rendered({**changes, **NO_CRYSTAL, "cell": self.base_cell(), "mat": None})
+        else:
+            engine = self.simulator.engine
+            photons = [PanelImage(np.zeros(run.wanted.shape, np.float32), run, engine, 0.0) for run in runs]
+        return Frame(draws, photons, [], runs[0])
+
+    def shot_changes(self, image, draws):
+        """{field: value} that all lattices of an image share."""
+        changes = {name: draws[name] for name in self.specification.varied_by_shot()}
+        if self.specification.kind == "rotation":
+            start, width = self.specification.start or 0.0, self.specification.width
+            changes |= dict(phi=start + image * width, osc=width, phisteps=self.specification.steps)
+        return changes
+
+    def lattice_changes(self, drawn):
+        """{field: value} of one lattice."""
+        changes = {name: value for name, value in drawn.items() if name in DEFAULTS}
+        if "cell_scale" in drawn:
+            a, b, c, *angles = self.base_cell()
+            scale = drawn["cell_scale"]
+            changes["cell"] = (a * scale, b * scale, c * scale, *angles)
+        if "orientation" in drawn:
+            changes["misset"] = misset_of(drawn["orientation"], self.specification.experiment.misset)
+        return changes
+
+    def base_cell(self):
+        """a b c (Angstrom) alpha beta gamma (degrees) of the Experiment, whatever states them."""
+        crystal = self.base.crystal
+        if self.base.experiment.cell is not None:
+            return complete_cell(self.base.experiment.cell)
+        return cell_of_axes(np.array([crystal.a, crystal.b, crystal.c]) * 1e10)
+
+    def data(self, frame, image):
+        """(what the data file holds for a Frame, its Noise or None): counts as int32, or uint16 where the specification
+        wants 16 bits; or photons."""
+        if not self.specification.counts:
+            return frame.photons, None
+        specification, engine = self.specification, self.simulator.engine
+        noisy = noisy_strips(frame.photons, specification.seed, RNG, specification.adc, engine, LOG.warning, image)
+        return noisy_images(noisy, frame.photons, specification.bits or 32)
+
+
+def misset_of(orientation, misset):
+    """Missetting angles (degrees) of a crystal that is first misset by `misset` (three angles, None or random) and then
+    turned by the rotation matrix `orientation` (nine numbers)."""
+    matrix = np.array(orientation).reshape(3, 3)
+    if isinstance(misset, tuple):
+        angles = [math.radians(angle) for angle in misset]
+        matrix = matrix @ np.array([rotate(axis, *angles) for axis in np.eye(3).tolist()]).T
+    return tuple(math.degrees(angle) for angle in umat2misset(tuple(matrix.ravel().tolist())))
+
+
+def pixel_sums(photons):
+    """(sum of all pixels, the brightest) of panels, with nine digits, which do not depend on the order of summation."""
+    arrays = [as_ndarray(image) for image in photons]
+    total, most = sum(float(array.sum(dtype=np.float64)) for array in arrays), max(float(array.max()) for array in arrays)
+    return float(f"{total:.9g}"), float(f"{most:.9g}")

@@ -1,0 +1,137 @@
+"""Writes the files of a series: data files, one after the other, then what describes them all."""
+
+import contextlib
+import itertools
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
+
+from nbkernel.experiment.config.writing import resolved_experiment
+from nbkernel.image.panel_image import as_ndarray
+from nbkernel.io.nexus.data_file import DataFile
+from nbkernel.io.nexus.master_file import write_master
+from nbkernel.io.nexus.writer import check_panels
+from nbkernel.run.provenance import provenance
+from nbkernel.support.logger import LOG
+
+from .draws import draws_of
+from .folder import Folder
+from .frame import RNG
+from .specification import FIRST_CHECKED, specification_text
+from .table import table_text
+from .truth import columns_of, truth_columns, truth_of
+
+# of all series, so that one has the same bytes whenever it is made
+DATE = datetime(2000, 1, 1, tzinfo=UTC)
+NUMBERS = re.compile(r"[-+]?[0-9][0-9.e+-]*")
+DTYPES = {None: None, 16: np.uint16, 32: np.int32}
+
+
+def write_series(series, prefix, folder, shard, images, resume, counting, wrote=lambda name, images: None):
+    """Writes the files of a Series, see `Series.run`; returns the paths of those written and the names of data files that
+    are not there yet.
+
+    prefix: of arguments in messages; counting: called with the number of images, returns a context manager whose value is
+    called with the number of those done, or None; wrote: called with the name of each file and the number of its images, 0
+    of files without.
+    """
+    option = f"{prefix}output" if prefix else "folder"
+    place = Folder(folder, series.specification, series.simulator.engine.precision)
+    asked, images = place.asked(prefix, shard, images)
+    numbers = itertools.chain.from_iterable(part.images for part in asked)
+    for image in itertools.islice(numbers, FIRST_CHECKED):
+        draws_of(series.specification, image)
+    maker = series.frames()
+    check_panels(maker.base_panels)
+    place.open(option, resume)
+    # images that are asked for are made again
+    parts = asked if images is not None else [part for part in asked if not place.has(part.name)]
+    written = []
+    with warnings_once(), counting(sum(len(part.images) for part in parts)) as report:
+        done = 0
+        for part in parts:
+            write_part(maker, option, place, part, report and (lambda count, done=done: report(done + count)))
+            done += len(part.images)
+            written.append(part.name)
+            wrote(part.name, len(part.images))
+    every = place.parts(images)
+    missing = [part.name for part in every if not place.has(part.name)]
+    if not missing:
+        for name in describe(maker, option, place, every, images):
+            written.append(name)
+            wrote(name, 0)
+    return [place.file(name) for name in written], missing
+
+
+def write_part(maker, option, place, part, report):
+    """Writes a data file. report: called with the number of its images done, or None. A thread writes an image while the
+    next is rendered."""
+    specification, rows = maker.specification, []
+    shapes = [run.wanted.shape for run in maker.base_panels]
+    dtype = DTYPES[specification.bits] if specification.counts else np.float32
+    with (
+        DataFile(
+            option, place.file(part.name), shapes, len(part.images), dtype, specification.photons, part.images.start + 1,
+            place.inputs(),
+        ) as file,
+        ThreadPoolExecutor(1) as writer,
+    ):  # fmt: skip
+        pending = None
+        for image in part.images:
+            frame = maker.frame(image)
+            data, noise = maker.data(frame, image)
+            rows.append(truth_of(specification, frame, noise))
+            if noise is not None:
+                for line in noise.lines(part.name, specification.bits or 32):
+                    LOG.warning("%s", line)
+            if pending is not None:
+                pending.result()
+            photons = [as_ndarray(panel) for panel in frame.photons] if specification.photons else None
+            pending = writer.submit(file.append, [as_ndarray(panel) for panel in data], photons)
+            if report is not None:
+                report(len(rows))
+        if pending is not None:
+            pending.result()
+        file.add_truth(columns_of(rows, specification.has_several()))
+
+
+def describe(maker, option, place, parts, images):
+    """Writes what describes all data files, the table of the truth and the master file; returns their names."""
+    paths, inputs = [place.file(part.name) for part in parts], place.inputs()
+    text = table_text([truth_columns(option, path) for path in paths])
+    place.write(option, place.truth_name(images), text.encode())
+    master = place.file(place.master_name(images))
+    write_master(option, master, maker.base_panels, paths, stated_of(maker, master), DATE, inputs)
+    return [place.truth_name(images), place.master_name(images)]
+
+
+def stated_of(maker, path):
+    """The provenance of the master file `path`."""
+    specification = maker.specification
+    noise = {"rng": RNG, "seed": specification.seed, "adc": specification.adc} if specification.counts else None
+    experiment, inputs, engine = resolved_experiment(maker.base), maker.base.inputs, maker.simulator.engine
+    text = specification_text(specification, path)
+    return {**provenance(experiment, inputs, path, engine=engine, noise=noise), "series": text}
+
+
+@contextlib.contextmanager
+def warnings_once():
+    """Within this context a warning that differs from an earlier one in numbers only is not repeated: every image might
+    have it."""
+    seen = set()
+
+    def is_new(record):
+        line = NUMBERS.sub("#", record.getMessage())
+        if record.levelno < logging.WARNING or line in seen:
+            return record.levelno < logging.WARNING
+        seen.add(line)
+        return True
+
+    LOG.addFilter(is_new)
+    try:
+        yield
+    finally:
+        LOG.removeFilter(is_new)
