@@ -14,6 +14,7 @@ MOST = 12
 IGNORED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
 
 
+@pytest.mark.slow
 def test_contracts_of_import_linter_hold():
     """The contracts of pyproject.toml; imports within functions count."""
     pytest.importorskip("importlinter")

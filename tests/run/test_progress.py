@@ -199,6 +199,7 @@ def test_without_a_terminal_nanobraggs_lines_are_printed():
     assert "elapsed" not in run.out + run.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interruption_ends_the_line(name):
     sent = []
