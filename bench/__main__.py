@@ -39,7 +39,7 @@ def programs(options):
     cores = thread_count(None)
     for precision in options.precision.split(","):
         for threads in sorted({1, cores}):
-            for parallel in PARALLEL:
+            for parallel in options.parallel.split(","):
                 by = "" if parallel == "threads" else f"{parallel}, "
                 name = f"{precision}, {by}{threads} thread{'s' * (threads > 1)}"
                 found[name] = Nbkernel(precision, threads, parallel=parallel)
@@ -108,6 +108,7 @@ def main():
     parser.add_argument("--c-binary-omp", help="nanoBragg.c built with OpenMP")
     parser.add_argument("--data", help="folder of the real case, with A.mat and scaled.hkl")
     parser.add_argument("--precision", default=",".join(PRECISIONS), help="which to run, with commas")
+    parser.add_argument("--parallel", default=",".join(PARALLEL), help="whose threads, with commas")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each program, in turn")
     parser.add_argument("--full", action="store_true", help="the workloads in their full size")
     parser.add_argument("--json", help="report file")
@@ -120,6 +121,9 @@ def main():
     for precision in options.precision.split(","):
         if precision not in PRECISIONS:
             parser.error(f"there is no precision {precision}; there are {', '.join(PRECISIONS)}")
+    for parallel in options.parallel.split(","):
+        if parallel not in PARALLEL:
+            parser.error(f"there is no --parallel {parallel}; there are {', '.join(PARALLEL)}")
     about, results = machine(), []
     print(title(about), flush=True)
     contestants = programs(options)
