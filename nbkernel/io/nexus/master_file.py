@@ -9,6 +9,7 @@ from nbkernel.errors import InputError
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import add_field, add_group, set_attributes
+from nbkernel.support.logger import LOG
 
 from .data_file import DATA, PHOTONS, read_content
 from .instrument import stacked_shape
@@ -28,13 +29,15 @@ def write_master(flag, path, runs, data_files, provenance=None, time=None, input
     overwritten. The file appears whole or not at all.
 
     Raises InputError for data files that are missing, damaged, of another detector or of different kinds, for what NXmx
-    cannot represent, and if the file cannot be written.
+    cannot represent, and if the file cannot be written. Logs a warning for data files of different types.
     """
     check_panels(runs)
     names = [name_from(flag, path, each) for each in data_files]
     contents = [read_content(flag, each) for each in data_files]
     check_contents(flag, data_files, contents, stacked_shape([run.wanted.shape for run in runs]))
     truth = joined_truth(flag, data_files, contents)
+    if len({content.dtype for content in contents}) > 1:
+        LOG.warning("%s: the counts of some data files have 16 bits, of others 32; XDS cannot read such a series", path)
     with OutputFiles([*inputs, *data_files]) as files:
         files.open(flag, path, by_name=True)
 
