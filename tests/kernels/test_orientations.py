@@ -75,6 +75,7 @@ def test_many_orientations_have_the_bits_of_few(name, monkeypatch):
     for many in (0, 10**9):
         monkeypatch.setattr(orientations, "MANY", many)
         orientations.drawn_umats.cache_clear()
+        orientations.drawn_umats.cache_clear()
         plan = prepare(Experiment.from_command_line(flags), 1).plan
         found.append([array.tobytes() for array in plan if isinstance(array, np.ndarray)])
     assert found[0] == found[1]
