@@ -20,10 +20,8 @@ import subprocess
 import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -95,9 +93,9 @@ def kinds():
 
 def kernels():
     """{name: KernelKind, or the name of a kernel without one}."""
-    from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS
+    from nbkernel.kernels.cuda.functions import SAME_FOR_ALL
 
-    return {kind.name: kind for kind in kinds()} | {name: name for name in ("mark_unresolved", *NOISE_FUNCTIONS)}
+    return {kind.name: kind for kind in kinds()} | {name: name for name in SAME_FOR_ALL}
 
 
 def is_plain(key):
@@ -106,53 +104,40 @@ def is_plain(key):
     )
 
 
-def signature_of(key):
-    """The types of a kernel's arguments, as in a launch."""
-    from numba.cuda import types
-    from numba.cuda.typing.typeof import Purpose, typeof
-
+def arguments_of(key):
+    """Arguments of a kernel with the types of a launch. key: as in `kernels`."""
     from nbkernel.engine.bounds.precision import choose_rounding_limit
     from nbkernel.engine.cuda.panels import in_device_types
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.counts import NOISE_SUMS
-    from nbkernel.kernels.cuda.rows import Share
+    from nbkernel.kernels.cuda.arguments import DeviceArray
+    from nbkernel.kernels.cuda.launch import DRAW_NOISE, MARK_UNRESOLVED, SUM_NOISE, Share
 
     from .parity import prepared_run
 
-    image, counts = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int32)
-    deviates, sums = np.zeros((1, 1)), np.zeros((1, NOISE_SUMS))
+    def array(shape, dtype=np.float64):
+        return DeviceArray(0, shape, np.dtype(dtype))
+
+    def on_device(value):
+        fields = (array(field.shape, field.dtype) if isinstance(field, np.ndarray) else field for field in value)
+        return type(value)(*fields)
+
+    image, deviates = array((1, 1), np.float32), array((1, 1))
     prepared = prepared_run(RUN.split())
     whole = panel_tile(prepared.detector)
-    plan, tile = in_device_types(prepared.plan), in_device_types(whole)
+    plan, tile = (on_device(in_device_types(value)) for value in (prepared.plan, whole))
     rounding_limit = choose_rounding_limit(prepared.plan, False, False, whole)
-    suspect, unresolved = np.zeros((1, 1), np.uint8), np.zeros(1, np.int32)
-    if key == "mark_unresolved":
-        arguments = (plan, tile, rounding_limit, image, suspect, unresolved)
-    elif key == "draw_noise":
-        arguments = (image, 1, 0.0, 0, 1, 0, (0, 0), deviates, counts)
-    elif key == "sum_noise":
-        arguments = (deviates, 1, 1, 0.0, sums)
-    else:
-        table, share = squared_table(prepared.plan, True), Share(0, 1, 1, 0, 0)
-        wanted, parts = np.zeros((1, 1), np.bool_), np.zeros((1, 1))
-        arguments = (
-            plan, tile, table, rounding_limit, np.zeros((1, 3)), share, False, wanted, image, suspect, unresolved, parts,
-        )  # fmt: skip
-    return types.void(*(typeof(argument, Purpose.argument) for argument in arguments))
-
-
-@contextmanager
-def device_of(cc):
-    """Within this context, numba.cuda compiles for a device that need not be present."""
-    from numba.cuda import dispatcher
-
-    current = dispatcher.get_current_device
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
-    try:
-        yield
-    finally:
-        dispatcher.get_current_device = current
+    suspect, unresolved = array((1, 1), np.uint8), array((1,), np.int32)
+    if key == MARK_UNRESOLVED:
+        return plan, tile, rounding_limit, image, suspect, unresolved
+    if key == DRAW_NOISE:
+        return image, 1, 0.0, 0, 1, 0, (0, 0), deviates, array((1, 1), np.int32)
+    if key == SUM_NOISE:
+        return deviates, 1, 1, 0.0, array((1, NOISE_SUMS))
+    table, share = on_device(squared_table(prepared.plan, True)), Share(0, 1, 1, 0, 0)
+    wanted, parts = array((1, 1), np.bool_), array((1, 1))
+    return plan, tile, table, rounding_limit, array((1, 3)), share, False, wanted, image, suspect, unresolved, parts
 
 
 class Assembly(NamedTuple):
@@ -163,15 +148,10 @@ class Assembly(NamedTuple):
 
 
 def assembly_of(key, cc):
-    from numba import cuda
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda.forms import named_operations_only
-    from nbkernel.kernels.cuda.noise import NOISE_FUNCTIONS, compiled_noise_kernel
-    from nbkernel.kernels.cuda.rows import compiled_kernel
+    from nbkernel.kernels.cuda.jit import compile_ptx
 
-    kernel = compiled_noise_kernel(key) if key in NOISE_FUNCTIONS else compiled_kernel(key, cc)
-    options = {name: kernel.targetoptions.get(name) for name in ("fastmath", "launch_bounds")}
     found, compile_ir = [], nvvm.compile_ir
 
     def keep(parts, **nvvm_options):
@@ -180,8 +160,7 @@ def assembly_of(key, cc):
 
     nvvm.compile_ir = keep
     try:
-        with named_operations_only(), device_of(cc):
-            cuda.compile_ptx(kernel.py_func, signature_of(key), cc=cc, device=False, abi="numba", **options)
+        compile_ptx(key, arguments_of(key), cc)
     finally:
         nvvm.compile_ir = compile_ir
     return found[0]
@@ -191,34 +170,15 @@ def ptx_of(key, assembly, cc):
     """PTX of a kernel for a compute capability."""
     from numba.cuda.cudadrv import nvvm
 
-    from nbkernel.kernels.cuda.kinds import KernelKind
-    from nbkernel.kernels.cuda.rows import blocks_of
+    from nbkernel.kernels.cuda.launch import blocks_of
 
     parts, options = assembly
-    if isinstance(key, KernelKind) or key == "mark_unresolved":
-        bound = f'!"minctasm", i32 {blocks_of(key, cc)} '
+    blocks = blocks_of(key, cc)
+    if blocks is not None:
+        bound = f'!"minctasm", i32 {blocks} '
         parts = [re.sub(r'!"minctasm", i32 \d+ ', bound, part) for part in parts]
     options = options | {"arch": "compute_{}{}".format(*cc)}
     return nvvm.compile_ir(parts, **options).decode().strip("\0")
-
-
-def linked(ptx, arch):
-    """(machine code, linker's report)."""
-    from cuda.bindings import nvjitlink
-
-    options = [f"-arch=sm_{arch}", "-verbose"]
-    link = nvjitlink.create(len(options), options)
-    try:
-        words = ptx.encode()
-        nvjitlink.add_data(link, nvjitlink.InputType.PTX, words, len(words), "kernel")
-        nvjitlink.complete(link)
-        report = bytearray(nvjitlink.get_info_log_size(link))
-        nvjitlink.get_info_log(link, report)
-        cubin = bytearray(nvjitlink.get_linked_cubin_size(link))
-        nvjitlink.get_linked_cubin(link, cubin)
-    finally:
-        nvjitlink.destroy(link)
-    return bytes(cubin), report.decode()
 
 
 def codes_of(key, archs):
@@ -228,6 +188,8 @@ def codes_of(key, archs):
 
 
 def code_of(ptx, arch):
+    from nbkernel.kernels.cuda.jit import linked
+
     cubin, report = linked(ptx, arch)
     frames = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", report)
     stack, stores, loads = (sum(map(int, column)) for column in zip(*frames, strict=True))
@@ -328,7 +290,7 @@ def results_of_kernel(key, archs):
 
 
 def row_of(key, code, arch):
-    from nbkernel.kernels.cuda.rows import THREADS
+    from nbkernel.kernels.cuda.launch import THREADS
 
     row = {"registers": code.registers, "stack": code.stack, "spills": code.spills}
     row["threads"] = threads_per_sm(code.registers, THREADS)

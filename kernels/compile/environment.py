@@ -1,5 +1,6 @@
 """What compiled code depends on besides the kernel and the types of its arguments."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 KERNELS = Path(__file__).parents[1]
 # of an x86 processor in Linux's list
 IDENTITY = ("vendor_id", "cpu family", "model", "stepping", "flags")
+# names of folders with what pip has installed of the CUDA compilers, and variables that lead to others
+CUDA_PACKAGES, CUDA_FOLDERS = ("cuda_", "numba_cuda-", "nvidia_"), ("CUDA_HOME", "CUDA_PATH", "CONDA_PREFIX")
 
 
 @cache
@@ -25,6 +28,29 @@ def environment():
             *settings,
         ]
     )
+
+
+@cache
+def cuda_environment():
+    """The same for CUDA kernels, whatever the device: the kernels' sources and the versions of the compilers."""
+    return "\n".join(
+        [
+            sources_digest(KERNELS),
+            f"numba {version_of('numba')} llvmlite {version_of('llvmlite')} {sys.platform}",
+            " ".join(cuda_packages()),
+            *(f"{name}={os.environ[name]}" for name in CUDA_FOLDERS if name in os.environ),
+        ]
+    )
+
+
+def cuda_packages():
+    """Names with versions of the installed packages of CUDA, by the names of their folders alone."""
+    found = set()
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            names = os.listdir(folder or os.curdir)
+            found.update(name for name in names if name.startswith(CUDA_PACKAGES) and name.endswith(".dist-info"))
+    return sorted(name.removesuffix(".dist-info") for name in found)
 
 
 def sources_digest(folder):

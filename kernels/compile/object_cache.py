@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .private_files import Refused, make_private, opened_folder, read_private, write_private
 
+LONGEST_HEADER = 65536  # bytes: digest, symbol and key
+
 
 class ObjectCache:
     """folder: None if none can be used; refused: why an existing folder or file is not used; say: called with a line before
@@ -19,11 +21,25 @@ class ObjectCache:
         self.say = None
         self.said = False
 
-    def path_of(self, name, key):
+    def path_of(self, name, key, ending=".o"):
         """The path of a kernel's object file; None without a folder."""
         if self.folder is None:
             return None
-        return self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
+        return self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}{ending}"
+
+    def holds(self, name, environment, ending=".o"):
+        """Whether there is a file for a kernel of that name, compiled for this environment, the last lines of its key. It is
+        not checked: what is to be executed has to be read by `read`."""
+        if self.folder is None:
+            return False
+        end = f"\n{environment}".encode()
+        for path in self.folder.glob(f"{name}-*{ending}"):
+            try:
+                if path.is_file() and header_of(path).endswith(end):
+                    return True
+            except OSError:
+                continue
+        return False
 
     def read(self, path, key):
         """(symbol, bytes) of a file that `write` made for the same key; None if there is none, or it is incomplete, or
@@ -60,6 +76,11 @@ class ObjectCache:
             self.say(f"compiling anew: {self.refused}")
         else:
             self.say("compiling, which only the first run does")
+
+
+def header_of(path):
+    with open(path, "rb") as file:
+        return file.read(LONGEST_HEADER).partition(b"\0")[0]
 
 
 def cache_folder():

@@ -9,7 +9,7 @@ from numba import cuda
 from nbkernel.kernels.counts import NOISE_SUMS, noiseimage_value
 from nbkernel.kernels.numerics.poisson import poisson
 
-from .rows import SIMULATED, THREADS
+from .launch import THREADS
 
 
 def draw_noise(means, width, adc_offset, first_pixel, fpixels, frame, key, deviates, counts):
@@ -37,18 +37,3 @@ def sum_noise(deviates, rows, width, adc_offset, sums):
             noiseimage_value(deviates[row, column], adc_offset, own)
         for i in range(NOISE_SUMS):
             sums[row, i] = own[i]
-
-
-NOISE_FUNCTIONS = {function.__name__: function for function in (draw_noise, sum_noise)}
-KERNELS = {}
-
-
-def compiled_noise_kernel(name):
-    """The numba.cuda kernel of that name; created on the first call."""
-    if name not in KERNELS:
-        if not SIMULATED:
-            from .forms import REGISTRY
-
-            REGISTRY.register_called(NOISE_FUNCTIONS[name])
-        KERNELS[name] = cuda.jit(NOISE_FUNCTIONS[name])
-    return KERNELS[name]

@@ -8,7 +8,7 @@ share it. There is a kernel for each kind of run, see `kinds`.
 from typing import NamedTuple
 
 import numpy as np
-from numba import config, cuda
+from numba import cuda
 
 from nbkernel.kernels.fast import along_row, as_program
 from nbkernel.kernels.fast.build import STEPS, build_add_orientation_steps, build_render_segment
@@ -23,8 +23,8 @@ from nbkernel.kernels.physics.pixel import vector_at
 from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.kernels.rounding import build_may_be_rounding
 
-SIMULATED = bool(config.ENABLE_CUDASIM)  # by Python, which knows no alignment
-THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
+from .launch import SIMULATED, THREADS
+
 SHARED_LINES = 128  # orientations that a block computes at a time: a multiple of FLUSH
 VECTORS, LINE = 3, 3  # cell vectors, numbers per vector
 LINES = (SHARED_LINES, VECTORS * LINE + 1)  # one more, so that each begins where two numbers can be read at a time
@@ -43,16 +43,6 @@ class CudaWorkspace(NamedTuple):
     interpolation: np.ndarray
     corner: np.ndarray
     lines: np.ndarray  # LINES float64
-
-
-class Share(NamedTuple):
-    """The pixels of a launch, by their position in the panel's file, and those left to the program's own operations."""
-
-    first: int
-    stop: int
-    fpixels: int
-    first_pixel: int  # see plan.History
-    latch_pixel: int
 
 
 def build_shared_segment(kind):
@@ -201,29 +191,3 @@ def mark_unresolved(plan, tile, rounding_limit, image, suspect, unresolved):
         ):
             image[row, column] = NAN
             cuda.atomic.add(unresolved, row, 1)
-
-
-def blocks_of(key, compute_capability):
-    """Blocks for which an SM shall have registers: without a bound the compiler uses more registers, for no gain. If it
-    would spill, it gets more."""
-    if key != "mark_unresolved" and (key.steps.interpolate or key.steps.running):
-        return 2
-    return 4 if compute_capability >= (9, 0) else 3 if compute_capability >= (8, 0) else 2
-
-
-KERNELS = {}
-
-
-def compiled_kernel(key, compute_capability):
-    """The numba.cuda kernel of a KernelKind, or of "mark_unresolved"; created on the first call."""
-    blocks = blocks_of(key, compute_capability)
-    if (key, blocks) not in KERNELS:
-        function = mark_unresolved if key == "mark_unresolved" else build_tile_kernel(key)
-        options = {}
-        if not SIMULATED:
-            from .forms import REGISTRY
-
-            REGISTRY.register_called(function)
-            options = {"launch_bounds": (THREADS, blocks)}
-        KERNELS[key, blocks] = cuda.jit(function, **options)
-    return KERNELS[key, blocks]

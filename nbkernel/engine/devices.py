@@ -4,20 +4,19 @@ The CUDA driver is queried directly, so that numba.cuda is not imported on a mac
 """
 
 import ctypes
-import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from nbkernel.engine.cuda.library import load_driver
 from nbkernel.errors import DeviceError, InputError
+from nbkernel.kernels.cuda.launch import SIMULATOR, is_simulated
 
-DRIVERS = ("libcuda.so.1", "libcuda.so")
 # attributes of cuDeviceGetAttribute
 MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
 # by major version of the CUDA packages: the extra that installs them, the lowest cuDriverGetVersion and driver release with
 # which they work, and the lowest compute capability
 PACKAGES = {12: ("cu12", 12000, "525", (5, 0)), 13: ("cu13", 13000, "580", (7, 5))}
-SIMULATOR = "NUMBA_ENABLE_CUDASIM"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def too_old(packages):
 
 def survey():
     """The Survey of this machine."""
-    if os.environ.get(SIMULATOR, "0") not in ("", "0"):
+    if is_simulated():
         return Survey((CudaDevice(0, f"numba's simulator ({SIMULATOR})", 0, (0, 0), 1),), None, None, "")
     driver = load_driver()
     if driver is None:
@@ -156,16 +155,6 @@ def missing(devices, version, packages):
 
 def cuda_version(number):
     return f"{number // 1000}.{number % 1000 // 10}"
-
-
-def load_driver():
-    """The CUDA driver's library, None if there is none."""
-    for name in DRIVERS:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return None
 
 
 def driver_version(driver):

@@ -4,21 +4,17 @@ on the panel."""
 from typing import NamedTuple
 
 import numpy as np
-from numba import cuda
 
 from nbkernel.engine.cuda.streams import (
     MOST_ROWS,
-    NamedOperationsKernel,
     device_arrays,
     keep_in_flight,
     pinned_arrays,
     share_tiles,
 )
 from nbkernel.geometry.region import shape_of
-from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.counts import NOISE_SUMS
-from nbkernel.kernels.cuda.noise import compiled_noise_kernel
-from nbkernel.kernels.cuda.rows import THREADS
+from nbkernel.kernels.cuda.launch import DRAW_NOISE, SUM_NOISE, THREADS
 
 STRIP_PIXELS = 2**20
 
@@ -57,12 +53,11 @@ class Strip(NamedTuple):
 class Slot:
     """A stream with memory for one strip, on the device and on the host (pinned, so that copies overlap with work)."""
 
-    def __init__(self, shape, adc_offset, frame, key):
+    def __init__(self, memory, shape, adc_offset, frame, key):
         copied = {"means": (shape, np.float32), "counts": (shape, np.int32), "sums": ((shape[0], NOISE_SUMS), np.float64)}
         self.draws = adc_offset, frame, key
-        self.stream, self.host = cuda.stream(), pinned_arrays(copied)
-        self.device = device_arrays(copied | {"deviates": (shape, np.float64)})
-        self.draw, self.sum = (NamedOperationsKernel(compiled_noise_kernel(name)) for name in ("draw_noise", "sum_noise"))
+        self.memory, self.stream, self.host = memory, memory.stream(), pinned_arrays(memory, copied)
+        self.device = device_arrays(memory, copied | {"deviates": (shape, np.float64)})
 
     def send(self, strip):
         """Starts drawing the noise of a strip."""
@@ -72,18 +67,20 @@ class Slot:
         number = panel.first_pixel + strip.slow_start * fpixels + panel.roi[0]
         host, device, (adc_offset, frame, key) = self.host, self.device, self.draws
         host["means"][:rows, :width] = panel.image[strip.pixels]
-        device["means"].copy_to_device(host["means"], stream=self.stream)
-        self.draw[(-(-width // THREADS), rows), THREADS, self.stream](
-            device["means"], width, adc_offset, number, fpixels, frame, key, device["deviates"], device["counts"]
-        )
-        self.sum[-(-rows // THREADS), THREADS, self.stream](device["deviates"], rows, width, adc_offset, device["sums"])
+        self.memory.copy_to_device(host["means"], device["means"], self.stream)
+        drawn = device["means"], width, adc_offset, number, fpixels, frame, key, device["deviates"], device["counts"]
+        self.launch(DRAW_NOISE, (-(-width // THREADS), rows), drawn)
+        self.launch(SUM_NOISE, (-(-rows // THREADS), 1), (device["deviates"], rows, width, adc_offset, device["sums"]))
         for name in ("counts", "sums"):
-            device[name].copy_to_host(host[name], stream=self.stream)
+            self.memory.copy_to_host(device[name], host[name], self.stream)
+
+    def launch(self, key, grid, arguments):
+        self.memory.device.launch(key, grid, THREADS, self.stream, arguments)
 
     def receive(self):
         """Waits for the strip in flight, copies its counts into its panel's and returns it."""
         strip = self.strip
-        self.stream.synchronize()
+        self.memory.synchronize(self.stream)
         panel, rows = strip.panel, strip.slow_stop - strip.slow_start
         panel.counts[strip.rows] = self.host["counts"][:rows, : panel.width]
         panel.sums[strip.rows] = self.host["sums"][:rows]
@@ -110,9 +107,8 @@ def counted_noise_on_cuda(images, rois, first_pixels, adc_offset, frame, key, de
         for start in range(panel.roi[2], panel.roi[3] + 1, rows)
     )
 
-    def serve(next_strip):
-        CACHE.announce_once()
-        keep_in_flight(next_strip, lambda: Slot(largest, adc_offset, frame, key), lambda strip: None)
+    def serve(next_strip, memory):
+        keep_in_flight(next_strip, lambda: Slot(memory, largest, adc_offset, frame, key), lambda strip: None)
 
     share_tiles(strips, devices, serve)
     return [(panel.counts, panel.sums) for panel in panels]

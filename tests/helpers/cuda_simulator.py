@@ -50,6 +50,7 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
 from nbkernel.engine.bounds.precision import sharpness  # noqa: E402
+from nbkernel.engine.cuda.driver import Memory, opened_device  # noqa: E402
 from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
 from nbkernel.engine.cuda.render import render_on_cuda  # noqa: E402
 from nbkernel.engine.history import find_history  # noqa: E402
@@ -127,8 +128,9 @@ def orientations_verdict(case):
 def uploads_verdict(case):
     """Bytes of all arrays that a run of one panel uploads to a device, except its tiles, and of its orientations."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
-    uploads = Uploads()
-    upload_panel(HostPanel(prepared, panel_history(prepared)), SquaredTables(), case["precision"], uploads)
+    with Memory(opened_device(0)) as memory:
+        uploads = Uploads(memory)
+        upload_panel(HostPanel(prepared, panel_history(prepared)), SquaredTables(), case["precision"], uploads)
     return {"bytes": sum(array.nbytes for array, _ in uploads.arrays.values()), "table": prepared.plan.orientation.nbytes}
 
 

@@ -3,17 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import cuda
 
 from nbkernel.engine.bounds.precision import can_use_float32, choose_rounding_limit, needs_own_operations
 from nbkernel.engine.tiles import panel_tile
-from nbkernel.kernels.compile.object_cache import CACHE
+from nbkernel.kernels.cuda.arguments import DeviceArray
 from nbkernel.kernels.cuda.kinds import kernel_kind
-from nbkernel.kernels.cuda.rows import Share, compiled_kernel
+from nbkernel.kernels.cuda.launch import Share
 from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
 from nbkernel.support.memory import panel_zeros
-
-from .streams import NamedOperationsKernel
 
 NO_TABLE = np.empty((0, 0, 9))
 
@@ -45,13 +42,13 @@ class DevicePanel(NamedTuple):
     tile: tuple  # the Tile of the complete panel
     table: tuple  # SquaredTable
     rounding_limit: tuple  # RoundingLimit
-    axis: object  # (1, 3): the polarisation axis
-    launches: tuple  # (kernel, Share, whether it interpolates)
-    mark_unresolved: object  # kernel; None if no pixel depends on rounding
+    axis: DeviceArray  # (1, 3): the polarisation axis
+    launches: tuple  # (KernelKind, Share, whether it interpolates)
+    marks_unresolved: bool  # whether any pixel depends on rounding
 
 
 def upload_panel(host_panel, tables, precision, uploads):
-    """The DevicePanel of a HostPanel on the current device. tables: the run's SquaredTables; uploads: the device's."""
+    """The DevicePanel of a HostPanel. tables: the run's SquaredTables; uploads: the device's."""
     prepared, history = host_panel.prepared, host_panel.history
     plan = prepared.plan
     panel = panel_tile(prepared.detector)
@@ -63,26 +60,18 @@ def upload_panel(host_panel, tables, precision, uploads):
     fpixels = prepared.wanted.shape[1]
 
     def launch(interpolate, first, stop):
-        kernel = kernel_for(kernel_kind(plan, table, use_float32, own_operations, interpolate))
-        return kernel, Share(first, stop, fpixels, history.first_pixel, history.latch_pixel), interpolate
+        kind = kernel_kind(plan, table, use_float32, own_operations, interpolate)
+        return kind, Share(first, stop, fpixels, history.first_pixel, history.latch_pixel), interpolate
 
     split = min(history.latch_pixel + 1, last) if plan.interpolate else 0
     launches = [launch(True, 0, split)] if split > 0 else []
     if split < last:
         launches.append(launch(False, split, last))
-    axis = cuda.to_device(history.axis[:1].copy())
     limited = max(rounding_limit.relative_offset, rounding_limit.half_way) > 0.0
-    mark_unresolved = kernel_for("mark_unresolved") if limited else None
     return DevicePanel(
-        uploads.get(without_table(plan)), uploads.get(panel), uploads.get(table), rounding_limit, axis, tuple(launches),
-        mark_unresolved,
+        uploads.get(without_table(plan)), uploads.get(panel), uploads.get(table), rounding_limit,
+        uploads.get_array(history.axis[:1]), tuple(launches), limited,
     )  # fmt: skip
-
-
-def kernel_for(key):
-    """The kernel of a KernelKind, or of "mark_unresolved", for the current device."""
-    CACHE.announce_once()
-    return NamedOperationsKernel(compiled_kernel(key, cuda.current_context().device.compute_capability))
 
 
 def without_table(plan):
@@ -92,9 +81,10 @@ def without_table(plan):
 
 
 class Uploads:
-    """Arrays in the current device's memory; an array that several panels share is uploaded once."""
+    """Arrays in a Memory; an array that several panels share is uploaded once."""
 
-    def __init__(self):
+    def __init__(self, memory):
+        self.memory = memory
         self.arrays = {}  # by the host array's id; the array is kept, so that no other gets the same id
 
     def get(self, value):
@@ -105,7 +95,7 @@ class Uploads:
 
     def get_array(self, array):
         if id(array) not in self.arrays:
-            self.arrays[id(array)] = array, cuda.to_device(array)
+            self.arrays[id(array)] = array, self.memory.upload(array)
         return self.arrays[id(array)][1]
 
 

@@ -4,11 +4,10 @@ not of panels."""
 import threading
 
 import numpy as np
-from numba import cuda
 
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.engine.tiles import bands, region_tile, tile_slices
-from nbkernel.kernels.cuda.rows import THREADS
+from nbkernel.kernels.cuda.launch import MARK_UNRESOLVED, THREADS
 from nbkernel.kernels.exact.rows import render_nan_rows
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 
@@ -51,15 +50,15 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
             if on_pixels is not None:
                 on_pixels(done[0])
 
-    def serve(next_tile):
-        uploads, device_panels = Uploads(), {}
+    def serve(next_tile, memory):
+        uploads, device_panels = Uploads(memory), {}
 
         def device_panel(panel):
             if panel not in device_panels:
                 device_panels[panel] = new_device_panel(panel, uploads)
             return device_panels[panel]
 
-        keep_in_flight(next_tile, lambda: Slot(largest, host_panels, device_panel), finish)
+        keep_in_flight(next_tile, lambda: Slot(memory, largest, host_panels, device_panel), finish)
 
     share_tiles(tiles, devices, serve)
     return [(host_panel.image, host_panel.omega_sum()) for host_panel in host_panels]
@@ -68,20 +67,20 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
 class Slot:
     """A stream with memory for one tile on the device and (pinned, so that copies overlap) on the host."""
 
-    def __init__(self, shape, host_panels, device_panel):
-        """shape: (slow, fast) pixels of the largest tile; host_panels: by number; device_panel(number): its DevicePanel on
-        the current device."""
+    def __init__(self, memory, shape, host_panels, device_panel):
+        """memory: the device's; shape: (slow, fast) pixels of the largest tile; host_panels: by number;
+        device_panel(number): the DevicePanel."""
         rows, columns = shape
         blocks = -(-columns // THREADS)
         copied = {
             "wanted": (shape, np.bool_),
             "image": (shape, np.float32),
-            "unresolved": (rows, np.int32),
+            "unresolved": ((rows,), np.int32),
             "parts": ((rows, blocks), np.float64),
         }
         self.host_panels, self.device_panel = host_panels, device_panel
-        self.stream, self.host = cuda.stream(), pinned_arrays(copied)
-        self.device = device_arrays(copied | {"suspect": (shape, np.uint8)})
+        self.memory, self.stream, self.host = memory, memory.stream(), pinned_arrays(memory, copied)
+        self.device = device_arrays(memory, copied | {"suspect": (shape, np.uint8)})
 
     def send(self, tile):
         """Starts rendering a Tile."""
@@ -93,27 +92,27 @@ class Slot:
         host["unresolved"][:] = 0
         host["parts"][:] = 0.0
         for name in ("wanted", "unresolved", "parts"):
-            device[name].copy_to_device(host[name], stream=self.stream)
+            self.memory.copy_to_device(host[name], device[name], self.stream)
         grid = (-(-columns // THREADS), rows)
         # the types of `in_device_types`
         edges = {name: np.int32(getattr(tile, name)) for name in ("slow_start", "slow_stop", "fast_start", "fast_stop")}
         device_tile = panel.tile._replace(**edges)
-        for kernel, share, interpolate in panel.launches:
-            kernel[grid, THREADS, self.stream](
+        for kind, share, interpolate in panel.launches:
+            arguments = (
                 panel.plan, device_tile, panel.table, panel.rounding_limit, panel.axis, share, interpolate,
                 device["wanted"], device["image"], device["suspect"], device["unresolved"], device["parts"],
             )  # fmt: skip
-        if panel.mark_unresolved is not None:
-            panel.mark_unresolved[grid, THREADS, self.stream](
-                panel.plan, device_tile, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
-            )
+            self.memory.device.launch(kind, grid, THREADS, self.stream, arguments)
+        if panel.marks_unresolved:
+            marked = panel.plan, device_tile, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
+            self.memory.device.launch(MARK_UNRESOLVED, grid, THREADS, self.stream, marked)
         for name in ("image", "unresolved", "parts"):
-            device[name].copy_to_host(host[name], stream=self.stream)
+            self.memory.copy_to_host(device[name], host[name], self.stream)
 
     def receive(self):
         """Waits for the tile in flight, copies its pixels to the panel's image and returns the tile."""
         tile = self.tile
-        self.stream.synchronize()
+        self.memory.synchronize(self.stream)
         panel, rows, columns = (
             self.host_panels[tile.panel],
             tile.slow_stop - tile.slow_start,

@@ -2,24 +2,19 @@
 
 import contextlib
 import threading
-import warnings
-
-from numba import cuda
 
 from nbkernel.errors import DeviceError
-from nbkernel.kernels.cuda.rows import SIMULATED
+
+from .driver import DriverError, Memory, opened_device
 
 # tiles per device at a time: one is computed while another is copied
 IN_FLIGHT = 3
 MOST_ROWS = 65535  # of a CUDA grid
 
-# numba warns about small images, which cannot fill a device
-warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
-
 
 def share_tiles(tiles, devices, serve):
-    """Calls serve(next_tile) for each device number, in a separate thread; next_tile() returns one of `tiles`, None after
-    the last.
+    """Calls serve(next_tile, memory) for each device number, in a separate thread; next_tile() returns one of `tiles`, None
+    after the last; memory: the device's Memory, which is freed at the end.
 
     Raises what the first failing device raised, as a DeviceError if it comes from CUDA.
     """
@@ -31,8 +26,8 @@ def share_tiles(tiles, devices, serve):
 
     def work(number):
         try:
-            with device_errors(number), cuda.gpus[number]:
-                serve(next_tile)
+            with device_errors(number), Memory(opened_device(number)) as memory:
+                serve(next_tile, memory)
         except BaseException as error:
             errors.append(error)
 
@@ -64,43 +59,24 @@ def keep_in_flight(next_tile, new_slot, finish):
         finish(slot.receive())
 
 
-def pinned_arrays(types):
+def pinned_arrays(memory, types):
     """Pinned arrays on the host, for overlapping copies. types: {name: (shape, dtype)}."""
-    return {name: cuda.pinned_array(shape, dtype) for name, (shape, dtype) in types.items()}
+    return {name: memory.pinned_array(shape, dtype) for name, (shape, dtype) in types.items()}
 
 
-def device_arrays(types):
-    """Arrays in the current device's memory. types: {name: (shape, dtype)}."""
-    return {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in types.items()}
-
-
-class NamedOperationsKernel:
-    """A kernel whose first launch compiles it without operations that are not in the source, such as contractions."""
-
-    def __init__(self, kernel):
-        self.kernel = kernel
-
-    def __getitem__(self, configuration):
-        launcher = self.kernel[configuration]
-
-        def launch(*arguments):
-            if SIMULATED:
-                return launcher(*arguments)
-            from nbkernel.kernels.cuda.forms import named_operations_only
-
-            with named_operations_only():
-                return launcher(*arguments)
-
-        return launch
+def device_arrays(memory, types):
+    """Arrays in the device's memory. types: {name: (shape, dtype)}."""
+    return {name: memory.device_array(shape, dtype) for name, (shape, dtype) in types.items()}
 
 
 @contextlib.contextmanager
 def device_errors(number):
-    """Turns exceptions from CUDA into DeviceErrors."""
+    """Turns errors of the driver, and of what compiles for it, into DeviceErrors."""
     try:
         yield
     except Exception as error:
-        if type(error).__module__.split(".")[0] not in ("numba", "cuda"):
+        of_cuda = type(error).__module__.split(".")[0] in ("numba", "cuda")
+        if not of_cuda and not isinstance(error, (DriverError, ImportError)):
             raise
         text = " ".join(str(error).split()) or type(error).__name__
         if "OUT_OF_MEMORY" in text:

@@ -29,7 +29,7 @@ PARTS = {
     # modules and their functions
     "numba.config.CPU_NAME": "the processor to compile kernels for, if the environment names one",
     "numba.config.CPU_FEATURES": "its features",
-    "numba.config.ENABLE_CUDASIM": "whether CUDA kernels run in the simulator",
+    "numba.config.ENABLE_CUDASIM": "whether CUDA kernels run in the simulator (bench.cuda_code)",
     "numba.from_dtype": "the type of an array's elements in a kernel's arguments",
     "numba.core.cgutils.get_or_insert_function": "declares LLVM's fused multiply-add of vectors",
     "numba.core.cgutils.pack_array": "shape and strides of a kernel's array arguments",
@@ -64,9 +64,9 @@ CUDA_PARTS = {
     "numba.cuda.extending.overload": "the CUDA versions of functions",
     "numba.cuda.extending.register_jitable": "makes formulas known to the CUDA compiler",
     "numba.cuda.simulator.kernel.BlockThread.is_alive": "waiting threads release Python to others (tests/helpers)",
-    "numba.cuda.typing.typeof.Purpose": "types of a kernel's arguments without a device (bench.cuda_code)",
+    "numba.cuda.typing.typeof.Purpose": "types of a kernel's arguments without a device",
     "numba.cuda.typing.typeof.typeof": "the same",
-    "numba.cuda.dispatcher.get_current_device": "replaced, to compile without a device (bench.cuda_code)",
+    "numba.cuda.dispatcher.get_current_device": "replaced, to compile without a device",
 }
 
 

@@ -1,0 +1,15 @@
+"""The CUDA kernels as functions, which numba compiles or simulates."""
+
+from functools import cache
+
+from .launch import DRAW_NOISE, MARK_UNRESOLVED, SUM_NOISE
+from .noise import draw_noise, sum_noise
+from .rows import build_tile_kernel, mark_unresolved
+
+SAME_FOR_ALL = {MARK_UNRESOLVED: mark_unresolved, DRAW_NOISE: draw_noise, SUM_NOISE: sum_noise}
+
+
+@cache
+def kernel_function(key):
+    """The function of a kernel. key: a KernelKind, or the name of a kernel that is the same for all runs."""
+    return SAME_FOR_ALL[key] if isinstance(key, str) else build_tile_kernel(key)
