@@ -16,6 +16,7 @@ import argparse
 import itertools
 import json
 import re
+import struct
 import subprocess
 import tempfile
 from collections import Counter
@@ -26,6 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nbkernel.kernels.cuda.arguments import parameters
+
 RUN = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24 -distance 100 -N 5 -detpixels 64 -default_F 100"
 # of an SM of compute capability 8.0 and 9.0
 REGISTERS, REGISTERS_AT_A_TIME, MOST_THREADS, WARP = 65536, 8, 2048, 32
@@ -33,6 +36,7 @@ SMS, CLOCK = 132, 1.98  # H200: number, GHz
 ISSUE = 128  # instructions of a thread per SM and clock
 RATES = {"float64": 64, "conversion": 16}  # of these classes
 OLDEST_READ = 75  # nvdisasm 13 reads no older ones
+WITH_SIZE, PARAMETER = 4, 0x17  # of the attributes of a kernel in its ELF file: with a size, and a parameter's
 LINE_NUMBERS = 9  # float64 that a step reads of its orientation from shared memory
 CLASSES = {  # by the instruction's name up to its first dot
     "float64": r"D(?!EPBAR)\w+",
@@ -197,6 +201,34 @@ def code_of(ptx, arch):
     return Code(registers, stack, stores + loads, cubin)
 
 
+def parameters_of(cubin):
+    """[(offset, bytes)] of the parameters that a kernel's machine code reads, in order: from the attributes
+    (EIATTR_KPARAM_INFO) in the section .nv.info.KERNEL of its ELF file."""
+    table, size, count, of_names = *struct.unpack_from("<Q", cubin, 0x28), *struct.unpack_from("<HHH", cubin, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQ", cubin, table + number * size) for number in range(count)]
+    names, found = sections[of_names][4], {}
+    for name, _, _, _, start, length in sections:
+        if not cubin.startswith(b".nv.info.", names + name):
+            continue
+        place = start
+        while place < start + length:
+            form, attribute, value = struct.unpack_from("<BBH", cubin, place)
+            place += 4
+            if form == WITH_SIZE:
+                if attribute == PARAMETER:
+                    ordinal, offset, flags = struct.unpack_from("<4xHHI", cubin, place)
+                    found[ordinal] = offset, flags >> 18
+                place += value
+    return [found[ordinal] for ordinal in sorted(found)]
+
+
+def parameters_of_launch(arguments):
+    """[(offset, bytes)] of the parameters that a launch passes."""
+    letters, _, _ = parameters(arguments)
+    sizes = [struct.calcsize(letter) for letter in letters]
+    return [(struct.calcsize(f"@{letters[: number + 1]}") - size, size) for number, size in enumerate(sizes)]
+
+
 def instructions_of(cubin):
     """[(name with its dots, labels before it, label it branches to or None, whether it is conditional)]."""
     with tempfile.TemporaryDirectory() as folder:
@@ -293,6 +325,7 @@ def row_of(key, code, arch):
     from nbkernel.kernels.cuda.launch import THREADS
 
     row = {"registers": code.registers, "stack": code.stack, "spills": code.spills}
+    row["parameters agree"] = parameters_of(code.cubin) == parameters_of_launch(arguments_of(key))
     row["threads"] = threads_per_sm(code.registers, THREADS)
     if is_plain(key) and arch >= OLDEST_READ:
         counts, total = step_of(instructions_of(code.cubin))

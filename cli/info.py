@@ -85,6 +85,12 @@ def cache_lines():
     if CACHE.folder is None:
         yield f"compiled kernels are not kept: {CACHE.refused or 'no folder can be written'} (NUMBA_CACHE_DIR names another)"
         return
-    files = [entry for entry in os.scandir(CACHE.folder) if entry.name.endswith(".o")] if CACHE.folder.is_dir() else []
+    from nbkernel.kernels.cuda.machine_code import ENDING
+
+    entries = list(os.scandir(CACHE.folder)) if CACHE.folder.is_dir() else []
+    files = [entry for entry in entries if entry.name.endswith((".o", ENDING))]
     size = sum(entry.stat().st_size for entry in files)
-    yield f"compiled kernels: {CACHE.folder}, {len(files)} files, {size / 2**20:.1f} MiB"
+    for_cuda = sum(entry.name.endswith(ENDING) for entry in files)
+    yield (
+        f"compiled kernels: {CACHE.folder}, {len(files)} files ({for_cuda} of them for CUDA devices), {size / 2**20:.1f} MiB"
+    )

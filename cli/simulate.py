@@ -47,8 +47,8 @@ def run(argv):
     chosen, experiment, outputs, progress = read_command_line("simulate", argv)
     engine = Engine(**chosen.fields("Engine"))
     choice = choose_device(*chosen.get("--device", ("auto", ())), engine.precision)
-    engine = replace(engine, devices=choice.devices, falls_back=choice.falls_back)
-    if choice.devices or "--device" in chosen:
+    engine = replace(engine, devices=choice.devices, falls_back=choice.falls_back, reason=choice.reason)
+    if not choice.falls_back and (choice.devices or "--device" in chosen):
         note(choice.line())
 
     # import numpy and the compiler, which can wait until the arguments have been checked

@@ -54,7 +54,7 @@ OPTIONS = (
         "--device",
         "simulate trace series",
         "auto|cpu|cuda[:N[,N...]]",
-        "where to compute; auto uses a CUDA device if there is one",
+        "where to compute; auto uses a CUDA device if there is one, and the CPU if that is done before it has started",
         readers.device,
         default="auto",
     ),

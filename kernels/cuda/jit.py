@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 from cuda.bindings import nvjitlink
-from numba import cuda, from_dtype
+from numba import cuda
 from numba.cuda import dispatcher, types
-from numba.cuda.typing.typeof import Purpose, typeof
 
-from .arguments import DeviceArray
+from .arguments import DeviceArray, parameters
 from .forms import REGISTRY, named_operations_only
 from .functions import kernel_function
 from .launch import THREADS, blocks_of
@@ -37,6 +36,12 @@ def compile_ptx(key, arguments, compute_capability):
     return ptx
 
 
+# by their names in `arguments.parameters`
+NUMBERS = {
+    "b1": types.boolean, "u1": types.uint8, "i4": types.int32, "i8": types.int64, "f4": types.float32, "f8": types.float64,
+}  # fmt: skip
+
+
 def signature_of(arguments):
     """numba's types of a kernel's arguments."""
     return types.void(*map(type_of, arguments))
@@ -44,10 +49,11 @@ def signature_of(arguments):
 
 def type_of(value):
     if isinstance(value, DeviceArray):
-        return types.Array(from_dtype(value.dtype), len(value.shape), "C")
+        return types.Array(NUMBERS[value.dtype.str[1:]], len(value.shape), "C")
     if isinstance(value, tuple):
         return types.BaseTuple.from_types([type_of(field) for field in value], type(value))
-    return typeof(value, Purpose.argument)
+    _, _, name = parameters((value,))
+    return NUMBERS[name]
 
 
 @contextmanager

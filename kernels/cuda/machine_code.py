@@ -60,5 +60,6 @@ def target(compute_capability):
 
 
 def is_kept(key, compute_capability):
-    """Whether the cache has a kernel's machine code for this target, of whatever arguments."""
-    return CACHE.holds(kernel_name(key), target(compute_capability), ENDING)
+    """Whether a kernel's machine code for this target need not be compiled, whatever its arguments."""
+    loaded = any(place[0] == key and place[2] == compute_capability for place in list(CODES))
+    return loaded or CACHE.holds(kernel_name(key), target(compute_capability), ENDING)

@@ -24,7 +24,7 @@ class Engine:
 
     precision: a name of PRECISIONS; threads: None for all cores; tile_shape: (slow, fast) pixels, None for a suitable one;
     devices: numbers of CUDA devices, empty for the CPU; falls_back: to the CPU if they fail; parallel: a name of
-    PARALLEL, None for the one that suits the cache of kernels.
+    PARALLEL, None for the one that suits the cache of kernels; reason: why these devices, see `devices.Choice`.
     """
 
     precision: str = DEFAULT_PRECISION
@@ -33,3 +33,4 @@ class Engine:
     devices: tuple = ()
     falls_back: bool = False
     parallel: str | None = None
+    reason: str = ""

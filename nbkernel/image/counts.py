@@ -1,5 +1,6 @@
 """From photons to integers: counts with or without noise, grey levels."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -69,6 +70,10 @@ def add_noise(
     if not 0 <= integer("frame", frame) < 2**32:
         raise InputError(f"frame: needs a whole number from 0 to {2**32 - 1}, not {frame}")
     engine = Engine(threads=threads, devices=choice.devices, falls_back=choice.falls_back)
+    if engine.falls_back:
+        from nbkernel.engine.cuda.start import without_needless_device_for_noise
+
+        engine = without_needless_device_for_noise(engine, sum(math.prod(image.shape) for image in panels))
     noisy = noisy_strips(panels, seed, rng, number("adc", adc), engine, LOG.warning, frame)
     found, noise = noisy_images(noisy, panels, bits)
     for line in noise.lines("add_noise", bits):

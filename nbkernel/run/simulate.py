@@ -47,12 +47,13 @@ def simulate(
 ) -> PanelImage | Any:  # a list of them where there are panels, which a type checker does not see
     """Renders an Experiment.
 
-    device: "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:0", "cuda:0,1". precision: "double", "mixed" or
-    "exact" (see docs/precisions.md). fix: names of the quirks of nanoBragg.c to correct, or "all"; None takes the
-    experiment's. threads: the maximum number, by default all cores. tile: (slow, fast) pixels rendered at a time; never
-    changes the image. parallel: whose threads render on the CPU, "threads" (nbkernel's) or "prange" (numba's), which never
-    changes the image; by default "threads", but "prange" if no compiled kernel can be kept. progress: called with the number
-    of pixels done and the total, from any thread; True shows a bar on standard error.
+    device: "auto" (a CUDA device if there is one; the CPU if that is done before the device has started), "cpu", "cuda",
+    "cuda:0", "cuda:0,1". precision: "double", "mixed" or "exact" (see docs/precisions.md). fix: names of the quirks of
+    nanoBragg.c to correct, or "all"; None takes the experiment's. threads: the maximum number, by default all cores. tile:
+    (slow, fast) pixels rendered at a time; never changes the image. parallel: whose threads render on the CPU, "threads"
+    (nbkernel's) or "prange" (numba's), which never changes the image; by default "threads", but "prange" if no compiled
+    kernel can be kept. progress: called with the number of pixels done and the total, from any thread; True shows a bar on
+    standard error.
 
     Returns the PanelImage: photons, (slow, fast) float32, with `statistics` and `detector`; for an experiment with panels, a
     list with one PanelImage per panel. Reads the files that the experiment names. Warnings and notes go to the logger
@@ -121,6 +122,7 @@ class Simulator:
             LOG.info("%s", seeds)
         for line in (*quirk_warnings(runs), *run_remarks(runs)):
             LOG.warning("%s", line)
+        wanted = settled(wanted, runs, LOG.info)
         with pixel_reports(progress, runs) as on_pixels:
             renderings, engine = render_on(wanted, runs, on_pixels, LOG.warning, memory)
         if engine is not wanted:
@@ -169,8 +171,19 @@ def make_engine(device, precision, threads, tile, parallel=None):
     if parallel is not None and parallel not in PARALLEL:
         raise InputError(f"parallel: {parallel!r} is not supported; need {', '.join(PARALLEL)}")
     choice = choose_device(*parse_device(device), precision)
-    LOG.info("%s", choice.line())
-    return Engine(precision, threads, tile, choice.devices, choice.falls_back, parallel)
+    if not choice.falls_back:
+        LOG.info("%s", choice.line())
+    return Engine(precision, threads, tile, choice.devices, choice.falls_back, parallel, choice.reason)
+
+
+def settled(engine, runs, say):
+    """The Engine for Prepared panels: where `auto` has chosen a device, without it if the CPU is done before that has
+    started; `say` is called with a line about it."""
+    if not (engine.devices and engine.falls_back):
+        return engine
+    from nbkernel.engine.cuda.start import without_needless_device
+
+    return without_needless_device(engine, runs, say)
 
 
 def dark_lines(images):

@@ -31,7 +31,7 @@ from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 
-from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on
+from .simulate import dark_lines, interpolation_ended, panel_images, quirk_warnings, render_on, settled
 from .summary import summary_lines
 from .writers import open_numbered, pgm_contents, smv_header_of, smv_lines
 
@@ -72,6 +72,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         makes_dump = open_dump(files, experiment, outputs.dump, warn)
         for line in filter(None, [*summary_lines(runs), seed_line(runs[0], outputs.noisefile and outputs.seed)]):
             say(line)
+        engine = settled(engine, runs, note)
         with contextlib.nullcontext() if progress is None else progress(runs) as on_pixels:
             renderings, engine = render_on(engine, runs, on_pixels, note)
         if interpolation_ended(renderings):

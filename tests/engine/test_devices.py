@@ -9,8 +9,12 @@ import pytest
 import nbkernel
 from nbkernel.cli.main import main
 from nbkernel.engine import devices
+from nbkernel.engine.cuda import start
 from nbkernel.engine.devices import choose_device, parse_device
+from nbkernel.engine.options import Engine
 from nbkernel.errors import DeviceError, InputError
+from nbkernel.experiment.experiment import Experiment
+from nbkernel.setup.prepare import prepare_panels
 
 from running import BASE, simulate
 
@@ -68,6 +72,8 @@ def machine(monkeypatch):
         monkeypatch.setattr(devices, "cuda_packages", lambda: packages)
 
     monkeypatch.delenv(devices.SIMULATOR, raising=False)
+    monkeypatch.setattr(start, "START", 0.0)  # so that `auto` takes a device for the smallest job
+    monkeypatch.setattr(start, "is_kept", lambda key, capability: True)
     return set_up
 
 
@@ -185,6 +191,78 @@ def test_a_device_that_fails(device, status, machine, tmp_path, monkeypatch):
     assert "--device cuda:0: out of memory" in run.err
     assert (tmp_path / "float.bin").exists() == (status == 0)
     assert ("rendering on the CPU" in run.err) == (status == 0)
+
+
+SOONER = "nbkernel: rendering on the CPU: done there before cuda:0 has started"
+
+
+@pytest.mark.parametrize(
+    "start_seconds, kept, compiled, opened, sooner",
+    [
+        (0.3, True, True, (), True),
+        (0.3, True, True, (0,), False),  # the device has started already
+        (1e-9, True, True, (), False),
+        (1e-9, False, True, (), True),  # has to be compiled for the device
+        (0.3, True, False, (), False),  # or for the CPU
+        (0.3, False, False, (), False),
+    ],
+)
+def test_auto_leaves_to_the_cpu_what_is_done_there_sooner(
+    start_seconds, kept, compiled, opened, sooner, machine, tmp_path, monkeypatch
+):
+    import nbkernel.run.simulate
+
+    used, render_panels = [], nbkernel.run.simulate.render_panels
+
+    def recorded(runs, precision, threads, tile_shape, on_pixels, numbers, *others):
+        used.append(numbers)
+        return render_panels(runs, precision, threads, tile_shape, on_pixels, (), *others)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nbkernel.run.simulate, "render_panels", recorded)
+    machine(Driver(LARGE))
+    monkeypatch.setattr(start, "START", start_seconds)
+    monkeypatch.setattr(start, "is_kept", lambda key, capability: kept)
+    monkeypatch.setattr(start, "is_compiled", lambda kernel: compiled)
+    monkeypatch.setattr(start, "OPENED", dict.fromkeys(opened))
+    flags = f"{BASE} -detpixels 8 -nonoise -nopgm --precision double"
+    lines = simulate(f"{flags} --device auto").err.splitlines()
+    assert [line for line in lines if "rendering on" in line] == [
+        SOONER if sooner else "nbkernel: rendering on cuda:0: large"
+    ]
+    assert used == [() if sooner else (0,)]
+    # what was asked for is done
+    used.clear()
+    assert "nbkernel: rendering on cuda:0: large" in simulate(f"{flags} --device cuda").err.splitlines()
+    assert used == [(0,)]
+
+
+def test_auto_takes_the_device_for_many_steps(machine, monkeypatch):
+    """For many pixels, or a few with many steps each."""
+    machine(Driver(LARGE))
+    monkeypatch.setattr(start, "START", 0.3)
+    monkeypatch.setattr(start, "is_compiled", lambda kernel: True)
+    engine = Engine(devices=(0,), falls_back=True, threads=1, reason="large")
+
+    def device_of(flags):
+        (prepared,) = prepare_panels(Experiment.from_command_line(f"{BASE} {flags}".split()), 1)
+        lines = []
+        found = start.without_needless_device(engine, [prepared], lines.append)
+        assert len(lines) == 1 and ("cuda:0: large" in lines[0]) == bool(found.devices) == found.falls_back
+        return found.devices
+
+    assert device_of("-detpixels 100") == ()
+    assert device_of("-detpixels 4000") == (0,)
+    assert device_of("-detpixels 100 -oversample 1 -mosaic 1 -mosaic_dom 1000") == (0,)
+
+
+def test_the_api_leaves_little_noise_to_the_cpu(machine, monkeypatch):
+    machine(Driver(LARGE))
+    monkeypatch.setattr(start, "START", 0.3)
+    monkeypatch.setattr(start, "is_compiled", lambda kernel: True)
+    engine = Engine(devices=(0,), falls_back=True, threads=1)
+    assert start.without_needless_device_for_noise(engine, 1000).devices == ()
+    assert start.without_needless_device_for_noise(engine, 10**8) is engine
 
 
 @pytest.fixture

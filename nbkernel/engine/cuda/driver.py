@@ -93,6 +93,7 @@ class Device:
 
     def load(self, key, arguments, signature):
         code = machine_code(key, arguments, signature, self.compute_capability)
+        self.make_current()  # what compiles may have used the driver, too
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
         self.driver.call("cuModuleLoadData", byref(module), code.image)
         self.driver.call("cuModuleGetFunction", byref(function), module, code.symbol.encode())

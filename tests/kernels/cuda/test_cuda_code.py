@@ -54,14 +54,14 @@ def rows(request):
 @pytest.mark.parametrize("name, arch", ON_OLDER)
 def test_kernels_compile_for_older_devices(name, arch, rows):
     row = rows[name, arch]
-    assert row["threads"] >= 256
+    assert row["threads"] >= 256 and row["parameters agree"]
     assert row["spills"] == 0
 
 
 @pytest.mark.parametrize("name", USUAL)
 def test_usual_kernels_keep_their_size(name, rows):
     row = rows[name, NEWEST]
-    assert row["registers"] <= MOST_REGISTERS
+    assert row["registers"] <= MOST_REGISTERS and row["parameters agree"]
     assert row["spills"] == 0
     if name in MOST_INSTRUCTIONS:
         assert row["step"]["instructions"] <= MOST_INSTRUCTIONS[name]
@@ -72,7 +72,7 @@ def test_usual_kernels_keep_their_size(name, rows):
 def test_special_kernels_compile(name, arch, rows):
     """Those that interpolate may spill registers."""
     row = rows[name, arch]
-    assert row["threads"] >= 256
+    assert row["threads"] >= 256 and row["parameters agree"]
     if "interpolated" not in name:
         assert row["spills"] == 0
 
@@ -80,7 +80,7 @@ def test_special_kernels_compile(name, arch, rows):
 @pytest.mark.parametrize("name", NOISE)
 def test_noise_kernels_need_no_stack(name, rows):
     row = rows[name, NEWEST]
-    assert row["spills"] == row["stack"] == 0 and row["threads"] >= 1024
+    assert row["spills"] == row["stack"] == 0 and row["threads"] >= 1024 and row["parameters agree"]
 
 
 def test_assembly_does_not_depend_on_the_device_it_was_made_for():
