@@ -22,9 +22,10 @@ from nbkernel.io.images.image import Image
 from .parity import prepared_run
 
 
-def figures(precision, prepared, expected):
-    """The figures of one case for a precision. expected: nanoBragg.c's pixels (flat float32)."""
-    image, _, _ = render(prepared, precision)
+def figures(precision, prepared, expected, devices=()):
+    """The figures of one case for a precision. expected: nanoBragg.c's pixels (flat float32); devices: numbers of CUDA
+    devices, empty for the CPU."""
+    image, _, _ = render(prepared, precision, devices=devices)
     images = (expected.reshape(image.shape), image)
     pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in images))
     beyond = local_error(pair)[ulp_distance(pair) > 1]

@@ -33,8 +33,13 @@ def parity(command, precision, ours, theirs):
     if precision == "exact":
         same = same and Path(theirs, SMV).read_bytes() == Path(ours, SMV).read_bytes()
         return {"kept": same, "figure": "same bytes" if same else "other bytes"}
-    pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in (a, b)))
-    verdict = judge(pair, precision, sharpness(prepared.plan))
+    pair, verdict = image_verdict(prepared, precision, a, b)
     farthest = float(local_error(pair)[ulp_distance(pair) > 1].max(initial=0.0))
     figure = f"{farthest:.0e} of the local maximum" if farthest else "1 ulp"
     return {"kept": verdict["within"], "figure": "same bytes" if same else figure} | verdict
+
+
+def image_verdict(prepared, precision, expected, found):
+    """(the images as a pair, `judge`'s verdict) of a run's image (slow, fast) float32 by what its precision promises."""
+    pair = make_pair(*(Image("", "float", pixels, False, None, None) for pixels in (expected, found)))
+    return pair, judge(pair, precision, sharpness(prepared.plan))

@@ -46,6 +46,7 @@ NOT_RUN = {
     ],
     "docs/cuda.md": [
         "pip install 'nbkernel[cu12]'     # NVIDIA driver 525 or later",
+        "python -m bench.device --golden tests/golden --json report.json",
         (
             "NUMBA_ENABLE_CUDASIM=1 nbkernel simulate --device cuda -cell 78 78 38 90 90 90 -default_F 100 -N 10 -lambda 1 "
             "-distance 100 -detpixels 8 -pixel 5 -oversample 1"
