@@ -31,7 +31,7 @@ from nbkernel.kernels.cuda.launch import DRAW_NOISE, THREADS
 from nbkernel.kernels.plan import RoundingLimit
 from nbkernel.setup.prepare import prepare
 
-from recording_driver import RecordingDriver
+from cuda_helpers.recording_driver import RecordingDriver
 from running import BASE
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -243,7 +243,7 @@ def test_arrays_come_back_as_they_were_sent(machine):
 
 
 def test_the_simulator_and_the_recorders_have_the_functions_in_use():
-    source = (HELPERS / "recording_driver.c").read_text()
+    source = (HELPERS / "cuda_helpers" / "recording_driver.c").read_text()
     for name in PROTOTYPES:
         assert f"int {name}(" in source
     asked_by_devices = {"cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGetName", "cuDeviceTotalMem_v2"}
@@ -267,7 +267,7 @@ def library(tmp_path_factory):
     if compiler is None:
         pytest.skip("needs a C compiler for a driver that records the calls")
     folder = tmp_path_factory.mktemp("driver")
-    source = HELPERS / "recording_driver.c"
+    source = HELPERS / "cuda_helpers" / "recording_driver.c"
     subprocess.run([compiler, "-Wall", "-shared", "-fPIC", "-o", folder / "libcuda.so.1", source], check=True)
     return folder
 

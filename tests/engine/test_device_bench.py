@@ -10,13 +10,14 @@ import pytest
 
 from bench import cuda_code, device
 from bench.cases import Case
+from bench.timing import Duration
 from nbkernel.engine import devices
 from nbkernel.engine.cuda import driver
 from nbkernel.kernels.compile.object_cache import ObjectCache
 from nbkernel.kernels.cuda import machine_code
 from nbkernel.kernels.cuda.arguments import pack
 
-from recording_driver import RecordingDriver
+from cuda_helpers.recording_driver import RecordingDriver
 
 SMALL = "-cell 70 80 90 90 90 90 -lambda 1 -distance 100 -default_F 100 -N 5 -detpixels 40 -oversample 1"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -33,7 +34,9 @@ def recorder(monkeypatch, tmp_path):
     monkeypatch.setattr(driver, "OPENED", {})
     monkeypatch.setattr(driver, "machine_code", lambda *arguments: machine_code.MachineCode("kernel", b"code"))
     library.processes = []
-    monkeypatch.setattr(device, "run", lambda command, folder: library.processes.append(command) or (0.25, 100.0))
+    monkeypatch.setattr(
+        device, "run", lambda command, folder: library.processes.append(command) or (Duration(0.25, 0.0), 100.0)
+    )
     return library
 
 

@@ -24,7 +24,7 @@ from kinds_of_runs import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.cuda
 
-SIMULATOR = Path(__file__).parents[2] / "helpers" / "cuda_simulator.py"
+SIMULATOR = Path(__file__).parents[2] / "helpers" / "cuda_helpers" / "cuda_simulator.py"
 # upper limits of the golden cases' steps per pixel, by flag
 MOST_STEPS = {
     "-mosaic_dom": 3,
