@@ -142,7 +142,8 @@ class DataFile:
             )
 
     def write(self, dataset, arrays):
-        frame = arrays[0]
+        # HDF5 would convert it, but slowly
+        frame = arrays[0].astype(dataset.dtype, copy=False)
         if len(arrays) > 1:
             frame = np.zeros(self.shape, dataset.dtype)
             for array, start in zip(arrays, panel_origins(self.shapes), strict=True):
