@@ -9,6 +9,8 @@ Columns: ns per step (computing time of all threads divided by steps); computing
 complete process; peak memory; ratios of computing and of complete processes to the C program's. Medians, with the spread
 (largest minus smallest), and the share of the time that other programs or, for a virtual machine, its host took: figures
 with more than a few per cent are not worth keeping.
+
+The instructions of a step, which depend on no other program, are counted by `python -m bench.cpu_code`.
 """
 
 import argparse

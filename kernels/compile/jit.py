@@ -39,13 +39,16 @@ def compile_kernel(function, arguments):
     operations. Floating-point errors behave as in C (inf and nan, no exceptions).
     """
     symbol, assembly = optimised(function, arguments)
+    return symbol, target_machine().emit_object(binding.parse_assembly(assembly))
+
+
+def target_machine():
     start_llvm()
-    machine = binding.Target.from_default_triple().create_target_machine(
+    return binding.Target.from_default_triple().create_target_machine(
         cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),
         features=numba.config.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
         opt=3, jit=True, codemodel="jitdefault", reloc="default",
     )  # fmt: skip
-    return symbol, machine.emit_object(binding.parse_assembly(assembly))
 
 
 def optimised(function, arguments):

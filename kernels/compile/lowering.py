@@ -1,8 +1,8 @@
 """LLVM forms of the few functions that are not compiled from their Python text: fused operations, hints to the compiler in
 vectorised loops (`vector_loops`), and a kernel's arguments."""
 
-from llvmlite import ir
-from numba import types
+from llvmlite import binding, ir
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import lower_builtin, type_callable
 
@@ -16,6 +16,8 @@ COMPILED_OTHERWISE = (
     vector_loops.add_four_of_table,
     vector_loops.eight,
     vector_loops.full_vector_width,
+    vector_loops.gathers,
+    vector_loops.interleaved,
     vector_loops.load,
     vector_loops.look_up,
     vector_loops.store,
@@ -24,6 +26,8 @@ COMPILED_OTHERWISE = (
 )
 FOUR, EIGHT = types.UniTuple(types.float64, 4), types.UniTuple(types.float64, 8)
 WORD = ir.IntType(64)
+# LLVM's names of processors that execute a vector of 256 bits as two
+IN_HALVES = ("btver2", "znver1", "bdver1", "bdver2", "bdver3", "bdver4")
 
 
 @type_callable(arithmetic.fma)
@@ -50,6 +54,50 @@ def compile_full_vector_width(context, builder, signature, arguments):
     # llvmlite's own `add` takes only attributes without a value
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
     return context.get_dummy_value()
+
+
+@type_callable(vector_loops.gathers)
+def type_gathers(context):
+    return lambda: types.boolean
+
+
+@lower_builtin(vector_loops.gathers)
+def compile_gathers(context, builder, signature, arguments):
+    features = config.CPU_FEATURES or binding.get_host_cpu_features().flatten()
+    return context.get_constant(types.boolean, "+avx512f" in features)
+
+
+@type_callable(vector_loops.interleaved)
+def type_interleaved(context):
+    return lambda: types.void
+
+
+@lower_builtin(vector_loops.interleaved)
+def compile_interleaved(context, builder, signature, arguments):
+    if (config.CPU_NAME or binding.get_host_cpu_name()) in IN_HALVES:
+        hint_next_loop_end(builder, "llvm.loop.interleave.count", 2)
+    return context.get_dummy_value()
+
+
+def hint_next_loop_end(builder, name, value):
+    """Gives the loop that is being built a hint for LLVM: its end, the next jump back, is not there yet."""
+    plain = builder.branch
+
+    def branch(target):
+        jump = plain(target)
+        if target.is_terminated:  # a block that has been built
+            jump.set_metadata("llvm.loop", loop_hint(builder.module, name, value))
+            del builder.branch
+        return jump
+
+    builder.branch = branch
+
+
+def loop_hint(module, name, value):
+    hint = module.add_metadata([ir.MetaDataString(module, name), ir.Constant(ir.IntType(32), value)])
+    loop = module.add_metadata([hint])
+    loop.operands = (loop, hint)  # LLVM requires that it names itself
+    return loop
 
 
 def align_stack(builder):

@@ -7,7 +7,7 @@ import math
 
 from nbkernel.kernels.numerics.arithmetic import fma, inverse_square_root, quotient, rint
 from nbkernel.kernels.numerics.exponential import MAGIC, MOST_HALVINGS, halved
-from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi
+from nbkernel.kernels.numerics.sine import LARGEST_ARGUMENT, cospi, sine_up_to_sign, sinpi, sinpi_product
 from nbkernel.kernels.physics.constants import GAUSS, PI
 from nbkernel.kernels.physics.lattice_factor import rad_star_squared
 
@@ -35,8 +35,8 @@ def square_squared(h, k, l, h0, k0, l0, crystal):
     """nan if an index is an integer."""
     Na, Nb, Nc = crystal
     dh, dk, dl = h - h0, k - k0, l - l0
-    above = (sinpi(offset_of_multiple(Na, dh)) * sinpi(offset_of_multiple(Nb, dk))) * sinpi(offset_of_multiple(Nc, dl))
-    below = (sinpi(dh) * sinpi(dk)) * sinpi(dl)
+    below = sinpi_product(dh, dk, dl)
+    above = sinpi_product(offset_of_multiple(Na, dh), offset_of_multiple(Nb, dk), offset_of_multiple(Nc, dl))
     F_latt = quotient(above, below)
     return F_latt * F_latt
 

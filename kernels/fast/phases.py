@@ -13,12 +13,12 @@ The offsets of the indices from integers, and N times the offsets, modulo 1, are
 import numpy as np
 
 from nbkernel.kernels.numerics.arithmetic import bits_of, fma, quotient, rint
-from nbkernel.kernels.numerics.sine import scaled_sinpi_over_x
+from nbkernel.kernels.numerics.sine import scaled_sinpi_product
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store
 from nbkernel.kernels.physics.scattering import nearest_index
 
 from .lattice_factor import offset_of_multiple
-from .steps import table_position
+from .steps import POSITION, table_position
 
 PHASE_SHIFT = 1.5 * 2.0**20
 LARGEST_INDEX = 2.0**19
@@ -27,7 +27,7 @@ TURN, QUARTER = np.float32(2.0**-32), np.float32(0.25)
 # number of orientations and sources from which phases are good enough
 MANY = 64
 # rows of the int32 and of the float32 work array
-DH, DK, DL, POSITION = range(4)
+DH, DK, DL = range(3)
 PHASE_WORK = 4
 NH, NK, NL = 3, 4, 5
 OFFSET_WORK = 6
@@ -146,11 +146,8 @@ def build_add_squares(offsets_of_pixel):
         """F_latt^2 of pixel i as a float32 (nan where an offset is 0), the new `nearest`, and the largest squared offset."""
         dh, dk, dl, nh, nk, nl = offsets_of_pixel(offsets, i)
         hh, kk, ll = dh * dh, dk * dk, dl * dl
-        above = (
-            (nh * scaled_sinpi_over_x(nh * nh)) * (nk * scaled_sinpi_over_x(nk * nk)) * (nl * scaled_sinpi_over_x(nl * nl))
-        )
-        below = (dh * scaled_sinpi_over_x(hh)) * (dk * scaled_sinpi_over_x(kk)) * (dl * scaled_sinpi_over_x(ll))
-        F_latt = quotient(above, below)
+        below = scaled_sinpi_product(dh, dk, dl)
+        F_latt = quotient(scaled_sinpi_product(nh, nk, nl), below)
         nearest = min(nearest, hh)
         nearest = min(nearest, kk)
         return F_latt * F_latt, min(nearest, ll), max(max(hh, kk), ll)

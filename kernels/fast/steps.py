@@ -7,12 +7,25 @@ it needs of the orientation, pixel_terms what it needs of each pixel (rows of `w
 import numpy as np
 
 from nbkernel.kernels.numerics.arithmetic import clamped, fma, rint
-from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store
+from nbkernel.kernels.numerics.vector_loops import full_vector_width, gathers, interleaved, load, look_up, store
 from nbkernel.kernels.physics.constants import GAUSS, ROUND, SQUARE
 from nbkernel.kernels.physics.scattering import nearest_index
 
-from .geometry import NEAREST
-from .lattice_factor import gauss_is_nonzero, gauss_squared, round_squared, tophat_is_nonzero, tophat_squared
+from .geometry import NEAREST, TERM
+from .lattice_factor import (
+    gauss_is_nonzero,
+    gauss_squared,
+    round_squared,
+    square_squared,
+    square_squared_as_program,
+    tophat_is_nonzero,
+    tophat_squared,
+)
+
+# row of the int32 work array, of which `phases` has the others
+POSITION = 3
+# whose operations need not wait for one another
+SIX_SINES = (square_squared, square_squared_as_program)
 
 
 def table_position(h0, k0, l0, table):
@@ -40,12 +53,15 @@ def closer_to_half(nearest, h, k, l, h0, k0, l0):
 
 def build_add_steps(miller_indices, F_latt_squared, track_nearest):
     """The loop for one kind of indices and one shape of crystal, without a table."""
+    is_chain = F_latt_squared not in SIX_SINES
 
     def add_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal):
         """Adds F_latt^2 times weight to I; if track_nearest, keeps the smallest squared offset from an integer
         index."""
         full_vector_width()
         for i in range(I.shape[0]):
+            if is_chain:
+                interleaved()
             h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             h0, k0, l0 = rint(h), rint(k), rint(l)
             step = F_latt_squared(h, k, l, h0, k0, l0, crystal)
@@ -59,14 +75,19 @@ def build_add_steps(miller_indices, F_latt_squared, track_nearest):
 def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_halves):
     """The same with F_cell^2 of the nearest integer indices from a SquaredTable. track_halves: whether `nearest` also has to
     show an index half way between two integers."""
+    is_chain = F_latt_squared not in SIX_SINES
 
-    def add_table_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal, table):
+    def add_table_steps(I, nearest, weight, pixel_terms, hkl_lines, crystal, table, steps, positions):
+        """steps (float64), positions (int32): memory for as many pixels."""
         full_vector_width()
+        at_once = gathers()
         for i in range(I.shape[0]):
+            if is_chain:
+                interleaved()
             h, k, l = miller_indices(hkl_lines, pixel_terms, i)
             h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
-            F_squared = look_up(table.F_squared, table_position(h0, k0, l0, table))
-            step = F_latt_squared(h, k, l, h0, k0, l0, crystal) * F_squared
+            position = table_position(h0, k0, l0, table)
+            step = F_latt_squared(h, k, l, h0, k0, l0, crystal)
             if track_nearest or track_halves:
                 near = load(nearest, i)
                 if track_nearest:
@@ -74,9 +95,22 @@ def build_add_table_steps(miller_indices, F_latt_squared, track_nearest, track_h
                 if track_halves:
                     near = closer_to_half(near, h, k, l, h0, k0, l0)
                 store(nearest, i, near)
-            store(I, i, fma(step, load(weight, i), load(I, i)))
+            if at_once:
+                store(I, i, fma(step * look_up(table.F_squared, position), load(weight, i), load(I, i)))
+            else:
+                store(steps, i, step)
+                store(positions, i, position)
+        if not at_once:
+            add_looked_up(I, weight, steps, positions, table.F_squared)
 
     return add_table_steps
+
+
+def add_looked_up(I, weight, steps, positions, F_squared):
+    full_vector_width()
+    for i in range(I.shape[0]):
+        step = load(steps, i) * look_up(F_squared, load(positions, i))
+        store(I, i, fma(step, load(weight, i), load(I, i)))
 
 
 def build_add_orientation(miller_indices, square_squared, track_nearest):
@@ -93,26 +127,28 @@ def build_add_orientation(miller_indices, square_squared, track_nearest):
     add_tophat = build_add_steps(miller_indices, tophat_squared, False)
     add_table_tophat = build_add_table_steps(miller_indices, tophat_squared, False, False)
 
-    def add_orientation(xtal_shape, crystals, has_table, I, nearest, weight, pixel_terms, hkl_lines, table):
+    def add_orientation(
+        xtal_shape, crystals, has_table, I, nearest, weight, pixel_terms, hkl_lines, table, steps, positions
+    ):
         """Adds one orientation's F_cell^2 F_latt^2 times weight to I; F_cell^2 only where there is a table."""
         parallelepiped, ellipsoid, gaussian, tophat = crystals
         if xtal_shape == SQUARE:
             if has_table:
-                add_table_square(I, nearest, weight, pixel_terms, hkl_lines, parallelepiped, table)
+                add_table_square(I, nearest, weight, pixel_terms, hkl_lines, parallelepiped, table, steps, positions)
             else:
                 add_square(I, nearest, weight, pixel_terms, hkl_lines, parallelepiped)
         elif xtal_shape == ROUND:
             if has_table:
-                add_table_round(I, nearest, weight, pixel_terms, hkl_lines, ellipsoid, table)
+                add_table_round(I, nearest, weight, pixel_terms, hkl_lines, ellipsoid, table, steps, positions)
             else:
                 add_round(I, nearest, weight, pixel_terms, hkl_lines, ellipsoid)
         elif xtal_shape == GAUSS:
             if has_table:
-                add_table_gauss(I, nearest, weight, pixel_terms, hkl_lines, gaussian, table)
+                add_table_gauss(I, nearest, weight, pixel_terms, hkl_lines, gaussian, table, steps, positions)
             else:
                 add_gauss(I, nearest, weight, pixel_terms, hkl_lines, gaussian)
         elif has_table:
-            add_table_tophat(I, nearest, weight, pixel_terms, hkl_lines, tophat, table)
+            add_table_tophat(I, nearest, weight, pixel_terms, hkl_lines, tophat, table, steps, positions)
         else:
             add_tophat(I, nearest, weight, pixel_terms, hkl_lines, tophat)
 
@@ -143,8 +179,10 @@ def build_steps_in_float64(miller_indices, square_squared, track_nearest):
     add_orientation = build_add_orientation(miller_indices, square_squared, track_nearest)
 
     def step(plan, kind, crystals, out, weight, pixel_terms, hkl_lines, table, workspace):
-        nearest = workspace.work[NEAREST]
-        add_orientation(kind.xtal_shape, crystals, kind.has_table, out, nearest, weight, pixel_terms, hkl_lines, table)
+        nearest, steps, positions = workspace.work[NEAREST], workspace.work[TERM], workspace.phases[POSITION]
+        add_orientation(
+            kind.xtal_shape, crystals, kind.has_table, out, nearest, weight, pixel_terms, hkl_lines, table, steps, positions
+        )
 
     def no_flush(out, weight, workspace):
         pass

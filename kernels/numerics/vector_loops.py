@@ -7,6 +7,18 @@ def full_vector_width():
     of that on processors whose predecessors were slowed down by them."""
 
 
+def gathers():
+    """Whether the processor reads a vector of elements of a table in one instruction. If not, a loop that computes a
+    position and looks it up does so pixel by pixel, with all that the position follows from; it has to come from memory."""
+    return True
+
+
+def interleaved():
+    """Called in the body of a loop, before any branch: the compiled loop may do two vectors of pixels at a time, operation
+    by operation. For steps whose operations mostly wait for one another, on processors that look ahead too little to
+    overlap one step with the next by themselves."""
+
+
 def look_up(table, position):
     """table[position], for an integer position within the table (not checked).
 

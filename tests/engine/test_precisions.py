@@ -36,8 +36,9 @@ from nbkernel.kernels.numerics.sine import (
     SINPI_ERROR,
     SINPI_SINGLE_ERROR,
     cospi,
-    scaled_sinpi_over_x,
+    scaled_sinpi_product,
     sinpi,
+    sinpi_product,
 )
 from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
 from nbkernel.kernels.physics.scattering import miller_indices, scattering_vector
@@ -314,10 +315,16 @@ def test_sine_and_cosine_of_half_turns():
     found = np.array([sinpi(value) for value in x])
     assert (np.abs(found - sine)[there] / np.abs(sine)[there]).max() < SINPI_ERROR
     assert np.abs(np.array([cospi(value) for value in x]) - cosine).max() < COSPI_ERROR
-    single = np.array([np.float64(scaled_sinpi_over_x(np.float32(value * value)) / SCALE) for value in x[:40001]])
-    assert (
-        np.abs(single * x[:40001] - sine[:40001])[there[:40001]] / np.abs(sine[:40001])[there[:40001]]
-    ).max() < SINPI_SINGLE_ERROR
+
+
+def test_products_of_three_sines_of_half_turns():
+    x, y, z = np.random.default_rng(5).uniform(-0.5, 0.5, (3, 20000))
+    found = np.array([sinpi_product(*values) for values in zip(x, y, z, strict=True)])
+    assert (found == np.array([sinpi(a) * sinpi(b) * sinpi(c) for a, b, c in zip(x, y, z, strict=True)])).all()
+    single = np.random.default_rng(6).uniform(-0.5, 0.5, (20000, 3)).astype(np.float32)
+    product = np.prod(np.sin(single.astype(np.longdouble) * np.longdouble("3.14159265358979323846264338327950288")), axis=1)
+    found = np.array([scaled_sinpi_product(*values) for values in single]).astype(np.longdouble) / SCALE**3
+    assert np.abs(found / product - 1).max() < 3 * SINPI_SINGLE_ERROR
 
 
 def test_powers_of_one_half():

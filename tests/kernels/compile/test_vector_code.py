@@ -4,173 +4,33 @@ LLVM's optimised code must contain operations on as many numbers as a register h
 """
 
 import os
-import re
 
-import numpy as np
 import pytest
 from llvmlite import binding
 
-from nbkernel.kernels.compile import jit
-from nbkernel.kernels.fast import along_row, as_program
-from nbkernel.kernels.fast.lattice_factor import gauss_squared, round_squared, square_squared
-from nbkernel.kernels.fast.phases import (
-    OFFSET_WORK,
-    add_squares_of_offsets,
-    add_squares_of_phases,
-    add_table_squares_of_phases,
-    build_add_offsets,
-    build_add_phases,
-)
-from nbkernel.kernels.fast.steps import build_add_steps, build_add_table_steps
-from nbkernel.kernels.plan import SquaredTable
-from nbkernel.kernels.poisson_rows import WORK, begin, search
+from bench import cpu_code
+from bench.cpu_code import LOOPS, PROCESSORS
 
 from kinds_of_runs import prepared
-from processors import HASWELL, PROCESSORS, in_another_process, x86_64
+from processors import HASWELL, in_another_process, x86_64
 
 pytestmark = pytest.mark.slow  # all together
 
-CELL = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0))
-N = (36.0, 47.0, 29.0)
-ROUND = (36.0, 47.0, 29.0, 1e4)
-GAUSS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
-
-
-def row():
-    return np.ones(64)
-
-
-def table():
-    return SquaredTable(
-        np.ones(27), -1.0, -1.0, -1.0, 2.0, 2.0, 2.0, 9.0, 3.0, np.inf, np.ones(27, np.float32), 1.0, np.ones(1)
-    )
-
-
-def loop_along_row(add, crystal):
-    def loop(I, nearest, weight, Fdet, inverse_airpath):
-        add(I, nearest, weight, (Fdet, inverse_airpath), CELL, crystal)
-
-    return loop, [row() for _ in range(5)]
-
-
-def loop_as_program(add, crystal):
-    def loop(I, nearest, weight, sx, sy, sz):
-        add(I, nearest, weight, (sx, sy, sz), CELL, crystal)
-
-    return loop, [row() for _ in range(6)]
-
-
-def with_table(add, crystal):
-    def loop(I, nearest, weight, Fdet, inverse_airpath, table):
-        add(I, nearest, weight, (Fdet, inverse_airpath), CELL, crystal, table)
-
-    return loop, [row() for _ in range(5)] + [table()]
-
-
-def function_in_closure(function, name):
-    """The function of this name that `function` was built from."""
-    return {
-        cell.cell_contents.__name__: cell.cell_contents for cell in function.__closure__ if callable(cell.cell_contents)
-    }[name]
-
-
-def phases():
-    fill = function_in_closure(build_add_phases(along_row), "fill_phases")
-
-    def loop(Fdet, inverse_airpath, phases):
-        fill((Fdet, inverse_airpath), CELL, phases)
-
-    return loop, [row(), row(), np.ones((4, 64), np.int32)]
-
-
-def offsets():
-    fill = function_in_closure(build_add_offsets(along_row), "fill_offsets")
-
-    def loop(Fdet, inverse_airpath, offsets):
-        fill((Fdet, inverse_airpath), CELL[0], 36.0, offsets[0], offsets[3])
-
-    return loop, [row(), row(), np.ones((OFFSET_WORK, 64), np.float32)]
-
-
-def single_precision(offsets):
-    return [np.ones(64, np.float32), np.ones(64, np.float32), offsets]
-
-
-PHASES, OFFSETS = np.ones((4, 64), np.int32), np.ones((OFFSET_WORK, 64), np.float32)
-INTEGER_N = (np.int32(36), np.int32(47), np.int32(29))
-
-
-def squares_of_phases():
-    def loop(sums, nearest, phases):
-        add_squares_of_phases(sums, nearest, (phases, INTEGER_N))
-
-    return loop, single_precision(PHASES)
-
-
-def squares_of_offsets():
-    def loop(sums, nearest, offsets):
-        add_squares_of_offsets(sums, nearest, offsets)
-
-    return loop, single_precision(OFFSETS)
-
-
-def table_squares_of_phases():
-    def loop(sums, nearest, phases, F_squared):
-        add_table_squares_of_phases(sums, nearest, (phases, INTEGER_N), phases[3], F_squared)
-
-    return loop, single_precision(PHASES) + [np.ones(27, np.float32)]
-
-
-def poisson_beginning():
-    def loop(means, work):
-        begin(means, 0, 0, (1, 0), work)
-
-    return loop, [np.ones(64, np.float32), np.ones((WORK, 64))]
-
-
-def poisson_search():
-    def loop(means, inverse, work):
-        return search(means.shape[0], inverse, work)
-
-    return loop, [np.ones(64, np.float32), 0.5, np.ones((WORK, 64))]
-
-
-# name: (function and arguments, bits of the numbers)
-LOOPS = {
-    "square": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, square_squared, True), N), 64),
-    "round": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, round_squared, False), ROUND), 64),
-    "gauss": (lambda: loop_along_row(build_add_steps(along_row.miller_indices, gauss_squared, False), GAUSS), 64),
-    "gauss, program's indices": (
-        lambda: loop_as_program(build_add_steps(as_program.miller_indices, gauss_squared, False), GAUSS),
-        64,
-    ),
-    "square, table": (
-        lambda: with_table(build_add_table_steps(along_row.miller_indices, square_squared, True, True), N),
-        64,
-    ),
-    "gauss, table": (
-        lambda: with_table(build_add_table_steps(along_row.miller_indices, gauss_squared, False, False), GAUSS),
-        64,
-    ),
-    "phases": (phases, 64),
-    "offsets": (offsets, 64),
-    "squares of phases": (squares_of_phases, 32),
-    "squares of offsets": (squares_of_offsets, 32),
-    "squares of phases, table": (table_squares_of_phases, 32),
-    "Poisson deviates, beginning": (poisson_beginning, 64),
-    "Poisson deviates, search": (poisson_search, 64),
+# limits of instructions per step, with some slack for other compilers
+MOST_INSTRUCTIONS = {
+    "haswell": {
+        "double": 34,
+        "double, table": 44,
+        "double, round": 23,
+        "double, round, table": 34,
+        "double, gauss": 17,
+        "double, gauss, table": 25,
+        "mixed": 18,
+        "mixed, table": 27,
+    },
+    "skylake-avx512": {"double": 14, "double, table": 18, "double, gauss": 8, "double, gauss, table": 10, "mixed": 9},
+    "neoverse-n1": {"double": 80, "double, table": 105, "double, gauss": 32, "double, gauss, table": 50, "mixed": 40},
 }
-
-
-def assembly(name):
-    function, arguments = LOOPS[name][0]()
-    return jit.optimised(function, arguments)[1]
-
-
-def lanes(llvm, bits):
-    """The largest count of numbers per fused operation in the code."""
-    kind = {64: "f64", 32: "f32"}[bits]
-    return max((int(n) for n in re.findall(rf"llvm\.fma\.v(\d+){kind}", llvm)), default=1)
 
 
 def register_bits():
@@ -183,46 +43,64 @@ def register_bits():
 @pytest.mark.parametrize("name", LOOPS)
 def test_loops_fill_the_registers(name):
     bits = LOOPS[name][1]
-    assert lanes(assembly(name), bits) == register_bits() // bits
+    assert cpu_code.result_here(name)["lanes"] == register_bits() // bits
 
 
-@pytest.mark.slow
 @x86_64
 @pytest.mark.parametrize("processor", PROCESSORS)
-def test_loops_are_vectorised_for(processor):
+def test_loops_on_other_processors(processor):
+    found = cpu_code.results_for(processor)
     features, register_bits = PROCESSORS[processor]
-    code = (
-        "import json, test_vector_code as t; "
-        "print(json.dumps({name: t.lanes(t.assembly(name), bits) for name, (_, bits) in t.LOOPS.items()}))"
-    )
-    found = in_another_process(code, NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
-    assert found == {name: register_bits // bits for name, (_, bits) in LOOPS.items()}
+    for name, (_, bits) in LOOPS.items():
+        lanes = found[name]["lanes"]
+        # on aarch64, loops that also have smaller numbers fill the registers with those
+        assert lanes == register_bits // bits if features else lanes >= register_bits // bits, name
+    counts = cpu_code.per_step(found)
+    assert all(count > 0 for count in counts.values())
+    for kind, most in MOST_INSTRUCTIONS.get(processor, {}).items():
+        assert counts[kind] <= most, kind
+    assert found["gauss"]["pixels"] == [8 if processor == "znver1" else register_bits // 64]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("processor", ["neoverse-n1", "apple-m1"])
-def test_loops_are_vectorised_for_aarch64(processor):
-    """From the assembly that LLVM generates for another processor, starting from unoptimised code: code optimised for this
-    processor may have branches that prevent vectorisation."""
-    code = "import json, test_vector_code as t; print(json.dumps({name: t.assembly(name) for name in t.LOOPS}))"
-    unoptimised = in_another_process(code, NUMBA_OPT="0")
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
-    try:
-        target = binding.Target.from_triple("aarch64-unknown-linux-gnu")
-    except RuntimeError as error:
-        pytest.skip(f"this LLVM has no aarch64: {error}")
-    machine = target.create_target_machine(cpu=processor, opt=3)
-    for name, llvm in unoptimised.items():
-        assert lanes(llvm, LOOPS[name][1]) == 1
-        llvm = re.sub(r"target datalayout = .*", "", llvm)
-        module = binding.parse_assembly(re.sub(r"target triple = .*", 'target triple = "aarch64-unknown-linux-gnu"', llvm))
-        tuning = binding.create_pipeline_tuning_options(speed_level=3)
-        tuning.loop_vectorization = True
-        builder = binding.create_pass_builder(machine, tuning)
-        builder.getModulePassManager().run(module, builder)
-        lane = {64: "2d", 32: "4s"}[LOOPS[name][1]]
-        assert re.search(rf"fml[as]\s+v\d+\.{lane}", machine.emit_assembly(module)), name
+def test_instructions_are_counted_per_pixel():
+    """Of the innermost loop around each mark, per pixel; not of the loop for the rest of a segment, which has no mark."""
+    x86 = """
+        .globl  loop
+    loop:
+        movq    %rdi, %rax
+    .LBB0_1:
+        xorl    %ecx, %ecx
+        .p2align 4
+    .LBB0_2:
+        .pseudoprobe    1 4 0 0 loop
+        vmovupd (%rdi,%rcx,8), %ymm0  # a comment
+        vaddpd  %ymm0, %ymm0, %ymm0
+        vmovupd %ymm0, (%rdi,%rcx,8)
+        addq    $4, %rcx
+        cmpq    %rcx, %rdx
+        jne     .LBB0_2
+    .LBB0_3:
+        incq    %rcx
+        jne     .LBB0_3
+        decq    %rax
+        jne     .LBB0_1
+        retq
+    """
+    assert cpu_code.instructions_per_pixel(x86) == 6 / 4
+    aarch64 = """
+    loop:
+    .LBB0_1:
+        .pseudoprobe    1 2 0 0 loop
+        ldr     q0, [x0], #16
+        fadd    v0.2d, v0.2d, v0.2d
+        subs    x1, x1, #2
+        b.ne    .LBB0_1
+    .LBB0_2:
+        .pseudoprobe    1 2 0 0 loop
+        str     q0, [x0], #16
+        cbnz    x0, .LBB0_2
+    """
+    assert cpu_code.instructions_per_pixel(aarch64) == 4 / 2 + 2 / 2
 
 
 IMAGE_FLAGS = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 80 -detpixels 48 -pixel 1.2 -fluence 1e24"
@@ -247,7 +125,6 @@ def image_digests():
     ]
 
 
-@pytest.mark.slow
 @x86_64
 @pytest.mark.skipif(not binding.get_host_cpu_features().get("avx2"), reason="needs a processor with AVX2")
 def test_images_are_the_same_with_avx2():
