@@ -51,6 +51,9 @@ def image_lines(path, panel, fpixel, spixel):
     from nbkernel.io.nexus.reader import panels_apart, read_hdf5_image
 
     image = read_hdf5_image("--config", path, path)
+    if image.frames > 1:
+        # none of a series' images is that of the experiment alone
+        return
     parts = panels_apart(image.pixels, image.experiment.get("panels", ())) or []
     if panel < len(parts) and spixel < parts[panel].shape[0] and fpixel < parts[panel].shape[1]:
         yield f"{path}: the image has {parts[panel][spixel, fpixel]:.9g} photons at this pixel"

@@ -12,7 +12,7 @@ class Image:
     """pixels: (slow, fast) float32; kind: float, SMV, PGM or HDF5; whole_numbers: pixels were rounded, and clipped at
     `saturated`; beam_center: (fast, slow) in pixels from the corner of the first pixel, None if unknown; header_path: the
     file that gave shape and beam centre, None if there is none; experiment: what that file states, as Experiment's
-    fields."""
+    fields; frames: number of images in its file."""
 
     path: str
     kind: str
@@ -22,6 +22,7 @@ class Image:
     header_path: str | None
     experiment: dict = field(default_factory=dict)
     saturated: float = SMV_SATURATED
+    frames: int = 1
 
     def __post_init__(self):
         # signalling nans become quiet ones: numpy would warn of an invalid value at every sum

@@ -73,11 +73,12 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False,
         whole = source.dtype.kind in "iu"
         saturated = float(np.iinfo(source.dtype).max) if whole else np.inf
         frame = checked_frame(source, frame)
+        frames = source.shape[0] if len(source.shape) > 2 else 1
         pixels = frame_of_field(source, frame)
         try:
             entry = find_entry(root)
         except Unusable:
-            return Image(path, "HDF5", pixels, whole, None, None, saturated=saturated)
+            return Image(path, "HDF5", pixels, whole, None, None, saturated=saturated, frames=frames)
         if masked_as_nan:
             pixels[excluded(entry, pixels.shape)] = np.nan
         try:
@@ -86,7 +87,7 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False,
             # a picture does not need them, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
-    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated)
+    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated, frames)
 
 
 def chosen_dataset(root, name):

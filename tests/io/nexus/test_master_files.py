@@ -15,6 +15,7 @@ import pytest
 
 import nbkernel
 from nbkernel.cli.main import main
+from nbkernel.cli.trace import image_lines
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.io.images.read import read_image
@@ -294,6 +295,7 @@ def test_compare_and_show_take_any_frame(detector):
         counts = read_image("compare", f"{MASTER}:/entry/data/data", frame=frame)
         np.testing.assert_array_equal(counts.pixels, made.stacked(frame, 1))
         image = read_image("compare", MASTER, frame=frame)
+        assert image.frames == FRAMES
         np.testing.assert_array_equal(image.pixels, made.stacked(frame, 0))
         assert image.experiment["wavelength"] == pytest.approx(made.runs[frame][0].wavelength * 1e10)
     made.stacked(3, 0).tofile("three.bin")
@@ -308,6 +310,11 @@ def test_compare_and_show_take_any_frame(detector):
         assert (status, out) == (2, []) and err == [f"nbkernel: --frame: 5 is not in {MASTER}, which has frames 0 to 4"]
         status, _, err = command(*arguments, "--frame", "-1")
         assert status == 2 and "--frame" in err[0]
+
+
+def test_no_frame_is_taken_for_the_image_of_the_experiment_that_is_traced():
+    stills().write()
+    assert list(image_lines(MASTER, 0, 3, 4)) == []
 
 
 def test_a_moved_folder_is_whole(monkeypatch):
