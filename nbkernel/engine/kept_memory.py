@@ -9,15 +9,16 @@ MOST_TABLES = 4
 
 
 class KeptMemory:
-    """Squared structure factors, and the work space of threads. Thread-safe.
+    """Squared structure factors, the work space of threads, and what is kept on CUDA devices. Thread-safe.
 
-    workspaces: those that no image uses, see `workspaces.Workspaces`.
+    workspaces: those that no image uses, see `workspaces.Workspaces`; devices: {Device: KeptDevice}, see `cuda.kept`.
     """
 
     def __init__(self):
         self.lock = threading.Lock()
         self.tables = OrderedDict()  # {id of Reflections: (Reflections, SquaredTables)}
         self.workspaces = {}
+        self.devices = {}
 
     def tables_of(self, reflections):
         """The SquaredTables of Reflections; the least recently used ones are dropped."""

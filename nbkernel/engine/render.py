@@ -81,7 +81,7 @@ def render_panels(
 
         panels = [runs[number] for number in on_devices], [histories[number] for number in on_devices]
         on_panels = on_pixels and offset_progress(on_pixels, done)
-        found = render_on_cuda(*panels, tables, precision, devices, threads, tile_shape, on_panels)
+        found = render_on_cuda(*panels, tables, precision, devices, threads, tile_shape, on_panels, memory.devices)
         for number, image_and_sum in zip(on_devices, found, strict=True):
             images[number] = image_and_sum
     return [Rendering(*image_and_sum, history) for image_and_sum, history in zip(images, histories, strict=True)]

@@ -71,7 +71,7 @@ def simulate(
 
 class Simulator:
     """Renders many images of an Experiment, and keeps what they share: the contents of input files, squared structure
-    factors, work space.
+    factors, work space, and on a CUDA device tables and the memory of tiles.
 
     Each image has the bits that `nbkernel.simulate` gives. An input file is read once, when an image first needs it; if the
     file changes later, the images do not. Several threads may render at once. A `with` statement closes the Simulator.

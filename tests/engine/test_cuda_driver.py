@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import types
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from bench import cuda_code
 from nbkernel.engine.cuda import driver
 from nbkernel.engine.cuda.driver import Memory, opened_device
+from nbkernel.engine.cuda.kept import MOST_TABLES
 from nbkernel.engine.cuda.library import PROTOTYPES
 from nbkernel.engine.cuda.simulated import SimulatedDriver
 from nbkernel.engine.history import find_history
@@ -29,10 +32,11 @@ from nbkernel.kernels.cuda import machine_code
 from nbkernel.kernels.cuda.arguments import DeviceArray, pack
 from nbkernel.kernels.cuda.launch import DRAW_NOISE, THREADS
 from nbkernel.kernels.plan import RoundingLimit
+from nbkernel.run.simulate import Simulator
 from nbkernel.setup.prepare import prepare
 
 from cuda_helpers.recording_driver import RecordingDriver
-from running import BASE
+from running import BASE, write_hkl
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 FREES = {"cuMemAlloc_v2": "cuMemFree_v2", "cuMemHostAlloc": "cuMemFreeHost", "cuStreamCreate": "cuStreamDestroy_v2"}
@@ -223,6 +227,96 @@ def test_panels_are_uploaded_once(machine, compiled):
         assert recorder.names("cuLaunchKernel").count("cuLaunchKernel") % (8 * number) == 0
     assert counts[1] - counts[0] < counts[0] / 2  # the second panel: its own geometry
     assert len({key for key, _ in compiled}) == len(compiled)
+
+
+@pytest.fixture
+def series(machine, compiled, tmp_path, monkeypatch):
+    """A Simulator of a table of structure factors on the device of a recorder, and the recorder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.hkl", "b.hkl"):
+        write_hkl(name, np.full((21, 21, 21), 5.0), (-10, -10, -10))
+    recorder = machine(RecordingDriver())
+    command = f"{BASE} -default_F 0 -hkl a.hkl -detpixels 64".replace(" -seed 1", "")
+    simulator = Simulator(Experiment.from_command_line(command.split()), device="cpu", threads=1, tile=(8, 64))
+    simulator.engine = replace(simulator.engine, devices=(0,))
+    return simulator, recorder
+
+
+def calls_of(recorder, function):
+    """How often each function was called meanwhile, and the bytes of uploads."""
+    recorder.calls.clear()
+    function()
+    sizes = [call.arguments[2] for call in recorder.calls if call.name == "cuMemcpyHtoD_v2"]
+    return Counter(call.name for call in recorder.calls), sum(sizes)
+
+
+TABLE = 23**3 * 8  # bytes, with its border
+
+
+def test_a_series_keeps_tables_and_tile_memory_on_the_device(series):
+    simulator, recorder = series
+    with simulator:
+        first, uploaded = calls_of(recorder, simulator.simulate)
+        assert first["cuStreamCreate"] == 3 and first["cuMemHostAlloc"] > 0 and uploaded > TABLE
+        kept = len(recorder.simulated.memory)
+        for n in range(3):
+            again, uploaded = calls_of(recorder, lambda n=n: simulator.simulate(misset=(n, 0, 0), fluence=1e20))
+            assert again["cuStreamCreate"] == again["cuMemHostAlloc"] == 0 and 0 < uploaded < TABLE / 4
+            assert again["cuLaunchKernel"] == first["cuLaunchKernel"]
+            assert len(recorder.simulated.memory) == kept
+        # another table, another size
+        other, uploaded = calls_of(recorder, lambda: simulator.simulate(hkl="b.hkl"))
+        assert uploaded > TABLE and other["cuStreamCreate"] == 0
+        resized, uploaded = calls_of(recorder, lambda: simulator.simulate(detpixels_f=32, detpixels_s=32))
+        assert uploaded < TABLE / 4 and resized["cuStreamCreate"] == resized["cuStreamDestroy_v2"] == 3
+    assert not recorder.simulated.memory
+
+
+def test_threads_share_what_is_kept_on_a_device(series):
+    simulator, recorder = series
+    errors = []
+
+    def work(first):
+        try:
+            for n in range(first, 12, 3):
+                simulator.simulate(misset=(n, 0, 0), hkl="ab"[n % 2] + ".hkl")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    calls = Counter(recorder.names())
+    assert calls["cuStreamCreate"] <= 9
+    sizes = [call.arguments[2] for call in recorder.calls if call.name == "cuMemcpyHtoD_v2"]
+    assert sizes.count(TABLE) == 2
+    simulator.close()
+    assert not recorder.simulated.memory
+
+
+def test_tables_on_a_device_are_few(series):
+    simulator, recorder = series
+    held = []
+    for n in range(2 * MOST_TABLES):
+        shutil.copy("a.hkl", f"{n}.hkl")
+        simulator.simulate(hkl=f"{n}.hkl")
+        held.append(len(recorder.simulated.memory))
+    assert held[MOST_TABLES - 1 :] == [held[-1]] * (MOST_TABLES + 1)
+
+
+def test_a_device_that_fails_between_images_gives_everything_back(series):
+    simulator, recorder = series
+    simulator.simulate()
+    recorder.failing = "cuLaunchKernel"
+    with pytest.raises(DeviceError):
+        simulator.simulate()
+    recorder.failing = None
+    assert simulator.simulate().shape == (64, 64)
+    simulator.close()
+    assert not recorder.simulated.memory
 
 
 def test_arrays_come_back_as_they_were_sent(machine):

@@ -45,10 +45,12 @@ class DevicePanel(NamedTuple):
     axis: DeviceArray  # (1, 3): the polarisation axis
     launches: tuple  # (KernelKind, Share, whether it interpolates)
     marks_unresolved: bool  # whether any pixel depends on rounding
+    kept_table: object  # KeptTable, which has the memory of `table`
 
 
-def upload_panel(host_panel, tables, precision, uploads):
-    """The DevicePanel of a HostPanel. tables: the run's SquaredTables; uploads: the device's."""
+def upload_panel(host_panel, tables, precision, uploads, kept):
+    """The DevicePanel of a HostPanel. tables: the run's SquaredTables; uploads: the device's, for this image; kept: its
+    KeptDevice."""
     prepared, history = host_panel.prepared, host_panel.history
     plan = prepared.plan
     panel = panel_tile(prepared.detector)
@@ -68,9 +70,11 @@ def upload_panel(host_panel, tables, precision, uploads):
     if split < last:
         launches.append(launch(False, split, last))
     limited = max(rounding_limit.relative_offset, rounding_limit.half_way) > 0.0
+    kept_table = kept.table(table)
+    device_table, Fhkl = kept_table.upload(table, plan.Fhkl)
     return DevicePanel(
-        uploads.get(without_table(plan)), uploads.get(panel), uploads.get(table), rounding_limit,
-        uploads.get_array(history.axis[:1]), tuple(launches), limited,
+        uploads.get(without_table(plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, rounding_limit,
+        uploads.get_array(history.axis[:1]), tuple(launches), limited, kept_table,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from nbkernel.kernels.cuda.launch import MARK_UNRESOLVED, THREADS
 from nbkernel.kernels.exact.rows import render_nan_rows
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 
+from .kept import kept_device, lasting_memory
 from .panels import HostPanel, Uploads, upload_panel
 from .streams import MOST_ROWS, device_arrays, keep_in_flight, pinned_arrays, share_tiles
 
@@ -19,13 +20,13 @@ from .streams import MOST_ROWS, device_arrays, keep_in_flight, pinned_arrays, sh
 TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 
 
-def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels):
+def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels, kept=None):
     """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, in precision double or mixed.
 
     histories: the History of each; tables: the run's SquaredTables; devices: their numbers; tile_shape: (slow, fast) pixels,
-    None for a suitable one; on_pixels: called with the number of pixels done. Pixels that need the program's own operations
-    are finished on the CPU's threads. Raises DeviceError if a device fails or has too little memory; InputError for a table
-    that is too large.
+    None for a suitable one; on_pixels: called with the number of pixels done; kept: {Device: KeptDevice} of a series, None
+    for a single image. Pixels that need the program's own operations are finished on the CPU's threads. Raises DeviceError
+    if a device fails or has too little memory; InputError for a table that is too large.
     """
     host_panels = [HostPanel(*parts) for parts in zip(runs, histories, strict=True)]
     shapes = [cuda_tile_shape(tile_shape, prepared) for prepared in runs]
@@ -37,10 +38,11 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
     )
     largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
     lock, done = threading.Lock(), [0]
+    kept = {} if kept is None else kept
 
-    def new_device_panel(panel, uploads):
+    def new_device_panel(panel, *where):
         with lock:
-            return upload_panel(host_panels[panel], tables, precision, uploads)
+            return upload_panel(host_panels[panel], tables, precision, *where)
 
     def finish(tile):
         host_panel = host_panels[tile.panel]
@@ -51,25 +53,30 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
                 on_pixels(done[0])
 
     def serve(next_tile, memory):
-        uploads, device_panels = Uploads(memory), {}
+        uploads, device_panels, taken = Uploads(memory), {}, []
+        here = kept_device(kept, memory.device)
 
         def device_panel(panel):
             if panel not in device_panels:
-                device_panels[panel] = new_device_panel(panel, uploads)
+                device_panels[panel] = new_device_panel(panel, uploads, here)
             return device_panels[panel]
 
-        keep_in_flight(next_tile, lambda: Slot(memory, largest, host_panels, device_panel), finish)
+        def new_slot():
+            taken.append(here.take(largest, lambda: TileMemory(memory.device, largest)))
+            return Slot(taken[-1], host_panels, device_panel)
+
+        keep_in_flight(next_tile, new_slot, finish)
+        here.give_back(largest, taken)
 
     share_tiles(tiles, devices, serve)
     return [(host_panel.image, host_panel.omega_sum()) for host_panel in host_panels]
 
 
-class Slot:
+class TileMemory:
     """A stream with memory for one tile on the device and (pinned, so that copies overlap) on the host."""
 
-    def __init__(self, memory, shape, host_panels, device_panel):
-        """memory: the device's; shape: (slow, fast) pixels of the largest tile; host_panels: by number;
-        device_panel(number): the DevicePanel."""
+    def __init__(self, device, shape):
+        """shape: (slow, fast) pixels of the largest tile."""
         rows, columns = shape
         blocks = -(-columns // THREADS)
         copied = {
@@ -78,9 +85,19 @@ class Slot:
             "unresolved": ((rows,), np.int32),
             "parts": ((rows, blocks), np.float64),
         }
-        self.host_panels, self.device_panel = host_panels, device_panel
-        self.memory, self.stream, self.host = memory, memory.stream(), pinned_arrays(memory, copied)
+        self.memory = memory = lasting_memory(self, device)
+        self.stream, self.host = memory.stream(), pinned_arrays(memory, copied)
         self.device = device_arrays(memory, copied | {"suspect": (shape, np.uint8)})
+
+
+class Slot:
+    """A tile in flight."""
+
+    def __init__(self, tile_memory, host_panels, device_panel):
+        """host_panels: by number; device_panel(number): the DevicePanel."""
+        self.host_panels, self.device_panel = host_panels, device_panel
+        self.memory, self.stream = tile_memory.memory, tile_memory.stream
+        self.host, self.device = tile_memory.host, tile_memory.device
 
     def send(self, tile):
         """Starts rendering a Tile."""

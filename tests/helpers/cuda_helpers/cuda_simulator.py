@@ -51,6 +51,7 @@ from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
 from nbkernel.engine.bounds.precision import sharpness  # noqa: E402
 from nbkernel.engine.cuda.driver import Memory, opened_device  # noqa: E402
+from nbkernel.engine.cuda.kept import KeptDevice  # noqa: E402
 from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
 from nbkernel.engine.cuda.render import render_on_cuda  # noqa: E402
 from nbkernel.engine.history import find_history  # noqa: E402
@@ -129,9 +130,14 @@ def uploads_verdict(case):
     """Bytes of all arrays that a run of one panel uploads to a device, except its tiles, and of its orientations."""
     prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
     with Memory(opened_device(0)) as memory:
-        uploads = Uploads(memory)
-        upload_panel(HostPanel(prepared, panel_history(prepared)), SquaredTables(), case["precision"], uploads)
-    return {"bytes": sum(array.nbytes for array, _ in uploads.arrays.values()), "table": prepared.plan.orientation.nbytes}
+        uploads, kept = Uploads(memory), KeptDevice(memory.device)
+        host_panel = HostPanel(prepared, panel_history(prepared))
+        upload_panel(host_panel, SquaredTables(), case["precision"], uploads, kept)
+        arrays = [uploads.arrays, *(table.uploads.arrays for table in kept.tables.values())]
+    return {
+        "bytes": sum(array.nbytes for uploaded in arrays for array, _ in uploaded.values()),
+        "table": prepared.plan.orientation.nbytes,
+    }
 
 
 def noise_verdict(case):
