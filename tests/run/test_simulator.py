@@ -214,6 +214,7 @@ def test_a_device_that_failed_is_not_tried_again(monkeypatch, caplog):
         return render_panels(runs, precision, threads, tile_shape, report, devices, *more)
 
     monkeypatch.setattr(run, "render_panels", failing)
+    monkeypatch.setattr(run, "settled", lambda engine, runs, say: engine)
     with nbkernel.Simulator(series(), device="cpu") as simulator:
         simulator.engine = replace(simulator.engine, devices=(0,), falls_back=True)
         for _ in range(2):
