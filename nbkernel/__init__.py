@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers take it for typing's, whose import would take longer than everything else here
 if TYPE_CHECKING:
     from nbkernel.experiment.experiment import Experiment as Experiment
+    from nbkernel.experiment.in_memory.structure_factors import StructureFactors as StructureFactors
     from nbkernel.geometry.panels import Panel as Panel
     from nbkernel.image.counts import add_noise as add_noise
     from nbkernel.image.counts import to_counts as to_counts
@@ -47,6 +48,7 @@ PUBLIC = {
     "Series": "run.series.series",
     "Simulator": "run.simulate",
     "Statistics": "image.statistics",
+    "StructureFactors": "experiment.in_memory.structure_factors",
     "add_noise": "image.counts",
     "compiled_rows": "run.compiled_rows",
     "simulate": "run.simulate",

@@ -36,11 +36,16 @@ FUNCTIONS = (
 CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_toml", "to_toml")
 # classes of which users call methods
-METHODS_OF = {"Simulator": ("simulate", "close"), "Series": ("image", "photons", "draws", "run", "close")}
+METHODS_OF = {
+    "Simulator": ("simulate", "close"),
+    "Series": ("image", "photons", "draws", "run", "close"),
+    "StructureFactors": ("read", "from_arrays", "from_gemmi"),
+}
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as
 nanoBragg.c chooses them. The detector's vectors and twotheta_axis are used only with `convention="custom"`, which their flags
-set automatically; so are beam_vector, polar_vector and spindle_axis, which the other conventions fix.
+set automatically; so are beam_vector, polar_vector and spindle_axis, which the other conventions fix. hkl, sources and mask take
+arrays ([python](../python.md#inputs-in-memory)), and become StructureFactors, a SourceTable and a PixelMask.
 """
 
 
@@ -49,7 +54,8 @@ def signature(function):
     shown = inspect.signature(function)
     text = f"{function.__name__}{shown.replace(return_annotation=inspect.Signature.empty)}"
     text = text.replace("(self, ", "(").replace("(self)", "()")
-    text = re.sub(r"\b(?:os|collections\.abc|numpy|nbkernel(?:\.\w+)+)\.(?=[A-Z]|ndarray)", "", text)
+    text = re.sub(r": '([^']+)'", r": \1", text)  # annotations that are strings
+    text = re.sub(r"\b(?:typing|os|collections\.abc|numpy|nbkernel(?:\.\w+)+)\.(?=[A-Z]|ndarray)", "", text)
     if len(text) < 100:
         return text
     name, arguments = text.split("(", 1)
@@ -111,7 +117,8 @@ def table(head, rows):
 
 def class_part(name):
     cls = getattr(nbkernel, name)
-    yield documented(f"## {name}", cls)
+    # users make StructureFactors by its methods
+    yield f"## {name}\n\n{inspect.getdoc(cls)}\n" if name == "StructureFactors" else documented(f"## {name}", cls)
     for method in METHODS_OF[name]:
         yield documented(f"### {name}.{method}", getattr(cls, method))
 
@@ -140,6 +147,7 @@ def page():
     """The page's text."""
     parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
     parts += [*class_part("Simulator"), *class_part("Series"), *experiment_part(), *panel_part()]
+    parts += class_part("StructureFactors")
     parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
     return "\n".join(parts).rstrip() + "\n"
 

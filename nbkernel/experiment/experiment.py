@@ -44,12 +44,15 @@ class Experiment(ExperimentFields):
         return experiment
 
     def to_toml(self, path: str | PathLike) -> None:
-        """Writes the fields that differ from the defaults to the TOML file `path`. Raises InputError if it cannot be
-        written."""
-        from nbkernel.experiment.config.writing import config_text
+        """Writes the fields that differ from the defaults to the TOML file `path`, and what the Experiment holds in memory
+        to files beside it, such as a_hkl.npy beside a.toml. Raises InputError if one cannot be written."""
+        from nbkernel.experiment.config.writing import config_files
         from nbkernel.io.files.output_files import OutputFiles
 
         with OutputFiles(protected_paths(input_files(self))) as files:
-            files.open("to_toml", path)
-            files.write("to_toml", config_text(self, path).encode())
+            contents = config_files("to_toml", self, path)
+            for name, own, _ in contents:
+                files.open(name, own)
+            for name, _, content in contents:
+                files.write(name, content)
             files.commit()

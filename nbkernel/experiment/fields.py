@@ -11,6 +11,7 @@ from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
 
 from .flags import flag_name
+from .in_memory.fields import CLASSES, Factors, Mask, Sources, held
 from .input_files import FIELDS
 from .quirks import fix_names
 
@@ -44,6 +45,8 @@ class ExperimentFields:
     dispersion: float = with_unit(0.0, "%")
     dispsteps: int | None = None
     sourcefile: File | None = None
+    # rows x y z weight wavelength (m) as in a source file, or directions, weights and wavelengths; instead of sourcefile
+    sources: Sources | None = None
     # crystal
     cell: Numbers | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma; the last ones may be omitted
     mat: Matrix | File | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
@@ -60,7 +63,7 @@ class ExperimentFields:
     mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
-    hkl: File | None = None  # text table, MTZ or mmCIF
+    hkl: Factors | None = None  # a file, StructureFactors, a pair of Miller indices and amplitudes, or a gemmi object
     column: str | None = None  # amplitudes in an MTZ or mmCIF file; two with a comma are F(+) and F(-)
     dump: File | None = "Fdump.bin"  # read if there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
@@ -107,7 +110,7 @@ class ExperimentFields:
     # if there are any, they replace the size, position and sensor above; a path is that of a dxtbx JSON or NXmx file
     panels: Many[Panel] | File = ()
     img: File | None = None
-    mask: File | None = None
+    mask: Mask | None = None  # a file, or a bool array (slow, fast): True for the pixels to render
     # sampling
     oversample: int | None = None
     oversample_thick: bool = False
@@ -124,13 +127,13 @@ class ExperimentFields:
     def __post_init__(self):
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
+        for name in CLASSES:
+            object.__setattr__(self, name, held(name, getattr(self, name)))
         for name in FIELDS:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
-                raise InputError(
-                    f"{name}: needs the path of a file, not {short_text(value)}; docs/python.md shows how to write such a "
-                    "file from an array"
-                )
+                instead = "; sources takes an array" if name == "sourcefile" else ""
+                raise InputError(f"{name}: needs the path of a file, not {short_text(value)}{instead}")
         convert_fields(self)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
         check_finite(self)
@@ -139,6 +142,10 @@ class ExperimentFields:
         for name in FIELDS:
             if getattr(self, name) == "":
                 raise InputError(f"{name}: needs a file name, not an empty string")
+        if isinstance(self.mat, tuple) and not all(math.isfinite(number) for row in self.mat for number in row):
+            raise InputError("mat: needs nine finite numbers, three reciprocal cell vectors")
+        if self.sources is not None and self.sourcefile is not None:
+            raise InputError("sources: there is also a sourcefile; give one of them")
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
             raise InputError(
                 f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"

@@ -289,7 +289,7 @@ FLAGS = (
     flag("-dmin", "float", "dmin", SAMPLING, "skip pixels beyond this resolution", "A", "0"),
     flag("-mat", "text", "mat", CRYSTAL, "orientation: MOSFLM's matrix, XPARM.XDS, or a DIALS .expt with a crystal", "file"),
     flag(
-        "-hkl", "text", "hkl", FACTORS, "text table of h k l F, all of P1 with Friedel mates and F000; or MTZ, mmCIF", "file"
+        "-hkl", "text", "hkl", FACTORS, "table of h k l F (text, .npy), all of P1 with mates and F000; or MTZ, mmCIF", "file"
     ),
     flag("-default_F", "float", "default_F", FACTORS, "F of all reflections not in the table", "e", "0"),
     flag("-dump", "text", "dump", FACTORS, "binary copy of the table: written with -hkl, read without", "file", "Fdump.bin"),

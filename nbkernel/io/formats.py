@@ -104,6 +104,12 @@ def text_reflections(content, path, default_F, _column):
     return table_reflections(content, path, default_F)
 
 
+def npy_reflections(content, path, default_F, _column):
+    from nbkernel.io.reflections.hkl_array import npy_reflections as read
+
+    return read(content, path, default_F)
+
+
 HDF5 = re.compile(re.escape(HDF5_START))
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
@@ -119,6 +125,7 @@ FORMATS = (
     Format("dxtbx", DETECTOR, JSON, dxtbx_detector),
     Format("MTZ", REFLECTIONS, re.compile(rb"MTZ "), mtz_reflections, has_columns=True),
     Format("mmCIF", REFLECTIONS, CIF, cif_reflections, has_columns=True),
+    Format("NumPy", REFLECTIONS, re.compile(rb"\x93NUMPY"), npy_reflections),
     Format("text", REFLECTIONS, ANYTHING, text_reflections),
 )
 

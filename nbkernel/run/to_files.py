@@ -57,10 +57,11 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         from nbkernel.io.picture.run_view import RunView
 
         view = RunView(outputs.picture, runs)
+    configs = []
     if outputs.config is not None:
-        from nbkernel.experiment.config.writing import config_text, resolved_experiment
+        from nbkernel.experiment.config.writing import config_files, resolved_experiment
 
-        config = config_text(resolved_experiment(runs[0]), outputs.config)
+        configs = config_files("--save-config", resolved_experiment(runs[0]), outputs.config)
     if outputs.hdf5 is not None:
         from .hdf5_output import check_hdf5, finish_hdf5, open_hdf5
 
@@ -69,6 +70,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         warn(line)
     with OutputFiles(filter(None, [*protected_paths(runs[0].inputs), outputs.config_read])) as files:
         names = open_outputs(files, outputs, len(runs))
+        for name, path, _ in configs:
+            files.open(name, path)
         makes_dump = open_dump(files, experiment, outputs.dump, warn)
         for line in filter(None, [*summary_lines(runs), seed_line(runs[0], outputs.noisefile and outputs.seed)]):
             say(line)
@@ -103,8 +106,8 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             from nbkernel.io.reflections.fdump import dump_pieces
 
             files.write("-dump", *dump_pieces(runs[0].reflections))
-        if outputs.config is not None:
-            files.write("--save-config", config.encode())
+        for name, _, content in configs:
+            files.write(name, content)
         files.commit()
 
 
@@ -119,9 +122,8 @@ def open_outputs(files, outputs, panels):
     names = {flag: open_numbered(files, flag, path, panels) for flag, path in paths.items() if path is not None}
     if outputs.hdf5 is not None:
         files.open("--hdf5", outputs.hdf5, by_name=True)
-    for option, path in (("--preview", outputs.preview), ("--save-config", outputs.config)):
-        if path is not None:
-            files.open(option, path)
+    if outputs.preview is not None:
+        files.open("--preview", outputs.preview)
     return names
 
 

@@ -23,18 +23,29 @@ def find_beam(experiment, detector, wavelength, kept):
     sources."""
     sources = find_sources(experiment, detector, wavelength, kept)
     given_weight = sources.weight
-    if experiment.sourcefile is None or "weights" not in experiment.fix:
+    lead = source_lead(experiment)
+    if lead is None or "weights" not in experiment.fix:
         return Beam(sources, np.ones_like(given_weight), given_weight)
-    sources = weighted_sources(sources, experiment.sourcefile)
+    sources = weighted_sources(sources, lead)
     return Beam(sources, sources.weight, given_weight)
 
 
 def find_sources(experiment, detector, wavelength, kept):
-    """Sources from the source file, or from the divergence and the dispersion about the wavelength (m)."""
+    """Sources from an array or a source file, or from the divergence and the dispersion about the wavelength (m)."""
+    lead = source_lead(experiment)
+    if experiment.sources is not None:
+        return sources_from_rows(experiment.sources.array.tolist(), wavelength, detector.beam_vector, lead)
     if experiment.sourcefile is not None:
         rows = kept.get("-sourcefile", experiment.sourcefile, read_columns, "-sourcefile", experiment.sourcefile, 5)
-        return sources_from_rows(rows, wavelength, detector.beam_vector, experiment.sourcefile)
+        return sources_from_rows(rows, wavelength, detector.beam_vector, lead)
     return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
+
+
+def source_lead(experiment):
+    """The name of an Experiment's sources in messages, option and file; None if it has no list of them."""
+    if experiment.sources is not None:
+        return "sources"
+    return None if experiment.sourcefile is None else f"-sourcefile {experiment.sourcefile}"
 
 
 def beam_fluence(experiment):

@@ -10,9 +10,9 @@ FIELDS_WITH_PANELS = ("wavelength", "phi", "osc")
 
 
 def read_headers(experiment, kept):
-    """(SMVImage of the mask or None, Experiment, warnings): fields that the experiment leaves open are taken from its panel
-    file and from the headers of img and mask; img has precedence over mask. The warnings are about headers that may not be
-    as intended. kept: KeptInputs.
+    """(SMVImage or PixelMask of the mask or None, Experiment, warnings): fields that the experiment leaves open are taken
+    from its panel file and from the headers of img and mask; img has precedence over mask. The warnings are about headers
+    that may not be as intended. kept: KeptInputs.
 
     Raises InputError for files that cannot be used.
     """
@@ -25,6 +25,10 @@ def read_headers(experiment, kept):
     fields, headers, origins = {}, {}, {}
     for flag, path, is_mask in (("-mask", experiment.mask, True), ("-img", experiment.img, False)):
         if path is None:
+            continue
+        if not isinstance(path, str):
+            mask = path
+            fields.update(detpixels_f=mask.width, detpixels_s=mask.height)
             continue
         image = kept.get(flag, path, read_smv, flag, path)
         found = image.experiment_fields(is_mask)
@@ -44,7 +48,12 @@ def read_headers(experiment, kept):
         for line in stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
     ]
     experiment = experiment.with_header(fields)
-    if panels_file is not None and experiment.wavelength is None and experiment.sourcefile is None:
+    if (
+        panels_file is not None
+        and experiment.wavelength is None
+        and experiment.sourcefile is None
+        and experiment.sources is None
+    ):
         lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is used")
     return mask, experiment, lines
 

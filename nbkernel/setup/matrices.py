@@ -22,10 +22,7 @@ def find_orientation(experiment, inputs, kept):
         option = matrix_option(experiment, inputs)
         found = kept.get(option, experiment.mat, read_orientation, experiment.mat, option)
         return found._replace(name=f"{option} {experiment.mat}")
-    numbers = tuple(number for row in experiment.mat for number in row)
-    if not all(map(math.isfinite, numbers)):
-        raise InputError("-mat: needs nine finite numbers, three reciprocal cell vectors")
-    return Orientation(numbers)
+    return Orientation(tuple(number for row in experiment.mat for number in row))
 
 
 def matrix_option(experiment, inputs):

@@ -1,6 +1,7 @@
 """Which pixels of a panel are rendered."""
 
 from nbkernel.errors import InputError
+from nbkernel.experiment.in_memory.arrays import PixelMask
 from nbkernel.geometry.region import pixels_of, shape_of
 from nbkernel.support.memory import panel_zeros, require_memory
 
@@ -45,6 +46,11 @@ def wanted_pixels(experiment, detector, mask, roi):
     if mask is None:
         wanted[pixels_of(roi)] = True
         return wanted
+    if isinstance(mask, PixelMask) and mask.array.shape != (spixels, fpixels):
+        raise InputError(
+            f"-mask: is an array of {mask.height} x {mask.width} pixels (slow x fast), the detector has "
+            f"{spixels} x {fpixels}; need one of its shape"
+        )
     if mask.pixels.size < fpixels * spixels:
         raise InputError(
             f"-mask {experiment.mask}: has {mask.width} x {mask.height} pixels, the detector has "

@@ -23,21 +23,21 @@ class Sources:
     weight: np.ndarray
 
 
-def sources_from_rows(rows, wavelength, beam_vector, filename):
+def sources_from_rows(rows, wavelength, beam_vector, lead):
     """Sources from a source file's rows (x, y, z, weight, wavelength in m), None for missing values.
 
-    x, y, z point from the sample to the source, in any unit; wavelength (m) and beam_vector (unit vector) are the defaults.
-    Raises InputError for a row that is not a source.
+    x, y, z point from the sample to the source, in any unit; wavelength (m) and beam_vector (unit vector) are the defaults;
+    lead: their name in messages. Raises InputError for a row that is not a source.
     """
     to_source = vector_scale(beam_vector, -SOURCE_DISTANCE)
     directions, wavelengths, weights = [], [], []
     for number, row in enumerate(rows, 1):
         x, y, z = (default if value is None else value for value, default in zip(row[:3], to_source, strict=True))
         if magnitude((x, y, z)) == 0.0:
-            raise InputError(f"-sourcefile {filename}: source {number} is at 0 0 0; need a direction x y z")
+            raise InputError(f"{lead}: source {number} is at 0 0 0; need a direction x y z")
         if row[4] is not None and not row[4] > 0.0:
             raise InputError(
-                f"-sourcefile {filename}: source {number} has wavelength {row[4]:g} m; it must be greater than 0 "
+                f"{lead}: source {number} has wavelength {row[4]:g} m; it must be greater than 0 "
                 "(missing values in a last line without a newline are read as 0)"
             )
         directions.append(unitize((x, y, z)))
@@ -75,13 +75,13 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     return assemble(directions, wavelengths, [1.0] * len(directions))
 
 
-def weighted_sources(sources, filename):
+def weighted_sources(sources, lead):
     """The Sources with a weight above 0, with weights scaled to add up to their number. Raises InputError for impossible
     weights."""
     weight = sources.weight
     if not ((weight >= 0.0).all() and 0.0 < weight.max() < np.inf):
         raise InputError(
-            f"-sourcefile {filename}: the weights range from {weight.min():g} to {weight.max():g}; need none below 0 and at "
+            f"{lead}: the weights range from {weight.min():g} to {weight.max():g}; need none below 0 and at "
             "least one above (or omit --fix weights)"
         )
     kept = weight > 0.0

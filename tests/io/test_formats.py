@@ -24,6 +24,7 @@ STARTS = {
     b"[beam]\nwavelength = 1.0\n": ((DETECTOR, None), (REFLECTIONS, "text")),
     b"MTZ \x91\x02\0\0": ((REFLECTIONS, "MTZ"),),
     b"# a comment\ndata_r1vlmsf\n": ((REFLECTIONS, "mmCIF"),),
+    b"\x93NUMPY\x01\0v\0{'descr'": ((REFLECTIONS, "NumPy"),),
     b"1 2 3 45.6\n": ((REFLECTIONS, "text"),),
     b"": ((IMAGE, "float"), (REFLECTIONS, "text")),
 }

@@ -29,6 +29,10 @@ several = nbkernel.Experiment(
     cell=(50, 60, 70), fix=["phi0", "cell"], misset="random",
     panels=[nbkernel.Panel([0.1, 0, 0], (0, 0, 1), np.array([0, -1, 0]), 100, 100, pixel=0.1, name="left")],
 )
+held = nbkernel.Experiment(
+    hkl=(np.eye(3), [1.0, 2, 3]), sources=[[-1, 0, 0, 1, 1e-10]], mask=np.ones((9, 9), bool), wavelength=1,
+)
+held = nbkernel.Experiment(hkl=nbkernel.StructureFactors.read(Path("a.mtz"), "FC"), sources=(np.eye(3), 1, np.ones(3)))
 image = nbkernel.simulate(experiment, device="cpu", fix={"phi0"}, tile=[16, 16], threads=1, progress=True)
 brightest: float = image.statistics.max_I
 distance: float = image.detector.distance
@@ -53,6 +57,8 @@ experiment = nbkernel.Experiment(cel=(50, 60, 70))  # call-arg
 experiment = nbkernel.Experiment(cell="50 60 70")  # arg-type
 experiment = nbkernel.Experiment(Na=1.5)  # arg-type
 experiment = nbkernel.Experiment(roi=1)  # arg-type
+experiment = nbkernel.Experiment(hkl=3)  # arg-type
+experiment = nbkernel.Experiment(sources=1e-10)  # arg-type
 experiment.wavelength = 2.0  # misc
 nbkernel.simulate(experiment, precison="exact")  # call-arg
 nbkernel.simulate(experiment, threads="all")  # arg-type

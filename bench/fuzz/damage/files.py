@@ -86,6 +86,7 @@ READERS = {
     ),
     "mtz": (byte_mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl",
     "FILE"))),
+    "npy": (byte_mutations.HEADED, ".npy", (), (("simulate", *PLAIN, "-hkl", "FILE"),)),
     "cif": (
         byte_mutations.TEXT, ".cif", (),
         (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl", "FILE"),

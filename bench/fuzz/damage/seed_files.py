@@ -110,6 +110,7 @@ def make_seeds(folder):
         Path("small.hkl").write_text(
             "".join(f"{h} {k} {l} {10 + h * h}\n" for h in (-1, 0, 1) for k in (-1, 0, 1) for l in (-1, 0, 1))
         )
+        np.save("table.npy", np.loadtxt("small.hkl"))
         Path("models.expt").write_text(json.dumps(EXPT))
         Path("XPARM.XDS").write_text(XPARM)
         Path("GXPARM.XDS").write_text(GXPARM)
@@ -156,6 +157,7 @@ def make_seeds(folder):
         "json trace": ["json.trace"],
         "hdf5": ["good.h5", "panels.h5"],
         "mtz": ["group.mtz", "pair.mtz"],
+        "npy": ["table.npy"],
         "cif": ["group.cif", "pair.cif"],
     }
     seeds = {kind: [(name, ()) for name in names] for kind, names in plain.items()}

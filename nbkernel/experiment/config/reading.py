@@ -8,7 +8,9 @@ import tomllib
 from typing import NamedTuple
 
 from nbkernel.errors import InputError
+from nbkernel.experiment.argument_names import with_argument_names
 from nbkernel.experiment.fields import ExperimentFields
+from nbkernel.experiment.in_memory.fields import CLASSES
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.geometry.panels import Panel
 from nbkernel.io.files.opening import read_bytes
@@ -16,7 +18,7 @@ from nbkernel.io.hdf5.path import is_hdf5
 from nbkernel.support.printable import shortened
 from nbkernel.support.suggestion import suggestion
 
-from .tables import RECORD, tables
+from .tables import CONTENTS, RECORD, tables
 
 SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
 UNDECODED = "\ufffd"  # replaces bytes that are not UTF-8
@@ -37,10 +39,12 @@ def read_config(option, path):
     Raises InputError, beginning with `option`, for an unreadable file, an unknown name, or an impossible panel.
     """
     content, inputs = read_content(option, path)
-    found = experiment_fields(content, f"{option} {path}", os.path.dirname(path))
+    lead, folder = f"{option} {path}", os.path.dirname(path)
+    contents = recorded_contents(lead, option, path) if is_hdf5(path) else None
+    found = experiment_fields(content, lead, folder, contents)
     for name, entry in inputs.items():
         # the file may have been moved away from its inputs
-        if isinstance(found.get(name), str) and not os.path.exists(found[name]):
+        if isinstance(found.get(name), str) and entry["path"] is not None and not os.path.exists(found[name]):
             found[name] = entry["path"]
     return ConfigFile(os.fspath(path), found, inputs)
 
@@ -96,13 +100,62 @@ def read_record(option, path):
 
 
 def is_input_entry(entry):
-    """Whether `entry` is the recorded entry of an input file: {"path", "sha256"}."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str) or "sha256" not in entry:
+    """Whether `entry` is the recorded entry of an input file: {"path", "sha256"}; the path of what was in
+    memory is None."""
+    if not isinstance(entry, dict) or not {"path", "sha256"} <= {*entry} or not isinstance(entry["path"], str | None):
         return False
     return entry["sha256"] is None or isinstance(entry["sha256"], str)
 
 
-def experiment_fields(content, lead, folder):
+def contents_beside(lead, folder):
+    """A function of field and file name that returns the bytes of a file in the folder of a TOML file, and its path. Raises
+    InputError, starting with `lead`, if there is no such file, or if it is elsewhere."""
+
+    def get(field, name):
+        path = os.path.join(folder, name)
+        if "\0" in name or os.path.dirname(os.path.realpath(path)) != os.path.realpath(folder):
+            raise InputError(f"{lead}: {field}: {shortened(name, 80)} is not in the folder of this file; move it there")
+        return read_bytes(f"{lead}: {field}", path), path
+
+    return get
+
+
+def recorded_contents(lead, option, path):
+    """The same for what the record of an HDF5 file contains."""
+
+    def get(field, name):
+        from nbkernel.io.nexus.reader import read_recorded_bytes
+
+        known = name == f"{CONTENTS}_{field}"
+        content = read_recorded_bytes(path, option, name) if known else None
+        if content is None:
+            raise InputError(f"{lead}: its record is broken: it lacks the content of {field}")
+        return content, f"{os.fspath(path)}:{name}"
+
+    return get
+
+
+def held_value(lead, field, stated, contents):
+    """What an Experiment held in memory, by a table of where its content is, its column and digest. contents: see
+    `contents_beside`."""
+    texts = all(isinstance(part, str) for part in stated.values())
+    if CONTENTS not in stated or not {*stated} <= {CONTENTS, "column", "sha256"} or not texts:
+        raise InputError(f"{lead}: {field}: needs a path, or a table of texts: {CONTENTS}, and perhaps column and sha256")
+    content, name = contents(field, stated[CONTENTS])
+    try:
+        value = CLASSES[field].from_content(content, name, stated.get("column"))
+    except InputError as error:
+        raise InputError(f"{lead}: {with_argument_names(str(error))}") from None
+    if stated.get("sha256", value.digest) != value.digest:
+        raise InputError(
+            f"{lead}: {field}: {name} has changed since this file was written; without sha256 it is read anyway"
+        )
+    return value
+
+
+def experiment_fields(content, lead, folder, contents=None):
+    """{name: value} of an Experiment's tables, with paths relative to `folder`. contents: see `contents_beside`, by default
+    of the folder. Raises InputError, starting with `lead`, for unknown names and unusable values."""
     found, known = {}, tables()
     for name, value in content.items():
         if name == "fix":
@@ -124,6 +177,9 @@ def experiment_fields(content, lead, folder):
     for name in PATHS:
         if isinstance(found.get(name), str):
             found[name] = os.path.join(folder, found[name])
+    for name in CLASSES:
+        if isinstance(found.get(name), dict):
+            found[name] = held_value(lead, name, found[name], contents or contents_beside(lead, folder))
     try:
         experiment = ExperimentFields(**found)
     except InputError as error:

@@ -29,9 +29,11 @@ ALTERNATIVES = (
     (("vdivstep",), ("vdivsteps",)),
     (
         ("sourcefile",),
+        ("sources",),
         ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps"),
     ),
 )
+CONTENTS = "contents"  # in place of a value: where the content is that an Experiment holds in memory
 RECORD = "config"  # the name of the TOML text in an HDF5 file
 
 

@@ -61,6 +61,15 @@ def read_provenance(path, flag, names):
         return found
 
 
+def read_recorded_bytes(path, flag, name):
+    """The bytes of an array in the provenance record of a file of nbkernel's; None if there is no such array."""
+    with opened(flag, path) as root:
+        group = root.group(OWN_PROVENANCE)
+        node = None if group is None else group.get(name)
+        values = node.values() if isinstance(node, Field) else None
+        return values.tobytes() if values is not None and values.dtype == np.uint8 and values.ndim == 1 else None
+
+
 def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False, frame=0):
     """A frame of an HDF5 file as an Image: from `dataset`, else the photons without noise of nbkernel's files, else the data
     of an NXmx file. Panels are stacked as they are stored.

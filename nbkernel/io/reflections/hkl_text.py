@@ -27,7 +27,11 @@ def table_reflections(content, path, default_F):
     silently stops reading, raises InputError, naming the line, for a line that is not four finite numbers, the first three
     of them integers.
     """
-    indices, F = parse_table(content, path)
+    return reflections_of_rows(*parse_table(content, path), path, default_F)
+
+
+def reflections_of_rows(indices, F, path, default_F):
+    """Reflections of a table of P1: indices (3, n) int32 and amplitudes (n,) float64; absent ones are default_F."""
     lowest, highest = indices.min(axis=1), indices.max(axis=1)
     shape = [int(last) - int(first) + 1 for first, last in zip(lowest, highest, strict=True)]
     sparse = default_F == 0.0 and math.prod(shape) > SPARSE * F.size

@@ -20,6 +20,8 @@ def find_reflections(experiment, kept):
 
     kept: KeptInputs. Raises InputError if there is no source of structure factors.
     """
+    if experiment.hkl is not None and not isinstance(experiment.hkl, str):
+        return experiment.hkl.reflections(experiment.default_F, experiment.column)
     if experiment.hkl is not None:
         return kept.get(
             "-hkl", experiment.hkl, read_structure_factors, experiment.hkl, experiment.default_F, experiment.column

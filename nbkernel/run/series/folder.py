@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from nbkernel.errors import InputError
+from nbkernel.experiment.config.writing import files_beside
 from nbkernel.experiment.input_files import input_files, protected_paths
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.support.validation import integer, short_text
@@ -122,7 +123,12 @@ class Folder:
             raise InputError(f"{option}: cannot make the folder {self.path}: {why}") from None
         _, _, text = specification_text(self.specification, self.file(RECORD)).partition("\n")
         first = f"# nbkernel series, sha256 {self.digest}, precision {self.precision}\n"
-        self.write(option, RECORD, (first + text).encode())
+        beside = files_beside(option, self.specification.experiment, self.file(RECORD))
+        with OutputFiles(self.inputs()) as files:
+            for name, path, content in [(option, self.file(RECORD), (first + text).encode()), *beside]:
+                files.open(name, path)
+                files.write(name, content)
+            files.commit()
 
     def inputs(self):
         """Paths that no file may replace."""

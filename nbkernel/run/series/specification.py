@@ -17,6 +17,7 @@ from nbkernel.experiment.config.tables import ALTERNATIVES, tables
 from nbkernel.experiment.config.writing import config_text, toml_value
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.fields import DEFAULTS
+from nbkernel.experiment.in_memory.content import InMemory
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.experiment.input_files import input_files, sha256_of
 from nbkernel.io.tables.columns import read_columns
@@ -291,9 +292,10 @@ def read_orientations(lead, stated, images, folder):
     return Distribution("values", tuple(tuple(matrix) for matrix in matrices.reshape(-1, 9).tolist()))
 
 
-def specification_text(specification, path):
-    """The TOML text of a Specification, for the file `path`, to whose folder its paths are relative."""
-    _, _, experiment = config_text(specification.experiment, path).partition("\n")
+def specification_text(specification, path, names=None):
+    """The TOML text of a Specification, for the file `path`, to whose folder its paths are relative. names: as for
+    `config_text`."""
+    _, _, experiment = config_text(specification.experiment, path, names).partition("\n")
     lines = ["# nbkernel series FILE --output FOLDER", experiment, "[series]"]
     for known in dataclasses.fields(SeriesTable):
         value = getattr(specification, known.name)
@@ -333,5 +335,7 @@ def digest_of(specification, **more):
 
 
 def plain(value):
-    """What JSON does not know: sets, panels."""
+    """What JSON does not know: sets, what is in memory, panels."""
+    if isinstance(value, InMemory):
+        return [value.column, value.digest]
     return sorted(value) if isinstance(value, frozenset) else dataclasses.asdict(value)

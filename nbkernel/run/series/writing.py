@@ -14,7 +14,7 @@ from nbkernel.image.panel_image import as_ndarray
 from nbkernel.io.nexus.data_file import DataFile
 from nbkernel.io.nexus.master_file import write_master
 from nbkernel.io.nexus.writer import check_panels
-from nbkernel.run.provenance import provenance
+from nbkernel.run.provenance import contents_names, provenance
 from nbkernel.support.logger import LOG
 
 from .draws import draws_of
@@ -113,7 +113,7 @@ def stated_of(maker, path):
     specification = maker.specification
     noise = {"rng": RNG, "seed": specification.seed, "adc": specification.adc} if specification.counts else None
     experiment, inputs, engine = resolved_experiment(maker.base), maker.base.inputs, maker.simulator.engine
-    text = specification_text(specification, path)
+    text = specification_text(specification, path, contents_names(specification.experiment))
     return {**provenance(experiment, inputs, path, engine=engine, noise=noise), "series": text}
 
 

@@ -11,7 +11,7 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
     rendering, and adc, which is known only after the noise).
 
     sensor: the Panel, or the Experiment itself, with the sensor's settings; angles: of the phi steps (phisteps,), osc: their
-    range (radians); weight: (sources,), as given; mask: its SMVImage or None.
+    range (radians); weight: (sources,), as given; mask: its SMVImage or PixelMask or None.
     """
     water = experiment.water != 0.0
     several_terms = plan.steps > 1 or plan.detector_thicksteps > 1
@@ -38,7 +38,11 @@ def active_quirks(experiment, plan, sensor, detector, angles, osc, weight, mask=
 
 def are_centred(experiment):
     """Whether the sources of a divergence are centred on the beam."""
-    return experiment.sourcefile is not None or all(map(is_centred, divergence_sweeps(experiment)))
+    return (
+        experiment.sourcefile is not None
+        or experiment.sources is not None
+        or all(map(is_centred, divergence_sweeps(experiment)))
+    )
 
 
 def ignores_vectors(experiment):

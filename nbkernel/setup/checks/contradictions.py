@@ -10,6 +10,7 @@ from nbkernel.io.formats import JSON, START
 from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.kernels.physics.constants import RTD
+from nbkernel.setup.beam import source_lead
 
 CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # range of a cell's edges (Angstrom), ratio of two; no crystal is beyond
 WAVELENGTH_DIFFERENCE = 1e-3  # relative; smaller ones are not worth a warning
@@ -125,9 +126,10 @@ def wavelength_remarks(experiment, wavelengths, wavelength):
     if not outliers.size:
         return
     value = float(wavelengths[outliers[0]])
-    if experiment.sourcefile is not None and value != wavelength:
+    lead = source_lead(experiment)
+    if lead is not None and value != wavelength:
         yield (
-            f"-sourcefile {experiment.sourcefile}: source {outliers[0] + 1} has a wavelength of {value:g} m, that is "
+            f"{lead}: source {outliers[0] + 1} has a wavelength of {value:g} m, that is "
             f"{value * 1e10:g} A, which is not one of X-rays; the fifth column is in metres (1e-10 is 1 A); affects "
             f"{outliers.size} of {wavelengths.size} sources"
         )

@@ -1,0 +1,1 @@
+"""Inputs that an Experiment holds in memory instead of naming files: structure factors, sources, a mask."""
