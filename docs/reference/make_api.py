@@ -34,7 +34,7 @@ FUNCTIONS = (
     "write_preview",
 )
 CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
-METHODS = ("from_command_line", "from_toml", "to_toml")
+METHODS = ("from_command_line", "from_dials", "from_toml", "to_toml")
 # classes of which users call methods
 METHODS_OF = {
     "Simulator": ("simulate", "close"),

@@ -1,9 +1,13 @@
 """Experiment: the user's input, from and to command lines and files."""
 
 from collections.abc import Collection
-from os import PathLike
+from dataclasses import replace
+from os import PathLike, fspath
+from typing import Any
 
+from nbkernel.errors import InputError
 from nbkernel.support.logger import LOG
+from nbkernel.support.validation import integer
 
 from .fields import ExperimentFields
 from .input_files import input_files, protected_paths
@@ -29,6 +33,29 @@ class Experiment(ExperimentFields):
         from .command_line import fields_of_command
 
         return cls(**fields_of_command(command, fix))
+
+    @classmethod
+    def from_dials(cls, path: str | PathLike, index: int | None = None, **changes: Any) -> "Experiment":
+        """The Experiment in a DIALS file (.expt): its detector as panels, the beam's direction, wavelength and polarisation,
+        the goniometer, the first image of the scan (phi, osc) and the crystal (mat), all in dxtbx's frame.
+
+        path: the file; index: the number of the experiment, from 0, in a file of several; changes: fields that the file does
+        not state, such as hkl and Na, or that replace its own: the crystal is not taken if there is a cell or mat. mat is
+        made for the wavelength of this Experiment, and has to be made again for another one. Raises InputError for an
+        unusable file or value; logs a warning about a crystal that varies along the scan, of which it takes the start.
+        """
+        from nbkernel.geometry.cell_axes import mosflm_rows
+        from nbkernel.io.dxtbx.experiment import read_dxtbx_experiment
+
+        stated, crystal = read_dxtbx_experiment("from_dials", path, None if index is None else integer("index", index))
+        experiment = cls(**{**stated, **changes})
+        if crystal is None or experiment.mat is not None or experiment.cell is not None:
+            return experiment
+        if experiment.wavelength is None:
+            raise InputError(f"from_dials {fspath(path)}: has no wavelength, which the matrix needs; give one")
+        for line in crystal.remarks:
+            LOG.warning("%s", line)
+        return replace(experiment, mat=mosflm_rows(crystal.axes, experiment.wavelength / 1e10))
 
     @classmethod
     def from_toml(cls, path: str | PathLike) -> "Experiment":

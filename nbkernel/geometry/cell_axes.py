@@ -42,6 +42,12 @@ def unit_vector(vector):
     return vector / np.linalg.norm(vector)
 
 
+def mosflm_rows(axes, wavelength):
+    """(3, 3) rows x, y, z of a_star, b_star, c_star (1/Angstrom) of the rows a, b, c (Angstrom), times the wavelength (m) in
+    Angstrom, as in a MOSFLM matrix."""
+    return wavelength * 1e10 * np.linalg.inv(axes)
+
+
 def turned_as(cell, axes):
     """Rows a, b, c of a cell in the orientation closest to that of the rows `axes` (Kabsch 1976, Acta Cryst. A32, 922)."""
     standard = direct_axes(cell)

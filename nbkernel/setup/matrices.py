@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nbkernel.errors import InputError
-from nbkernel.geometry.cell_axes import unit_vector
+from nbkernel.geometry.cell_axes import mosflm_rows, unit_vector
 from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.io.tables.orientation import Orientation
 
@@ -48,7 +48,7 @@ def mosflm_matrix(orientation, experiment, wavelength, detector):
         theirs = frame(beam, orientation.spindle, orientation.name, orientation.name)
         ours = frame(detector.beam_vector, detector.spindle_vector, "-spindle_axis", orientation.name)
         axes = axes @ theirs.T @ ours
-    return tuple((wavelength * 1e10 * np.linalg.inv(axes)).reshape(-1).tolist())
+    return tuple(mosflm_rows(axes, wavelength).reshape(-1).tolist())
 
 
 def frame(beam, spindle, lead, matrix):

@@ -33,6 +33,7 @@ held = nbkernel.Experiment(
     hkl=(np.eye(3), [1.0, 2, 3]), sources=[[-1, 0, 0, 1, 1e-10]], mask=np.ones((9, 9), bool), wavelength=1,
 )
 held = nbkernel.Experiment(hkl=nbkernel.StructureFactors.read(Path("a.mtz"), "FC"), sources=(np.eye(3), 1, np.ones(3)))
+held = nbkernel.Experiment.from_dials("refined.expt", 1, hkl=nbkernel.StructureFactors.from_arrays([[1, 2, 3]], [4.5]), Na=3)
 image = nbkernel.simulate(experiment, device="cpu", fix={"phi0"}, tile=[16, 16], threads=1, progress=True)
 brightest: float = image.statistics.max_I
 distance: float = image.detector.distance
