@@ -3,8 +3,7 @@
 import contextlib
 import math
 import os
-
-import numpy as np
+import sys
 
 from nbkernel.errors import InputError
 
@@ -36,8 +35,10 @@ def require_memory(needed, flag, what):
 def panel_zeros(shape, dtype, roi):
     """Zeros (slow, fast) that will be written only in the region `roi` (fast first, fast last, slow first, slow last), and
     take memory only there. Raises MemoryError if there are not even addresses for them."""
+    import numpy as np  # the command line checks its arguments without it
+
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < LARGE or 2 * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1) > math.prod(shape):
+    if sys.platform != "linux" or size < LARGE or 2 * (roi[1] - roi[0] + 1) * (roi[3] - roi[2] + 1) > math.prod(shape):
         return np.zeros(shape, dtype)
     import mmap
 

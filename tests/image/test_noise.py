@@ -343,7 +343,9 @@ def test_strips_have_the_counts_of_the_whole_image(rng, rows):
 def test_strips_of_several_panels_follow_each_other(rng, strip_pixels):
     images = [mixed_means(5, 11), mixed_means(3, 40), mixed_means(9, 2)]
     rois = [whole_region(images[0].shape), (7, 12, 1, 1), whole_region(images[2].shape)]
-    noisy = NoisyStrips(images, rois, 5.0, 1, rng, np.zeros(33, np.int64), Engine(threads=2), None, strip_pixels)
+    noisy = NoisyStrips(
+        images, rois, 5.0, 1, rng, np.zeros(33, np.int64), Engine(threads=2), None, strip_pixels=strip_pixels
+    )
     found = [np.zeros(image.shape, np.int32) for image in images]
     order = []
     for panel, strip, counts in noisy:

@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -386,9 +387,17 @@ def test_a_mask_is_applied(tmp_path):
     assert not image[3:5].any() and image[5:].any()
 
 
-@pytest.mark.parametrize("name", ["hkl", "sourcefile", "mask", "img", "stol", "dump"])
-def test_an_array_in_place_of_a_file_refers_to_the_documentation(name):
-    with pytest.raises(
-        nbkernel.InputError, match=f"^{name}: needs the path of a file, not an array of 4 x 5; docs/python.md"
-    ):
+IN_PLACE_OF_FILES = {
+    "hkl": "needs a path, StructureFactors, a pair of Miller indices (n, 3) and amplitudes (n,), or a gemmi.Mtz or reciprocal grid, not an array of 4 x 5",
+    "sourcefile": "needs the path of a file, not an array of 4 x 5; sources takes an array",
+    "mask": "needs a path, or a bool array (slow, fast) with True for the pixels to render, not float64, an array of 4 x 5",
+    "img": "needs the path of a file, not an array of 4 x 5",
+    "stol": "needs the path of a file, not an array of 4 x 5",
+    "dump": "needs the path of a file, not an array of 4 x 5",
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE_OF_FILES)
+def test_an_unusable_array_in_place_of_a_file(name):
+    with pytest.raises(nbkernel.InputError, match=re.escape(f"{name}: {IN_PLACE_OF_FILES[name]}") + "$"):
         nbkernel.Experiment(**{name: np.ones((4, 5))})
