@@ -280,3 +280,13 @@ def test_dry_run_prints_the_draws_and_makes_nothing(folder, capsys):
     assert main(["series", "spec.toml", "--dry-run", "--images", "2:4"]) == 0
     assert capsys.readouterr().out.splitlines() == [first, *rows[2:4]]
     assert [path.name for path in folder.iterdir()] == ["spec.toml"]
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_closed_series_makes_no_images(used, folder):
+    write_spec("spec.toml", SPEC)
+    with nbkernel.Series("spec.toml", device="cpu") as series:
+        if used:
+            series.photons(0)
+    with pytest.raises(nbkernel.InputError, match="^Series: is closed; make a new one$"):
+        series.image(0)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from nbkernel.errors import InputError
 from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.geometry.cell_axes import cell_of_axes
 from nbkernel.image.counts import noisy_images, noisy_strips
@@ -42,7 +43,10 @@ class FrameMaker:
         self.base = self.base_panels[0]
 
     def prepared(self, changes):
-        """The Prepared panels of the Experiment with changes, which are not rendered."""
+        """The Prepared panels of the Experiment with changes, which are not rendered. Raises InputError for unusable values,
+        and when the Simulator is closed."""
+        if self.simulator.kept is None:
+            raise InputError("Series: is closed; make a new one")
         inputs, _ = self.simulator.kept
         return prepare_panels(changed(self.specification.experiment, changes), UNUSED_SEED, inputs)
 

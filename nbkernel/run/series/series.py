@@ -112,6 +112,7 @@ class Series:
     def close(self) -> None:
         """Gives back the memory. No further image can be made."""
         self.simulator.close()
+        self.maker = None
 
     def __enter__(self) -> Self:
         return self

@@ -37,6 +37,7 @@ AT_LEAST_0 = (
     "detector_thick", "detector_abs", "dmin", "water", "crystals",
 )  # fmt: skip
 AT_LEAST_1 = ("Na", "Nb", "Nc", "mosaic_domains", "phisteps", "hdivsteps", "vdivsteps", "dispsteps", "oversample")
+OF_CRYSTAL = frozenset(tables()["crystal"])
 MOST_LATTICES = 1000
 ROTATION_TOLERANCE = 1e-6  # of a matrix written with seven digits
 FIRST_CHECKED = 1000  # images whose draws are checked before a run begins
@@ -73,7 +74,7 @@ class Specification(SeriesTable):
 
     def varied_by_crystal(self):
         """Names of what each lattice draws for itself, without its orientation."""
-        return [name for name in self.vary if name == "cell_scale" or name in tables()["crystal"]]
+        return [name for name in self.vary if name == "cell_scale" or name in OF_CRYSTAL]
 
     def varied_by_shot(self):
         """Names of what all lattices of an image share."""
@@ -187,7 +188,7 @@ def check_rotation(specification):
         if getattr(specification.experiment, name) != DEFAULTS[name]:
             raise InputError(f"{lead}: start, width and steps of a rotation set {name}; leave it out of [spindle]")
     for name in specification.vary:
-        if name in (*own, "orientation", "crystals", "cell_scale") or name in tables()["crystal"]:
+        if name in (*own, "orientation", "crystals", "cell_scale") or name in OF_CRYSTAL:
             raise InputError(f"{specification.lead}: [vary] {name}: a rotation has one crystal on an evenly turning spindle")
 
 
