@@ -111,6 +111,7 @@ def is_plain(key):
 def arguments_of(key):
     """Arguments of a kernel with the types of a launch. key: as in `kernels`."""
     from nbkernel.engine.bounds.precision import choose_rounding_limit
+    from nbkernel.engine.bounds.reach import find_reach
     from nbkernel.engine.cuda.panels import in_device_types
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
@@ -140,8 +141,8 @@ def arguments_of(key):
     if key == SUM_NOISE:
         return deviates, 1, 1, 0.0, array((1, NOISE_SUMS))
     table, share = on_device(squared_table(prepared.plan, True)), Share(0, 1, 1, 0, 0)
-    wanted, parts = array((1, 1), np.bool_), array((1, 1))
-    return plan, tile, table, rounding_limit, array((1, 3)), share, False, wanted, image, suspect, unresolved, parts
+    reach, wanted, parts = on_device(find_reach(prepared.plan, whole, False)), array((1, 1), np.bool_), array((1, 1))
+    return plan, tile, table, reach, rounding_limit, array((1, 3)), share, False, wanted, image, suspect, unresolved, parts
 
 
 class Assembly(NamedTuple):
@@ -272,6 +273,12 @@ def step_loop(instructions):
     return best
 
 
+def spills_in_step(instructions):
+    """The number of instructions of the step's loop that store or load spilled registers."""
+    first, last = step_loop(instructions)
+    return sum(instructions[i][0].startswith(("LDL", "STL")) for i in range(first, last + 1))
+
+
 def shared_numbers(instructions, which):
     """float64 that these instructions read from shared memory."""
     return sum({"LDS.64": 1, "LDS.128": 2}.get(re.sub(r"\.(U|CONSTANT)\b", "", instructions[i][0]), 0) for i in which)
@@ -328,8 +335,9 @@ def row_of(key, code, arch):
     row["parameters agree"] = parameters_of(code.cubin) == parameters_of_launch(arguments_of(key))
     row["threads"] = threads_per_sm(code.registers, THREADS)
     if is_plain(key) and arch >= OLDEST_READ:
-        counts, total = step_of(instructions_of(code.cubin))
-        row["step"] = {"instructions": total} | counts
+        instructions = instructions_of(code.cubin)
+        counts, total = step_of(instructions)
+        row["step"] = {"instructions": total, "spilled": spills_in_step(instructions)} | counts
         row["floor_ns"] = floor_of(counts, total)
     return row
 

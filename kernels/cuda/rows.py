@@ -2,7 +2,8 @@
 
 A thread does what the CPU does for a segment of one pixel, with the same functions and in the same order (`fast/build.py`);
 its work array is in registers. The threads of a block compute together what the next orientations need of their row, and
-share it. There is a kernel for each kind of run, see `kinds`.
+share it. They skip the groups of orientations that add nothing to any of their pixels (`fast/lit.py`). There is a kernel for
+each kind of run, see `kinds`.
 """
 
 from typing import NamedTuple
@@ -11,15 +12,23 @@ import numpy as np
 from numba import cuda
 
 from nbkernel.kernels.fast import along_row, as_program
-from nbkernel.kernels.fast.build import STEPS, build_add_orientation_steps, build_render_segment
+from nbkernel.kernels.fast.build import (
+    STEPS,
+    build_add_orientation_steps,
+    build_orientation_lines,
+    build_render_segment,
+)
 from nbkernel.kernels.fast.geometry import CAPTURE, INTENSITY, KEPT, OMEGA, OMEGAS, WORK
 from nbkernel.kernels.fast.interpolation import INTERPOLATION_WORK
 from nbkernel.kernels.fast.lattice_factor import crystals_by_shape
+from nbkernel.kernels.fast.lit import build_group_indices, has_no_F_cell
 from nbkernel.kernels.fast.phases import FLUSH, OFFSET_WORK, PHASE_WORK
 from nbkernel.kernels.fast.photons import INFINITY, TO_IMAGE, as_float32
 from nbkernel.kernels.fast.weights import finish
+from nbkernel.kernels.physics.constants import GAUSS, TOPHAT
 from nbkernel.kernels.physics.orientations import from_rotations, turned_vector
 from nbkernel.kernels.physics.pixel import vector_at
+from nbkernel.kernels.physics.reach import is_dark
 from nbkernel.kernels.physics.weights import is_renewed
 from nbkernel.kernels.rounding import build_may_be_rounding
 
@@ -53,7 +62,9 @@ def build_shared_segment(kind):
         way.miller_indices, STEPS[kind.use_float32, kind.own_operations]
     )
     index_line = way.index_line
+    lines_of_group, indices_and_length = build_group_indices(way, build_orientation_lines(index_line))
     steps = kind.steps
+    may_be_limited = steps.has_table or (steps.xtal_shape in (GAUSS, TOPHAT) and not steps.interpolate)
 
     def share_lines(plan, source, origin, fdet, start, size, lines):
         """Fills `lines` with what `miller_indices` needs of the orientations from number `start` on."""
@@ -70,21 +81,27 @@ def build_shared_segment(kind):
                 lines[entry, LINE * m + i] = line[i]
             n = np.uint32(n + THREADS)
 
-    def add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side):
+    def is_lit(plan, table, reach, group, source, origin, fdet, work):
+        """Whether a group of orientations may add something to the pixel."""
+        lines = lines_of_group(plan, reach, group, source, origin, fdet)
+        h, k, l, length = indices_and_length(lines, work, 0)
+        if is_dark(h, k, l, length, reach, group):
+            return False
+        return not (steps.has_table and has_no_F_cell(h, k, l, length, reach, group, table))
+
+    def add_group(plan, table, source, origin, fdet, start, stop, lit, workspace):
+        """Adds the orientations from number `start` to `stop`, but only to lit pixels. All threads of a block call it."""
         pixel_terms, crystals, lines = scatterings(workspace.work), crystals_by_shape(plan), workspace.lines
-        # 32 bits are enough: a pixel with more steps would take seconds
-        total = np.uint32(plan.phi_slot.shape[0] * plan.mosaic_umats.shape[0])
-        start = np.uint32(0)
-        while start < total:
-            size = np.uint32(min(SHARED_LINES, np.uint32(total - start)))
+        while start < stop:
+            size = np.uint32(min(SHARED_LINES, np.uint32(stop - start)))
             cuda.syncthreads()
             share_lines(plan, source, origin, fdet, start, size, lines)
             cuda.syncthreads()
-            n = np.uint32(0)
+            n = np.uint32(0) if lit else size
             while n < size:
                 # the loop of a step neither counts nor flushes
-                stop, unflushed = min(size, np.uint32(n + FLUSH)), 0
-                while n < stop:
+                last, unflushed = min(size, np.uint32(n + FLUSH)), 0
+                while n < last:
                     hkl_lines = (
                         (lines[n, 0], lines[n, 1], lines[n, 2]),
                         (lines[n, 3], lines[n, 4], lines[n, 5]),
@@ -94,6 +111,21 @@ def build_shared_segment(kind):
                     n = np.uint32(n + 1)
                 flush_rest(unflushed, workspace)
             start = np.uint32(start + SHARED_LINES)
+
+    def add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side):
+        # 32 bits are enough: a pixel with more steps would take seconds
+        domains = plan.mosaic_umats.shape[0]
+        if may_be_limited and reach.is_limited:
+            start = np.uint32(0)
+            for group in range(reach.phi_stop.shape[0]):
+                stop = np.uint32(reach.phi_stop[group] * domains)
+                lit = is_lit(plan, table, reach, group, source, origin, fdet, workspace.work)
+                if cuda.syncthreads_or(np.int32(1 if lit else 0)) != 0:
+                    add_group(plan, table, source, origin, fdet, start, stop, lit, workspace)
+                start = stop
+        else:
+            stop = np.uint32(plan.phi_slot.shape[0] * domains)
+            add_group(plan, table, source, origin, fdet, np.uint32(0), stop, True, workspace)
 
     return build_render_segment(way, add_orientations, kind.use_float32, steps.has_table)
 
@@ -120,7 +152,7 @@ def build_tile_kernel(kind):
     _, _, is_near_limit = TO_IMAGE[kind.use_float32]
 
     def render_tile(
-        plan, tile, table, rounding_limit, axis, share, interpolate, wanted, image, suspect, unresolved, omega_parts
+        plan, tile, table, reach, rounding_limit, axis, share, interpolate, wanted, image, suspect, unresolved, omega_parts
     ):
         """Fills `image` with photons, nan where only the program's own operations give them (counted per row in
         `unresolved`), or where `suspect` (then `mark_unresolved` has to be called): one pixel per thread, a row per
@@ -161,7 +193,7 @@ def build_tile_kernel(kind):
         begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
         end = min(np.int32(begin + THREADS), tile.fast_stop)
         render_segment(
-            plan, tile, table, None, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace, None
+            plan, tile, table, reach, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace, None
         )
         finish(plan, work)
         omega = work[OMEGAS, 0] if is_renewed(plan.oversample_omega) else work[OMEGA, 0]

@@ -50,8 +50,9 @@ def narrowed(workspace, size):
     )
 
 
-def build_list_lit(way, orientation_lines):
-    """way: `along_row` or `as_program`; orientation_lines: of `build.build_orientation_lines`."""
+def build_group_indices(way, orientation_lines):
+    """(lines_of_group, indices_and_length). way: `along_row` or `as_program`; orientation_lines: of
+    `build.build_orientation_lines`."""
     direction_line, product, miller_indices = way.direction_line, way.product, way.miller_indices
     scatterings, directions = way.scatterings, way.directions
 
@@ -68,9 +69,18 @@ def build_list_lit(way, orientation_lines):
         h, k, l = miller_indices(hkl_lines, scatterings(work), i)
         return h, k, l, per_wavelength * math.sqrt(squares - 2.0 * product(incident_line, directions(work), i))
 
-    def has_no_F_cell(h, k, l, length, reach, group, table):
-        position = table_position(rint(h), rint(k), rint(l), table)
-        return has_one_nearest(h, k, l, length, reach, group) and look_up(table.F_squared, position) == 0.0
+    return lines_of_group, indices_and_length
+
+
+def has_no_F_cell(h, k, l, length, reach, group, table):
+    """Whether all orientations of the group have the same nearest whole indices, and their F_cell is 0."""
+    position = table_position(rint(h), rint(k), rint(l), table)
+    return has_one_nearest(h, k, l, length, reach, group) and look_up(table.F_squared, position) == 0.0
+
+
+def build_list_lit(way, orientation_lines):
+    """way, orientation_lines: see `build_group_indices`."""
+    lines_of_group, indices_and_length = build_group_indices(way, orientation_lines)
 
     def count_dark_samples(lines, reach, group, table, work):
         has_table, every, number = table.h_stride > 0.0, work.shape[1] // SAMPLES, 0

@@ -225,7 +225,7 @@ def test_panels_are_uploaded_once(machine, compiled):
         counts.append(recorder.names("cuMemcpyHtoD_v2").count("cuMemcpyHtoD_v2"))
         assert recorder.names("cuStreamCreate").count("cuStreamCreate") == 3
         assert recorder.names("cuLaunchKernel").count("cuLaunchKernel") % (8 * number) == 0
-    assert counts[1] - counts[0] < counts[0] / 2  # the second panel: its own geometry
+    assert counts[1] - counts[0] <= 12  # the second panel: its own geometry and reach
     assert len({key for key, _ in compiled}) == len(compiled)
 
 

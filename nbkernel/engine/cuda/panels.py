@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbkernel.engine.bounds.precision import can_use_float32, choose_rounding_limit, needs_own_operations
+from nbkernel.engine.bounds.reach import find_reach
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.kernels.cuda.arguments import DeviceArray
 from nbkernel.kernels.cuda.kinds import kernel_kind
@@ -41,6 +42,7 @@ class DevicePanel(NamedTuple):
     plan: tuple  # RenderPlan
     tile: tuple  # the Tile of the complete panel
     table: tuple  # SquaredTable
+    reach: tuple  # Reach
     rounding_limit: tuple  # RoundingLimit
     axis: DeviceArray  # (1, 3): the polarisation axis
     launches: tuple  # (KernelKind, Share, whether it interpolates)
@@ -58,6 +60,7 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     own_operations = needs_own_operations(plan, use_float32, panel)
     table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
+    reach = find_reach(plan, panel, use_float32)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
 
@@ -73,8 +76,8 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     kept_table = kept.table(table)
     device_table, Fhkl = kept_table.upload(table, plan.Fhkl)
     return DevicePanel(
-        uploads.get(without_table(plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, rounding_limit,
-        uploads.get_array(history.axis[:1]), tuple(launches), limited, kept_table,
+        uploads.get(without_table(plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, uploads.get(reach),
+        rounding_limit, uploads.get_array(history.axis[:1]), tuple(launches), limited, kept_table,
     )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class Slot:
         device_tile = panel.tile._replace(**edges)
         for kind, share, interpolate in panel.launches:
             arguments = (
-                panel.plan, device_tile, panel.table, panel.rounding_limit, panel.axis, share, interpolate,
+                panel.plan, device_tile, panel.table, panel.reach, panel.rounding_limit, panel.axis, share, interpolate,
                 device["wanted"], device["image"], device["suspect"], device["unresolved"], device["parts"],
             )  # fmt: skip
             self.memory.device.launch(kind, grid, THREADS, self.stream, arguments)

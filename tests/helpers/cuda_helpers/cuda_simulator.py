@@ -50,6 +50,7 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
 from nbkernel.engine.bounds.precision import sharpness  # noqa: E402
+from nbkernel.engine.cuda import panels  # noqa: E402
 from nbkernel.engine.cuda.driver import Memory, opened_device  # noqa: E402
 from nbkernel.engine.cuda.kept import KeptDevice  # noqa: E402
 from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
@@ -65,6 +66,7 @@ from nbkernel.image.noise import FRAME, NoisyStrips, key_of  # noqa: E402
 from nbkernel.io.images.image import Image  # noqa: E402
 from nbkernel.io.images.smv import read_smv  # noqa: E402
 from nbkernel.kernels.counts import OVERLOADS_16, OVERLOADS_32, PHOTONS  # noqa: E402
+from nbkernel.kernels.cuda import rows  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
 from nbkernel.setup.prepare import prepare  # noqa: E402
 
@@ -123,6 +125,28 @@ def orientations_verdict(case):
         "same": images[0].tobytes() == images[1].tobytes(),
         "lit": int(np.count_nonzero(images[0])),
         "orientations": len(slots),
+    }
+
+
+def reach_verdict(case):
+    """Whether leaving out steps that add nothing changes the image, and how many cell vectors are turned with and without
+    them."""
+    prepared = prepare(Experiment.from_command_line(case["flags"]), 1)
+    calls, images = [], []
+    turn, find = rows.turned_vector, panels.find_reach
+    rows.turned_vector = lambda *arguments: calls.append(len(images)) or turn(*arguments)
+    for is_limited in (True, False):
+        panels.find_reach = lambda *arguments: find(*arguments)._replace(is_limited=is_limited)  # noqa: B023
+        images.append(
+            render_on_cuda([prepared], [panel_history(prepared)], SquaredTables(), case["precision"], (0,), 1, None, None)[
+                0
+            ][0]
+        )
+    rows.turned_vector, panels.find_reach = turn, find
+    return {
+        "same": images[0].tobytes() == images[1].tobytes(),
+        "lit": int(np.count_nonzero(images[0])),
+        "turned": [calls.count(0), calls.count(1)],
     }
 
 
@@ -237,6 +261,7 @@ VERDICTS = {
     "orientations": orientations_verdict,
     "panels": panels_verdict,
     "pixels": pixels_verdict,
+    "reach": reach_verdict,
     "uploads": uploads_verdict,
 }
 

@@ -27,6 +27,7 @@ MOST_INSTRUCTIONS = {
     "mixed_square_table_offsets": 137,
 }
 MOST_REGISTERS = 128  # so that an SM holds 512 threads
+MOST_SPILLS = 96  # bytes, of kernels with a table; outside of the innermost loop
 # kernels of usual runs: the running sum is not weighted, and nothing is interpolated
 USUAL = [
     name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)
@@ -51,18 +52,23 @@ def rows(request):
     return cuda_code.results_of({name: sorted(set(archs)) for name, archs in archs_by_name.items()}, min(2, os.cpu_count()))
 
 
+def most_spills(name):
+    return MOST_SPILLS if "table" in name else 0
+
+
 @pytest.mark.parametrize("name, arch", ON_OLDER)
 def test_kernels_compile_for_older_devices(name, arch, rows):
     row = rows[name, arch]
     assert row["threads"] >= 256 and row["parameters agree"]
-    assert row["spills"] == 0
+    assert row["spills"] <= most_spills(name)
 
 
 @pytest.mark.parametrize("name", USUAL)
 def test_usual_kernels_keep_their_size(name, rows):
     row = rows[name, NEWEST]
     assert row["registers"] <= MOST_REGISTERS and row["parameters agree"]
-    assert row["spills"] == 0
+    assert row["spills"] <= most_spills(name)
+    assert "step" not in row or row["step"]["spilled"] == 0
     if name in MOST_INSTRUCTIONS:
         assert row["step"]["instructions"] <= MOST_INSTRUCTIONS[name]
         assert row["step"]["shared"] <= 5
@@ -74,7 +80,7 @@ def test_special_kernels_compile(name, arch, rows):
     row = rows[name, arch]
     assert row["threads"] >= 256 and row["parameters agree"]
     if "interpolated" not in name:
-        assert row["spills"] == 0
+        assert row["spills"] <= most_spills(name)
 
 
 @pytest.mark.parametrize("name", NOISE)

@@ -21,6 +21,7 @@ from nbkernel.setup.prepare import prepare
 
 from golden import load_cases
 from kinds_of_runs import CELL, FIXES, RUNS, inputs  # noqa: F401  (a fixture)
+from running import write_hkl
 
 pytestmark = pytest.mark.cuda
 
@@ -115,6 +116,27 @@ def test_orientations_need_no_table_on_a_device(precision):
     flags = f"{ORIENTED} -mosaic 0.7 -mosaic_dom 33 -phi -1 -osc 2 -phisteps 4"
     (found,) = verdicts([{"about": "orientations", "flags": flags.split(), "precision": precision}])
     assert found == {"same": True, "lit": 10, "orientations": 132}
+
+
+LIMITED = {
+    "Gaussian": f"{ORIENTED} -N 20 -gauss_xtal -fudge 0.03 -mosaic 0.1 -mosaic_dom 3 -osc 6 -phisteps 8",
+    "Gaussian, table": f"{ORIENTED} -N 12 -gauss_xtal -fudge 0.4 -hkl half.hkl -default_F 0 -dispersion 10 -dispsteps 4 -osc 6 -phisteps 5",
+    "table": f"{ORIENTED} -hkl half.hkl -default_F 0 -mosaic 0.3 -mosaic_dom 5",
+    "tophat, table": f"{ORIENTED} -N 8 -tophat_spots -fudge 0.05 -hkl half.hkl -default_F 0 -osc 9 -phisteps 9",
+}
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_steps_that_add_nothing_are_left_out(precision, tmp_path, monkeypatch):
+    """With the same bits."""
+    monkeypatch.chdir(tmp_path)
+    h, k, l = np.mgrid[-12:13, -12:13, -12:13]
+    write_hkl("half.hkl", np.where((h + k) % 2 == 0, 10 + (7 * h + 5 * k + 3 * l) % 90, 0), (-12, -12, -12))
+    cases = [{"about": "reach", "flags": flags.split(), "precision": precision} for flags in LIMITED.values()]
+    for name, found in zip(LIMITED, verdicts(cases), strict=True):
+        assert found["same"], name
+        assert found["turned"][0] < found["turned"][1], name
+        assert found["lit"] > 0, name
 
 
 def test_orientations_take_little_memory_on_a_device():
