@@ -1,12 +1,11 @@
 """`nbkernel compare-traces`: where two traces of a pixel diverge."""
 
-import contextlib
-import gc
 import json
 
 from nbkernel.diagnose.traces.compare_traces import compare_traces
 from nbkernel.diagnose.traces.log import read_trace
 from nbkernel.io.files.text import read_text
+from nbkernel.support.garbage_collection import without_garbage_collection
 
 from .arguments.options import options_of, options_text
 from .arguments.parsing import file_names, parse
@@ -32,18 +31,6 @@ def run(argv):
     paths = file_names("compare-traces", rest, ("A", "B"))
     with without_garbage_collection():
         return compare(paths, chosen)
-
-
-@contextlib.contextmanager
-def without_garbage_collection():
-    """Within this context, Python does not search for reference cycles, which a pixel's millions of tuples do not have."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 def compare(paths, chosen):

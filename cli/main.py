@@ -83,7 +83,7 @@ def dispatch(argv):
     import importlib
 
     from nbkernel.kernels.compile.address_space import MIB, require_address_space
-    from nbkernel.support.imports import without_garbage_collection
+    from nbkernel.support.garbage_collection import without_garbage_collection
 
     wants_help = not HELP.isdisjoint(argv)
     if not wants_help:

@@ -16,7 +16,7 @@ from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS, fix_names
 from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.setup.panels import PLACE_FIELDS
-from nbkernel.support.imports import without_garbage_collection
+from nbkernel.support.garbage_collection import without_garbage_collection
 
 from .arguments.options import options_of, options_text
 from .arguments.parsing import parse
