@@ -22,7 +22,7 @@ from .history import find_history
 from .kept_memory import KeptMemory
 from .options import DEFAULT_PRECISION
 from .threads import ReusedCalls, choose_sharing, thread_count
-from .tiles import bands, default_tile_shape, panel_tile, region_tile, tile_slices
+from .tiles import bands, default_tile_shape, panel_tile, region_tile, wanted_count, wanted_in
 from .workspaces import Workspaces
 
 # pixels of one row that precision `exact` processes together
@@ -75,7 +75,7 @@ def render_panels(
                 # a pixel at the sample, with oblique axes
                 images[number] = render_exact(prepared, history, tables, share, threads, tile_shape, None)
         if on_pixels is not None and len(runs) > 1:
-            done += wanted_in([region_tile(prepared)], prepared.wanted)
+            done += wanted_count([prepared])
     if on_devices:
         from .cuda.render import render_on_cuda
 
@@ -180,11 +180,6 @@ def render_rows(prepared, history, tables, workspaces, precision, share, threads
             on_pixels(done)
     workspaces.take_back()
     return image, float(omega_sums.sum())
-
-
-def wanted_in(band, wanted):
-    """How many pixels of a band of Tiles are wanted."""
-    return sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
 
 
 class Fast(NamedTuple):

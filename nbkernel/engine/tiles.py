@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nbkernel.geometry.region import pixels_of
 from nbkernel.kernels.plan import Tile
 
 # steps of one tile: enough for all threads, few enough to react to Ctrl-C and to show progress
@@ -33,6 +34,16 @@ def region_tile(prepared, panel=0):
 def tile_slices(tile):
     """(slow, fast) slices of a tile's pixels in its panel."""
     return slice(tile.slow_start, tile.slow_stop), slice(tile.fast_start, tile.fast_stop)
+
+
+def wanted_count(runs):
+    """Number of pixels to render in all Prepared panels."""
+    return sum(int(np.count_nonzero(prepared.wanted[pixels_of(prepared.roi)])) for prepared in runs)
+
+
+def wanted_in(band, wanted):
+    """How many pixels of a band of Tiles are wanted."""
+    return sum(int(np.count_nonzero(wanted[tile_slices(tile)])) for tile in band)
 
 
 def default_tile_shape(prepared, steps_per_pixel, omegas_per_pixel):

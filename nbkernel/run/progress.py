@@ -2,15 +2,6 @@
 
 import contextlib
 
-import numpy as np
-
-from nbkernel.geometry.region import pixels_of
-
-
-def wanted_count(runs):
-    """Number of pixels to render in all Prepared panels."""
-    return sum(int(np.count_nonzero(prepared.wanted[pixels_of(prepared.roi)])) for prepared in runs)
-
 
 class ProgressLines:
     """Calls `say` with 'N% done' for each pixel at which the program prints one.

@@ -5,9 +5,8 @@ import os
 import threading
 import time
 
+from nbkernel.engine.tiles import wanted_count
 from nbkernel.support.signals import FINAL_CALLS
-
-from .progress import wanted_count
 
 SHORTEST_PAUSE, TICK = 0.1, 1.0  # seconds between two updates: the minimum, and while nothing is reported
 LONGEST_BAR, SHORTEST_BAR = 40, 8

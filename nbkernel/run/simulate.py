@@ -12,6 +12,7 @@ from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.kept_memory import KeptMemory
 from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
 from nbkernel.engine.render import render_panels
+from nbkernel.engine.tiles import wanted_count
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.argument_names import naming_arguments
 from nbkernel.experiment.experiment import Experiment
@@ -29,7 +30,6 @@ from nbkernel.support.logger import LOG
 from nbkernel.support.suggestion import suggestion
 from nbkernel.support.validation import check_threads, integer
 
-from .progress import wanted_count
 from .progress_bar import ProgressBar
 
 

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from nbkernel.engine.threads import share_rows, thread_count
-from nbkernel.engine.tiles import bands, region_tile, tile_slices
+from nbkernel.engine.tiles import bands, region_tile, tile_slices, wanted_in
 from nbkernel.kernels.cuda.launch import MARK_UNRESOLVED, THREADS
 from nbkernel.kernels.exact.rows import render_nan_rows
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
@@ -48,7 +48,7 @@ def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_sh
         host_panel = host_panels[tile.panel]
         finish_on_cpu(host_panel, tile, threads)
         with lock:
-            done[0] += int(np.count_nonzero(host_panel.prepared.wanted[tile_slices(tile)]))
+            done[0] += wanted_in([tile], host_panel.prepared.wanted)
             if on_pixels is not None:
                 on_pixels(done[0])
 

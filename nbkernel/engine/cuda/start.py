@@ -6,7 +6,7 @@ from nbkernel.engine.bounds.precision import can_use_float32, needs_exact, needs
 from nbkernel.engine.devices import Choice, survey
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.threads import thread_count
-from nbkernel.engine.tiles import panel_tile
+from nbkernel.engine.tiles import panel_tile, wanted_count
 from nbkernel.kernels.compile.environment import environment
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind
@@ -39,7 +39,7 @@ def without_needless_device(engine, runs, say):
         kernels.append(RENDER_ROWS[use_float32, own_operations])
         keys.append(kernel_kind(plan, table, use_float32, own_operations, plan.interpolate))
         step = INTERPOLATED_STEP if plan.interpolate else STEP
-        steps += int(prepared.wanted.sum()) * plan.steps * plan.detector_thicksteps * step
+        steps += wanted_count([prepared]) * plan.steps * plan.detector_thicksteps * step
     engine, choice = chosen_engine(engine, steps, kernels, keys)
     say(choice.line())
     return engine
