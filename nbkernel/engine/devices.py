@@ -8,12 +8,10 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from nbkernel.engine.cuda.library import load_driver
+from nbkernel.engine.cuda.library import CAPABILITY_MAJOR, CAPABILITY_MINOR, MULTIPROCESSORS, load_driver
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.kernels.cuda.launch import SIMULATOR, is_simulated
 
-# attributes of cuDeviceGetAttribute
-MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
 # by major version of the CUDA packages: the extra that installs them, the lowest cuDriverGetVersion and driver release with
 # which they work, and the lowest compute capability
 PACKAGES = {12: ("cu12", 12000, "525", (5, 0)), 13: ("cu13", 13000, "580", (7, 5))}

@@ -10,10 +10,8 @@ import numpy as np
 from nbkernel.kernels.cuda.arguments import DeviceArray, pack
 from nbkernel.kernels.cuda.machine_code import machine_code
 
-from .library import ADDRESS, load_driver
+from .library import ADDRESS, CAPABILITY_MAJOR, CAPABILITY_MINOR, load_driver
 
-# attributes of cuDeviceGetAttribute
-CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
 # keys of cuLaunchKernel's last argument: all parameters in one buffer, its size, no more
 BUFFER_POINTER, BUFFER_SIZE, END = 1, 2, 0
 

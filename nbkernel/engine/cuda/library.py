@@ -6,6 +6,8 @@ from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_
 from nbkernel.kernels.cuda.launch import is_simulated
 
 NAMES = ("libcuda.so.1", "libcuda.so")
+# attributes of cuDeviceGetAttribute
+MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
 # arguments of the driver's functions in use; all return a status. A device pointer (CUdeviceptr) is an integer of 64 bits, a
 # device (CUdevice) an int, and what else the driver makes (CUcontext, CUstream, ...) a pointer.
 ADDRESS, DEVICE, HANDLE = c_uint64, c_int, c_void_p
