@@ -1,4 +1,4 @@
-"""Runs of `nbkernel simulate` inside the test process, and readers and writers of their files."""
+"""Runs of nbkernel inside the test process, and readers and writers of their files."""
 
 import contextlib
 import io
@@ -34,6 +34,14 @@ class Run:
 def remarks_of(run):
     """Warnings except the one of too few sub-pixels, which quick runs give."""
     return [line for line in run.warnings if not line.startswith("-oversample 1: spots")]
+
+
+def command(*arguments):
+    """Runs nbkernel: status, lines of standard output and of standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(list(arguments))
+    return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
 def simulate(command, *more):

@@ -1,8 +1,6 @@
 """From structure factors to an HDF5 file and back, by the command line and the Python API, with the record of the run."""
 
-import contextlib
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -14,9 +12,9 @@ import numpy as np
 import pytest
 
 import nbkernel
-from nbkernel.cli.main import main
 from nbkernel.io.images.smv import read_smv
 
+import running
 from api_runs import TOP, TURNED, experiment, experiment_of_panels
 from running import BASE, read_float, simulate, write_hkl
 
@@ -31,11 +29,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def command(text):
-    """(status, lines of standard output, of standard error) of nbkernel."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main(text.split())
-    return status, out.getvalue().splitlines(), err.getvalue().splitlines()
+    """The words of a text as a command, see `running.command`."""
+    return running.command(*text.split())
 
 
 def provenance(path):

@@ -1,8 +1,6 @@
 """Master files: other programs and nbkernel find every frame of a series, with its angle or its wavelength and crystal."""
 
-import contextlib
 import datetime
-import io
 import os
 import shutil
 from dataclasses import replace
@@ -14,7 +12,6 @@ import numpy as np
 import pytest
 
 import nbkernel
-from nbkernel.cli.main import main
 from nbkernel.cli.trace import image_lines
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
@@ -27,6 +24,7 @@ from nbkernel.io.nexus.sample import rendered_axes
 from nbkernel.setup.prepare import prepare_panels
 
 from nxmx_files import CRYSTAL, FLAT, PANELS, RUN, corners, mcstas_rotation
+from running import command
 
 MASTER = "s_master.h5"
 FRAMES = 5
@@ -38,14 +36,6 @@ DETECTORS = {"one panel": FLAT, "panels of one shape": dict(panels=SAME), "panel
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def command(*arguments):
-    """Runs nbkernel: status, lines of standard output and of standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main(list(arguments))
-    return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
 class Made:

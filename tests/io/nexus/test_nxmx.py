@@ -1,7 +1,5 @@
 """HDF5 files: other readers find the pixels, panels, beam and crystal that nbkernel writes, and nbkernel finds theirs."""
 
-import contextlib
-import io
 import json
 import os
 import resource
@@ -14,7 +12,6 @@ import h5py
 import numpy as np
 import pytest
 
-from nbkernel.cli.main import main
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_digests, input_files
@@ -31,7 +28,7 @@ from nbkernel.io.nexus.writer import new_nxmx, write_nxmx
 from nbkernel.setup.prepare import prepare_panels
 
 from nxmx_files import FLAT, PANELS, RUN, corners, mcstas_rotation, write
-from running import BASE, simulate
+from running import BASE, command, simulate
 
 DETECTOR = "/entry/instrument/detector"
 GEOMETRIES = {
@@ -51,14 +48,6 @@ GEOMETRIES = {
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def command(*arguments):
-    """Runs nbkernel: status, lines of standard output and of standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main(list(arguments))
-    return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
 @pytest.mark.filterwarnings("error")
