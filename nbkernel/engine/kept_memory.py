@@ -1,7 +1,8 @@
 """Memory that is filled or used again for each image of a series."""
 
 import threading
-from collections import OrderedDict
+
+from nbkernel.support.recent import Recent
 
 from .squared_table import SquaredTables
 
@@ -16,17 +17,12 @@ class KeptMemory:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.tables = OrderedDict()  # {id of Reflections: (Reflections, SquaredTables)}
+        self.tables = Recent(MOST_TABLES)  # {id of Reflections: (Reflections, SquaredTables)}
         self.workspaces = {}
         self.devices = {}
 
     def tables_of(self, reflections):
         """The SquaredTables of Reflections; the least recently used ones are dropped."""
-        key = id(reflections)
         with self.lock:
-            if key not in self.tables:
-                self.tables[key] = reflections, SquaredTables(reflections.nonzero)
-                if len(self.tables) > MOST_TABLES:
-                    self.tables.popitem(last=False)
-            self.tables.move_to_end(key)
-            return self.tables[key][1]
+            _, found = self.tables.get(id(reflections), lambda: (reflections, SquaredTables(reflections.nonzero)))
+            return found

@@ -2,9 +2,9 @@
 
 import os
 import threading
-from collections import OrderedDict
 
 from nbkernel.errors import InputError
+from nbkernel.support.recent import Recent
 
 from .input_files import state_of
 
@@ -18,7 +18,7 @@ class KeptInputs:
     def __init__(self):
         self.lock = threading.Lock()
         self.states = {}  # {absolute path: its state when it was first read}
-        self.contents = {}  # {reader: OrderedDict of what it returned}
+        self.contents = {}  # {reader: what it returned, by path and arguments}
 
     def get(self, flag, path, read, *arguments):
         """read(*arguments), which reads the file `path`, or what it returned before.
@@ -26,19 +26,17 @@ class KeptInputs:
         Raises InputError, starting with `flag`, if the file has to be read again and has changed, and what `read` raises.
         """
         path = os.path.abspath(path)
-        key = path, arguments
+
+        def read_unchanged():
+            state = state_of(path)
+            if state != self.states.get(path, state):
+                raise InputError(f"{flag}: {path} has changed since this Simulator read it; make a new Simulator")
+            content = read(*arguments)
+            self.states[path] = state
+            return content
+
         with self.lock:
-            contents = self.contents.setdefault(read, OrderedDict())
-            if key not in contents:
-                state = state_of(path)
-                if state != self.states.get(path, state):
-                    raise InputError(f"{flag}: {path} has changed since this Simulator read it; make a new Simulator")
-                contents[key] = read(*arguments)
-                self.states[path] = state
-                if len(contents) > MOST_FILES:
-                    contents.popitem(last=False)
-            contents.move_to_end(key)
-            return contents[key]
+            return self.contents.setdefault(read, Recent(MOST_FILES)).get((path, arguments), read_unchanged)
 
     def as_read(self, files):
         """The InputFiles with their states when they were read, without a dump file that was not there then."""

@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import weakref
-from collections import OrderedDict
+
+from nbkernel.support.recent import Recent
 
 from .driver import DriverError, Memory
 from .panels import Uploads
@@ -17,19 +18,13 @@ class KeptDevice:
 
     def __init__(self, device):
         self.device, self.lock = device, threading.Lock()
-        self.tables = OrderedDict()  # {id of a table's array: its KeptTable}
+        self.tables = Recent(MOST_TABLES)  # {id of a table's array: its KeptTable}
         self.shape, self.tile_memories = None, []  # unused ones, all of this shape
 
     def table(self, table):
         """The KeptTable of a SquaredTable; the least recently used ones are dropped."""
-        key = id(table.F_squared)
         with self.lock:
-            if key not in self.tables:
-                self.tables[key] = KeptTable(self.device)
-                if len(self.tables) > MOST_TABLES:
-                    self.tables.popitem(last=False)
-            self.tables.move_to_end(key)
-            return self.tables[key]
+            return self.tables.get(id(table.F_squared), lambda: KeptTable(self.device))
 
     def take(self, shape, new_memory):
         """The TileMemory of an earlier image for tiles of this shape, or else new_memory()."""

@@ -157,7 +157,7 @@ def uploads_verdict(case):
         uploads, kept = Uploads(memory), KeptDevice(memory.device)
         host_panel = HostPanel(prepared, panel_history(prepared))
         upload_panel(host_panel, SquaredTables(), case["precision"], uploads, kept)
-        arrays = [uploads.arrays, *(table.uploads.arrays for table in kept.tables.values())]
+        arrays = [uploads.arrays, *(table.uploads.arrays for table in kept.tables.entries.values())]
     return {
         "bytes": sum(array.nbytes for uploaded in arrays for array, _ in uploaded.values()),
         "table": prepared.plan.orientation.nbytes,
