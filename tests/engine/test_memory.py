@@ -32,6 +32,7 @@ def peak_memory(folder, *flags):
     return int(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout) * 1024
 
 
+@pytest.mark.slow
 def test_a_4096_x_4096_image_with_all_its_files_stays_below_350_megabytes(tmp_path):
     assert peak_memory(tmp_path) < 350e6
     for name, size in FILES.items():

@@ -53,6 +53,7 @@ def test_same_bits_as_on_our_own_threads(name, precision, monkeypatch):
     assert_same_bits(monkeypatch, name, precision)
 
 
+@pytest.mark.slow
 def test_same_bits_in_mixed(monkeypatch):
     assert_same_bits(monkeypatch, "plain", "mixed")
 

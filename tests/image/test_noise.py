@@ -167,6 +167,7 @@ def test_deviates_follow_the_distribution(mean):
     assert is_plausible(value, degrees)
 
 
+@pytest.mark.slow
 def test_the_chi_square_finds_a_wrong_distribution():
     """A rounded Gaussian with the same mean and variance; a mean 1% too large."""
     sample = np.rint(np.random.default_rng(1).normal(100, 10, 400000))

@@ -372,6 +372,7 @@ def test_poisson_deviates_have_their_mean_and_variance(mean):
         assert (deviates == np.floor(deviates)).all() and (deviates >= 0).all()
 
 
+@pytest.mark.slow
 def test_small_poisson_deviates_follow_the_distribution():
     count, mean = 100000, 2.5
     deviates = poisson_deviates(mean, count, 4)

@@ -393,6 +393,7 @@ def test_bombs(name):
     assert words in line and "bomb.h5" in line
 
 
+@pytest.mark.slow
 def test_files_of_very_many_objects():
     many_groups()
     with limited():

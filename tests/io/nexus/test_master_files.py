@@ -335,6 +335,7 @@ def test_a_missing_data_file_is_named_and_its_frames_are_not_0():
 # writing
 
 
+@pytest.mark.slow
 def test_the_same_series_gives_the_same_bytes():
     time = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     for folder in ("a", "b"):

@@ -254,6 +254,7 @@ def test_abandoned_temporary_files_are_removed(tmp_path):
     assert read_private(tmp_path / "k.o") == b"code"
 
 
+@pytest.mark.slow
 def test_a_run_succeeds_with_a_refused_folder(tmp_path):
     """In a new process, which would load code planted there."""
     (tmp_path / "nbkernel").mkdir()
