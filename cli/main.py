@@ -10,7 +10,7 @@ import warnings
 from nbkernel import __version__
 
 HELP = {"-h", "-help", "--help"}
-# name: what it does; the module of that name has help_text() and run(argv)
+# name: what it does; commands/ has a module of that name, with help_text() and run(argv)
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
     "series": "render a data set of many images",
@@ -89,7 +89,7 @@ def dispatch(argv):
     if not wants_help:
         require_address_space(LIBRARIES.get(argv[0], 0) * MIB, f"nbkernel {argv[0]}")
     with without_garbage_collection():
-        command = importlib.import_module(f"nbkernel.cli.{argv[0].replace('-', '_')}")
+        command = importlib.import_module(f"nbkernel.cli.commands.{argv[0].replace('-', '_')}")
     if wants_help:
         print(command.help_text())
         return 0

@@ -264,7 +264,7 @@ def test_out_of_memory_gives_one_line(error, monkeypatch, capsys):
     def run(argv):
         raise error
 
-    monkeypatch.setattr("nbkernel.cli.info.run", run)
+    monkeypatch.setattr("nbkernel.cli.commands.info.run", run)
     assert main(["info"]) == 2
     assert capsys.readouterr().err.startswith("nbkernel: out of memory")
 
@@ -303,7 +303,7 @@ def test_an_arithmetic_error_gives_one_line(monkeypatch, capsys):
     def run(argv):
         return 1.0 / 0.0
 
-    monkeypatch.setattr("nbkernel.cli.info.run", run)
+    monkeypatch.setattr("nbkernel.cli.commands.info.run", run)
     assert main(["info"]) == 2
     assert (
         capsys.readouterr().err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nbkernel.cli import compare, show
+from nbkernel.cli.commands import compare, show
 from nbkernel.io.formats import DETECTOR, FORMATS, IMAGE, REFLECTIONS, find_format, format_names
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -18,7 +18,7 @@ from bench.fuzz.parity.commands import Commands
 from bench.fuzz.parity.differential import byte_finding, pixel_findings
 from bench.fuzz.parity.stored import load, rendered_again
 from bench.fuzz.shrink import without_parts
-from nbkernel.cli import info
+from nbkernel.cli.commands import info
 
 linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux's pidfd to supervise runs")
 STORED = Path(__file__).parent / "fuzz_cases.json"

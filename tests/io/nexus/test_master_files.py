@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nbkernel
-from nbkernel.cli.trace import image_lines
+from nbkernel.cli.commands.trace import image_lines
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.io.images.read import read_image

@@ -7,9 +7,9 @@ import time
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
 from nbkernel.errors import InputError
 
-from .arguments.options import options_of, options_text
-from .arguments.parsing import file_names, parse
-from .terminal import note, say
+from ..arguments.options import options_of, options_text
+from ..arguments.parsing import file_names, parse
+from ..terminal import note, say
 
 
 def help_text():

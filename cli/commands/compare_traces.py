@@ -7,9 +7,9 @@ from nbkernel.diagnose.traces.log import read_trace
 from nbkernel.io.files.text import read_text
 from nbkernel.support.garbage_collection import without_garbage_collection
 
-from .arguments.options import options_of, options_text
-from .arguments.parsing import file_names, parse
-from .terminal import as_json, say_all
+from ..arguments.options import options_of, options_text
+from ..arguments.parsing import file_names, parse
+from ..terminal import as_json, say_all
 
 DEFAULT_TOLERANCE = 1e-12
 

@@ -8,8 +8,8 @@ from nbkernel import __version__
 from nbkernel.errors import InputError
 from nbkernel.run.provenance import installed_version
 
-from .arguments.parsing import parse
-from .terminal import say
+from ..arguments.parsing import parse
+from ..terminal import say
 
 # package, its purpose, the extra that installs it
 PACKAGES = (

@@ -18,9 +18,9 @@ from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.setup.panels import PLACE_FIELDS
 from nbkernel.support.garbage_collection import without_garbage_collection
 
-from .arguments.options import options_of, options_text
-from .arguments.parsing import parse
-from .terminal import note, say, warn
+from ..arguments.options import options_of, options_text
+from ..arguments.parsing import parse
+from ..terminal import note, say, warn
 
 
 def help_text():

@@ -5,9 +5,9 @@ import math
 
 from nbkernel.io.formats import IMAGE, format_names
 
-from .arguments.options import options_of, options_text
-from .arguments.parsing import file_names, parse
-from .terminal import as_json, say_all
+from ..arguments.options import options_of, options_text
+from ..arguments.parsing import file_names, parse
+from ..terminal import as_json, say_all
 
 
 def help_text():

@@ -9,9 +9,9 @@ from nbkernel.io.formats import IMAGE, format_names
 from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.picture.settings import PictureSettings
 
-from .arguments.options import options_of, options_text
-from .arguments.parsing import parse
-from .terminal import say, warn
+from ..arguments.options import options_of, options_text
+from ..arguments.parsing import parse
+from ..terminal import say, warn
 
 
 def help_text():

@@ -5,9 +5,9 @@ import sys
 from nbkernel.errors import InputError
 from nbkernel.io.hdf5.path import is_hdf5
 
-from .arguments.options import options_of, options_text
+from ..arguments.options import options_of, options_text
+from ..terminal import note, say_all, warn
 from .simulate import read_command_line
-from .terminal import note, say_all, warn
 
 
 def help_text():
