@@ -25,8 +25,9 @@ class Arguments:
     warnings: list = field(default_factory=list)
 
 
-def parse_flags(argv, fixes=frozenset()):
-    """Arguments of nanoBragg.c's flags in `argv`. Raises InputError for a missing or unusable value."""
+def parse_flags(argv, fixes=frozenset(), table=FLAGS):
+    """Arguments of the flags in `argv`, nanoBragg.c's or those of another table. Raises InputError for a missing or unusable
+    value."""
     arguments = Arguments()
     # positions of values of the flags that the user meant, and of the arguments after an unknown flag
     claimed = set()
@@ -35,10 +36,10 @@ def parse_flags(argv, fixes=frozenset()):
             if position not in claimed:
                 arguments.warnings.append(f"{argument} is ignored: it does not belong to a flag")
             continue
-        found = matched_flags(argument, fixes)
+        found = matched_flags(argument, fixes, table)
         if not found:
             if position not in claimed and not FLOAT.fullmatch(argument):
-                arguments.warnings.append(f"unknown flag {argument} is ignored{suggestion(argument, spellings())}")
+                arguments.warnings.append(f"unknown flag {argument} is ignored{suggestion(argument, spellings(table))}")
                 claimed.update(following_values(argv, position))
             continue
         meant = best_match(argument, found)
@@ -57,8 +58,8 @@ def parse_flags(argv, fixes=frozenset()):
     return arguments
 
 
-def spellings():
-    return [spelling for entry in FLAGS for spelling in entry.spellings]
+def spellings(table):
+    return [spelling for entry in table for spelling in entry.spellings]
 
 
 def following_values(argv, position):

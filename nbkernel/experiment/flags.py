@@ -383,10 +383,10 @@ def matches(flag, argument):
     return any(spelling in argument for spelling in flag.spellings)
 
 
-def matched_flags(argument, fixes=frozenset()):
-    """Flags that the program finds in an argument, in its order, up to the first that ends the search."""
+def matched_flags(argument, fixes=frozenset(), table=FLAGS):
+    """Flags of a table that the program finds in an argument, in its order, up to the first that ends the search."""
     found = []
-    for candidate in FLAGS:
+    for candidate in table:
         if not matches(candidate, argument):
             continue
         if candidate.quirk in fixes and argument not in candidate.spellings:
@@ -408,12 +408,12 @@ def flag_name(field):
     return field if flag is None else f"{field} ({flag.spellings[0]})"
 
 
-def help_text(groups=GROUPS):
-    """Help on all flags of some groups, with units and defaults."""
+def help_text(groups=GROUPS, table=FLAGS):
+    """Help on all flags of some groups of a table, with units and defaults."""
     lines = []
     for group in groups:
         lines.append(f"\n{group}:")
-        for entry in FLAGS:
+        for entry in table:
             if entry.group != group:
                 continue
             values = {"none": "", "curved": ""}.get(entry.kind, f" {VALUE_NAMES.get(entry.kind, 'x')}")
