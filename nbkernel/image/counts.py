@@ -85,7 +85,10 @@ def noisy_images(noisy, panels, bits):
     """(PanelImages of counts with so many bits, their Noise) of NoisyStrips of the images `panels`."""
     counts = [panel_zeros(image.shape, DTYPES[bits], region_of(image)) for image in panels]
     for panel, strip, drawn in noisy:
-        counts[panel][pixels_of(strip)] = cut_to(bits, drawn)
+        if drawn.shape == counts[panel].shape:
+            counts[panel] = cut_to(bits, drawn)
+        else:
+            counts[panel][pixels_of(strip)] = cut_to(bits, drawn)
     noise = Noise(panels, noisy.totals(), noisy.rng, noisy.seed, noisy.adc_offset)
     return like_images(counts, panels, noise.properties(bits), noise.offset_and_gain()), noise
 

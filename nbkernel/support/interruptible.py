@@ -8,8 +8,11 @@ PATIENCE = 0.05  # seconds
 def interruptible(function, *arguments):
     """function(*arguments), computed in another thread while this one waits for it and for signals.
 
-    Raises what the function raises. After an interruption the work continues until the process ends.
+    Raises what the function raises. After an interruption the work continues until the process ends. Only the main thread
+    can be interrupted; others compute themselves.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return function(*arguments)
     outcome = {}
 
     def work():

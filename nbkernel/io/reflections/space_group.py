@@ -155,9 +155,9 @@ def nearest_cell(cell, rotations):
     """The cell whose metric tensor is the mean over all symmetry copies of that of `cell`: W^T G W for each W."""
     a, b, c = cell[:3]
     cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
-    metric = np.array([[a * a, a * b * cos_gamma, a * c * cos_beta], [0.0, b * b, b * c * cos_alpha], [0.0, 0.0, c * c]])
-    metric = np.triu(metric) + np.triu(metric, 1).T
-    mean = np.mean([rotation.T @ metric @ rotation for rotation in rotations], axis=0)
+    ab, ac, bc = a * b * cos_gamma, a * c * cos_beta, b * c * cos_alpha
+    metric = np.array([[a * a, ab, ac], [ab, b * b, bc], [ac, bc, c * c]])
+    mean = (rotations.transpose(0, 2, 1) @ metric @ rotations).mean(axis=0)
     edges = np.sqrt(np.diag(mean))
     cosines = np.array([mean[1, 2], mean[0, 2], mean[0, 1]]) / (edges.prod() / edges)
     return (*edges.tolist(), *np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))).tolist())

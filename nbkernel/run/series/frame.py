@@ -1,6 +1,8 @@
 """One image of a series: from what is drawn for it to photons and counts."""
 
+import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,10 +39,25 @@ class FrameMaker:
     """Makes images of a Specification, in any order, with a Simulator of its Experiment."""
 
     def __init__(self, specification, simulator):
-        self.specification, self.simulator = specification, simulator
+        self.specification, self.simulator, self.progress = specification, simulator, None
         # what the images have in common, with values from headers and files; raises InputError for unusable ones
         self.base_panels = self.prepared({"misset": None} if "orientation" in specification.vary else {})
         self.base = self.base_panels[0]
+
+    def with_threads(self, threads, stop):
+        """The same with so many threads for each image, whose rendering raises InterruptedError once the Event `stop` is
+        set."""
+
+        def progress(done, total):
+            if stop.is_set():
+                raise InterruptedError
+
+        maker = copy.copy(self)
+        maker.progress = progress
+        if threads != self.simulator.engine.threads:
+            maker.simulator = copy.copy(self.simulator)
+            maker.simulator.engine = replace(maker.simulator.engine, threads=threads)
+        return maker
 
     def prepared(self, changes):
         """The Prepared panels of the Experiment with changes, which are not rendered. Raises InputError for unusable values,
@@ -69,7 +86,7 @@ class FrameMaker:
         return Frame(draws, photons, lattices, lattices[0])
 
     def rendered(self, changes):
-        found = self.simulator.simulate(**changes)
+        found = self.simulator.simulate(progress=self.progress, **changes)
         return found if isinstance(found, list) else [found]
 
     def without_crystal(self, draws, shot):

@@ -4,11 +4,13 @@ import contextlib
 import itertools
 import logging
 import re
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from datetime import UTC, datetime
 
 import numpy as np
 
+from nbkernel.engine.threads import thread_count
+from nbkernel.engine.tiles import wanted_count
 from nbkernel.experiment.config.writing import resolved_experiment
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.io.nexus.data_file import DataFile
@@ -20,6 +22,7 @@ from nbkernel.support.logger import LOG
 from .draws import draws_of
 from .folder import Folder
 from .frame import RNG
+from .side_by_side import images_at_a_time, side_by_side
 from .specification import FIRST_CHECKED, specification_text
 from .table import table_text
 from .truth import columns_of, truth_columns, truth_of
@@ -67,8 +70,8 @@ def write_series(series, prefix, folder, shard, images, resume, counting, wrote=
 
 
 def write_part(maker, option, place, part, report):
-    """Writes a data file. report: called with the number of its images done, or None. A thread writes an image while the
-    next is rendered."""
+    """Writes a data file. report: called with the number of its images done, or None. Images are written while the next
+    ones are made."""
     specification, rows = maker.specification, []
     shapes = [run.wanted.shape for run in maker.base_panels]
     dtype = DTYPES[specification.bits] if specification.counts else np.float32
@@ -77,25 +80,37 @@ def write_part(maker, option, place, part, report):
             option, place.file(part.name), shapes, len(part.images), dtype, specification.photons, part.images.start + 1,
             place.inputs(),
         ) as file,
-        ThreadPoolExecutor(1) as writer,
+        contextlib.closing(made_images(maker, part)) as images,
     ):  # fmt: skip
-        pending = None
-        for image in part.images:
-            frame = maker.frame(image)
-            data, noise = maker.data(frame, image)
-            rows.append(truth_of(specification, frame, noise))
-            if noise is not None:
-                for line in noise.lines(part.name, specification.bits or 32):
-                    LOG.warning("%s", line)
-            if pending is not None:
-                pending.result()
-            photons = [as_ndarray(panel) for panel in frame.photons] if specification.photons else None
-            pending = writer.submit(file.append, [as_ndarray(panel) for panel in data], photons)
+        for data, photons, truth in images:
+            file.append(data, photons)
+            rows.append(truth)
             if report is not None:
                 report(len(rows))
-        if pending is not None:
-            pending.result()
         file.add_truth(columns_of(rows, specification.has_several()))
+
+
+def made_images(maker, part):
+    """Yields what `made_image` returns for the images of a Part, in order; several are made at a time if that is faster."""
+    engine, runs, stop = maker.simulator.engine, maker.base_panels, threading.Event()
+    count, threads = 1, engine.threads
+    if not engine.devices:
+        pixels = sum(run.wanted.size for run in runs)
+        steps = wanted_count(runs) * runs[0].plan.steps * runs[0].plan.detector_thicksteps
+        count, threads = images_at_a_time(pixels, steps, len(part.images), thread_count(threads))
+    own = maker.with_threads(threads, stop)
+    yield from side_by_side(lambda image: made_image(own, part.name, image), part.images, count, stop)
+
+
+def made_image(maker, name, image):
+    """(data and photons of an image, as `DataFile.append` takes them, its truth). name: of the data file."""
+    specification, frame = maker.specification, maker.frame(image)
+    data, noise = maker.data(frame, image)
+    if noise is not None:
+        for line in noise.lines(name, specification.bits or 32):
+            LOG.warning("%s", line)
+    photons = [as_ndarray(panel) for panel in frame.photons] if specification.photons else None
+    return [as_ndarray(panel) for panel in data], photons, truth_of(specification, frame, noise)
 
 
 def describe(maker, option, place, parts, images):
