@@ -14,6 +14,7 @@ HELP = {"-h", "-help", "--help"}
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
     "series": "render a data set of many images",
+    "noisify": "noise, point spread and read-out for a float image (noisify.c's flags)",
     "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",
     "compare": "compare two images",
@@ -22,7 +23,7 @@ COMMANDS = {
 }
 
 # MiB of address space that libraries take, in addition to the work itself; next to none for other commands
-LIBRARIES = {"simulate": 350, "series": 350, "show": 110, "trace": 290, "compare": 180, "info": 310}
+LIBRARIES = {"simulate": 350, "series": 350, "noisify": 180, "show": 110, "trace": 290, "compare": 180, "info": 310}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
 

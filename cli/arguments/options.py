@@ -50,6 +50,7 @@ OPTIONS = (
         sets="Engine.precision",
         default=DEFAULT_PRECISION,
     ),
+    option("--precision", "noisify", ("exact",), "noisify.c's files, byte for byte", default="exact"),
     option(
         "--device",
         "simulate trace series",
@@ -60,7 +61,7 @@ OPTIONS = (
     ),
     option(
         "--threads",
-        "simulate trace series",
+        "simulate trace series noisify",
         "N",
         "largest number of threads",
         readers.positive_integer,
@@ -144,6 +145,7 @@ OPTIONS = (
         sets="Outputs.noise_rng",
         default=DEFAULT_NOISE_RNG,
     ),
+    option("--noise-rng", "noisify", ("ran1",), "random numbers: noisify.c's, pixel after pixel", default="ran1"),
     option(
         "--smv",
         "simulate trace",
@@ -246,7 +248,7 @@ OPTIONS = (
         sets="PictureSettings.rings",
     ),
     preview_option("--preview-beam", "", "mark the direct beam with a cross", sets="PictureSettings.beam"),
-    option("--help", "simulate series trace show compare compare-traces info", "", "this text; also -h"),
+    option("--help", "simulate series noisify trace show compare compare-traces info", "", "this text; also -h"),
 )
 
 

@@ -13,6 +13,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, GROUPS
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS
+from nbkernel.run.siblings import noisify_flags as noisify
 
 PAGE = Path(__file__).with_name("flags.md")
 
@@ -24,6 +25,7 @@ and others): change those, not this page. `nbkernel simulate -h` prints a short 
 
 * [nanoBragg.c's flags](#nanobraggcs-flags): one dash, for `simulate`, `trace` and (the geometry) `show`
 * [Our own options](#our-own-options): two dashes, by command
+* [noisify.c's flags](#noisifycs-flags): for `noisify`
 """
 
 FLAGS_HEAD = """\
@@ -52,6 +54,13 @@ OPTIONS_HEAD = """\
 `Experiment` (or of the class given) that gets the value.
 """
 
+NOISIFY_HEAD = """\
+## noisify.c's flags
+
+For `nbkernel noisify` ([response](../response.md)), matched in the same way. An argument that contains `floatimage.bin`, and is not
+the value of a flag, is the float file. *Sets* names the field of `Noisify`.
+"""
+
 # what the readers of nbkernel.experiment.arguments do besides, by kind
 READERS_DO = {
     "cell": "angles (and what an earlier `-cell` gave) may be left out",
@@ -61,7 +70,7 @@ READERS_DO = {
 }
 VALUES = {
     "none": "", "curved": "", "float": "number", "int": "whole", "text": "FILE", "cell": "a b c al be ga", "misset": "x y z",
-    "pivot": "`sample` or `beam`", "energy": "number", "absorption": "number", "pix0": "x y z",
+    "truncated": "whole", "psf": "`gauss` or `fiber`", "pivot": "`sample` or `beam`", "energy": "number", "absorption": "number", "pix0": "x y z",
 }  # fmt: skip
 # settings that are not fields: what they do to one
 SWITCHES = {
@@ -139,6 +148,20 @@ def flag_tables():
         yield from table(("flag", "values", "unit", "default", "meaning", "match", "sets"), rows)
 
 
+def noisify_tables():
+    switches = {"noise": "`noise = False`", "pgm": "`pgm = False`"}
+    for group in noisify.GROUPS:
+        yield f"### noisify: {group}\n"
+        rows = [
+            (
+                names(flag.spellings), values(flag), unit(flag), flag.default, coded(flag.help), match(flag),
+                ", ".join([*(f"`{name}`" for name in flag.sets), *(switches[name] for name in flag.also)]),
+            )
+            for flag in noisify.FLAGS if flag.group == group
+        ]  # fmt: skip
+        yield from table(("flag", "values", "unit", "default", "meaning", "match", "sets"), rows)
+
+
 def names(spellings):
     return ", ".join(f"`{spelling}`" for spelling in spellings)
 
@@ -158,6 +181,7 @@ def option_tables():
     for command, told in (
         ("simulate", "Takes nanoBragg.c's flags and:"),
         ("series", "`nbkernel series SPEC.toml`; see [series](../series.md):"),
+        ("noisify", "Takes [noisify.c's flags](#noisifycs-flags) and:"),
         ("trace", "Takes nanoBragg.c's flags and:"),
         ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which only those of the geometry matter, and:"),
         ("compare", "`nbkernel compare A B`; A is the reference:"),
@@ -179,7 +203,7 @@ def option_tables():
 
 def page():
     """The page's text."""
-    parts = [HEAD, FLAGS_HEAD, *flag_tables(), OPTIONS_HEAD, *option_tables()]
+    parts = [HEAD, FLAGS_HEAD, *flag_tables(), OPTIONS_HEAD, *option_tables(), NOISIFY_HEAD, *noisify_tables()]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -126,6 +126,15 @@ def read_numbers(arguments, entry, argument, values, is_last):
     return entry.value_count
 
 
+def read_truncated(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    exact = number(argument, values[0])
+    if abs(exact) > 2147483647:
+        raise InputError(f"{argument}: {values[0]} does not fit into 32 bits; need at most 2147483647")
+    apply(arguments, entry, int(exact))
+    return 1
+
+
 def read_text(arguments, entry, argument, values, is_last):
     require_count(argument, entry, values)
     if not values[0] or values[0].startswith("-"):
@@ -178,6 +187,15 @@ def read_pivot(arguments, entry, argument, values, is_last):
     raise InputError(f"{argument}: needs sample or beam, not {values[0]!r}")
 
 
+def read_psf(arguments, entry, argument, values, is_last):
+    require_count(argument, entry, values)
+    for word in ("fiber", "gauss"):
+        if word in values[0]:
+            apply(arguments, entry, word)
+            return 1
+    raise InputError(f"{argument}: needs gauss or fiber, not {values[0]!r}")
+
+
 def read_energy(arguments, entry, argument, values, is_last):
     from nbkernel.kernels.physics.constants import HC_EV_ANGSTROM
 
@@ -208,6 +226,8 @@ def read_pix0(arguments, entry, argument, values, is_last):
 
 READERS = {
     "none": read_nothing,
+    "truncated": read_truncated,
+    "psf": read_psf,
     "text": read_text,
     "curved": read_curved,
     "cell": read_cell,

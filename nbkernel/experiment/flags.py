@@ -428,4 +428,4 @@ def help_text(groups=GROUPS, table=FLAGS):
     return "\n".join(lines)
 
 
-VALUE_NAMES = {"text": "FILE", "cell": "a b c al be ga", "misset": "x y z", "pivot": "sample|beam"}
+VALUE_NAMES = {"text": "FILE", "cell": "a b c al be ga", "misset": "x y z", "pivot": "sample|beam", "psf": "gauss|fiber"}

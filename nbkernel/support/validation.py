@@ -141,10 +141,11 @@ def plural(kind):
 
 
 def check_choice(name, value, choices):
-    """Raises InputError unless `value` is one of the two or more `choices`."""
+    """Raises InputError unless `value` is one of the `choices`."""
     if value not in choices:
         *others, last = map(str, choices)
-        raise InputError(f"{name}: needs {', '.join(others)} or {last}, not {short_text(value)}")
+        needed = f"{', '.join(others)} or {last}" if others else last
+        raise InputError(f"{name}: needs {needed}, not {short_text(value)}")
 
 
 def integer(name, value):

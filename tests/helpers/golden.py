@@ -1,5 +1,6 @@
-"""nanoBragg.c's outputs for random command lines: the selection in tests/golden, or the full set in the folder that the
-environment variable NBKERNEL_GOLDEN names."""
+"""The C programs' outputs for random command lines. nanoBragg.c's: the selection in tests/golden, or the full set in the
+folder that the environment variable NBKERNEL_GOLDEN names; those of programs that are used beside it: in
+tests/golden/siblings, or NBKERNEL_GOLDEN_SIBLINGS."""
 
 import json
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 
 SELECTION = Path(__file__).parents[1] / "golden"
 FOLDER = Path(os.environ.get("NBKERNEL_GOLDEN") or SELECTION)
+SIBLINGS = Path(os.environ.get("NBKERNEL_GOLDEN_SIBLINGS") or SELECTION / "siblings")
 OUTPUT_FLAGS = "-floatfile float.bin -intfile int.img -pgmfile image.pgm -noisefile noise.img -noprogress".split()
 # the lines that scripts read
 STATISTICS = ("solid angle", "max_I =", "mean=", "intfile_scale", "pgm_scale")
@@ -19,11 +21,12 @@ class GoldenCase:
     args: tuple
     stdout: tuple
     sha256: dict
+    folder: Path = FOLDER
 
-    def command(self):
-        """The arguments that nanoBragg.c was given in an empty folder."""
-        inputs = str(FOLDER / "inputs")
-        return [argument.replace("{in}", inputs) for argument in self.args] + OUTPUT_FLAGS
+    def command(self, output_flags=OUTPUT_FLAGS):
+        """The arguments that the program was given in an empty folder."""
+        inputs = str(self.folder / "inputs")
+        return [argument.replace("{in}", inputs) for argument in self.args] + list(output_flags)
 
     def statistics(self):
         return statistics_lines(self.stdout)
@@ -33,17 +36,19 @@ def statistics_lines(lines):
     return [line for line in lines if line.startswith(STATISTICS) or "photons on noise image" in line]
 
 
-def load_cases():
-    with open(FOLDER / "cases.json") as file:
+def load_cases(folder=FOLDER, program=None):
+    """The cases of a folder; of one with several programs, those of `program`."""
+    with open(folder / "cases.json") as file:
         return [
-            GoldenCase(case["id"], tuple(case["args"]), tuple(case["stdout"]), case["sha256"])
+            GoldenCase(case["id"], tuple(case["args"]), tuple(case["stdout"]), case["sha256"], folder)
             for case in json.load(file)["cases"]
+            if case.get("program") == program
         ]
 
 
-def expected_file(case_id, name):
-    """Bytes of one of nanoBragg.c's files, to find where nbkernel's differ."""
+def expected_file(case_id, name, folder=FOLDER):
+    """Bytes of one of the program's files, to find where nbkernel's differ."""
     import h5py
 
-    with h5py.File(FOLDER / "golden.h5") as file:
+    with h5py.File(folder / "golden.h5") as file:
         return file[case_id][name][...].tobytes()

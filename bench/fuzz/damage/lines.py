@@ -55,6 +55,9 @@ LINES = (
     ("compare", "good.img", "good.h5", "--tolerance", "mixed", "--N", "5", "--roi", "0", "4", "1", "6", "--json"),
     ("compare", "good.bin", "good.bin", "--shape", "11", "13"),
     ("compare-traces", "good.trace", "json.trace", "--tolerance", "1e-9", "--json"),
+    ("noisify", "-bin", "good.bin", "-detpixels_x", "13", "-seed", "1", "-intfile", "new.img", "-pgmfile", "new.pgm",
+    "-noisefile", "noise.img", "-psf", "fiber", "-psf_radius", "3", "-readout_noise", "2", "-flicker", "0.1", "-bits", "32"),
+    ("noisify", "-bin", "good.img", "-header", "header0.img", "-nonoise", "-psf", "gauss", "--threads", "2"),
     ("info",),
     ("--version",),
     ("--help",),
@@ -94,6 +97,7 @@ UNKNOWN = (
 )
 COMMANDS = (
     "simulate",
+    "noisify",
     "trace",
     "show",
     "compare",
