@@ -187,7 +187,7 @@ def start_part(options, clock, say):
         # the CPU's kernels, without the device's
         other = Path(options.base, "cache", "nbkernel")
         other.mkdir(mode=0o700, parents=True)
-        for path in CACHE.folder.glob("*.o"):
+        for path in Path(CACHE.folder).glob("*.o"):
             shutil.copy2(path, other)
         found["device, cold"].append(run(["env", f"NUMBA_CACHE_DIR={other.parent}", *on_device], options.base)[0].seconds)
     medians = {name: statistics.median(seconds) for name, seconds in found.items() if seconds}

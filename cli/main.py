@@ -94,9 +94,12 @@ def dispatch(argv):
     if wants_help:
         print(command.help_text())
         return 0
-    from .terminal import show_library_warnings
+    from nbkernel.support.logger import LOG
 
-    with show_library_warnings():
+    from .terminal import warn
+
+    # such as those about HDF5 files
+    with LOG.shown_by(warn):
         return command.run(argv[1:])
 
 

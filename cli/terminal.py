@@ -1,7 +1,6 @@
 """The output of the commands: lines that cannot control a terminal, whatever names and files contain; and the standard
 streams."""
 
-import contextlib
 import math
 import os
 import sys
@@ -32,22 +31,6 @@ def note(line):
 
 def warn(line):
     note(f"warning: {line}")
-
-
-@contextlib.contextmanager
-def show_library_warnings():
-    """Within this context, warnings of the library's logger, such as those about HDF5 files, are printed as `warn` does."""
-    import logging
-
-    from nbkernel.support.logger import LOG
-
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: warn(record.getMessage())  # type: ignore[method-assign]
-    LOG.addHandler(handler)
-    try:
-        yield
-    finally:
-        LOG.removeHandler(handler)
 
 
 def as_json(value):

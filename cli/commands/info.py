@@ -87,7 +87,7 @@ def cache_lines():
         return
     from nbkernel.kernels.cuda.machine_code import ENDING
 
-    entries = list(os.scandir(CACHE.folder)) if CACHE.folder.is_dir() else []
+    entries = list(os.scandir(CACHE.folder)) if os.path.isdir(CACHE.folder) else []
     files = [entry for entry in entries if entry.name.endswith((".o", ENDING))]
     size = sum(entry.stat().st_size for entry in files)
     for_cuda = sum(entry.name.endswith(ENDING) for entry in files)

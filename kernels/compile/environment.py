@@ -7,9 +7,8 @@ import os
 import sys
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
-KERNELS = Path(__file__).parents[1]
+KERNELS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # of an x86 processor in Linux's list
 IDENTITY = ("vendor_id", "cpu family", "model", "stepping", "flags")
 # names of folders with what pip has installed of the CUDA compilers, and variables that lead to others
@@ -55,11 +54,16 @@ def cuda_packages():
 
 def sources_digest(folder):
     """Digest of all Python files below a folder and of their paths within it."""
-    digest = hashlib.sha256()
-    for source in sorted(folder.rglob("*.py")):
-        content = source.read_bytes()
-        digest.update(f"{source.relative_to(folder)} {len(content)}\n".encode())
-        digest.update(content)
+    digest, folder = hashlib.sha256(), os.fspath(folder)
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                source = os.path.join(place, name)
+                with open(source, "rb") as file:
+                    content = file.read()
+                digest.update(f"{source[len(folder) :]} {len(content)}\n".encode())
+                digest.update(content)
     return digest.hexdigest()
 
 
@@ -69,7 +73,8 @@ def version_of(package):
     if spec is None or spec.origin is None:
         return "missing"
     try:
-        return hashlib.sha256(Path(spec.origin).with_name("_version.py").read_bytes()).hexdigest()[:16]
+        with open(os.path.join(os.path.dirname(spec.origin), "_version.py"), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError:
         return spec.origin
 

@@ -3,9 +3,9 @@
 A file is used only if its key and its checksum are right, and only if no other user can have written it (`private_files`).
 """
 
+import contextlib
 import hashlib
 import os
-from pathlib import Path
 
 from .private_files import Refused, make_private, opened_folder, read_private, write_private
 
@@ -25,7 +25,7 @@ class ObjectCache:
         """The path of a kernel's object file; None without a folder."""
         if self.folder is None:
             return None
-        return self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}{ending}"
+        return os.path.join(self.folder, f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}{ending}")
 
     def holds(self, name, environment, ending=".o"):
         """Whether there is a file for a kernel of that name, compiled for this environment, the last lines of its key. It is
@@ -33,12 +33,12 @@ class ObjectCache:
         if self.folder is None:
             return False
         end = f"\n{environment}".encode()
-        for path in self.folder.glob(f"{name}-*{ending}"):
-            try:
-                if path.is_file() and header_of(path).endswith(end):
-                    return True
-            except OSError:
-                continue
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    is_one = entry.name.startswith(f"{name}-") and entry.name.endswith(ending) and entry.is_file()
+                    if is_one and header_of(entry.path).endswith(end):
+                        return True
         return False
 
     def read(self, path, key):
@@ -85,17 +85,14 @@ def header_of(path):
 
 def cache_folder():
     """(path or None, why not or None): the folder that the environment names, created if it is missing."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        folder = Path(os.environ["NUMBA_CACHE_DIR"]) / "nbkernel"
-    else:
-        try:
-            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbkernel"
-        except RuntimeError:
-            return None, None
+    above = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if above == "~/.cache":  # the user has no home
+        return None, None
     try:
-        folder = folder.absolute()
+        # not abspath, for which a link's .. is the folder that the link is in
+        folder = os.path.join(above if os.path.isabs(above) else os.path.join(os.getcwd(), above), "nbkernel")
         make_private(folder)
-        folder = folder.resolve()
+        folder = os.path.realpath(folder)
         with opened_folder(folder):
             return (folder, None) if os.access(folder, os.W_OK) else (None, None)
     except Refused as reason:

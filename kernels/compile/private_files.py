@@ -3,10 +3,8 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
-from pathlib import Path
 
 OTHERS_WRITE, OTHERS_ENTER = stat.S_IWGRP | stat.S_IWOTH, stat.S_IXGRP | stat.S_IXOTH
 MOST_LINKS = 40  # as many as the system follows
@@ -21,10 +19,10 @@ def make_private(folder):
     """Creates the folder, and any missing ones above it, for the user alone. Raises Refused, before anything is created, if
     others could replace it by another folder; OSError if it cannot be created."""
     missing = []
-    for place in (folder, *folder.parents):
-        if os.path.lexists(place):
-            break
+    place = os.fspath(folder)
+    while not os.path.lexists(place):
         missing.append(place)
+        place = os.path.dirname(place)
     check_way(place)
     for new in reversed(missing):
         with contextlib.suppress(FileExistsError):
@@ -37,7 +35,7 @@ def check_way(path):
     """Raises Refused if others than the user and root can change what an absolute path leads to: they own a folder or a
     link on the way, or may write to a folder that they can reach. What is above the home directory is the system's."""
     home = own_home()
-    here, left, links, reachable = "/", list(Path(path).parts[1:]), 0, True
+    here, left, links, reachable = "/", parts_of(os.fspath(path)), 0, True
     while left:
         name = left.pop(0)
         if name == os.pardir:
@@ -53,12 +51,16 @@ def check_way(path):
             links += 1
             if links > MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-            target = Path(os.readlink(entry))
-            if target.is_absolute():
+            target = os.readlink(entry)
+            if os.path.isabs(target):
                 here, reachable = "/", True
-            left[:0] = [part for part in target.parts if part != "/"]
+            left[:0] = parts_of(target)
         else:
             here, reachable = entry, reachable and bool(found.st_mode & OTHERS_ENTER)
+
+
+def parts_of(path):
+    return [part for part in path.split(os.sep) if part not in ("", os.curdir)]
 
 
 def own_home():
@@ -97,9 +99,10 @@ def opened_folder(path):
 def read_private(path):
     """The bytes of a file in the folder. Raises Refused for a link, for anything that is not a regular file, and for a file
     that others own or may write to; OSError if it cannot be read."""
-    with opened_folder(path.parent) as folder:
+    parent, name = os.path.split(path)
+    with opened_folder(parent) as folder:
         try:
-            descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise Refused(f"{path} is a link") from None
@@ -116,15 +119,16 @@ def read_private(path):
 def write_private(path, content):
     """Writes a file into the folder, completely or not at all, replacing whatever has that name; no link is followed. Raises
     Refused or OSError if that is impossible."""
-    with opened_folder(path.parent) as folder:
+    parent, name = os.path.split(path)
+    with opened_folder(parent) as folder:
         remove_abandoned(folder)
-        beside = f".{path.name}.{secrets.token_hex(8)}.part"
+        beside = f".{name}.{os.urandom(8).hex()}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(beside, flags, 0o600, dir_fd=folder)
         try:
             with open(descriptor, "wb") as file:
                 file.write(content)
-            os.rename(beside, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(beside, dir_fd=folder)

@@ -5,8 +5,8 @@ The CUDA driver is queried directly, so that numba.cuda is not imported on a mac
 
 import ctypes
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from nbkernel.engine.cuda.library import CAPABILITY_MAJOR, CAPABILITY_MINOR, MULTIPROCESSORS, load_driver
 from nbkernel.errors import DeviceError, InputError
@@ -17,8 +17,7 @@ from nbkernel.kernels.cuda.launch import SIMULATOR, is_simulated
 PACKAGES = {12: ("cu12", 12000, "525", (5, 0)), 13: ("cu13", 13000, "580", (7, 5))}
 
 
-@dataclass(frozen=True)
-class CudaDevice:
+class CudaDevice(NamedTuple):
     """A CUDA device. number: CUDA's; memory: bytes; capability: (major, minor)."""
 
     number: int
@@ -35,8 +34,7 @@ class CudaDevice:
         )
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(NamedTuple):
     """What a machine has for CUDA. devices: CudaDevices; driver: the driver's version number (12040 is 12.4), None without a
     driver; packages: major version of the installed CUDA packages, None without numba-cuda or a driver; missing: why CUDA
     cannot be used, empty if it can."""
@@ -47,8 +45,7 @@ class Survey:
     missing: str
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Where a run renders. devices: numbers of CUDA devices, empty for the CPU; reason: why these; falls_back: to the CPU if
     they fail."""
 

@@ -1,7 +1,7 @@
 """The detector's geometry: beam-centre conventions, rotations, origin. In metres, vectors in the laboratory frame."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.constants import DBL_MIN, RTD
@@ -18,8 +18,7 @@ from nbkernel.kernels.physics.vectors import (
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """Directions that a program's convention fixes, and the pivot about which it rotates the detector."""
 
     beam: tuple
@@ -45,8 +44,7 @@ FRAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Detector:
+class Detector(NamedTuple):
     """The position and orientation of a flat (or spherical) panel, and the beam centre in several programs' conventions.
 
     Lengths in metres, vectors in the laboratory frame; ORGX, ORGY in pixels, dials_origin in mm.

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,8 +92,7 @@ def noisy_images(noisy, panels, bits):
     return like_images(counts, panels, noise.properties(bits), noise.offset_and_gain()), noise
 
 
-@dataclass(frozen=True)
-class Noise:
+class Noise(NamedTuple):
     """Noise that was drawn. panels: the images that it was drawn from; totals: its Totals."""
 
     panels: list

@@ -1,6 +1,6 @@
 """Seeds of random numbers: drawing those that the user does not give, and the flags that repeat a run."""
 
-import secrets
+import os
 
 # the largest that nanoBragg.c's flags take; 0 means the same as 1
 LARGEST_SEED = 2**31 - 1
@@ -8,7 +8,7 @@ LARGEST_SEED = 2**31 - 1
 
 def fresh_seed():
     """A seed from the system's randomness, so that runs started at the same moment differ."""
-    return 1 + secrets.randbelow(LARGEST_SEED)
+    return 1 + int.from_bytes(os.urandom(16), "big") % LARGEST_SEED
 
 
 def seeds_of_crystal(prepared):

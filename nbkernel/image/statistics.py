@@ -1,7 +1,7 @@
 """Statistics of an image, and the lines that scripts read."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ from nbkernel.kernels.physics.constants import PI
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """max_I at max_I_x, max_I_y (m along fast and slow, at the pixel's last sub-pixel); mean and rms over the rendered
     pixels; rmsd over the region of interest, including masked pixels; solid_angle (sr) covered by the rendered pixels;
     solid_angle_per_step: what the program prints as solid angle, the sum over layers and sub-pixels divided by the number of

@@ -1,7 +1,6 @@
 """Rendering Experiments from Python: `nbkernel.simulate`, and `nbkernel.Simulator` for many of them."""
 
 import contextlib
-import logging
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -155,7 +154,7 @@ def changed(experiment, changes):
 
 def log_compiling(line):
     """A warning if the cache folder cannot be used, which costs every run its compile time; otherwise only information."""
-    LOG.log(logging.INFO if CACHE.refused is None else logging.WARNING, "%s", line)
+    (LOG.info if CACHE.refused is None else LOG.warning)("%s", line)
 
 
 def make_engine(device, precision, threads, tile, parallel=None):

@@ -22,8 +22,8 @@ from nbkernel.image.panel_image import PanelImage, as_ndarray, as_photons, check
 from nbkernel.io.files.output_files import OutputFiles, existing_mode, is_stream
 from nbkernel.io.images.pgm import pgm_header
 from nbkernel.io.images.raw_pixels import pixel_pieces, strips_with_bits
-from nbkernel.io.images.smv import smv_header
 from nbkernel.io.images.smv_dials import dials_header, unsaid_lines
+from nbkernel.io.images.smv_nanobragg import smv_header
 from nbkernel.io.picture.settings import PictureSettings
 from nbkernel.support.logger import LOG
 from nbkernel.support.validation import number

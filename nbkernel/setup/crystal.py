@@ -1,8 +1,7 @@
 """The crystal: unit cell, orientation matrix, missetting, size. Direct vectors in metres, reciprocal in 1/Angstrom."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.unit_cell import cell_parameters, cell_volume, standard_orientation
@@ -14,8 +13,7 @@ from .checks.contradictions import cell_remarks, matrix_remarks
 from .matrices import find_orientation, mosflm_matrix
 
 
-@dataclass(frozen=True)
-class Crystal:
+class Crystal(NamedTuple):
     """Cell vectors a, b, c (m), reciprocal ones (1/Angstrom), volume (Angstrom^3), cells along each edge."""
 
     a: tuple

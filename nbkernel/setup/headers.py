@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from nbkernel.experiment.fields import DEFAULTS
-from nbkernel.io.images.smv import read_smv, stray_lines
 
 # fields that are taken from a header if there are panels, which have their own geometry
 FIELDS_WITH_PANELS = ("wavelength", "phi", "osc")
@@ -30,6 +29,8 @@ def read_headers(experiment, kept):
             mask = path
             fields.update(detpixels_f=mask.width, detpixels_s=mask.height)
             continue
+        from nbkernel.io.images.smv import read_smv
+
         image = kept.get(flag, path, read_smv, flag, path)
         found = image.experiment_fields(is_mask)
         if is_mask:
@@ -41,12 +42,13 @@ def read_headers(experiment, kept):
         origins.update(dict.fromkeys((*found, "Ybeam"), flag))
     if experiment.panels:
         fields = {name: fields[name] for name in FIELDS_WITH_PANELS if name in fields}
-    missing = {name for name in origins if getattr(experiment, name) is None}
-    lines = [
-        line
-        for flag, (path, header) in headers.items()
-        for line in stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
-    ]
+    lines = []
+    if headers:
+        from nbkernel.io.images.smv import stray_lines
+
+        missing = {name for name in origins if getattr(experiment, name) is None}
+        for flag, (path, header) in headers.items():
+            lines += stray_lines(flag, path, header, {name for name in missing if origins[name] == flag})
     experiment = experiment.with_header(fields)
     if (
         panels_file is not None

@@ -6,7 +6,6 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import mosflm_rows, unit_vector
-from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.io.tables.orientation import Orientation
 
 # cosine of the angle up to which two beams count as the same
@@ -19,6 +18,8 @@ def find_orientation(experiment, inputs, kept):
     if experiment.mat is None:
         return None
     if isinstance(experiment.mat, str):
+        from nbkernel.io.tables.matrix import read_orientation
+
         option = matrix_option(experiment, inputs)
         found = kept.get(option, experiment.mat, read_orientation, experiment.mat, option)
         return found._replace(name=f"{option} {experiment.mat}")

@@ -4,7 +4,7 @@ The functions return counts and step sizes in SI units; inputs that are not give
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from nbkernel.kernels.physics.constants import RTD
 from .panels import sampled_distance
 
 
-@dataclass(frozen=True)
-class Sweep:
+class Sweep(NamedTuple):
     """`steps` values, `step` apart, over `span` (radians, or a fraction for the wavelength)."""
 
     steps: int

@@ -1,14 +1,13 @@
 """The sensor of a panel: its layers, and how the factors weight the sum."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.weights import EACH_LAYER, EACH_STEP, FINAL_SUM, RUNNING_SUM
 
 
-@dataclass(frozen=True)
-class Sensor:
+class Sensor(NamedTuple):
     """Layers of the detector's sensor: their number, thickness of one (m) and of all (m), attenuation (1/m)."""
 
     layers: int

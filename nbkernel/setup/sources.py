@@ -1,6 +1,6 @@
 """X-ray sources: directions, wavelengths and weights, from a file or from divergence and dispersion."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ SOURCE_DISTANCE = 10.0  # m; only directions matter
 BYTES_PER_SOURCE = 300
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """incident: (n, 3) unit vectors towards the sample; wavelength: (n,) m; weight: (n,)."""
 
     incident: np.ndarray

@@ -100,7 +100,7 @@ def test_machine_code_is_compiled_once_for_each_target_and_kept(compiled, monkey
     assert code() == code() == ("symbol", b"code 1")
     assert code(capability=(8, 0)).image == b"code 2" and code((1,)).image == b"code 3"
     assert compiled == [(DRAW_NOISE, (9, 0)), (DRAW_NOISE, (8, 0)), (DRAW_NOISE, (9, 0))]
-    files = sorted(machine_code.CACHE.folder.iterdir())
+    files = sorted(Path(machine_code.CACHE.folder).iterdir())
     assert len(files) == 3 and all(path.name.startswith("draw_noise-") and path.suffix == ".cubin" for path in files)
     assert all(path.stat().st_mode & 0o077 == 0 for path in files)
 

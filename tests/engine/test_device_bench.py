@@ -89,7 +89,7 @@ def test_start_is_timed_warm_and_cold(recorder, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "user"))
     cache = ObjectCache()
     for name in ("rows-1.o", "double-1.cubin"):
-        (cache.folder / name).write_bytes(b"x")
+        Path(cache.folder, name).write_bytes(b"x")
     monkeypatch.setattr("nbkernel.kernels.compile.object_cache.CACHE", cache)
     found = device.start_part(options(tmp_path), device.Clock(1e5), lambda line: None)
     assert found == {"cpu": 0.25, "device, warm": 0.25, "device, cold": 0.25}

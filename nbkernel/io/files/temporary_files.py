@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 
 LONGEST = 255  # bytes of a name
@@ -18,7 +17,7 @@ def temporary_name(name):
     """A new name for a file that will be called `name`."""
     machine, uptime = where()
     start = started(os.getpid()) or 0
-    return f"{beginning(name)}{machine}-{uptime}-{os.getpid()}-{start}-{secrets.token_hex(4)}{ENDING}"
+    return f"{beginning(name)}{machine}-{uptime}-{os.getpid()}-{start}-{os.urandom(4).hex()}{ENDING}"
 
 
 def beginning(name):

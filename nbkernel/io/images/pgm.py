@@ -8,8 +8,6 @@ from nbkernel.errors import InputError
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.files.text import c_format
 
-from .image import Image
-
 # width, height and largest value, after white space and comments; one more white space before the pixels
 HEADER = re.compile(rb"P5" + 3 * rb"(?:\s|#[^\n]*\n)+(\d{1,9})" + rb"\s")
 
@@ -36,4 +34,6 @@ def read_pgm(command, path):
 
 def read_pgm_image(command, path):
     """The Image in a PGM file. Raises InputError, starting with `command`, for a file that cannot be read."""
+    from .image import Image
+
     return Image(path, "PGM", read_pgm(command, path).astype(np.float32), True, None, None)

@@ -12,7 +12,7 @@ import numpy as np
 from nbkernel.geometry.direct_beam import direct_beam
 from nbkernel.kernels.physics.constants import RTD
 
-from .smv import BYTE_ORDER
+from .smv_nanobragg import BYTE_ORDER
 
 BLOCK = 512
 HEAD_ON = 1e-6  # cosine between the beam and an axis of the detector

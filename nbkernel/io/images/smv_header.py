@@ -6,7 +6,7 @@ in braces of their own, and ends with a line that begins with the closing brace.
 
 import math
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ NOT_COMPRESSED = ("", "none", "no", "0")
 BYTE_ORDERS = {"little endian": "<", "big endian": ">"}
 
 
-@dataclass(frozen=True)
-class SMVHeader:
+class SMVHeader(NamedTuple):
     """text: HEADER_BYTES of the file, which nanoBragg.c searches; keywords: {NAME in capitals: value (str)}, the last of
     each; width, height: in pixels; stated, start: bytes before the pixels, by the header and in fact; kind: numpy dtype of
     a pixel; ratio: RAXIS_COMPRESSION_RATIO."""

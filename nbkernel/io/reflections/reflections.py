@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,7 @@ LARGEST_F = 1e12  # electrons
 FULL = 1000  # table entries per given one: a sphere in its box has two, and symmetry makes at most 192 out of one
 
 
-@dataclass(frozen=True)
-class SymmetricFile:
+class SymmetricFile(NamedTuple):
     """What was read from an MTZ or mmCIF file."""
 
     path: str

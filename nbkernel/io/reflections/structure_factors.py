@@ -5,7 +5,6 @@ import os
 from nbkernel.errors import InputError
 from nbkernel.io.files.kept_files import KeptFiles
 from nbkernel.io.files.opening import dump_is_there, read_bytes
-from nbkernel.io.formats import REFLECTIONS, find_format, format_names
 
 from .fdump import dump_bytes, dump_reflections
 from .reflections import NO_REFLECTIONS
@@ -64,6 +63,8 @@ def read_dump(path):
 
 def reflections_of(content, path, default_F, column):
     """The same for a file's bytes."""
+    from nbkernel.io.formats import REFLECTIONS, find_format, format_names
+
     found = find_format(REFLECTIONS, content)
     if column is not None and not found.has_columns:
         raise InputError(

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from .reflections import BAD_INDEX, LARGEST_INDEX
 from .space_group import SpaceGroup, StatedGroup, find_space_group
 
 
-@dataclass(frozen=True)
-class SymmetricData:
+class SymmetricData(NamedTuple):
     """Reflections as they are in a file.
 
     values(label): (n,) float64, nan where a value is missing; cell(label): a b c (Angstrom) alpha beta gamma (degrees)

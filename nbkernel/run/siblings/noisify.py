@@ -25,8 +25,9 @@ from nbkernel.io.formats import IMAGE, START, find_format
 from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.images.pgm import pgm_header
 from nbkernel.io.images.read import read_image
-from nbkernel.io.images.smv import BYTE_ORDER, HEADER_BYTES, experiment_fields
+from nbkernel.io.images.smv import experiment_fields
 from nbkernel.io.images.smv_header import parse_header
+from nbkernel.io.images.smv_nanobragg import BYTE_ORDER, HEADER_BYTES
 from nbkernel.kernels.compile.object_cache import CACHE
 
 TYPES = {16: "unsigned_short", 32: "long_integer"}

@@ -6,9 +6,7 @@ from nbkernel.errors import InputError
 from nbkernel.geometry.cell_axes import CELL_DIFFERENCE, cell_difference, cell_of_axes, cell_text
 from nbkernel.geometry.unit_cell import cell_parameters
 from nbkernel.io.files.opening import read_bytes
-from nbkernel.io.formats import JSON, START
 from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
-from nbkernel.io.tables.matrix import read_orientation
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.setup.beam import source_lead
 
@@ -90,6 +88,9 @@ def unused_crystal_remarks(experiment, kept):
 
 def crystal_beside_panels(path):
     """The Orientation of the crystal in a file of panels, None if it has no usable one."""
+    from nbkernel.io.formats import JSON, START
+    from nbkernel.io.tables.matrix import read_orientation
+
     if not JSON.match(read_bytes("--panels", path, most=START)):
         return None
     try:

@@ -20,7 +20,7 @@ def kernels(tmp_path):
 
 
 def test_the_sources_are_those_of_the_package():
-    assert KERNELS.samefile(Path(nbkernel.__file__).parent / "kernels")
+    assert os.path.samefile(KERNELS, Path(nbkernel.__file__).parent / "kernels")
     assert environment().splitlines()[0] == sources_digest(KERNELS)
 
 

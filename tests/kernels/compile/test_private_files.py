@@ -61,21 +61,21 @@ def owned_by_others(monkeypatch, *paths):
 def test_the_cache_folder_is_the_users_only(home):
     before = os.umask(0)
     try:
-        assert cache_folder() == (home / ".cache/nbkernel", None)
+        assert cache_folder() == (str(home / ".cache/nbkernel"), None)
     finally:
         os.umask(before)
     for folder in (home / ".cache", home / ".cache/nbkernel"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert cache_folder() == (home / ".cache/nbkernel", None)
+    assert cache_folder() == (str(home / ".cache/nbkernel"), None)
 
 
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
 def test_the_environment_can_name_the_folder(variable, home, monkeypatch):
     monkeypatch.setenv(variable, str(home.parent / "other/deep"))
-    assert cache_folder() == (home.parent / "other/deep/nbkernel", None)
+    assert cache_folder() == (str(home.parent / "other/deep/nbkernel"), None)
     monkeypatch.chdir(home)
     monkeypatch.setenv(variable, "../relative")
-    assert cache_folder() == (home.parent / "relative/nbkernel", None)
+    assert cache_folder() == (str(home.parent / "relative/nbkernel"), None)
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o722])
@@ -104,7 +104,7 @@ def test_a_parent_folder_that_others_may_write_to_is_refused(mode, refused, home
         private.mkdir(mode=0o700)
         shared.rename(private / "shared")
         monkeypatch.setenv("NUMBA_CACHE_DIR", str(private / "shared/mine"))
-        assert cache_folder() == (private / "shared/mine/nbkernel", None)
+        assert cache_folder() == (str(private / "shared/mine/nbkernel"), None)
         # others can enter
         private.chmod(0o755)
         assert cache_folder()[0] is None
@@ -112,7 +112,7 @@ def test_a_parent_folder_that_others_may_write_to_is_refused(mode, refused, home
 
 def test_folders_above_the_home_directory_are_not_checked(home, monkeypatch):
     home.parent.chmod(0o777)
-    assert cache_folder() == (home / ".cache/nbkernel", None)
+    assert cache_folder() == (str(home / ".cache/nbkernel"), None)
     monkeypatch.setattr(private_files, "own_home", lambda: None)
     assert cache_folder()[1].startswith(f"others may write to {home.parent}")
     home.parent.chmod(0o700)
@@ -140,7 +140,7 @@ def test_links_that_nobody_else_can_set_are_followed(home, monkeypatch):
     (home / ".cache").mkdir()
     link = home / ".cache/nbkernel"
     link.symlink_to("../../target")
-    assert cache_folder() == (target, None)
+    assert cache_folder() == (str(target), None)
     owned_by_others(monkeypatch, link)
     assert cache_folder() == (None, f"{link} belongs to another user")
     monkeypatch.setattr(private_files, "check_owner", lambda path, found: None)
@@ -221,8 +221,8 @@ def test_writing_follows_no_link(tmp_path, monkeypatch):
     write_private(folder / "k.o", b"code")
     assert (folder / "k.o").read_bytes() == b"code" and not (folder / "k.o").is_symlink()
     # nor if somebody guesses the temporary file's name
-    monkeypatch.setattr(private_files.secrets, "token_hex", lambda n: "guessed")
-    (folder / ".k.o.guessed.part").symlink_to(victim)
+    monkeypatch.setattr(private_files.os, "urandom", lambda n: b"guess"[:n])
+    (folder / f".k.o.{b'guess'.hex()}.part").symlink_to(victim)
     with pytest.raises(FileExistsError):
         write_private(folder / "k.o", b"other")
     (tmp_path / "link").symlink_to(folder)
