@@ -15,6 +15,7 @@ COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
     "series": "render a data set of many images",
     "noisify": "noise, point spread and read-out for a float image (noisify.c's flags)",
+    "export": "write what DIALS, CrystFEL or XDS need beside images",
     "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",
     "compare": "compare two images",
@@ -23,7 +24,16 @@ COMMANDS = {
 }
 
 # MiB of address space that libraries take, in addition to the work itself; next to none for other commands
-LIBRARIES = {"simulate": 350, "series": 350, "noisify": 180, "show": 110, "trace": 290, "compare": 180, "info": 310}
+LIBRARIES = {
+    "simulate": 350,
+    "series": 350,
+    "noisify": 180,
+    "export": 180,
+    "show": 110,
+    "trace": 290,
+    "compare": 180,
+    "info": 310,
+}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
 

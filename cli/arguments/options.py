@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES, Outputs
+from nbkernel.io.export.programs import PROGRAMS
 from nbkernel.io.picture.settings import PERCENTILES, SCALES, PictureSettings
 from nbkernel.support.validation import unit_of
 
@@ -160,6 +161,8 @@ OPTIONS = (
     option("--json", "trace", "", "print one JSON object, values with all digits"),
     option("--output", "show", "FILE.png", "the picture", default="FILE.png"),
     option("--output", "series", "FOLDER", "where the files go; those of the same series that are there are kept"),
+    option("--to", "export", PROGRAMS, "the program that will process the images"),
+    option("--output", "export", "FOLDER", "where the files go", default="beside FILE.h5"),
     option("--shard", "series", "I/N|slurm", "make the I-th of N shares of the data files", readers.shard, default="all"),
     option("--images", "series", "A[:B]", "make these images alone, from A up to B - 1, counted from 0", default="all"),
     option("--resume", "series", "", "go on with the series in the folder, which must be there", default="if it is there"),
@@ -248,7 +251,7 @@ OPTIONS = (
         sets="PictureSettings.rings",
     ),
     preview_option("--preview-beam", "", "mark the direct beam with a cross", sets="PictureSettings.beam"),
-    option("--help", "simulate series noisify trace show compare compare-traces info", "", "this text; also -h"),
+    option("--help", "simulate series noisify export trace show compare compare-traces info", "", "this text; also -h"),
 )
 
 

@@ -182,6 +182,7 @@ def option_tables():
         ("simulate", "Takes nanoBragg.c's flags and:"),
         ("series", "`nbkernel series SPEC.toml`; see [series](../series.md):"),
         ("noisify", "Takes [noisify.c's flags](#noisifycs-flags) and:"),
+        ("export", "`nbkernel export FILE.h5`; see [export](../files/export.md):"),
         ("trace", "Takes nanoBragg.c's flags and:"),
         ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which only those of the geometry matter, and:"),
         ("compare", "`nbkernel compare A B`; A is the reference:"),

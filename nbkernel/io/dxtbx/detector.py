@@ -16,6 +16,7 @@ KINDS = ("detector", "beam", "goniometer")
 TO_SOURCE, POLARIZATION_NORMAL, SPINDLE = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
 MOST_SKEW = 1e-3  # cosine between fast and slow axis
 SQUARE = 1e-6  # relative difference of a pixel's edges
+NO_DEPTH = 1.5e-6  # mm; NXmx files must name a sensor, and state one of 1 nm where it has no depth
 
 Vector = tuple[float, ...]
 
@@ -214,7 +215,7 @@ def sensor(panel):
         if value < 0.0:
             raise owner.at(key).error("0 or more")
         found.append(value)
-    return found
+    return found if found[0] > NO_DEPTH else [0.0, found[1]]
 
 
 def beam_fields(beam):
