@@ -125,18 +125,31 @@ class ExperimentFields:
     fix: Names = frozenset()
 
     def __post_init__(self):
+        self.convert(vars(self))
+
+    def with_changes(self, changes: dict) -> Self:
+        """The experiment with other values for the fields {field: value}: as `replace` makes it, without a second look at
+        the fields that stay. Raises InputError for unusable values."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self) | changes)
+        made.convert(changes)
+        return made
+
+    def convert(self, names):
+        """Converts and checks the values of fields. Raises InputError, naming the field, for unusable ones."""
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
         for name in CLASSES:
-            object.__setattr__(self, name, held(name, getattr(self, name)))
+            if name in names:
+                object.__setattr__(self, name, held(name, getattr(self, name)))
         for name in FIELDS:
             value = getattr(self, name)
             if getattr(value, "ndim", 0) and name != "mat":
                 instead = "; sources takes an array" if name == "sourcefile" else ""
                 raise InputError(f"{name}: needs the path of a file, not {short_text(value)}{instead}")
-        convert_fields(self)
+        convert_fields(self, names)
         object.__setattr__(self, "fix", fix_names("fix", self.fix))
-        check_finite(self)
+        check_finite(self, names)
         for name, choices in CHOICES.items():
             check_choice(name, getattr(self, name), choices)
         for name in FIELDS:
@@ -164,9 +177,11 @@ class ExperimentFields:
         return replace(self, **{name: value for name, value in header.items() if name not in given})
 
 
-def check_finite(experiment):
-    """Raises InputError for a number that is not finite, except an attenuation depth of inf (no absorption)."""
-    for name, value in vars(experiment).items():
+def check_finite(experiment, names):
+    """Raises InputError for a number in the fields `names` that is not finite, except an attenuation depth of inf (no
+    absorption)."""
+    for name in names:
+        value = getattr(experiment, name)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number) and (name != "detector_abs" or math.isnan(number)):
                 raise InputError(f"{flag_name(name)}: needs a finite number, not {number}")

@@ -82,12 +82,17 @@ def add_noise(
 
 def noisy_images(noisy, panels, bits):
     """(PanelImages of counts with so many bits, their Noise) of NoisyStrips of the images `panels`."""
-    counts = [panel_zeros(image.shape, DTYPES[bits], region_of(image)) for image in panels]
+    counts: list[Any] = [None] * len(panels)
     for panel, strip, drawn in noisy:
-        if drawn.shape == counts[panel].shape:
-            counts[panel] = cut_to(bits, drawn)
-        else:
-            counts[panel][pixels_of(strip)] = cut_to(bits, drawn)
+        shape = panels[panel].shape
+        # without a look for counts below 0, which only an adc below 0 makes
+        cut = drawn if drawn.dtype == DTYPES[bits] and noisy.adc_offset >= 0.0 else cut_to(bits, drawn)
+        if drawn.shape == shape:
+            counts[panel] = cut
+            continue
+        if counts[panel] is None:
+            counts[panel] = panel_zeros(shape, DTYPES[bits], region_of(panels[panel]))
+        counts[panel][pixels_of(strip)] = cut
     noise = Noise(panels, noisy.totals(), noisy.rng, noisy.seed, noisy.adc_offset)
     return like_images(counts, panels, noise.properties(bits), noise.offset_and_gain()), noise
 

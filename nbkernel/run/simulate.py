@@ -149,7 +149,7 @@ def changed(experiment, changes):
     for name in changes:
         if name not in DEFAULTS:
             raise InputError(f"{name}: is not a field of Experiment{suggestion(name, DEFAULTS)}")
-    return replace(experiment, **changes) if changes else experiment
+    return experiment.with_changes(changes) if changes else experiment
 
 
 def log_compiling(line):

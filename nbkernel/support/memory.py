@@ -8,7 +8,7 @@ import sys
 from nbkernel.errors import InputError
 
 LARGE = 1 << 24  # bytes
-SMALL = 1 << 20  # bytes that need no look at the available memory, which takes 0.1 ms
+SMALL = 1 << 25  # bytes that need no look at the available memory, which takes 0.1 ms
 NORESERVE = 0x4000  # MAP_NORESERVE of Linux, which Python's mmap names from 3.13 on
 
 

@@ -25,10 +25,12 @@ def unit_of(cls, name):
     return cls.__dataclass_fields__[name].metadata.get("unit", "")
 
 
-def convert_fields(instance):
-    """Converts each field's value to its annotated type: numpy's numbers to Python's, lists to tuples. Raises InputError,
-    naming the field, for a value of another kind."""
-    for name, (kind, default, unchanged) in conversions(instance.__class__).items():
+def convert_fields(instance, names=None):
+    """Converts the value of each field, or of those called `names`, to its annotated type: numpy's numbers to Python's, lists
+    to tuples. Raises InputError, naming the field, for a value of another kind."""
+    known = conversions(instance.__class__)
+    for name in known if names is None else names:
+        kind, default, unchanged = known[name]
         value = getattr(instance, name)
         if value is default or type(value) in unchanged:
             continue

@@ -95,6 +95,7 @@ def test_images_that_do_not_fit_into_memory(monkeypatch):
     """Even a small HDF5 file can have such images."""
     image = Image("a", "float", spots(), False, None, None)
     monkeypatch.setattr("nbkernel.support.memory.available_memory", lambda: 64 * SLOW * FAST - 1)
+    monkeypatch.setattr("nbkernel.support.memory.SMALL", 0)
     with pytest.raises(InputError, match="compare: comparing images of 120 x 150 pixels needs"):
         make_pair(image, image)
 

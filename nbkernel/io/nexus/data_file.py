@@ -127,7 +127,7 @@ class DataFile:
 
     def make_room_for(self, counts):
         """Turns the frames written so far into int32 if uint16 does not hold these counts and the type may be chosen."""
-        least, most = min(int(array.min()) for array in counts), max(int(array.max()) for array in counts)
+        least, most = range_of(counts)
         if self.may_widen and self.data.dtype == np.uint16 and (least < 0 or most >= MOST_IN_16_BITS):
             group, narrow = self.data.parent, self.data
             group.move("data", "narrow")
@@ -164,6 +164,16 @@ class DataFile:
             group = add_group(self.entry, "truth", "NXcollection")
             for name, (values, units) in columns.items():
                 add_field(group, name, values if isinstance(values, (list, tuple)) else np.asarray(values), units)
+
+
+def range_of(counts):
+    """The smallest and the largest value in arrays of integers; 0 for the smallest if none is below 0."""
+    if all(array.dtype == np.int32 for array in counts):
+        # read as unsigned, counts below 0 are larger than all others: one search instead of two
+        most = max(int(array.view(np.uint32).max()) for array in counts)
+        if most <= np.iinfo(np.int32).max:
+            return 0, most
+    return min(int(array.min()) for array in counts), max(int(array.max()) for array in counts)
 
 
 class Content(NamedTuple):

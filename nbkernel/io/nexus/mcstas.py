@@ -4,6 +4,8 @@ nanoBragg's directions are in the laboratory frame of the convention; NeXus's x 
 (`polar_vector`, made orthogonal to the beam), so that MOSFLM's flat detector has fast -x and slow -y, as DIALS expects.
 """
 
+import functools
+
 import numpy as np
 
 HORIZONTAL = 1e-12  # length of a unit vector's component that still gives a direction
@@ -14,12 +16,20 @@ def laboratory_to_mcstas(beam_vector, polar_vector):
 
     beam_vector, polar_vector: three numbers, of any length; if they are parallel, any direction serves as x.
     """
+    return rotation_to_mcstas(tuple(beam_vector), tuple(polar_vector))
+
+
+@functools.lru_cache(maxsize=4)
+def rotation_to_mcstas(beam_vector, polar_vector):
+    """The same for tuples, read-only; once for all images of a series."""
     z = np.array(beam_vector, np.float64)
     z /= np.linalg.norm(z)
     x = across(np.array(polar_vector, np.float64), z)
     if x is None:
         x = across(np.eye(3)[np.argmin(np.abs(z))], z)
-    return np.array([-x, np.cross(z, -x), z])
+    rotation = np.array([-x, np.cross(z, -x), z])
+    rotation.flags.writeable = False
+    return rotation
 
 
 def across(vector, z):

@@ -1,7 +1,9 @@
 """The random numbers of a series: those of an image are a function of the specification and the image's number alone."""
 
+import functools
 import hashlib
 import math
+import threading
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from nbkernel.image.seeds import LARGEST_SEED
 from nbkernel.kernels.physics.rotations import axis_angle_umat
 
 WORD = 0xFFFFFFFFFFFFFFFF
+OWN, EMPTY = threading.local(), np.zeros(4, np.uint64)
 
 
 def uniforms(seed, name, image, lattice, count):
@@ -19,10 +22,22 @@ def uniforms(seed, name, image, lattice, count):
     """
     counter = np.array([0, lattice, image, word_of(name)], np.uint64)
     key = np.array([seed & WORD, seed >> 64 & WORD], np.uint64)
-    raw = np.random.Philox(key=key, counter=counter).random_raw(count)
+    raw = philox(counter, key).random_raw(count)
     return [(int(word >> np.uint64(12)) + 0.5) * 2.0**-52 for word in raw]
 
 
+def philox(counter, key):
+    """This thread's Philox, beginning at a counter; a new one would first ask the system for randomness."""
+    if not hasattr(OWN, "philox"):
+        OWN.philox = np.random.Philox(0)
+    OWN.philox.state = {
+        "bit_generator": "Philox", "state": {"counter": counter, "key": key}, "buffer": EMPTY, "buffer_pos": len(EMPTY),
+        "has_uint32": 0, "uinteger": 0,
+    }  # fmt: skip
+    return OWN.philox
+
+
+@functools.cache
 def word_of(name):
     """A number below 2^64 that stands for a name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

@@ -57,8 +57,10 @@ def phi_step_remarks(runs):
     the mosaic spread and the sources' divergence."""
     prepared = runs[0]
     steps, osc = len(prepared.plan.phi_slot), prepared.osc
+    if osc <= 0.0:
+        return
     shape = max(prepared.crystal.size) * half_longest_s(runs)
-    if osc <= 0.0 or not 0.0 < shape < ABSURD:
+    if not 0.0 < shape < ABSURD:
         return
     others = spread(prepared) + source_spread(prepared)
     if osc / steps > STEP_PER_ROCKING_WIDTH * (1.0 / shape + others):
