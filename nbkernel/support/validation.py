@@ -26,8 +26,8 @@ def unit_of(cls, name):
 
 
 def convert_fields(instance, names=None):
-    """Converts the value of each field, or of those called `names`, to its annotated type: numpy's numbers to Python's, lists
-    to tuples. Raises InputError, naming the field, for a value of another kind."""
+    """Converts the value of each field, or of those called `names`, to its annotated type: numpy's numbers to Python's,
+    lists to tuples. Raises InputError, naming the field, for a value of another kind."""
     known = conversions(instance.__class__)
     for name in known if names is None else names:
         kind, default, unchanged = known[name]

@@ -1,0 +1,1 @@
+"""python -m bench.series: data sets beside loops of single runs."""
