@@ -125,18 +125,18 @@ class ExperimentFields:
     fix: Names = frozenset()
 
     def __post_init__(self):
-        self.convert(vars(self))
+        self._convert(vars(self))
 
     def with_changes(self, changes: dict) -> Self:
-        """The experiment with other values for the fields {field: value}: as `replace` makes it, without a second look at
-        the fields that stay. Raises InputError for unusable values."""
+        """The experiment with the values `changes` ({field: value}): as `dataclasses.replace` makes it, without a second
+        look at the fields that stay. Raises InputError for unusable values."""
         made = object.__new__(type(self))
         vars(made).update(vars(self) | changes)
-        made.convert(changes)
+        made._convert(changes)
         return made
 
-    def convert(self, names):
-        """Converts and checks the values of fields. Raises InputError, naming the field, for unusable ones."""
+    def _convert(self, names):
+        """Converts and checks the values of the fields `names`. Raises InputError, naming the field, for unusable ones."""
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
         for name in CLASSES:
