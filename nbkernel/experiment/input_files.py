@@ -1,6 +1,5 @@
 """The files that a run reads: its outputs must not replace them, and its record contains their paths and digests."""
 
-import hashlib
 import os
 import stat
 from typing import NamedTuple
@@ -59,6 +58,8 @@ def digest_of(file):
 
 def sha256_of(path):
     """Hexadecimal SHA-256 digest of a regular file, None if it cannot be read."""
+    import hashlib
+
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

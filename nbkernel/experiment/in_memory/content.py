@@ -1,7 +1,6 @@
 """What inputs in memory have in common: each has the content of a file that it could be read from."""
 
 import functools
-import hashlib
 
 
 class InMemory:
@@ -26,6 +25,8 @@ class InMemory:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the content, hexadecimal."""
+        import hashlib
+
         return hashlib.sha256(self.content).hexdigest()
 
     def __eq__(self, other: object) -> bool:
