@@ -120,7 +120,7 @@ OPTIONS = (
         "--panels",
         "simulate trace",
         "FILE",
-        "the detector's panels: dxtbx JSON (.expt) or NXmx HDF5",
+        "the detector's panels: dxtbx JSON (.expt), NXmx HDF5, CrystFEL's .geom or XDS.INP",
         sets="Experiment.panels",
     ),
     option(

@@ -107,7 +107,8 @@ class ExperimentFields:
     detector_abs: float | None = with_unit(None, "micrometres")  # attenuation depth; 0 or inf: none
     detector_thick: float = with_unit(0.0, "micrometres")
     detector_thicksteps: int | None = None
-    # if there are any, they replace the size, position and sensor above; a path is that of a dxtbx JSON or NXmx file
+    # if there are any, they replace the size, position and sensor above; a path is that of a dxtbx JSON, an
+    # NXmx file, a .geom of CrystFEL or an XDS.INP
     panels: Many[Panel] | File = ()
     img: File | None = None
     mask: Mask | None = None  # a file, or a bool array (slow, fast): True for the pixels to render

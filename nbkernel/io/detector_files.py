@@ -14,5 +14,6 @@ def read_detector_file(path):
     if found is not None:
         return found.read(path)
     raise InputError(
-        f"--panels {os.fspath(path)}: is not a detector file; need the JSON of dxtbx or DIALS (.expt) or a NeXus NXmx file"
+        f"--panels {os.fspath(path)}: is not a detector file; need the JSON of dxtbx or DIALS (.expt), a NeXus NXmx file, "
+        "a .geom of CrystFEL or an XDS.INP"
     )

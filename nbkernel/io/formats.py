@@ -82,6 +82,18 @@ def dxtbx_detector(path):
     return read_dxtbx_detector(path)
 
 
+def crystfel_detector(path):
+    from nbkernel.io.tables.crystfel_geometry import read_crystfel_detector
+
+    return read_crystfel_detector(path)
+
+
+def xds_detector(path):
+    from nbkernel.io.tables.xds_inp import read_xds_detector
+
+    return read_xds_detector(path)
+
+
 def mtz_reflections(content, path, default_F, column):
     from nbkernel.io.reflections.amplitude_columns import choose_columns
     from nbkernel.io.reflections.expansion import expand_to_P1
@@ -113,6 +125,12 @@ def npy_reflections(content, path, default_F, _column):
 HDF5 = re.compile(re.escape(HDF5_START))
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[(?!\[?\s*[A-Za-z]))")  # [name] and [[name]] are TOML
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+(?:data|loop)_", re.IGNORECASE)
+# a comment, or a line with one of the keywords that stand first
+GEOM = re.compile(
+    rb"\s*(?:;|(?:[^\s/=;]+/)?(?:wavelength|photon_energy|clen|coffset|res|data|dim\d|mask|adu_per_|max_adu|m(?:in|ax)_[fs]s|"
+    rb"[fs]s\s*=|corner_[xy]|rigid_group|group_|peak_list|bandwidth|detector_shift_[xy])[^=\n]*=)"
+)
+XDS_INP = re.compile(rb"\s*(?:!|[A-Z][A-Z0-9_/.-]*\s*=)")
 ANYTHING = re.compile(rb"")
 
 FORMATS = (
@@ -123,6 +141,8 @@ FORMATS = (
     Format("float", IMAGE, ANYTHING, float_image),
     Format("NXmx", DETECTOR, HDF5, nxmx_detector),
     Format("dxtbx", DETECTOR, JSON, dxtbx_detector),
+    Format("CrystFEL", DETECTOR, GEOM, crystfel_detector),
+    Format("XDS", DETECTOR, XDS_INP, xds_detector),
     Format("MTZ", REFLECTIONS, re.compile(rb"MTZ "), mtz_reflections, has_columns=True),
     Format("mmCIF", REFLECTIONS, CIF, cif_reflections, has_columns=True),
     Format("NumPy", REFLECTIONS, re.compile(rb"\x93NUMPY"), npy_reflections),
