@@ -33,8 +33,8 @@ from nbkernel.kernels.fast.phases import (
 )
 from nbkernel.kernels.fast.steps import build_add_steps, build_add_table_steps
 from nbkernel.kernels.plan import SquaredTable
-from nbkernel.kernels.poisson_rows import WORK as POISSON_WORK
-from nbkernel.kernels.poisson_rows import begin, search
+from nbkernel.kernels.response.poisson_rows import WORK as POISSON_WORK
+from nbkernel.kernels.response.poisson_rows import begin, search
 
 AVX2 = "+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2"
 AVX512 = f"{AVX2},+avx512bw,+avx512cd,+avx512dq,+avx512f,+avx512vl"

@@ -115,9 +115,9 @@ def arguments_of(key):
     from nbkernel.engine.cuda.panels import in_device_types
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
-    from nbkernel.kernels.counts import NOISE_SUMS
     from nbkernel.kernels.cuda.arguments import DeviceArray
     from nbkernel.kernels.cuda.launch import DRAW_NOISE, MARK_UNRESOLVED, SUM_NOISE, Share
+    from nbkernel.kernels.response.counts import NOISE_SUMS
 
     from .parity import prepared_run
 

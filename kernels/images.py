@@ -12,9 +12,9 @@ from nbkernel.kernels.numerics.arithmetic import clamped
 from nbkernel.kernels.numerics.ran1 import poidev
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
 
-from .counts import noiseimage_value, wrapped_integer
-from .poisson_rows import COUNT as DEVIATE
-from .poisson_rows import poisson_deviates
+from .response.counts import noiseimage_value, wrapped_integer
+from .response.poisson_rows import COUNT as DEVIATE
+from .response.poisson_rows import poisson_deviates
 
 # elements of `sums` in image_sums
 TOTAL, SQUARES, COUNT, LARGEST, LARGEST_SLOW, LARGEST_FAST = range(6)

@@ -6,8 +6,8 @@
     image = nbkernel.simulate(experiment)
 
 `simulate` renders an image, a `Simulator` many, a `Series` a data set in files, `compiled_rows` renders from a user's own
-numba functions, `add_noise` and `to_counts` convert photons to integer counts, `write_float`, `write_smv`, `write_pgm`,
-`write_hdf5` and `write_preview` write files. Nothing is printed: see the logger "nbkernel".
+numba functions, `add_noise`, `detect` and `to_counts` convert photons to integer counts, `write_float`, `write_smv`,
+`write_pgm`, `write_hdf5` and `write_preview` write files. Nothing is printed: see the logger "nbkernel".
 """
 
 __version__ = "0.1.0"
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from nbkernel.experiment.experiment import Experiment as Experiment
     from nbkernel.experiment.in_memory.structure_factors import StructureFactors as StructureFactors
     from nbkernel.geometry.panels import Panel as Panel
+    from nbkernel.geometry.response import Response as Response
     from nbkernel.image.counts import add_noise as add_noise
     from nbkernel.image.counts import to_counts as to_counts
     from nbkernel.image.panel_image import PanelImage as PanelImage
+    from nbkernel.image.response.detect import detect as detect
     from nbkernel.image.statistics import Statistics as Statistics
     from nbkernel.io.picture.settings import PictureSettings as PictureSettings
     from nbkernel.run.compiled_rows import CompiledRows as CompiledRows
@@ -45,12 +47,14 @@ PUBLIC = {
     "Panel": "geometry.panels",
     "PanelImage": "image.panel_image",
     "PictureSettings": "io.picture.settings",
+    "Response": "geometry.response",
     "Series": "run.series.series",
     "Simulator": "run.simulate",
     "Statistics": "image.statistics",
     "StructureFactors": "experiment.in_memory.structure_factors",
     "add_noise": "image.counts",
     "compiled_rows": "run.compiled_rows",
+    "detect": "image.response.detect",
     "simulate": "run.simulate",
     "to_counts": "image.counts",
     "write_float": "run.writers",

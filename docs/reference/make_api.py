@@ -26,6 +26,7 @@ FUNCTIONS = (
     "simulate",
     "compiled_rows",
     "add_noise",
+    "detect",
     "to_counts",
     "write_hdf5",
     "write_float",
@@ -143,10 +144,16 @@ def panel_part():
     yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Panel, names))
 
 
+def response_part():
+    names = [field.name for field in fields(nbkernel.Response)]
+    yield f"## Response\n\n{inspect.getdoc(nbkernel.Response)}\n"
+    yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Response, names))
+
+
 def page():
     """The page's text."""
     parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
-    parts += [*class_part("Simulator"), *class_part("Series"), *experiment_part(), *panel_part()]
+    parts += [*class_part("Simulator"), *class_part("Series"), *experiment_part(), *panel_part(), *response_part()]
     parts += class_part("StructureFactors")
     parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
     return "\n".join(parts).rstrip() + "\n"

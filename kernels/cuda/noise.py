@@ -6,8 +6,8 @@ One thread per pixel draws its deviate. Then one thread per row adds them up, on
 import numpy as np
 from numba import cuda
 
-from nbkernel.kernels.counts import NOISE_SUMS, noiseimage_value
 from nbkernel.kernels.numerics.poisson import poisson
+from nbkernel.kernels.response.counts import NOISE_SUMS, noiseimage_value
 
 from .launch import THREADS
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.panels import Panel
+from nbkernel.geometry.response import Response
 from nbkernel.support.field_types import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
 from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
@@ -112,6 +113,7 @@ class ExperimentFields:
     panels: Many[Panel] | File = ()
     img: File | None = None
     mask: Mask | None = None  # a file, or a bool array (slow, fast): True for the pixels to render
+    response: Response | Many[Response] | None = None  # of the detector, or of each panel; None: an ideal photon counter
     # sampling
     oversample: int | None = None
     oversample_thick: bool = False

@@ -80,21 +80,27 @@ def add_noise(
     return found[0] if is_single else found
 
 
+def kept(noisy, bits, counts):
+    """Counts (slow, fast) of NoisyStrips as so many bits hold them."""
+    # without a look for counts below 0, which only an adc below 0 makes
+    fit = counts.dtype == DTYPES[bits] and (noisy.signed or noisy.adc_offset >= 0.0)
+    return counts if fit else cut_to(bits, counts)
+
+
 def noisy_images(noisy, panels, bits):
     """(PanelImages of counts with so many bits, their Noise) of NoisyStrips of the images `panels`."""
     counts: list[Any] = [None] * len(panels)
     for panel, strip, drawn in noisy:
         shape = panels[panel].shape
-        # without a look for counts below 0, which only an adc below 0 makes
-        cut = drawn if drawn.dtype == DTYPES[bits] and noisy.adc_offset >= 0.0 else cut_to(bits, drawn)
+        cut = kept(noisy, bits, drawn)
         if drawn.shape == shape:
             counts[panel] = cut
             continue
         if counts[panel] is None:
             counts[panel] = panel_zeros(shape, DTYPES[bits], region_of(panels[panel]))
         counts[panel][pixels_of(strip)] = cut
-    noise = Noise(panels, noisy.totals(), noisy.rng, noisy.seed, noisy.adc_offset)
-    return like_images(counts, panels, noise.properties(bits), noise.offset_and_gain()), noise
+    noise = Noise(panels, noisy.totals(), noisy.rng, noisy.seed, noisy.adc_offset, noisy.saturation)
+    return like_images(counts, panels, noise.properties(bits), noisy.offset_and_gain()), noise
 
 
 class Noise(NamedTuple):
@@ -105,15 +111,12 @@ class Noise(NamedTuple):
     rng: str
     seed: int
     adc: float
+    saturation: int | None = None  # counts at which the detector saturates; None: where the bits end
 
     def properties(self, bits):
         """What PanelImage calls noise, of counts with so many bits."""
         overloads = self.totals.overloads[bits]
         return dict(rng=self.rng, seed=self.seed, adc=self.adc, photons=self.totals.photons, overloads=overloads)
-
-    def offset_and_gain(self):
-        """See PanelImage."""
-        return self.adc, 1.0
 
     def lines(self, name, bits):
         """Warnings if counts are cut off above, or if no photon is counted. name: of the file or function."""
@@ -121,9 +124,11 @@ class Noise(NamedTuple):
         if overloads and self.adc > LARGEST[bits] - 1:
             yield f"{name}: -adc {self.adc:g} leaves no room for photons; {bits} bits can hold at most {LARGEST[bits]}"
         elif overloads:
+            most, why = LARGEST[bits], f"the most that {bits} bits can hold"
+            if self.saturation is not None and self.saturation < most:
+                most, why = self.saturation, "where the detector saturates"
             yield (
-                f"{name}: {overloads} of {lit} pixels with photons are cut off at {LARGEST[bits]}, the most that {bits} "
-                "bits can hold"
+                f"{name}: {overloads} of {lit} pixels with photons are cut off at {most}, {why}"
                 + (
                     "; is the beam meant to be so strong (-flux, -exposure and -beamsize, or -fluence)?"
                     if overloads > NEARLY_ALL * lit

@@ -13,8 +13,8 @@ from nbkernel.engine.cuda.streams import (
     share_tiles,
 )
 from nbkernel.geometry.region import shape_of
-from nbkernel.kernels.counts import NOISE_SUMS
 from nbkernel.kernels.cuda.launch import DRAW_NOISE, SUM_NOISE, THREADS
+from nbkernel.kernels.response.counts import NOISE_SUMS
 
 STRIP_PIXELS = 2**20
 

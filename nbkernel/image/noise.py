@@ -9,9 +9,9 @@ import numpy as np
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import DeviceError
 from nbkernel.geometry.region import STRIP_PIXELS, pixels_of, shape_of, strips_of
-from nbkernel.kernels.counts import LIT, NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
 from nbkernel.kernels.images import counted_noise_rows, noise_rows
-from nbkernel.kernels.poisson_rows import WORK
+from nbkernel.kernels.response.counts import LIT, NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
+from nbkernel.kernels.response.poisson_rows import WORK
 from nbkernel.setup.orientations import generator_seed
 from nbkernel.support.interruptible import interruptible
 
@@ -39,6 +39,9 @@ class NoisyStrips:
     panel's random numbers follow those of the previous panel. Raises DeviceError.
     """
 
+    signed = False  # counts below 0 become 0
+    saturation = None  # counts end where their bits do
+
     def __init__(self, images, rois, adc_offset, seed, rng, shuffle, engine, note, frame=FRAME, strip_pixels=STRIP_PIXELS):
         self.images, self.adc_offset, self.seed, self.rng, self.shuffle = images, adc_offset, seed, rng, shuffle
         self.engine, self.note, self.frame, self.strip_pixels = engine, note, frame, strip_pixels
@@ -54,6 +57,10 @@ class NoisyStrips:
         total = sum((sums.sum(axis=0) for sums in self.sums), np.zeros(NOISE_SUMS))
         overloads = {16: int(total[OVERLOADS_16]), 32: int(total[OVERLOADS_32])}
         return Totals(float(total[PHOTONS]), overloads, int(total[LIT]))
+
+    def offset_and_gain(self):
+        """See PanelImage."""
+        return self.adc_offset, 1.0
 
     def serial(self):
         state = generator_seed(self.seed)

@@ -18,6 +18,7 @@ from nbkernel.image.counts import (
     count_scale,
     count_strips,
     grey_scale,
+    kept,
     noisy_strips,
     photon_strips,
     scaled_above,
@@ -68,7 +69,15 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         check_hdf5(runs)
     for line in (*quirk_warnings(runs), *run_remarks(runs)):
         warn(line)
-    with OutputFiles(filter(None, [*protected_paths(runs[0].inputs), outputs.config_read])) as files:
+    inputs = [*protected_paths(runs[0].inputs), outputs.config_read]
+    if experiment.response is not None:
+        from nbkernel.image.response.detect import check_responses
+        from nbkernel.image.response.maps import map_paths
+
+        inputs += map_paths(experiment.response)
+        if outputs.noisefile is not None:
+            check_responses(runs, experiment.response)
+    with OutputFiles(filter(None, inputs)) as files:
         names = open_outputs(files, outputs, len(runs))
         for name, path, _ in configs:
             files.open(name, path)
@@ -180,9 +189,9 @@ def write_images(files, names, outputs, images, statistics, say, warn):
 def write_noise(files, names, outputs, images, hdf5, say, warn, note):
     """Draws the noise and fills its opened files; prints photons, and warns of pixels that do not fit. hdf5: the NxmxFile
     that gets the counts in 32 bits, or None. Returns the Noise."""
-    adc = float(outputs.adc)
-    noisy = noisy_strips(images, outputs.seed, outputs.noise_rng, adc, images[0].engine, note)
-    wraps = "adc" not in images[0].run.experiment.fix and adc < 0.0
+    noisy = strips_with_noise(images, outputs, note)
+    adc, response = noisy.adc_offset, images[0].run.experiment.response
+    wraps = response is None and "adc" not in images[0].run.experiment.fix and adc < 0.0
     lowest, held = 0, []
 
     def in_16_bits(strips):
@@ -190,18 +199,18 @@ def write_noise(files, names, outputs, images, hdf5, say, warn, note):
         for panel, strip, counts in strips:
             lowest = min(lowest, int(counts.min())) if wraps else 0
             if hdf5 is not None:
-                hdf5.write_counts(panel, strip, cut_to(32, counts))
+                hdf5.write_counts(panel, strip, kept(noisy, 32, counts))
             yield strip, cut_to(16, counts, wraps)
 
     for panel, strips in itertools.groupby(noisy, operator.itemgetter(0)):
         image, name = images[panel], names["-noisefile"][panel]
-        header = smv_header_of(image.run, outputs.smv, (adc, 1.0), noisy=True)
+        header = smv_header_of(image.run, outputs.smv, noisy.offset_and_gain(), noisy=True)
         pixels = pixel_pieces(image.shape, np.uint16, in_16_bits(strips))
         if files.is_stream(name):
             held.append((name, header, *pixels))
         else:
             files.write(name, header, pixels)
-    noise = Noise(images, noisy.totals(), outputs.noise_rng, outputs.seed, adc)
+    noise = Noise(images, noisy.totals(), noisy.rng, outputs.seed, adc, noisy.saturation)
     say(c_format("%.0f photons on noise image (%d overloads)", noise.totals.photons, noise.totals.overloads[16]))
     for line in noise.lines(outputs.noisefile, 16):
         warn(line)
@@ -213,6 +222,18 @@ def write_noise(files, names, outputs, images, hdf5, say, warn, note):
         for line in noise.lines(outputs.hdf5, 32):
             warn(line)
     return noise
+
+
+def strips_with_noise(images, outputs, note):
+    """The NoisyStrips of a run, or the DetectedStrips if its detector has a response."""
+    experiment, engine = images[0].run.experiment, images[0].engine
+    if experiment.response is None:
+        return noisy_strips(images, outputs.seed, outputs.noise_rng, float(outputs.adc), engine, note)
+    from nbkernel.image.response.detect import detected_strips
+    from nbkernel.image.response.maps import checked_responses
+
+    responses = checked_responses("response", experiment.response, len(images))
+    return detected_strips(images, responses, outputs.seed, threads=engine.threads)
 
 
 def write_preview(files, view, images, warn):

@@ -38,7 +38,9 @@ def test_the_committed_page_is_up_to_date(name):
 def test_every_public_name_and_field_is_in_the_reference():
     text = script("make_api").page()
     assert set(nbkernel.__all__) == set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
-    names = {field.name for kind in (nbkernel.Experiment, nbkernel.Panel) for field in dataclasses.fields(kind)}
+    names = {
+        field.name for kind in (nbkernel.Experiment, nbkernel.Panel, nbkernel.Response) for field in dataclasses.fields(kind)
+    }
     assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 

@@ -18,6 +18,7 @@ from nbkernel.io.hdf5.path import is_hdf5
 from nbkernel.support.printable import shortened
 from nbkernel.support.suggestion import suggestion
 
+from .responses import read_responses
 from .tables import CONTENTS, RECORD, tables
 
 SHELLS_PIPE = re.compile(r"/proc/\d+/fd/pipe:\[\d+\]")
@@ -180,6 +181,8 @@ def experiment_fields(content, lead, folder, contents=None):
     for name in CLASSES:
         if isinstance(found.get(name), dict):
             found[name] = held_value(lead, name, found[name], contents or contents_beside(lead, folder))
+    if "response" in found:
+        found["response"] = read_responses(found["response"], lead, folder)
     try:
         experiment = ExperimentFields(**found)
     except InputError as error:

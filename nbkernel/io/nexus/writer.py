@@ -10,6 +10,7 @@ import numpy as np
 import nbkernel
 from nbkernel.errors import InputError
 from nbkernel.geometry.region import pixels_of, strips_of, whole_region
+from nbkernel.geometry.response import as_responses, least_saturation
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import ONE_CHUNK, Frame, add_field, add_group, as_stored, chunk_shape, set_attributes
 
@@ -114,7 +115,7 @@ def describe(entry, runs, data, now, provenance, beam=None, sample=None):
     detector = add_detector(instrument, runs, to_mcstas, len(data))
     detector["data"] = data
     if data.dtype != np.float32:
-        add_count_range(detector, data.dtype)
+        add_count_range(detector, data.dtype, as_responses(runs[0].experiment.response))
     detector["detectorSpecific/pixel_mask"] = add_mask(detector, runs)
     add_beam(instrument, runs[0], to_mcstas, **beam or {})
     source = add_group(entry, "source", "NXsource")
@@ -163,11 +164,13 @@ def check_panels(runs):
         raise InputError("-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file")
 
 
-def add_count_range(detector, dtype):
-    """Trusted counts: all but the largest of the data's type, which may have been clipped."""
+def add_count_range(detector, dtype, responses):
+    """Trusted counts: all but the largest, which may have been clipped. A detector with a Response may have counts below
+    0."""
+    most = min(np.iinfo(dtype).max, least_saturation(responses) if responses else math.inf)
     add_field(detector, "bit_depth_readout", 8 * dtype.itemsize)
-    add_field(detector, "underload_value", 0)
-    add_field(detector, "saturation_value", np.iinfo(dtype).max - 1)
+    add_field(detector, "underload_value", np.iinfo(dtype).min if responses else 0)
+    add_field(detector, "saturation_value", most - 1)
 
 
 def add_frames(entry, shape, counts_type):

@@ -11,6 +11,8 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.geometry.cell_axes import cell_of_axes
 from nbkernel.image.counts import noisy_images, noisy_strips
 from nbkernel.image.panel_image import PanelImage, as_ndarray
+from nbkernel.image.response.detect import detected_strips
+from nbkernel.image.response.maps import checked_responses
 from nbkernel.kernels.physics.vectors import rotate
 from nbkernel.run.simulate import changed
 from nbkernel.setup.checks.contradictions import complete_cell
@@ -133,7 +135,11 @@ class FrameMaker:
         if not self.specification.counts:
             return frame.photons, None
         specification, engine = self.specification, self.simulator.engine
-        noisy = noisy_strips(frame.photons, specification.seed, RNG, specification.adc, engine, LOG.warning, image)
+        if specification.experiment.response is not None:
+            responses = checked_responses("response", specification.experiment.response, len(frame.photons))
+            noisy = detected_strips(frame.photons, responses, specification.seed, image, engine.threads)
+        else:
+            noisy = noisy_strips(frame.photons, specification.seed, RNG, specification.adc, engine, LOG.warning, image)
         return noisy_images(noisy, frame.photons, specification.bits or 32)
 
 

@@ -20,6 +20,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.in_memory.content import InMemory
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.experiment.input_files import input_files, sha256_of
+from nbkernel.geometry.response import PixelMap, Response
 from nbkernel.io.tables.columns import read_columns
 from nbkernel.support.suggestion import suggestion
 from nbkernel.support.validation import check_choice, convert_fields, field_kinds, integer, short_text, unit_of, with_unit
@@ -29,7 +30,7 @@ from .distributions import Distribution, check_count, read_distribution, toml_of
 # the shape of the frames, which all share; files with a geometry of their own; what is not a property of the experiment
 FIXED = (
     "detpixels_f", "detpixels_s", "detsize_f", "detsize_s", "pixel", "img", "mask", "panels", "dump", "stol", "convention",
-    "pivot", "column",
+    "pivot", "column", "response",
 )  # fmt: skip
 ABOVE_0 = ("wavelength", "distance", "close_distance", "cell_scale")
 AT_LEAST_0 = (
@@ -335,8 +336,16 @@ def digest_of(specification, **more):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def file_digest_or_self(value):
+    return sha256_of(value) if isinstance(value, str) and os.path.exists(value) else value
+
+
 def plain(value):
-    """What JSON does not know: sets, what is in memory, panels."""
+    """What JSON does not know: sets, what is in memory, panels, responses."""
+    if isinstance(value, Response):
+        return [file_digest_or_self(getattr(value, known.name)) for known in dataclasses.fields(Response)]
+    if isinstance(value, PixelMap):
+        return hashlib.sha256(value.array.tobytes()).hexdigest()
     if isinstance(value, InMemory):
         return [value.column, value.digest]
     return sorted(value) if isinstance(value, frozenset) else dataclasses.asdict(value)

@@ -65,9 +65,9 @@ from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
 from nbkernel.image.noise import FRAME, NoisyStrips, key_of  # noqa: E402
 from nbkernel.io.images.image import Image  # noqa: E402
 from nbkernel.io.images.smv import read_smv  # noqa: E402
-from nbkernel.kernels.counts import OVERLOADS_16, OVERLOADS_32, PHOTONS  # noqa: E402
 from nbkernel.kernels.cuda import rows  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
+from nbkernel.kernels.response.counts import OVERLOADS_16, OVERLOADS_32, PHOTONS  # noqa: E402
 from nbkernel.setup.prepare import prepare  # noqa: E402
 
 REACH = 2  # pixels: the neighbourhood that the comparison takes into account

@@ -1,0 +1,1 @@
+"""From expected photons to counts: what a detector does to an image."""
