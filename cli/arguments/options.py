@@ -146,7 +146,13 @@ OPTIONS = (
         sets="Outputs.noise_rng",
         default=DEFAULT_NOISE_RNG,
     ),
-    option("--noise-rng", "noisify", ("ran1",), "random numbers: noisify.c's, pixel after pixel", default="ran1"),
+    option(
+        "--noise-rng",
+        "noisify",
+        tuple(NOISE_RNGS),
+        "ran1: noisify.c's noise; philox: that of nbkernel.detect, without noisify.c's quirks",
+        default="ran1",
+    ),
     option(
         "--smv",
         "simulate trace",

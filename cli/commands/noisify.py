@@ -27,8 +27,12 @@ def run(argv):
     for line in warnings:
         warn(line)
 
+    rng = chosen.get("--noise-rng", "ran1")
+    if rng != "ran1" and "--precision" in chosen:
+        raise InputError(f"--precision: exact needs noisify.c's random numbers, --noise-rng ran1, not {rng}")
+
     # imports numpy, which can wait until the arguments have been checked
     from nbkernel.run.siblings.noisify import noisify_to_files
 
-    noisify_to_files(asked, say, warn, note, chosen.get("--threads"))
+    noisify_to_files(asked, say, warn, note, chosen.get("--threads"), rng)
     return 0

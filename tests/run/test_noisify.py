@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nbkernel.image.noisify import KINDS, Spread, spread_out
+from nbkernel import Response, detect
+from nbkernel.image.noisify import KINDS, Spread, on_photon_scale, spread_out
 from nbkernel.kernels.exact.noisify import FIBER, GAUSS, spread_into_pixel
-from nbkernel.run.siblings.noisify_flags import FLAGS, parse_noisify
+from nbkernel.run.siblings.noisify_flags import FLAGS, Noisify, parse_noisify
 
 from golden import SIBLINGS, expected_file, load_cases
 from running import command, smv_bytes
@@ -116,6 +117,23 @@ def test_without_a_seed_noise_differs_and_the_seed_printed_repeats_it():
     assert first == again != second
 
 
+@pytest.mark.parametrize("bits", [16, 32])
+def test_philox_noise_is_that_of_detect(bits):
+    flags = (
+        "-detpixels_x 32 -pixel 0.05 -psf gauss -psf_fwhm 60 -flicker 0.1 -calib_seed 4 -readout_noise 2 -gain 1.5 -adc 3"
+    )
+    status, out, _ = noisify("-bin", "photons.bin", *flags.split(), "-bits", bits, "-seed", 9, "--noise-rng", "philox")
+    response = Response(
+        flicker=0.1, calibration=0.03, calibration_seed=4, psf="gauss", psf_fwhm=60.0, gain=1.5, readout_noise=2.0,
+        pedestal=3.0, bits=bits,
+    )  # fmt: skip
+    photons = on_photon_scale(pixels(20.0), Noisify(floatfile="x").fluence, 1.0)
+    expected = detect(photons, response, seed=9, pixel=0.05)
+    found = np.fromfile("noiseimage.img", {16: np.uint16, 32: np.int32}[bits], offset=512).reshape(SHAPE)
+    assert status == 0 and np.array_equal(found, expected)
+    assert out[-1] == f"{expected.noise['photons']:.0f} photons on noise image (0 overloads)"
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_point_spread_is_a_sum_over_sources_in_the_order_of_the_file(kind, threads):
@@ -184,7 +202,15 @@ def test_shares_are_integrals_over_pixels(kind, fwhm):
         ("-bin nan.bin -psf gauss", "-psf: nan.bin has pixels that are not finite numbers, which cannot be spread"),
         ("-bin photons.bin -header photons.bin", "-header: photons.bin is not an SMV image (its header must begin with HEADER_BYTES)"),
         ("-bin photons.bin -noisefile photons.bin", "-noisefile: photons.bin is an input of this run; give another name"),
-        ("-bin photons.bin --noise-rng other", "--noise-rng: needs ran1, not 'other'"),
+        (
+            "-bin photons.bin --noise-rng philox --precision exact",
+            "--precision: exact needs noisify.c's random numbers, --noise-rng ran1, not philox",
+        ),
+        (
+            "-bin photons.bin --noise-rng philox -gain -1",
+            "-gain: needs counts of a photon greater than 0, not -1",
+        ),
+        ("-bin photons.bin --noise-rng other", "--noise-rng: needs ran1 or philox, not 'other'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_nothing_is_written(line, message, folder):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbkernel.errors import InputError
+from nbkernel.geometry.response import Response
 from nbkernel.image.noisify import (
     KINDS,
     Generators,
@@ -44,11 +45,11 @@ class Source(NamedTuple):
     header: bytes | None
 
 
-def noisify_to_files(asked, say, warn, note, threads=None):
+def noisify_to_files(asked, say, warn, note, threads=None, rng="ran1"):
     """Makes the images of a Noisify and writes its files, all or none.
 
-    say: called with lines for standard output; warn, note: with lines for standard error; threads: None for all cores.
-    Raises InputError for unusable input.
+    say: called with lines for standard output; warn, note: with lines for standard error; threads: None for all cores; rng:
+    ran1, noisify.c's noise, or philox, that of `detect`. Raises InputError for unusable input.
     """
     CACHE.say = note
     source = read_source(asked)
@@ -67,6 +68,7 @@ def noisify_to_files(asked, say, warn, note, threads=None):
         if asked.noise:
             files.open("-noisefile", asked.noisefile)
         geometry = Geometry(asked, source)
+        response = response_of(asked) if rng == "philox" else None
         spread = spread_of(asked, geometry.pixel)
         tell_settings(tell, asked, geometry, seed)
         photons = scaled_photons(asked, source, tell, warn)
@@ -80,7 +82,11 @@ def noisify_to_files(asked, say, warn, note, threads=None):
             grey = np.minimum(in_bits(16, words), 255).astype(np.uint8)
             files.write("-pgmfile", pgm_header(*photons.shape[::-1], 1.0), grey)
         if asked.noise:
-            files.write("-noisefile", header, in_bits(asked.bits, noisy_words(asked, photons, spread, seed, threads, tell)))
+            if response is not None:
+                noisy = detected_words(response, photons, geometry.pixel, seed, threads, tell)
+            else:
+                noisy = noisy_words(asked, photons, spread, seed, threads, tell)
+            files.write("-noisefile", header, in_bits(asked.bits, noisy))
         files.commit()
 
 
@@ -218,6 +224,29 @@ def noisy_words(asked, photons, spread, seed, threads, tell):
     words, total, overloads = read_out_words(photons, asked.gain, asked.adc, asked.readout_noise, generators)
     tell("%.0f photons on noise image (%d overloads)", total, overloads[asked.bits])
     return words
+
+
+def response_of(asked):
+    """The Response of a Noisify. Raises InputError for values that it cannot have."""
+    with_spread = dict(psf=asked.psf, psf_fwhm=asked.psf_fwhm, psf_radius=asked.psf_radius or None) if asked.psf_fwhm else {}
+    try:
+        return Response(
+            flicker=asked.flicker, calibration=asked.calibration, calibration_seed=asked.calib_seed, gain=asked.gain,
+            readout_noise=asked.readout_noise, pedestal=asked.adc, bits=asked.bits, **with_spread,
+        )  # fmt: skip
+    except InputError as error:
+        raise InputError(f"-{error}") from None
+
+
+def detected_words(response, photons, pixel, seed, threads, tell):
+    """The counts of `detect`. pixel: m."""
+    from nbkernel.image.response.detect import detected_strips
+
+    detected = detected_strips([photons], [response], seed, threads=threads, edge=1000.0 * pixel)
+    counts = np.concatenate([strip for _, _, strip in detected])
+    totals = detected.totals()
+    tell("%.0f photons on noise image (%d overloads)", totals.photons, totals.overloads[response.bits])
+    return counts
 
 
 def in_bits(bits, words):
