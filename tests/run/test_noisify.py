@@ -12,10 +12,11 @@ from nbkernel.kernels.exact.noisify import FIBER, GAUSS, spread_into_pixel
 from nbkernel.run.siblings.noisify_flags import FLAGS, Noisify, parse_noisify
 
 from golden import SIBLINGS, expected_file, load_cases
-from running import command, smv_bytes
+from running import BASE, command, smv_bytes
 
 OUTPUT_FLAGS = "-intfile int.img -pgmfile image.pgm -noisefile noise.img".split()
 SHAPE = 24, 32
+NUMBERS = ("PIXEL_SIZE", "DISTANCE", "WAVELENGTH", "BEAM_CENTER_X", "BEAM_CENTER_Y")
 
 
 @pytest.fixture(autouse=True)
@@ -89,11 +90,14 @@ def test_the_image_is_as_square_as_its_pixels_allow():
 
 def test_an_smv_image_is_read_with_its_shape_and_geometry():
     counts = pixels(20.0).astype(np.uint16)
-    Path("counts.img").write_bytes(smv_bytes(counts, "PIXEL_SIZE=0.05;\nDISTANCE=77;\n"))
+    Path("counts.img").write_bytes(
+        smv_bytes(counts, "PIXEL_SIZE=0.05;\nDISTANCE=77;\nBEAM_CENTER_X=0.3;\nBEAM_CENTER_Y=0.5;\n")
+    )
     counts.astype(np.float32).tofile("same.bin")
     assert noisify("-bin", "counts.img", "-seed", 3, *OUTPUT_FLAGS)[0] == 0
     first = {name: Path(name).read_bytes() for name in OUTPUT_FLAGS[1::2]}
-    flags = "-detpixels_x 32 -pixel 0.05 -distance 77 -seed 3".split()
+    # 24 rows of 0.05 mm: the flag counts from the other edge
+    flags = "-detpixels_x 32 -pixel 0.05 -distance 77 -Xbeam 0.3 -Ybeam 0.7 -seed 3".split()
     assert noisify("-bin", "same.bin", *flags, *OUTPUT_FLAGS)[0] == 0
     assert first == {name: Path(name).read_bytes() for name in OUTPUT_FLAGS[1::2]}
 
@@ -106,6 +110,24 @@ def test_an_hdf5_image_is_read():
     first = Path("noise.img").read_bytes()
     assert noisify("-bin", "photons.bin", "-detpixels_x", 32, "-seed", 3, *OUTPUT_FLAGS)[0] == 0
     assert Path("noise.img").read_bytes() == first
+
+
+def test_the_geometry_of_an_hdf5_file_is_in_the_header():
+    pytest.importorskip("h5py")
+    line = f"{BASE} -detpixels 16 -pixel 0.2 -distance 120 -Xbeam 1 -Ybeam 2 --hdf5 shot.h5 -intfile int.img"
+    assert command("simulate", *line.split())[0] == 0
+    assert noisify("-bin", "shot.h5", "-seed", 3, "-intfile", "own.img")[0] == 0
+    headers = [header_values(name) for name in ("int.img", "own.img")]
+    for keyword, tolerance in (
+        ("PIXEL_SIZE", 0), ("DISTANCE", 0), ("WAVELENGTH", 0), ("BEAM_CENTER_X", 1e-5), ("BEAM_CENTER_Y", 1e-5)
+    ):  # fmt: skip
+        assert headers[0][keyword] == pytest.approx(headers[1][keyword], abs=tolerance), keyword
+
+
+def header_values(name):
+    lines = Path(name).read_bytes()[:512].decode("latin-1").split(";")
+    pairs = (line.strip().partition("=") for line in lines)
+    return {keyword: float(value) for keyword, _, value in pairs if keyword in NUMBERS}
 
 
 def test_without_a_seed_noise_differs_and_the_seed_printed_repeats_it():

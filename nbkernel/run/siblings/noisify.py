@@ -106,7 +106,7 @@ def read_source(asked):
                 f"-floatfile: {asked.floatfile} has {shown_size(image.pixels.shape)} pixels (fast x slow), not "
                 f"{' x '.join(str(size or '?') for size in shape[::-1])}"
             )
-        return Source(np.ascontiguousarray(image.pixels), 0, stated or image.experiment, header)
+        return Source(np.ascontiguousarray(image.pixels), 0, stated or stated_by(image), header)
     content = read_bytes("-floatfile", asked.floatfile)
     if len(content) % 4:
         raise InputError(
@@ -120,6 +120,14 @@ def read_source(asked):
             f"-floatfile: {asked.floatfile} has {pixels.size} float32 pixels, not {shown_size(shape)} (fast x slow)"
         )
     return Source(pixels[:needed].reshape(shape), pixels.size - needed, stated, header)
+
+
+def stated_by(image):
+    """What an Image states, with its beam centre as a header states it."""
+    if image.beam_center is None or "Xbeam" in image.experiment or "pixel" not in image.experiment:
+        return image.experiment
+    fast, slow = (image.experiment["pixel"] * (center - 0.5) for center in image.beam_center)
+    return {**image.experiment, "Xbeam": slow, "Ybeam": fast}
 
 
 def complete_shape(shape, pixels):
@@ -172,6 +180,9 @@ class Geometry:
         self.wavelength = of("wavelength", 1.0)
         self.Xbeam = of("Xbeam", self.detsize[0] / 2.0 * 1000.0) / 1000.0
         self.Ybeam = of("Ybeam", self.detsize[1] / 2.0 * 1000.0) / 1000.0
+        if asked.Ybeam is None and "Ybeam" in source.stated:
+            # headers count it from the other edge
+            self.Ybeam = self.detsize[1] - self.Ybeam
 
 
 def spread_of(asked, pixel):
