@@ -372,6 +372,7 @@ detpixels_s = 40
 psf = "gauss"
 psf_fwhm = 150.0
 gain = "gain.npy"
+mask = "mask.npy"
 pedestal = 30.0
 readout_noise = 2.0
 
@@ -385,6 +386,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("shot.toml").write_text(TOML)
     np.save("gain.npy", np.linspace(1.0, 2.0, 1600).reshape(40, 40))
+    np.save("mask.npy", 8 * np.eye(40, dtype=np.int32))
     return tmp_path
 
 
@@ -398,7 +400,8 @@ def test_simulate_and_series_have_the_counts_of_detect(folder):
     expected = detect(image, experiment.response, seed=5)
     with h5py.File("out.h5") as file:
         assert np.array_equal(file["entry/data/data"][0], expected)
-    assert np.array_equal(np.fromfile("noise.img", np.uint16, offset=512).reshape(40, 40), expected)
+        assert np.array_equal(file["entry/instrument/detector/pixel_mask"][...], 8 * np.eye(40))
+    assert np.array_equal(np.fromfile("noise.img", np.uint16, offset=512).reshape(40, 40), np.minimum(expected, 65535))
     # the record of the file repeats the run
     assert nbkernel.Experiment.from_toml("out.h5") == experiment
     series = nbkernel.Series({"series": {"images": 2, "seed": 5}}, experiment=experiment)

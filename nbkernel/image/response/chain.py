@@ -11,6 +11,7 @@ from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.geometry.region import shape_of, strips_of
 from nbkernel.geometry.response import MOST_SATURATION, least_saturation
 from nbkernel.image.noise import SEGMENT, Totals, key_of
+from nbkernel.io.images.pixel_maps import panel_maps
 from nbkernel.kernels.numerics.gaussian import gaussian
 from nbkernel.kernels.numerics.philox import uniform_pair
 from nbkernel.kernels.response.counts import LIT, NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
@@ -21,7 +22,6 @@ from nbkernel.kernels.response.read_out import read_out_rows
 from nbkernel.kernels.response.stages import FLICKER
 from nbkernel.support.interruptible import interruptible
 
-from .maps import panel_maps
 from .spread import SpreadBySums, SpreadByTransform, spread_of
 
 LEAST_ROWS = 256  # of a strip

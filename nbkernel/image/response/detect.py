@@ -11,11 +11,12 @@ from nbkernel.geometry.response import Response
 from nbkernel.image.counts import noisy_images, region_of
 from nbkernel.image.panel_image import PanelImage, as_photons, checked_panels
 from nbkernel.image.seeds import fresh_seed
+from nbkernel.io.images.pixel_maps import panel_maps
 from nbkernel.support.logger import LOG
 from nbkernel.support.validation import check_threads, integer, number
 
 from .chain import DetectedStrips
-from .maps import checked_responses, panel_maps
+from .maps import checked_responses
 from .spread import spread_of
 
 DEFAULT_PIXEL = 0.1  # mm

@@ -13,6 +13,7 @@ from nbkernel.geometry.region import pixels_of, strips_of, whole_region
 from nbkernel.geometry.response import as_responses, least_saturation
 from nbkernel.io.hdf5.output import create_file
 from nbkernel.io.hdf5.tree import ONE_CHUNK, Frame, add_field, add_group, as_stored, chunk_shape, set_attributes
+from nbkernel.io.images.pixel_maps import as_map
 
 from .instrument import add_beam, add_detector, panel_origins, stacked_shape
 from .mcstas import laboratory_to_mcstas
@@ -126,23 +127,37 @@ def describe(entry, runs, data, now, provenance, beam=None, sample=None):
 
 
 def add_mask(detector, runs):
-    """The pixel mask from the panels' wanted pixels. For one panel it is contiguous, because the XDS plugin neggia reads no
-    other; for a very large one, or for several, which XDS cannot use, it is compressed in a way that every HDF5 library
-    knows."""
+    """The pixel mask from the panels' wanted pixels, and from the masks of their Responses.
+
+    For one panel it is contiguous, because the XDS plugin neggia reads no other; for a very large one, or for several, which
+    XDS cannot use, it is compressed in a way that every HDF5 library knows.
+    """
     shapes = [run.wanted.shape for run in runs]
     shape = stacked_shape(shapes)
+    own = response_masks(runs)
+    kind = np.int32 if own else np.int8
     if len(runs) == 1 and math.prod(shape) <= ONE_CHUNK:
-        return add_field(detector, "pixel_mask", np.where(runs[0].wanted, np.int8(0), np.int8(GAP)))
+        return add_field(detector, "pixel_mask", np.where(runs[0].wanted, own[0] if own else kind(0), kind(GAP)))
     mask = detector.create_dataset(
-        "pixel_mask", shape, np.int8, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
+        "pixel_mask", shape, kind, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
         compression="gzip", compression_opts=1,
     )  # fmt: skip
-    for run, start in zip(runs, panel_origins(shapes), strict=True):
+    for panel, (run, start) in enumerate(zip(runs, panel_origins(shapes), strict=True)):
         for strip in strips_of(run.roi):
             slow, fast = pixels_of(strip)
-            own = np.where(run.wanted[slow, fast], np.int8(0), np.int8(GAP))
-            mask[start + slow.start : start + slow.stop, fast] = own
+            usable = own[panel][slow, fast] if own else kind(0)
+            mask[start + slow.start : start + slow.stop, fast] = np.where(run.wanted[slow, fast], usable, kind(GAP))
     return mask
+
+
+def response_masks(runs):
+    """The mask (slow, fast) int32 of each panel's Response; empty if none has one."""
+    responses = as_responses(runs[0].experiment.response)
+    if not any(response.mask for response in responses):
+        return []
+    each = responses if len(responses) == len(runs) else responses[:1] * len(runs)
+    shapes = [run.wanted.shape for run in runs]
+    return [np.broadcast_to(as_map("mask", own.mask, shape), shape) for own, shape in zip(each, shapes, strict=True)]
 
 
 def check(runs, images, counts):
