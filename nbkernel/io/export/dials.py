@@ -16,12 +16,14 @@ TO_DXTBX = np.diag([-1.0, 1.0, -1.0])
 UNIT_MATRIX = np.eye(3).ravel().tolist()
 # 1/mm times mm: of a sensor without depth, which absorbs all photons at any angle and has no parallax
 COMPLETE = 100.0
+WITHOUT_CRYSTALS = "_imported"
 SKEW = 1e-7  # cosine between fast and slow that dxtbx accepts
 LIST_NAMES = ("imageset", "beam", "detector", "goniometer", "scan", "crystal", "profile", "scaling_model")
 
 
 def dials_files(data_set, data_path):
-    """{name: text} of the file for a DataSet. data_path: of the images, from the file's folder."""
+    """{name: text} of the files for a DataSet: NAME.expt with the crystals, and without them, as the images are imported.
+    data_path: of the images, from the files' folder. Raises InputError for images that DIALS cannot read."""
     widths = {panel.detpixels_f for panel in data_set.panels}
     if len(widths) > 1:
         raise InputError(f"--to dials: {data_set.path} has panels of {len(widths)} widths, whose images DIALS cannot read")
@@ -31,8 +33,20 @@ def dials_files(data_set, data_path):
                 f"--to dials: {panel_name(number, panel)} of {data_set.path} has fast and slow axes that are not at a right "
                 "angle, which DIALS refuses"
             )
-    models = rotation(data_set, data_path) if data_set.scan is not None else stills(data_set, data_path)
-    return {f"{data_set.name}.expt": json.dumps({"__id__": "ExperimentList", **models}, indent=1) + "\n"}
+    experiments = rotation if data_set.scan is not None else stills
+    # dials.index would take given crystals for known
+    empty = data_set._replace(crystals=((),) * data_set.frames)
+    return {
+        name: list_text(experiments(each, data_path)) for name, each in zip(names(data_set), (data_set, empty), strict=True)
+    }
+
+
+def names(data_set):
+    return f"{data_set.name}.expt", f"{data_set.name}{WITHOUT_CRYSTALS}.expt"
+
+
+def list_text(models):
+    return json.dumps({"__id__": "ExperimentList", **models}, indent=1) + "\n"
 
 
 def rotation(data_set, data_path):
@@ -171,13 +185,13 @@ def crystal(UB):
 
 
 def dials_advice(data_set):
-    """Command lines that process the file."""
-    name = f"{data_set.name}.expt"
+    """Command lines that process the files without knowing the crystals."""
+    imported = names(data_set)[1]
     if data_set.scan is None:
-        return [f"dials.find_spots {name}"]
+        return [f"dials.find_spots {imported}"]
     return [
-        f"dials.find_spots {name}",
-        f"dials.index {name} strong.refl",
+        f"dials.find_spots {imported}",
+        f"dials.index {imported} strong.refl",
         "dials.refine indexed.expt indexed.refl",
         "dials.integrate refined.expt refined.refl",
         "dials.scale integrated.expt integrated.refl",

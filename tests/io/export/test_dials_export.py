@@ -42,7 +42,7 @@ def series(**vary):
     write_spec("spec.toml", text, **vary or {"fluence": "{ values = [1e28, 1e28, 2e28, 1e28, 1e28] }"})
     assert command("series", "spec.toml", "--output", "out", "--device", "cpu")[0] == 0
     status, out, err = command("export", "out/spec_master.h5", "--to", "dials")
-    assert (status, out[0], err) == (0, "out/spec.expt", [])
+    assert (status, out[:2], err) == (0, ["out/spec.expt", "out/spec_imported.expt"], [])
 
 
 @pytest.mark.parametrize("fields", [FLAT, TILTED, dict(panels=SAME_WIDTH)], ids=["flat", "tilted", "panels"])
@@ -108,6 +108,8 @@ def test_each_lattice_of_each_still_is_an_experiment():
         np.testing.assert_allclose([own[f"real_space_{axis}"] for axis in "abc"] @ A, np.eye(3), atol=1e-12)
         frame = frames[number + 1][0]
         assert content["beam"][use["beam"]]["wavelength"] == pytest.approx(wavelengths[frame], rel=1e-12)
+    imported = json.loads(Path("out/spec_imported.expt").read_text())
+    assert imported["crystal"] == [] and [use["imageset"] for use in imported["experiment"]] == [0, 1, 2, 3, 4]
     before = Path("out/spec.expt").read_text()
     assert command("export", "out/spec_master.h5", "--to", "dials")[0] == 0
     assert Path("out/spec.expt").read_text() == before
@@ -179,8 +181,9 @@ print(json.dumps(dict(hkl=list(hkl), absorbed=corrections.qe(place, 0), cell=own
 @pytest.mark.parametrize("vary, number", [({}, 0), (LATTICES, 1)], ids=["rotation", "stills"])
 def test_dials_sees_what_it_would_import_and_the_crystals(vary, number):
     series(**vary)
-    found = ask(IMPORT, "out/spec_master.h5", "out/spec.expt")
-    assert found["largest"] < 1e-9 and found["fraction"] == 0.5 and found["count"] == (6 if vary else 1)
+    for name, count in (("spec", 6 if vary else 1), ("spec_imported", 5 if vary else 1)):
+        found = ask(IMPORT, "out/spec_master.h5", f"out/{name}.expt")
+        assert found["largest"] < 1e-9 and found["fraction"] == 0.5 and found["count"] == count
     found = ask(BRIGHTEST, "out/spec.expt", str(number))
     hkl = np.array(found["hkl"])
     assert np.abs(hkl - np.round(hkl)).max() < 0.2 and np.abs(hkl).max() > 1
