@@ -172,6 +172,12 @@ OPTIONS = (
     option("--shard", "series", "I/N|slurm", "make the I-th of N shares of the data files", readers.shard, default="all"),
     option("--images", "series", "A[:B]", "make these images alone, from A up to B - 1, counted from 0", default="all"),
     option("--resume", "series", "", "go on with the series in the folder, which must be there", default="if it is there"),
+    option(
+        "--dask",
+        "series",
+        "ADDRESS|FILE|local",
+        "let a Dask cluster make the files: the address or file of its scheduler, or workers on this machine",
+    ),
     option("--dry-run", "series", "", "print what is drawn for each image as CSV, and make nothing"),
     option(
         "--tolerance",

@@ -113,16 +113,40 @@ def shard(name, text):
     """(number from 1, count) from I/N, or of this task of a Slurm array or step."""
     from nbkernel.run.series.folder import shard_of
 
-    if text != "slurm":
-        return shard_of(name, text)
-    for task, first, count in (
-        ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"),
-        ("SLURM_PROCID", "", "SLURM_NTASKS"),
-    ):
-        if task in os.environ and count in os.environ:
-            texts = [os.environ[task], os.environ.get(first, "0"), os.environ[count]]
-            if not all(text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS for text in texts):
-                raise InputError(f"{name}: {task}, {count} are {texts[0]!r}, {texts[2]!r}; need whole numbers")
-            own, least, all_tasks = map(int, texts)
-            return shard_of(name, (own - least + 1, all_tasks))
-    raise InputError(f"{name}: slurm needs SLURM_ARRAY_TASK_ID and _COUNT, or SLURM_PROCID and SLURM_NTASKS; or give I/N")
+    return slurm_shard(name) if text == "slurm" else shard_of(name, text)
+
+
+def slurm_shard(name):
+    """The same by the variables of a Slurm array, of a step, or of a step within an array."""
+    from nbkernel.run.series.folder import shard_of
+
+    number, count = 0, 1
+    if "SLURM_ARRAY_TASK_ID" in os.environ:
+        own = slurm_number(name, "SLURM_ARRAY_TASK_ID")
+        count = slurm_number(name, "SLURM_ARRAY_TASK_COUNT")
+        first, step = (slurm_number(name, f"SLURM_ARRAY_TASK_{end}", least) for end, least in (("MIN", 0), ("STEP", 1)))
+        number, rest = divmod(own - first, max(step, 1))
+        if rest or not 0 <= number < count:
+            raise InputError(
+                f"{name}: SLURM_ARRAY_TASK_ID {own} is not one of {count} from {first} in steps of {step}; need an array "
+                "without gaps, or I/N"
+            )
+        tasks = "SLURM_STEP_NUM_TASKS"
+    else:
+        tasks = "SLURM_NTASKS"
+        if not {tasks, "SLURM_PROCID"} <= {*os.environ}:
+            raise InputError(
+                f"{name}: slurm needs SLURM_ARRAY_TASK_ID and _COUNT, or SLURM_PROCID and SLURM_NTASKS; or give I/N"
+            )
+    if tasks in os.environ:
+        # the tasks of a step share what is its element's of the array
+        in_step = slurm_number(name, tasks)
+        number, count = number * in_step + slurm_number(name, "SLURM_PROCID"), count * in_step
+    return shard_of(name, (number + 1, count))
+
+
+def slurm_number(name, variable, default=None):
+    text = os.environ.get(variable, "" if default is None else str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise InputError(f"{name}: {variable} is {text!r}; need a whole number, or I/N")
+    return int(text)

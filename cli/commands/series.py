@@ -44,11 +44,25 @@ def run(argv):
             drawn = [series.draws(image) for part in parts for image in part.images]
             print(draws_text(drawn, series.specification.has_several()), end="")
         else:
-            write(series, chosen["--output"], *asked, resume=True if "--resume" in chosen else None)
+            resume = True if "--resume" in chosen else None
+            with making_of(chosen, series) as making:
+                write(series, chosen["--output"], *asked, resume, making)
     return 0
 
 
-def write(series, folder, shard, images, resume):
+@contextlib.contextmanager
+def making_of(chosen, series):
+    """A context whose value makes the data files on a cluster, None without --dask; see `write_series`."""
+    if "--dask" not in chosen:
+        yield None
+        return
+    from nbkernel.run.series.cluster import connected, made_by
+
+    with connected("--dask", chosen["--dask"], chosen["--output"], chosen.get("--threads")) as client:
+        yield made_by(client, "--dask", series)
+
+
+def write(series, folder, shard, images, resume, making):
     """Writes the files, and says so: a bar on a terminal, a line for each file."""
     from nbkernel.kernels.compile.object_cache import CACHE
     from nbkernel.run.progress_bar import ProgressBar
@@ -57,18 +71,19 @@ def write(series, folder, shard, images, resume):
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = ProgressBar(sys.stderr)
     tell, CACHE.say = (bar.above(say), bar.above(note)) if on_terminal else (say, note)
-    started = time.monotonic()
+    started, counted = time.monotonic(), 0
 
     def wrote(name, images):
-        nonlocal started
-        now = time.monotonic()
-        rate = f", {images / max(now - started, 1e-9):.3g} images/s" if images else ""
+        nonlocal started, counted
+        now, counted = time.monotonic(), counted + images
+        rate = f", {counted / max(now - started, 1e-9):.3g} images/s" if images else ""
         tell(f"{name}: {images} image{'s' if images > 1 else ''}{rate}" if images else name)
-        started = now
+        if making is None:  # else files are made side by side: all so far count
+            started, counted = now, 0
 
     def counting(total):
         return bar.counting(total, "images") if on_terminal else contextlib.nullcontext(None)
 
-    _, missing = write_series(series, "--", folder, shard, images, resume, counting, wrote)
+    _, missing = write_series(series, "--", folder, shard, images, resume, counting, wrote, making)
     if missing:
         tell(f"{len(missing)} data files are missing ({missing[0]} ...); the shard that ends last makes the master file")

@@ -1,6 +1,8 @@
 """Series: specifications, and what is drawn from them."""
 
 import math
+import os
+import re
 from pathlib import Path
 from statistics import NormalDist
 
@@ -258,16 +260,37 @@ def test_bad_options_are_one_line_and_nothing_is_touched(options, message, folde
     assert [path.name for path in folder.iterdir()] == ["spec.toml"] and Path("spec.toml").read_text() == before
 
 
-def test_shards_of_slurm(monkeypatch):
+SLURM = {
+    "array from 5": ("ARRAY_TASK_ID=7 ARRAY_TASK_MIN=5 ARRAY_TASK_COUNT=4", (3, 4)),
+    "array from 0": ("ARRAY_TASK_ID=3 ARRAY_TASK_MIN=0 ARRAY_TASK_COUNT=4 ARRAY_TASK_STEP=1 PROCID=0 NTASKS=1", (4, 4)),
+    "array from 1": ("ARRAY_TASK_ID=1 ARRAY_TASK_MIN=1 ARRAY_TASK_COUNT=4", (1, 4)),
+    "array in steps": ("ARRAY_TASK_ID=21 ARRAY_TASK_MIN=1 ARRAY_TASK_STEP=10 ARRAY_TASK_COUNT=3", (3, 3)),
+    "tasks": ("PROCID=0 NTASKS=2", (1, 2)),
+    "tasks in an array": ("ARRAY_TASK_ID=2 ARRAY_TASK_MIN=1 ARRAY_TASK_COUNT=3 PROCID=1 NTASKS=4 STEP_NUM_TASKS=4", (6, 12)),
+    "array with a gap": ("ARRAY_TASK_ID=7 ARRAY_TASK_MIN=1 ARRAY_TASK_COUNT=3", "ID 7 is not one of 3 from 1 in steps of 1; need an array"),
+    "between steps": ("ARRAY_TASK_ID=3 ARRAY_TASK_MIN=1 ARRAY_TASK_STEP=4 ARRAY_TASK_COUNT=3", "ID 3 is not one of 3 from 1 in steps of 4"),
+    "no count": ("ARRAY_TASK_ID=3", "SLURM_ARRAY_TASK_COUNT is ''; need a whole number, or I/N"),
+    "no number": ("PROCID=x NTASKS=4", "SLURM_PROCID is 'x'; need a whole number"),
+    "task beyond": ("PROCID=4 NTASKS=4", "there is no shard 5 of 4"),
+    "no tasks": ("PROCID=0", "slurm needs SLURM_ARRAY_TASK_ID and _COUNT, or SLURM_PROCID and SLURM_NTASKS"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SLURM)
+def test_shards_of_slurm(case, monkeypatch):
     from nbkernel.cli.arguments.readers import shard
 
-    for name, value in (("SLURM_ARRAY_TASK_ID", "7"), ("SLURM_ARRAY_TASK_MIN", "5"), ("SLURM_ARRAY_TASK_COUNT", "4")):
-        monkeypatch.setenv(name, value)
-    assert shard("--shard", "slurm") == (3, 4)
-    monkeypatch.delenv("SLURM_ARRAY_TASK_ID")
-    monkeypatch.setenv("SLURM_PROCID", "0")
-    monkeypatch.setenv("SLURM_NTASKS", "2")
-    assert shard("--shard", "slurm") == (1, 2)
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+    variables, expected = SLURM[case]
+    for pair in variables.split():
+        name, value = pair.split("=")
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    if isinstance(expected, tuple):
+        assert shard("--shard", "slurm") == expected
+    else:
+        with pytest.raises(nbkernel.InputError, match=f"^--shard: .*{re.escape(expected)}"):
+            shard("--shard", "slurm")
 
 
 def test_dry_run_prints_the_draws_and_makes_nothing(folder, capsys):

@@ -204,6 +204,18 @@ def test_several_lattices_add_up_and_water_counts_once():
     assert (background > 0).all() and (np.asarray(background) <= parts[0] * (1 + 1e-6)).all()
 
 
+def test_files_of_a_choice_are_named_alike_wherever_the_series_is_made(folder, monkeypatch):
+    for name in ("one", "two"):
+        Path(name).mkdir()
+        Path(name, "F.hkl").write_text(f"1 0 0 {len(name)}\n")
+    write_spec("spec.toml", SPEC, hkl=f"{{ values = {['one/F.hkl', 'two/F.hkl'] * 3} }}")
+    whole = made("whole")
+    assert [row["hkl"] for row in truth("whole/spec_truth.csv")] == ["one/F.hkl", "two/F.hkl"] * 2 + ["one/F.hkl"]
+    monkeypatch.chdir(folder / "one")
+    again = made("../again", spec="../whole/series.toml")
+    assert again == whole
+
+
 def test_a_rotation_turns_evenly():
     text = SPEC + 'kind = "rotation"\nstart = 10.0\nwidth = 0.5\nsteps = 4\n'
     write_spec("spec.toml", text, fluence="{ normal = [1e28, 1e27] }")

@@ -39,11 +39,24 @@ def remove_abandoned(folder, name, names):
     for own in names:
         token = own.startswith(begins) and TOKEN.fullmatch(own, len(begins), len(own) - len(ENDING))
         if token:
-            with contextlib.suppress(OSError):
-                path = os.path.join(folder, own)
-                found = os.lstat(path)
-                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and is_gone(token):
-                    os.unlink(path)
+            remove_if_gone(folder, own, token)
+
+
+def remove_all_abandoned(folder):
+    """Removes all such files in a folder, whatever they were to become; returns whether others are left."""
+    for own in temporary_files(folder):
+        token = TOKEN.fullmatch(own.removesuffix(ENDING).rpartition(".")[2])
+        if token:
+            remove_if_gone(folder, own, token)
+    return bool(temporary_files(folder))
+
+
+def remove_if_gone(folder, own, token):
+    with contextlib.suppress(OSError):
+        path = os.path.join(folder, own)
+        found = os.lstat(path)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and is_gone(token):
+            os.unlink(path)
 
 
 def is_gone(token):

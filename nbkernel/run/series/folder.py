@@ -115,17 +115,30 @@ class Folder:
             raise InputError(f"{option}: {path} is not the record of a series; give an empty folder, or a new one")
         return match[1], match[2]
 
+    def record_content(self):
+        """The bytes of the record."""
+        _, _, text = specification_text(self.specification, self.file(RECORD)).partition("\n")
+        return f"# nbkernel series, sha256 {self.digest}, precision {self.precision}\n{text}".encode()
+
+    def renew_record(self, option):
+        """Writes the record again if it names other input files, of the same content, than the specification does."""
+        try:
+            with open(self.file(RECORD), "rb") as file:
+                same = file.read() == self.record_content()
+        except OSError:
+            same = False
+        if not same:
+            self.write_record(option)
+
     def write_record(self, option):
         try:
             os.makedirs(self.path, exist_ok=True)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise InputError(f"{option}: cannot make the folder {self.path}: {why}") from None
-        _, _, text = specification_text(self.specification, self.file(RECORD)).partition("\n")
-        first = f"# nbkernel series, sha256 {self.digest}, precision {self.precision}\n"
         beside = files_beside(option, self.specification.experiment, self.file(RECORD))
         with OutputFiles(self.inputs()) as files:
-            for name, path, content in [(option, self.file(RECORD), (first + text).encode()), *beside]:
+            for name, path, content in [(option, self.file(RECORD), self.record_content()), *beside]:
                 files.open(name, path)
                 files.write(name, content)
             files.commit()

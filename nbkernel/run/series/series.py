@@ -51,6 +51,7 @@ class Series:
             if experiment is not None and not isinstance(experiment, Experiment):
                 raise InputError(f"Series: needs an Experiment, not {type(experiment).__name__}")
             self.specification = specification_of("Series", specification, "", experiment)
+        self.device = device
         self.simulator = Simulator(self.specification.experiment, device=device, precision=precision, threads=threads)
         self.maker: FrameMaker | None = None  # made with the first image
 
@@ -86,6 +87,7 @@ class Series:
         images: str | int | tuple[int, int] | None = None,
         resume: bool | None = None,
         progress: Callable[[int, int], None] | None = None,
+        client: Any = None,  # a distributed.Client, which an optional package has
     ) -> list[str]:
         """Writes the series into a folder: data files, and when all of them are there, the master file and the table of the
         truth.
@@ -93,15 +95,23 @@ class Series:
         folder: made if it is not there; files of the series that are there are kept. shard: "I/N" or (I, N), the I-th of N
         shares of the data files. images: a number, "A:B" or (A, B), counted from 0 and without B: these images alone, in
         files of their own. resume: True needs the folder to have the series already, False not to. progress: called with
-        the number of images done and the total. Returns the paths of the files written. Raises InputError for an unusable
-        argument, a folder of another series, or a file that cannot be written, and what `simulate` raises.
+        the number of images done and the total. client: a dask.distributed.Client, whose workers make the data files, see
+        docs/clusters.md; they choose the device as this series was told to. Returns the paths of the files written. Raises
+        InputError for an unusable argument, a folder of another series, a file that cannot be written, or a cluster that
+        cannot be used, and what `simulate` raises.
         """
         from .writing import write_series
+
+        making = None
+        if client is not None:
+            from .cluster import made_by
+
+            making = made_by(client, "client", self)
 
         def counting(total):
             return contextlib.nullcontext(None if progress is None else lambda done: progress(done, total))
 
-        return write_series(self, "", folder, shard, images, resume, counting)[0]
+        return write_series(self, "", folder, shard, images, resume, counting, making=making)[0]
 
     def frames(self) -> FrameMaker:
         """The FrameMaker of this series. Raises InputError for an unusable Experiment."""

@@ -1,8 +1,11 @@
 """The truth of each image of a series: what it was made from, and how bright it became."""
 
+import os
+
 import numpy as np
 
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.geometry.cell_axes import cell_of_axes
 from nbkernel.image.seeds import seeds_of_crystal
 from nbkernel.io.nexus.data_file import read_content
@@ -32,7 +35,11 @@ def truth_of(specification, frame, noise):
         "image": draws["image"],
         "wavelength": run.wavelength * 1e10,
         "fluence": float(run.plan.fluence),
-        **{name: draws[name] for name in specification.varied_by_shot() if name not in ("wavelength", "fluence")},
+        **{
+            name: value
+            for name, value in file_names(specification, draws).items()
+            if name in specification.varied_by_shot() and name not in ("wavelength", "fluence")
+        },
     }
     if specification.kind == "rotation":
         found |= {"phi": run.experiment.phi, "osc": run.experiment.osc}
@@ -41,7 +48,19 @@ def truth_of(specification, frame, noise):
         bits = specification.bits or 32
         found |= {"counted": noise.totals.photons, "overloads": noise.totals.overloads[bits]}
     found["lattices"] = len(frame.lattices)
-    return found, [lattice_truth(own, drawn) for own, drawn in zip(frame.lattices, draws["crystals"], strict=True)]
+    drawn = [file_names(specification, own) for own in draws["crystals"]]
+    return found, [lattice_truth(*each) for each in zip(frame.lattices, drawn, strict=True)]
+
+
+def file_names(specification, drawn):
+    """What was drawn, with the names of files below the folder that all files of the choice have in common: who makes an
+    image, and from where the paths are seen, does not matter."""
+    return {name: file_name(specification.vary[name], value) if name in PATHS else value for name, value in drawn.items()}
+
+
+def file_name(distribution, path):
+    paths = [os.path.realpath(each) for each in distribution.numbers]
+    return os.path.relpath(os.path.realpath(path), os.path.commonpath([os.path.dirname(each) for each in paths]))
 
 
 def lattice_truth(run, drawn):

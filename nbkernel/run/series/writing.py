@@ -33,13 +33,13 @@ NUMBERS = re.compile(r"[-+]?[0-9][0-9.e+-]*")
 DTYPES = {None: None, 16: np.uint16, 32: np.int32}
 
 
-def write_series(series, prefix, folder, shard, images, resume, counting, wrote=lambda name, images: None):
+def write_series(series, prefix, folder, shard, images, resume, counting, wrote=lambda name, images: None, making=None):
     """Writes the files of a Series, see `Series.run`; returns the paths of those written and the names of data files that
     are not there yet.
 
     prefix: of arguments in messages; counting: called with the number of images, returns a context manager whose value is
     called with the number of those done, or None; wrote: called with the name of each file and the number of its images, 0
-    of files without.
+    of files without; making: makes the data files elsewhere, see `cluster.made_by`; None: this process does.
     """
     option = f"{prefix}output" if prefix else "folder"
     place = Folder(folder, series.specification, series.simulator.engine.precision)
@@ -54,12 +54,15 @@ def write_series(series, prefix, folder, shard, images, resume, counting, wrote=
     parts = asked if images is not None else [part for part in asked if not place.has(part.name)]
     written = []
     with warnings_once(), counting(sum(len(part.images) for part in parts)) as report:
-        done = 0
-        for part in parts:
-            write_part(maker, option, place, part, report and (lambda count, done=done: report(done + count)))
-            done += len(part.images)
-            written.append(part.name)
-            wrote(part.name, len(part.images))
+        if making is None:
+            made = files_made(maker, option, place, parts, report)
+        else:
+            made = making(option, place, parts, report, images is not None)
+        with contextlib.closing(made):
+            for part in made:
+                written.append(part.name)
+                wrote(part.name, len(part.images))
+    written.sort()
     every = place.parts(images)
     missing = [part.name for part in every if not place.has(part.name)]
     if not missing:
@@ -67,6 +70,16 @@ def write_series(series, prefix, folder, shard, images, resume, counting, wrote=
             written.append(name)
             wrote(name, 0)
     return [place.file(name) for name in written], missing
+
+
+def files_made(maker, option, place, parts, report):
+    """Writes Parts one after the other; yields each when its file is there. report: called with the number of images done,
+    or None."""
+    done = 0
+    for part in parts:
+        write_part(maker, option, place, part, report and (lambda count, done=done: report(done + count)))
+        done += len(part.images)
+        yield part
 
 
 def write_part(maker, option, place, part, report):
