@@ -1,4 +1,4 @@
-"""python -m bench.fuzz commands|files|lines [--seed S] [--seconds N] [--only NUMBER]
+"""python -m bench.fuzz commands|series|files|lines [--seed S] [--seconds N] [--only NUMBER]
 
 Random cases by seed for the given number of seconds. Each bug is shrunk and printed once, with the seed and number that draw
 it again (--seed S --only NUMBER). Exit status 1 if there are findings.
@@ -6,6 +6,7 @@ it again (--seed S --only NUMBER). Exit status 1 if there are findings.
   commands  nanoBragg.c's command lines, ordinary ones and crystals and detectors along axes: all files and statistics lines
             of --precision exact against the C program's (--c-binary PATH), double and mixed by what they promise. Without
             the C program these two are compared with exact.
+  series    specifications of data sets: the files of one process, those of two shards, and single images must be the same
   files     damaged files of every kind that nbkernel reads, given to the commands that read them
   lines     broken command lines of every sub-command
 
@@ -23,6 +24,7 @@ from .damage.files import READERS, Files
 from .damage.lines import Lines
 from .parity.command_inputs import write_inputs
 from .parity.commands import GENERATORS, SHRINK_SECONDS, Commands
+from .parity.series import SeriesParity
 from .parity.stored import store
 
 STORED = 30
@@ -32,7 +34,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m bench.fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("part", choices=["commands", "files", "lines"])
+    parser.add_argument("part", choices=["commands", "series", "files", "lines"])
     parser.add_argument("--c-binary", help="nanoBragg.c built for one thread")
     parser.add_argument("--seed", default="1", help="any text")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -51,6 +53,8 @@ def main(argv=None):
     seconds = 0.0 if options.whole else SHRINK_SECONDS
     if options.part == "commands":
         part = Commands(options.c_binary, write_inputs(folder), kinds, options.check.split(","), seconds)
+    elif options.part == "series":
+        part = SeriesParity(write_inputs(folder), seconds)
     elif options.part == "lines":
         part = Lines(seconds)
     else:

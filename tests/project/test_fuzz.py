@@ -16,6 +16,7 @@ from bench.fuzz.damage.lines import Lines
 from bench.fuzz.parity.command_inputs import write_inputs
 from bench.fuzz.parity.commands import Commands
 from bench.fuzz.parity.differential import byte_finding, pixel_findings
+from bench.fuzz.parity.series import SeriesParity
 from bench.fuzz.parity.stored import load, rendered_again
 from bench.fuzz.shrink import without_parts
 from nbkernel.cli.commands import info
@@ -50,6 +51,47 @@ def test_fast_precisions_are_within_tolerance_on_random_command_lines(kind, inpu
     part = Commands(None, inputs, (kind,))
     assert not findings(part, "s5", 150)
     assert part.differential.compared > 120
+
+
+@pytest.mark.slow
+def test_series_have_the_same_bytes_as_shards_and_image_by_image(inputs):
+    part = SeriesParity(inputs)
+    assert not findings(part, "p1", 40)
+
+
+@pytest.mark.slow
+def test_a_series_that_differs_is_shrunk_to_what_matters(folder, monkeypatch):
+    """A fault planted in the noise: it depends on the images that were made before."""
+    from bench.fuzz.parity import series
+    from nbkernel.run.series import frame
+
+    lines = (
+        ("series", "images = 3"),
+        ("series", "images_per_file = 2"),
+        ("series", "adc = 40"),
+        ("crystal", "cell = [50, 60, 70, 90, 90, 90]"),
+        ("crystal", "default_F = 100"),
+        ("crystal", 'xtal_shape = "gauss"'),
+        ("detector", "detpixels_f = 8"),
+        ("detector", "detpixels_s = 7"),
+        ("beam", "fluence = 1e29"),
+        ("sampling", "oversample = 1"),
+        ("vary", 'orientation = "uniform"'),
+    )
+    honest, before = frame.noisy_strips, []
+
+    def faulty(photons, seed, *more):
+        before.append(seed)
+        return honest(photons, seed + len(before), *more)
+
+    monkeypatch.setattr(frame, "noisy_strips", faulty)
+    monkeypatch.setattr(series, "drawn_lines", lambda draw, folder: lines)
+    (finding,) = findings(SeriesParity(folder), "p1", 1)
+    assert finding.startswith("case p1 0: shards: drawn_000001.h5")
+    small = finding.partition("\n")[2]
+    assert "images = 3" in small and "cell = " in small and "default_F" in small
+    for needless in ("images_per_file", "adc", "gauss", "uniform"):
+        assert needless not in small
 
 
 @pytest.mark.golden

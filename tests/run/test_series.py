@@ -216,6 +216,7 @@ BAD = {
     "bits": (SPEC + "bits = 8\n", {}, "bits: needs 16 or 32, not 8"),
     "name of a folder": (SPEC + 'name = "../x"\n', {}, "name: needs the beginning of file names"),
     "no cell": (SPEC.replace("cell = [50, 60, 70, 90, 90, 90]", ""), {}, "no unit cell"),
+    "absurd in the third image": (SPEC, {"oversample": "{ values = [1, 1, 20000, 1, 1] }"}, "20000 sub-pixels per edge is absurd"),
     "not TOML": ("[series\n", {}, "is not a TOML file"),
 }  # fmt: skip
 

@@ -18,12 +18,13 @@ SHRINK_SECONDS = 30.0
 SHORT = 400  # bytes of a file that are printed
 PICTURE = ("--output", "out.png")
 OUTPUTS = re.compile(
-    r"(floatimage(_\d+)?\.bin|(int|noise)image(_\d+)?\.img|image(_\d+)?\.pgm|Fdump\.bin|good\.dump|out\.\w+)"
+    r"(floatimage(_\d+)?\.bin|(int|noise)image(_\d+)?\.img|image(_\d+)?\.pgm|Fdump\.bin|good\.dump|out\.\w+|out(/.*)?)"
 ).fullmatch
 GEOMETRY = [*CRYSTAL, *DETECTOR, "-oversample", "1", "-seed", "1", "-noprogress"]
 FROM_FILE = [*CRYSTAL, "-oversample", "1", "-seed", "1", "-noprogress"]
 FEW = "-roi 0 9 0 9".split()
 NO_CELL = ["-N", "3", *DETECTOR, *RUN]
+CPU = ("--device", "cpu", "--threads", "2")
 
 # kind: (mutations, extension of the name, companions, argument lists); FILE is the damaged file
 IMAGE_COMMANDS = (
@@ -59,6 +60,10 @@ READERS = {
         byte_mutations.TOML, ".toml", ("models.expt", "small.hkl"),
         (("simulate", "--config", "FILE", "-seed", "1", "-noprogress"),
          ("simulate", "--config", "FILE", "-noprogress", "--save-config", "out.toml")),
+    ),
+    "series": (
+        byte_mutations.TOML, ".toml", ("small.hkl", "shots.csv"),
+        (("series", "FILE", "--output", "out", "--images", "0:2", *CPU), ("series", "FILE", "--dry-run", "--images", "0:2")),
     ),
     "json": (
         byte_mutations.JSON, ".expt", (),
@@ -198,3 +203,5 @@ def warm_commands():
     yield ["compare", "good.img", "good.h5", "--json"]
     yield ["compare", "good.bin", "good.bin"]
     yield ["compare-traces", "good.trace", "json.trace"]
+    yield ["series", "stills.toml", "--output", "w", *CPU]
+    yield ["series", "turn.toml", "--dry-run"]

@@ -15,14 +15,14 @@ from nbkernel.cli.arguments import options
 from nbkernel.experiment import flags
 
 from . import sandbox
-from .files import OUTPUTS, warm_commands
+from .files import CPU, OUTPUTS, warm_commands
 from .seed_files import PLAIN, make_seeds
 
 SHRINK_SECONDS = 20.0
 BESIDE = (
     "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace",
     "models.expt", "small.hkl", "group.mtz",
-    "group.cif", "axes.mat", "two.src", "mask.img", "header0.img",
+    "group.cif", "axes.mat", "two.src", "mask.img", "header0.img", "stills.toml", "turn.toml", "shots.csv",
 )  # fmt: skip
 LINES = (
     ("simulate", *PLAIN),
@@ -58,6 +58,9 @@ LINES = (
     ("noisify", "-bin", "good.bin", "-detpixels_x", "13", "-seed", "1", "-intfile", "new.img", "-pgmfile", "new.pgm",
     "-noisefile", "noise.img", "-psf", "fiber", "-psf_radius", "3", "-readout_noise", "2", "-flicker", "0.1", "-bits", "32"),
     ("noisify", "-bin", "good.img", "-header", "header0.img", "-nonoise", "-psf", "gauss", "--threads", "2"),
+    ("series", "stills.toml", "--output", "new", "--shard", "1/2", *CPU),
+    ("series", "stills.toml", "--output", "new", "--images", "0:2", "--precision", "exact", *CPU),
+    ("series", "turn.toml", "--dry-run", "--images", "1"),
     ("info",),
     ("--version",),
     ("--help",),
@@ -102,6 +105,7 @@ COMMANDS = (
     "show",
     "compare",
     "compare-traces",
+    "series",
     "info",
     "help",
     "Simulate",
@@ -223,7 +227,14 @@ def may_write(argv, name):
     }
     if "link.img" in named:
         named.add("good.img")
-    return bool(OUTPUTS(name)) or name in named or re.sub(r"_\d+(\.\w+)?$", r"\1", name) in named
+    # a series writes files into the folder that is named
+    named.update(word for word in argv[1:] if name.startswith(f"{os.path.normpath(word)}/"))
+    return (
+        bool(OUTPUTS(name))
+        or name in named
+        or name.partition("/")[0] in named
+        or re.sub(r"_\d+(\.\w+)?$", r"\1", name) in named
+    )
 
 
 def quoted(argv):

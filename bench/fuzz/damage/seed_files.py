@@ -17,6 +17,52 @@ RUN = [*BEAM, "-distance", "100"]
 PLAIN = [*CRYSTAL, *DETECTOR, *RUN]
 OWN_FILES = "-floatfile good.bin -intfile good.img -pgmfile good.pgm -noisefile noise.img -dump good.dump".split()
 
+SERIES_OF = """\
+[crystal]
+cell = [50, 60, 70, 90, 90, 90]
+hkl = "small.hkl"
+Na = 3
+dump = false
+[detector]
+detpixels_f = 13
+detpixels_s = 11
+pixel = 0.8
+distance = 100
+[beam]
+wavelength = 1.0
+[sampling]
+oversample = 1
+"""
+STILLS = f"""\
+{SERIES_OF}[series]
+images = 3
+images_per_file = 2
+seed = 7
+photons = true
+bits = 32
+adc = 1.5
+[vary]
+orientation = "uniform"
+fluence = {{ values = "shots.csv", column = "fluence" }}
+wavelength = {{ normal = [1.0, 0.001] }}
+polarization = {{ choice = [0.0, 0.5, 1.0] }}
+crystals = {{ poisson = 1.2 }}
+cell_scale = {{ lognormal = [1.0, 0.01] }}
+Nb = {{ uniform = [2, 5] }}
+"""
+TURN = f"""\
+{SERIES_OF}[series]
+kind = "rotation"
+images = 3
+start = -1.0
+width = 0.5
+steps = 2
+counts = false
+name = "turn"
+[vary]
+fluence = {{ values = [1e26, 2e26, 1e27] }}
+"""
+
 
 def panel(number):
     return {
@@ -140,6 +186,9 @@ def make_seeds(folder):
         write_smv_files(draw)
         write_tables_of_groups()
         write_eiger()
+        Path("stills.toml").write_text(STILLS)
+        Path("turn.toml").write_text(TURN)
+        Path("shots.csv").write_text("shot,fluence\n1,1e26\n2,2e26\n3,3e26\n")
     finally:
         os.chdir(before)
     plain = {
@@ -152,6 +201,7 @@ def make_seeds(folder):
         "xparm": ["XPARM.XDS", "GXPARM.XDS"],
         "sources": ["spectrum.src", "two.src"],
         "toml": ["good.toml", "panels.toml"],
+        "series": ["stills.toml", "turn.toml"],
         "json": ["models.expt"],
         "trace": ["good.trace", "all.trace", "c.trace"],
         "json trace": ["json.trace"],

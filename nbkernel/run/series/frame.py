@@ -70,6 +70,12 @@ class FrameMaker:
         inputs, _ = self.simulator.kept
         return prepare_panels(changed(self.specification.experiment, changes), UNUSED_SEED, inputs)
 
+    def check(self, image):
+        """Raises InputError if a value drawn for image number `image` is unusable, as far as that shows before rendering."""
+        draws = draws_of(self.specification, image)
+        for drawn in draws["crystals"]:
+            self.prepared({**self.shot_changes(image, draws), **self.lattice_changes(drawn)})
+
     def frame(self, image):
         """The Frame of image number `image`: the sum of its lattices' photons."""
         draws = draws_of(self.specification, image)

@@ -30,6 +30,7 @@ from .truth import columns_of, truth_columns, truth_of
 # of all series, so that one has the same bytes whenever it is made
 DATE = datetime(2000, 1, 1, tzinfo=UTC)
 NUMBERS = re.compile(r"[-+]?[0-9][0-9.e+-]*")
+FIRST_PREPARED = 4  # images whose values are looked at more closely before a run begins
 DTYPES = {None: None, 16: np.uint16, 32: np.int32}
 
 
@@ -44,11 +45,13 @@ def write_series(series, prefix, folder, shard, images, resume, counting, wrote=
     option = f"{prefix}output" if prefix else "folder"
     place = Folder(folder, series.specification, series.simulator.engine.precision)
     asked, images = place.asked(prefix, shard, images)
-    numbers = itertools.chain.from_iterable(part.images for part in asked)
-    for image in itertools.islice(numbers, FIRST_CHECKED):
+    first = list(itertools.islice(itertools.chain.from_iterable(part.images for part in asked), FIRST_CHECKED))
+    for image in first:
         draws_of(series.specification, image)
     maker = series.frames()
     check_panels(maker.base_panels)
+    for image in first[:FIRST_PREPARED]:
+        maker.check(image)
     place.open(option, resume)
     # images that are asked for are made again
     parts = asked if images is not None else [part for part in asked if not place.has(part.name)]
