@@ -44,7 +44,11 @@ NOT_RUN = {
         "make demo     # environment, installation, one example; prints where its picture is",
         "pip install '.[sf,hdf5]'",
     ],
-    "docs/clusters.md": ["pip install 'nbkernel[dask]'", "from dask.distributed import Client"],
+    "docs/clusters.md": [
+        "pip install 'nbkernel[dask]'",
+        "from dask.distributed import Client",
+        "python -m bench.series.cluster tasks --count 3000 --workers 20",
+    ],
     "docs/cuda.md": [
         "pip install 'nbkernel[cu12]'     # NVIDIA driver 525 or later",
         "python -m bench.device --golden tests/golden --json report.json",

@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 def cluster(workers=2, **more):
     with (
         distributed.LocalCluster(
-            processes=True, n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=None,
+            processes=True, n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=None,
             silence_logs=logging.CRITICAL, **more
         ) as found,
         distributed.Client(found) as client,

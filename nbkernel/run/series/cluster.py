@@ -297,7 +297,7 @@ def local_client(folder, threads):
     sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
     cluster = LocalCluster(
         n_workers=max(1, thread_count(None) // (threads or 1)), threads_per_worker=1, memory_limit=None,
-        dashboard_address=None, silence_logs=logging.CRITICAL,
+        dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
     )  # fmt: skip
 
     def end(patience):
