@@ -14,6 +14,7 @@ HELP = {"-h", "-help", "--help"}
 COMMANDS = {
     "simulate": "render a diffraction image (nanoBragg.c's flags)",
     "series": "render a data set of many images",
+    "background": "what amorphous materials scatter (nonBragg.c's flags)",
     "noisify": "noise, point spread and read-out for a float image (noisify.c's flags)",
     "export": "write what DIALS, CrystFEL or XDS need beside images",
     "show": "draw an image as a PNG",
@@ -27,6 +28,7 @@ COMMANDS = {
 LIBRARIES = {
     "simulate": 350,
     "series": 350,
+    "background": 180,
     "noisify": 180,
     "export": 180,
     "show": 110,

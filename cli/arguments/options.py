@@ -52,6 +52,8 @@ OPTIONS = (
         default=DEFAULT_PRECISION,
     ),
     option("--precision", "noisify", ("exact",), "noisify.c's files, byte for byte", default="exact"),
+    option("--precision", "background", ("exact",), "nonBragg.c's files, byte for byte", default="exact"),
+    option("--noise-rng", "background", ("ran1",), "nonBragg.c's noise", default="ran1"),
     option(
         "--device",
         "simulate trace series",
@@ -62,7 +64,7 @@ OPTIONS = (
     ),
     option(
         "--threads",
-        "simulate trace series noisify",
+        "simulate trace series noisify background",
         "N",
         "largest number of threads",
         readers.positive_integer,
@@ -263,7 +265,12 @@ OPTIONS = (
         sets="PictureSettings.rings",
     ),
     preview_option("--preview-beam", "", "mark the direct beam with a cross", sets="PictureSettings.beam"),
-    option("--help", "simulate series noisify export trace show compare compare-traces info", "", "this text; also -h"),
+    option(
+        "--help",
+        "simulate series noisify background export trace show compare compare-traces info",
+        "",
+        "this text; also -h",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.flags import FLAGS, GROUPS
 from nbkernel.experiment.outputs import NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.experiment.quirks import QUIRKS
+from nbkernel.run.siblings import background_flags as background
 from nbkernel.run.siblings import noisify_flags as noisify
 
 PAGE = Path(__file__).with_name("flags.md")
@@ -26,6 +27,7 @@ and others): change those, not this page. `nbkernel simulate -h` prints a short 
 * [nanoBragg.c's flags](#nanobraggcs-flags): one dash, for `simulate`, `trace` and (the geometry) `show`
 * [Our own options](#our-own-options): two dashes, by command
 * [noisify.c's flags](#noisifycs-flags): for `noisify`
+* [nonBragg.c's flags](#nonbraggcs-flags): for `background`
 """
 
 FLAGS_HEAD = """\
@@ -59,6 +61,12 @@ NOISIFY_HEAD = """\
 
 For `nbkernel noisify` ([response](../response.md)), matched in the same way. An argument that contains `floatimage.bin`, and is not
 the value of a flag, is the float file. *Sets* names the field of `Noisify`.
+"""
+
+BACKGROUND_HEAD = """\
+## nonBragg.c's flags
+
+For `nbkernel background` ([background](../files/background.md)), matched in the same way. *Sets* names the field of `Background`.
 """
 
 # what the readers of nbkernel.experiment.arguments do besides, by kind
@@ -148,16 +156,15 @@ def flag_tables():
         yield from table(("flag", "values", "unit", "default", "meaning", "match", "sets"), rows)
 
 
-def noisify_tables():
-    switches = {"noise": "`noise = False`", "pgm": "`pgm = False`"}
-    for group in noisify.GROUPS:
-        yield f"### noisify: {group}\n"
+def sibling_tables(program, module):
+    for group in module.GROUPS:
+        yield f"### {program}: {group}\n"
         rows = [
             (
                 names(flag.spellings), values(flag), unit(flag), flag.default, coded(flag.help), match(flag),
-                ", ".join([*(f"`{name}`" for name in flag.sets), *(switches[name] for name in flag.also)]),
+                ", ".join([*(f"`{name}`" for name in flag.sets), *(f"`{name} = {also!r}`" for name, also in flag.also.items())]),
             )
-            for flag in noisify.FLAGS if flag.group == group
+            for flag in module.FLAGS if flag.group == group
         ]  # fmt: skip
         yield from table(("flag", "values", "unit", "default", "meaning", "match", "sets"), rows)
 
@@ -181,6 +188,7 @@ def option_tables():
     for command, told in (
         ("simulate", "Takes nanoBragg.c's flags and:"),
         ("series", "`nbkernel series SPEC.toml`; see [series](../series.md):"),
+        ("background", "Takes [nonBragg.c's flags](#nonbraggcs-flags) and:"),
         ("noisify", "Takes [noisify.c's flags](#noisifycs-flags) and:"),
         ("export", "`nbkernel export FILE.h5`; see [export](../files/export.md):"),
         ("trace", "Takes nanoBragg.c's flags and:"),
@@ -204,7 +212,8 @@ def option_tables():
 
 def page():
     """The page's text."""
-    parts = [HEAD, FLAGS_HEAD, *flag_tables(), OPTIONS_HEAD, *option_tables(), NOISIFY_HEAD, *noisify_tables()]
+    parts = [HEAD, FLAGS_HEAD, *flag_tables(), OPTIONS_HEAD, *option_tables(), NOISIFY_HEAD]
+    parts += [*sibling_tables("noisify", noisify), BACKGROUND_HEAD, *sibling_tables("background", background)]
     return "\n".join(parts).rstrip() + "\n"
 
 

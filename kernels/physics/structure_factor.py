@@ -1,4 +1,4 @@
-"""F_cell: the structure factor at a fractional index, nearest neighbour or tricubic."""
+"""The structure factor: F_cell at a fractional index, nearest neighbour or tricubic; F of amorphous materials by stol."""
 
 import math
 
@@ -69,3 +69,25 @@ def lagrange_weights(x, flr):
     x0, x1, x2, x3 = x - (flr - 1.0), x - flr, x - (flr + 1.0), x - (flr + 2.0)
     low, high = x0 * x1, x2 * x3
     return (x1 * high * (-1 / 6), x0 * high * 0.5, low * x3 * -0.5, low * x2 * (1 / 6))
+
+
+def interval_of(stol, value, nearest):
+    """Index of the last of increasing `stol` that is not above `value`, from index 1 to the third from last; searched for
+    from `nearest` on."""
+    while value > stol[nearest] and nearest < stol.shape[0] - 2:
+        nearest += 1
+    while value < stol[nearest] and nearest >= 2:
+        nearest -= 1
+    return nearest
+
+
+def amorphous_F(stol, F, value, nearest):
+    """F at stol `value`: Lagrange's polynomial through the four points from nearest - 1 on."""
+    x0, x1, x2, x3 = stol[nearest - 1], stol[nearest], stol[nearest + 1], stol[nearest + 2]
+    a, b, c, d = value - x0, value - x1, value - x2, value - x3
+    return (
+        b * c * d * F[nearest - 1] / ((x0 - x1) * (x0 - x2) * (x0 - x3))
+        + a * c * d * F[nearest] / ((x1 - x0) * (x1 - x2) * (x1 - x3))
+        + a * b * d * F[nearest + 1] / ((x2 - x0) * (x2 - x1) * (x2 - x3))
+        + a * b * c * F[nearest + 2] / ((x3 - x0) * (x3 - x1) * (x3 - x2))
+    )

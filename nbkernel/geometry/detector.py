@@ -135,13 +135,10 @@ def place_detector(experiment):
     twotheta = experiment.twotheta / RTD
     distance, close_distance, ratio = nearest_distance(experiment, beam, rotate(odet, rotx, roty, rotz))
 
-    def swing(vector):
-        return rotate_axis(rotate(vector, rotx, roty, rotz), frame.twotheta_axis, twotheta)
-
-    unswung = vector_sum(vector_scale(fdet, -Fclose), vector_scale(sdet, -Sclose), vector_scale(odet, close_distance))
-    fdet, sdet, odet, pix0 = swing(fdet), swing(sdet), swing(odet), swing(unswung)
-    if frame.pivot == "beam":
-        pix0 = vector_sum(vector_scale(fdet, -Fbeam), vector_scale(sdet, -Sbeam), vector_scale(beam, distance))
+    fdet, sdet, odet, pix0 = swung_detector(
+        (fdet, sdet, odet), (rotx, roty, rotz), frame.twotheta_axis, twotheta, frame.pivot,
+        (Fclose, Sclose, close_distance), (Fbeam, Sbeam, vector_scale(beam, distance)),
+    )  # fmt: skip
     if fixed and convention == "custom" and experiment.pix0_vector is not None:
         pix0 = experiment.pix0_vector
 
@@ -168,6 +165,26 @@ def place_detector(experiment):
         origin_for_dials(pix0),
         experiment.curved_detector, experiment.point_pixel, seen_from_behind,
     )  # fmt: skip
+
+
+def swung_detector(axes, angles, twotheta_axis, twotheta, pivot, closest, impact):
+    """fdet, sdet, odet and pix0 after the rotations by angles about x, y, z and by twotheta (radians).
+
+    axes: fdet, sdet, odet; pivot: beam or sample; closest: fast, slow and distance (m) of the point nearest to the sample,
+    kept by the pivot sample; impact: fast, slow (m) and position of the direct beam's, kept by the pivot beam.
+    """
+
+    def swing(vector):
+        return rotate_axis(rotate(vector, *angles), twotheta_axis, twotheta)
+
+    fdet, sdet, odet = axes
+    fast, slow, distance = closest
+    unswung = vector_sum(vector_scale(fdet, -fast), vector_scale(sdet, -slow), vector_scale(odet, distance))
+    fdet, sdet, odet = swing(fdet), swing(sdet), swing(odet)
+    if pivot == "beam":
+        fast, slow, position = impact
+        return fdet, sdet, odet, vector_sum(vector_scale(fdet, -fast), vector_scale(sdet, -slow), position)
+    return fdet, sdet, odet, swing(unswung)
 
 
 def vector_sum(a, b, c):

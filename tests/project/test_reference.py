@@ -11,6 +11,7 @@ import nbkernel
 from nbkernel.cli.arguments.options import OPTIONS
 from nbkernel.experiment.flags import FLAGS
 from nbkernel.experiment.quirks import QUIRKS
+from nbkernel.run.siblings import background_flags as background
 from nbkernel.run.siblings import noisify_flags as noisify
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -47,7 +48,8 @@ def test_every_public_name_and_field_is_in_the_reference():
 def test_every_flag_and_option_has_a_row(reference):
     rows = re.findall(r"^\| (`.*?) \|", reference.page(), re.MULTILINE)
     flags = [name for row in rows for name in re.findall(r"`(-\w+)`", row)]
-    assert sorted(flags) == sorted(spelling for flag in (*FLAGS, *noisify.FLAGS) for spelling in flag.spellings)
+    tables = FLAGS + noisify.FLAGS + background.FLAGS
+    assert sorted(flags) == sorted(spelling for flag in tables for spelling in flag.spellings)
     assert {option.name for option in OPTIONS} <= {name for row in rows for name in re.findall(r"^`(--[\w-]+)", row)}
 
 
