@@ -44,6 +44,8 @@ def on_terminal(arguments, columns=80, stdout_too=False, on_chunk=None, environm
     finally:
         process.kill()
         os.close(master)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def read(master):
