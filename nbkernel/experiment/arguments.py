@@ -7,6 +7,7 @@ A missing or non-numeric value, with which the program would continue, is an err
 import math
 import re
 from dataclasses import dataclass, field
+from functools import partial
 
 from nbkernel.errors import InputError
 from nbkernel.support.suggestion import suggestion
@@ -178,22 +179,14 @@ def read_misset(arguments, entry, argument, values, is_last):
     return read_numbers(arguments, entry, argument, values, is_last)
 
 
-def read_pivot(arguments, entry, argument, values, is_last):
+def read_word(words, arguments, entry, argument, values, is_last):
+    """The first of the words that the value contains."""
     require_count(argument, entry, values)
-    for word in ("beam", "sample"):
+    for word in words:
         if word in values[0]:
             apply(arguments, entry, word)
             return 1
-    raise InputError(f"{argument}: needs sample or beam, not {values[0]!r}")
-
-
-def read_psf(arguments, entry, argument, values, is_last):
-    require_count(argument, entry, values)
-    for word in ("fiber", "gauss"):
-        if word in values[0]:
-            apply(arguments, entry, word)
-            return 1
-    raise InputError(f"{argument}: needs gauss or fiber, not {values[0]!r}")
+    raise InputError(f"{argument}: needs {' or '.join(reversed(words))}, not {values[0]!r}")
 
 
 def read_energy(arguments, entry, argument, values, is_last):
@@ -227,12 +220,12 @@ def read_pix0(arguments, entry, argument, values, is_last):
 READERS = {
     "none": read_nothing,
     "truncated": read_truncated,
-    "psf": read_psf,
+    "psf": partial(read_word, ("fiber", "gauss")),
     "text": read_text,
     "curved": read_curved,
     "cell": read_cell,
     "misset": read_misset,
-    "pivot": read_pivot,
+    "pivot": partial(read_word, ("beam", "sample")),
     "energy": read_energy,
     "absorption": read_absorption,
     "pix0": read_pix0,

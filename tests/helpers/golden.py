@@ -2,10 +2,14 @@
 folder that the environment variable NBKERNEL_GOLDEN names; those of programs that are used beside it: in
 tests/golden/siblings, or NBKERNEL_GOLDEN_SIBLINGS."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pytest
 
 SELECTION = Path(__file__).parents[1] / "golden"
 FOLDER = Path(os.environ.get("NBKERNEL_GOLDEN") or SELECTION)
@@ -52,3 +56,20 @@ def expected_file(case_id, name, folder=FOLDER):
 
     with h5py.File(folder / "golden.h5") as file:
         return file[case_id][name][...].tobytes()
+
+
+def assert_files_are_those_of(case, folder):
+    """Fails unless the folder has the case's files, byte for byte."""
+    for name, digest in case.sha256.items():
+        ours = (folder / name).read_bytes()
+        if hashlib.sha256(ours).hexdigest() != digest:
+            pytest.fail(f"{name}: {difference(ours, expected_file(case.id, name, case.folder), name)}")
+
+
+def difference(ours, theirs, name):
+    if len(ours) != len(theirs):
+        return f"{len(ours)} bytes instead of {len(theirs)}"
+    kind = np.float32 if name == "float.bin" else np.uint8
+    a, b = np.frombuffer(ours, kind), np.frombuffer(theirs, kind)
+    where = np.flatnonzero(a != b)
+    return f"{where.size} of {a.size} values differ, the first at {where[0]}: {a[where[0]]!r} instead of {b[where[0]]!r}"

@@ -10,6 +10,7 @@ import numpy as np
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import InputError
 from nbkernel.geometry.detector import swung_detector
+from nbkernel.image.counts import count_scale, grey_scale
 from nbkernel.image.noisify import Generators, with_noise
 from nbkernel.image.seeds import fresh_seed
 from nbkernel.io.files.output_files import OutputFiles
@@ -87,18 +88,18 @@ def background_to_files(asked, say, note, threads=None):
         largest, rmsd = tell_statistics(tell, asked, placed, image, lit)
         scale = asked.intfile_scale
         if scale <= 0.0:
-            scale = 55000.0 / largest if largest > 0.0 else 1.0
+            scale = count_scale(largest)
         tell("intfile_scale = %g", scale)
         header = smv_header(asked, placed, osc)
         words = np.zeros(placed.shape, np.uint16)
         words[lit] = rounded(image[lit].astype(np.float64) * scale + asked.adc)
         files.write("-intfile", header, words)
-        grey_scale = asked.pgm_scale
-        if grey_scale <= 0.0:
-            grey_scale = 250.0 / (5.0 * rmsd) if rmsd > 0.0 else scale
-        tell("pgm_scale = %g", grey_scale)
-        grey = np.clip(image.astype(np.float64) * grey_scale, 0.0, 255.0)
-        files.write("-pgmfile", pgm_header(*placed.shape[::-1], grey_scale), grey.astype(np.uint8))
+        pgm_scale = asked.pgm_scale
+        if pgm_scale <= 0.0:
+            pgm_scale = grey_scale(rmsd, scale)
+        tell("pgm_scale = %g", pgm_scale)
+        grey = np.clip(image.astype(np.float64) * pgm_scale, 0.0, 255.0)
+        files.write("-pgmfile", pgm_header(*placed.shape[::-1], pgm_scale), grey.astype(np.uint8))
         if asked.noise:
             words[lit] = noisy_words(image[lit], asked.adc, seed, tell)
             files.write("-noisefile", header, words)
