@@ -6,6 +6,7 @@ A missing or non-numeric value, with which the program would continue, is an err
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -217,7 +218,7 @@ def read_pix0(arguments, entry, argument, values, is_last):
     return used
 
 
-READERS = {
+READERS: dict[str, Callable] = {
     "none": read_nothing,
     "truncated": read_truncated,
     "psf": partial(read_word, ("fiber", "gauss")),
