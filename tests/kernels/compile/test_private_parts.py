@@ -64,6 +64,7 @@ CUDA_PARTS = {
     "numba.cuda.extending.overload": "the CUDA versions of functions",
     "numba.cuda.extending.register_jitable": "makes formulas known to the CUDA compiler",
     "numba.cuda.simulator.kernel.BlockThread.is_alive": "waiting threads release Python to others (tests/helpers)",
+    "numba.cuda.simulator.kernelapi.FakeCUDAShared.array": "replaced by one that is safe with threads (tests/helpers)",
     "numba.cuda.dispatcher.get_current_device": "replaced, to compile without a device",
 }
 
