@@ -24,7 +24,7 @@ class RenderPlan(NamedTuple):
     mosaic_umats: np.ndarray  # (mosaic_domains, 9): that rotation, row by row; the identity if nothing is spread
     phi_slot: np.ndarray  # (phisteps,) int64: slot of each phi step
     phi_slot_first: np.ndarray  # (phisteps,) int64: the same for the first evaluated source of the run
-    recip: np.ndarray  # (9,): a_star, b_star, c_star of the unrotated crystal, 1/Angstrom
+    spot_axes: np.ndarray  # (9,): what measures how far an index is from a whole one, see `rad_star_squared`
     Na: float
     Nb: float
     Nc: float

@@ -4,6 +4,7 @@ docs/reference/flags.md lists."""
 from typing import NamedTuple
 
 from nbkernel.engine.options import DEFAULT_PRECISION, PARALLEL, PRECISIONS, Engine
+from nbkernel.experiment.arguments import number
 from nbkernel.experiment.outputs import DEFAULT_NOISE_RNG, DEFAULT_SMV_STYLE, NOISE_RNGS, SMV_STYLES, Outputs
 from nbkernel.io.export.programs import PROGRAMS
 from nbkernel.io.picture.settings import PERCENTILES, SCALES, PictureSettings
@@ -139,6 +140,34 @@ OPTIONS = (
         "amplitudes in an MTZ or mmCIF file; F(+),F(-) for a pair; BLOCK:LABEL for an mmCIF block",
         sets="Experiment.column",
         default="F-model, FC, F ...",
+    ),
+    option(
+        "--xtal-shape",
+        "simulate trace",
+        ("square", "round", "gauss", "tophat", "gauss_star"),
+        "shape of the crystal or its spots; gauss_star: spots that are round in reciprocal space, as in diffBragg",
+        sets="Experiment.xtal_shape",
+        default="square",
+    ),
+    option(
+        "--spot-metric",
+        "simulate trace",
+        ("reciprocal", "hkl"),
+        "what measures the width of Gaussian and tophat spots; hkl: Na, Nb, Nc along each axis, as in simtbx",
+        sets="Experiment.spot_metric",
+        default="reciprocal",
+    ),
+    *(
+        option(
+            f"--N{axis}",
+            "simulate trace",
+            "X",
+            f"unit cells along {axis}, which need not be whole unless the crystal is square",
+            number,
+            sets=f"Experiment.N{axis}",
+            default="1",
+        )
+        for axis in "abc"
     ),
     option(
         "--noise-rng",

@@ -80,11 +80,14 @@ def read_command_line(command, argv):
     fields = {} if file is None else dict(file.fields)
     from_file = set(fields)
     from_options = chosen.fields("Experiment")
-    fields.update(from_options)
+    fields = {**without_overridden(fields, from_options), **from_options}
     parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
     from_flags, outputs, progress = split_settings(parsed.settings)
+    for name in from_options.keys() & from_flags.keys():
+        option = next(row.name for row in options_of(command) if row.sets == f"Experiment.{name}")
+        raise InputError(f"{option}: a flag of nanoBragg.c sets {name}, too; give one of them")
     outputs.update(chosen.fields("Outputs"), picture=PictureSettings(**chosen.fields("PictureSettings")))
     if "--panels" in chosen:
         # the panels replace the single detector of the file

@@ -201,7 +201,7 @@ def option_tables():
     yield "### nbkernel info\n\nTakes no options.\n"
     yield "### Precisions\n\n`--precision`, with its promise for every pixel compared with nanoBragg.c's; see [precisions](../precisions.md).\n"
     yield from table(("name", "promise"), named_rows(PRECISIONS))
-    yield "### Noise\n\n`--noise-rng`, both seeded by `-seed`; see [noise](../noise.md).\n"
+    yield "### Noise\n\n`--noise-rng`, both seeded by `-seed`; see [noise](../physics/noise.md).\n"
     yield from table(("name", "random numbers"), named_rows(NOISE_RNGS))
     yield "### SMV headers\n\n`--smv`; see [formats](../files/formats.md#smv).\n"
     yield from table(("name", "header"), named_rows(SMV_STYLES))

@@ -64,7 +64,7 @@ def orientations_leave_table(plan, scattering, slots):
                     return True
                 h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
                 if 0.0 != lattice_factor(
-                    h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
+                    h, k, l, h0, k0, l0, plan.spot_axes, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
                 ):
                     return True
     return False

@@ -67,17 +67,17 @@ def add_round(I, uncertain, scattering, cell, Na, Nb, Nc, fudge, weight):
         uncertain[i] += (2.0 * F_latt + error) * error * weight[i]
 
 
-def add_spots(I, scattering, cell, recip, Na, Nb, Nc, fudge, gauss, weight):
+def add_spots(I, scattering, cell, axes, Na, Nb, Nc, fudge, gauss, weight):
     """The same for spots that depend on the distance to the nearest reciprocal-lattice point: Gaussian or tophat."""
     a, b, c = cell
-    recip = (recip[0], recip[1], recip[2], recip[3], recip[4], recip[5], recip[6], recip[7], recip[8])
+    axes = (axes[0], axes[1], axes[2], axes[3], axes[4], axes[5], axes[6], axes[7], axes[8])
     cells = Na * Nb * Nc
     for i in range(I.shape[0]):
         h = miller_index(a, scattering, i)
         k = miller_index(b, scattering, i)
         l = miller_index(c, scattering, i)
         dh, dk, dl = h - nearest_index(h), k - nearest_index(k), l - nearest_index(l)
-        rad_star_sqr = rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc)
+        rad_star_sqr = rad_star_squared(dh, dk, dl, axes, Na, Nb, Nc)
         if gauss:
             F_latt = cells * exponential(-(rad_star_sqr / 0.63 * fudge))
         else:
@@ -116,6 +116,6 @@ def add_orientation(plan, I, uncertain, scattering, cell, weight):
     elif plan.xtal_shape == ROUND:
         add_round(I, uncertain, scattering, cell, Na, Nb, Nc, plan.fudge, weight)
     elif plan.xtal_shape == GAUSS:
-        add_spots(I, scattering, cell, plan.recip, Na, Nb, Nc, plan.fudge, True, weight)
+        add_spots(I, scattering, cell, plan.spot_axes, Na, Nb, Nc, plan.fudge, True, weight)
     else:
-        add_spots(I, scattering, cell, plan.recip, Na, Nb, Nc, plan.fudge, False, weight)
+        add_spots(I, scattering, cell, plan.spot_axes, Na, Nb, Nc, plan.fudge, False, weight)

@@ -89,14 +89,14 @@ def crystal_gauss(plan):
     zz ((dl)^2 + yy (dk + yz dl)^2 + xx (dh + xy dk + xz dl)^2), and the largest value of what is in brackets that counts."""
     if plan.xtal_shape != GAUSS:
         return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    recip, cells = plan.recip, plan.Na * plan.Nb * plan.Nc
+    axes, cells = plan.spot_axes, plan.Na * plan.Nb * plan.Nc
     scale = 2.0 / 0.63 * plan.fudge / LN2
-    aa = recip[0] * recip[0] + recip[1] * recip[1] + recip[2] * recip[2]
-    ab = recip[0] * recip[3] + recip[1] * recip[4] + recip[2] * recip[5]
-    ac = recip[0] * recip[6] + recip[1] * recip[7] + recip[2] * recip[8]
-    bb = recip[3] * recip[3] + recip[4] * recip[4] + recip[5] * recip[5]
-    bc = recip[3] * recip[6] + recip[4] * recip[7] + recip[5] * recip[8]
-    cc = recip[6] * recip[6] + recip[7] * recip[7] + recip[8] * recip[8]
+    aa = axes[0] * axes[0] + axes[1] * axes[1] + axes[2] * axes[2]
+    ab = axes[0] * axes[3] + axes[1] * axes[4] + axes[2] * axes[5]
+    ac = axes[0] * axes[6] + axes[1] * axes[7] + axes[2] * axes[8]
+    bb = axes[3] * axes[3] + axes[4] * axes[4] + axes[5] * axes[5]
+    bc = axes[3] * axes[6] + axes[4] * axes[7] + axes[5] * axes[8]
+    cc = axes[6] * axes[6] + axes[7] * axes[7] + axes[8] * axes[8]
     xy, xz = ab / aa, ac / aa
     yy = positive_or_nan(bb - ab * xy)
     yz = (bc - ab * xz) / yy
@@ -129,16 +129,16 @@ def gauss_is_nonzero(h, k, l, h0, k0, l0, crystal):
 
 
 def crystal_tophat(plan):
-    recip = plan.recip
-    recip = (recip[0], recip[1], recip[2], recip[3], recip[4], recip[5], recip[6], recip[7], recip[8])
-    return (recip, plan.Na, plan.Nb, plan.Nc, plan.fudge)
+    axes = plan.spot_axes
+    axes = (axes[0], axes[1], axes[2], axes[3], axes[4], axes[5], axes[6], axes[7], axes[8])
+    return (axes, plan.Na, plan.Nb, plan.Nc, plan.fudge)
 
 
 def tophat_squared(h, k, l, h0, k0, l0, crystal):
     """In the program's own operations: a step at the edge counts fully or not at all."""
-    recip, Na, Nb, Nc, fudge = crystal
+    axes, Na, Nb, Nc, fudge = crystal
     cells = Na * Nb * Nc
-    rad_star_sqr = rad_star_squared(h - h0, k - k0, l - l0, recip, Na, Nb, Nc)
+    rad_star_sqr = rad_star_squared(h - h0, k - k0, l - l0, axes, Na, Nb, Nc)
     return cells * cells if rad_star_sqr * fudge < 0.3969 else 0.0
 
 

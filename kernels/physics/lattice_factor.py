@@ -45,15 +45,36 @@ def F_latt_round(dh, dk, dl, Na, Nb, Nc, fudge):
     return Na * Nb * Nc * 0.723601254558268 * sinc3(PI * math.sqrt(hrad_sqr * fudge))
 
 
-def rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc):
-    """Squared distance (1/Angstrom^2) to the nearest reciprocal-lattice point, times (Na Nb Nc)^2.
+def rad_star_squared(dh, dk, dl, axes, Na, Nb, Nc):
+    """Squared distance to the nearest reciprocal-lattice point, times (Na Nb Nc)^2.
 
-    recip: a_star, b_star, c_star of the unrotated crystal, nine numbers in 1/Angstrom.
+    axes: the vectors that measure it, nine numbers: a_star, b_star, c_star of the unrotated crystal (1/Angstrom), as in
+    nanoBragg.c, or those of `hkl_axes` or `gauss_star_axes` (no unit).
     """
-    dx_star = dh * recip[0] + dk * recip[3] + dl * recip[6]
-    dy_star = dh * recip[1] + dk * recip[4] + dl * recip[7]
-    dz_star = dh * recip[2] + dk * recip[5] + dl * recip[8]
+    dx_star = dh * axes[0] + dk * axes[3] + dl * axes[6]
+    dy_star = dh * axes[1] + dk * axes[4] + dl * axes[7]
+    dz_star = dh * axes[2] + dk * axes[5] + dl * axes[8]
     return (dx_star * dx_star + dy_star * dy_star + dz_star * dz_star) * Na * Na * Nb * Nb * Nc * Nc
+
+
+def hkl_axes(Na, Nb, Nc):
+    """With these axes `rad_star_squared` is (Na dh)^2 + (Nb dk)^2 + (Nc dl)^2, as for an ellipsoid (hrad_sqr of simtbx, in
+    cctbx_project's simtbx/nanoBragg/nanoBragg.cpp)."""
+    cells = Na * Nb * Nc
+    return (Na / cells, 0.0, 0.0, 0.0, Nb / cells, 0.0, 0.0, 0.0, Nc / cells)
+
+
+def gauss_star_axes(recip, Na, Nb, Nc, V_cell):
+    """With these axes F_latt_gauss is Na Nb Nc exp(-1.9 fudge |dQ|^2 V^(2/3)): round in reciprocal space, so that spots that
+    the crystal's symmetry exchanges are alike, whatever the setting of the cell. dQ: distance to the nearest
+    reciprocal-lattice point (1/Angstrom); V: the crystal's volume, Na Nb Nc V_cell (Angstrom^3). GAUSS_STAR of diffBragg
+    (cctbx_project, pull request 985).
+
+    recip: a_star, b_star, c_star, nine numbers in 1/Angstrom.
+    """
+    cells = Na * Nb * Nc
+    scale = math.sqrt(1.9 * 0.63) * (cells * abs(V_cell)) ** (1.0 / 3.0) / cells
+    return tuple(scale * x for x in recip)
 
 
 def F_latt_gauss(rad_star_sqr, Na, Nb, Nc, fudge):
@@ -68,14 +89,14 @@ def F_latt_tophat(rad_star_sqr, Na, Nb, Nc, fudge):
     return 0.0
 
 
-def lattice_factor(h, k, l, h0, k0, l0, recip, Na, Nb, Nc, fudge, xtal_shape):
+def lattice_factor(h, k, l, h0, k0, l0, axes, Na, Nb, Nc, fudge, xtal_shape):
     """F_latt at the fractional indices h, k, l, whose nearest integer indices are h0, k0, l0."""
     if xtal_shape == SQUARE:
         return F_latt_square(h, k, l, Na, Nb, Nc)
     dh, dk, dl = h - h0, k - k0, l - l0
     if xtal_shape == ROUND:
         return F_latt_round(dh, dk, dl, Na, Nb, Nc, fudge)
-    rad_star_sqr = rad_star_squared(dh, dk, dl, recip, Na, Nb, Nc)
+    rad_star_sqr = rad_star_squared(dh, dk, dl, axes, Na, Nb, Nc)
     if xtal_shape == GAUSS:
         return F_latt_gauss(rad_star_sqr, Na, Nb, Nc, fudge)
     return F_latt_tophat(rad_star_sqr, Na, Nb, Nc, fudge)

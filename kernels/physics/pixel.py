@@ -57,7 +57,9 @@ def sum_orientations(plan, I, scattering, slots, interpolate, weight, capture_fr
                 F_cell = F_nearest(h0, k0, l0, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min, plan.default_F)
                 if F_cell == 0.0 and skip_zeros:
                     continue
-            F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
+            F_latt = lattice_factor(
+                h, k, l, h0, k0, l0, plan.spot_axes, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
+            )
             if F_latt == 0.0 and not plan.has_water:
                 continue
             if interpolate:

@@ -130,7 +130,10 @@ def length_beyond_table(plan, outermost):
     """
     if not is_dark_beyond(plan):
         return math.inf
-    stars = plan.recip.reshape(3, 3)
+    try:
+        stars = np.linalg.inv(plan.orientation[0, 0].reshape(3, 3)).T  # 1/m
+    except np.linalg.LinAlgError:  # cell vectors in a plane
+        return math.inf
     farthest = float(((stars.T @ outermost) ** 2).sum(axis=0).max(initial=0.0))
     half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)
-    return (math.sqrt(farthest) + half_way) * 1e10 * (1.0 + 1e-6)
+    return (math.sqrt(farthest) + half_way) * (1.0 + 1e-6)

@@ -31,7 +31,7 @@ def with_argument_names(message):
 def python_names(flag):
     """The fields that a flag sets, or the Python argument of one of nbkernel's options."""
     if flag.startswith("--"):
-        return (flag.removeprefix("--preview-").removeprefix("--"),)
+        return (flag.removeprefix("--preview-").removeprefix("--").replace("-", "_"),)
     for entry in FLAGS:
         if flag in entry.spellings:
             return entry.sets or tuple(entry.also) or (flag,)

@@ -18,7 +18,8 @@ from .quirks import fix_names
 
 WHOLE_IMAGE = (-1, -1, -1, -1)
 CHOICES = {
-    "xtal_shape": ("square", "round", "gauss", "tophat"),
+    "xtal_shape": ("square", "round", "gauss", "tophat", "gauss_star"),
+    "spot_metric": ("reciprocal", "hkl"),
     "convention": ("adxv", "mosflm", "denzo", "xds", "dials", "custom"),
     "pivot": ("beam", "sample"),
 }
@@ -53,13 +54,15 @@ class ExperimentFields:
     mat: Matrix | File | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
     misset: Vector | str | None = with_unit(None, "degrees")  # about x, y, z, or "random"
     misset_seed: int | None = None
-    Na: int = 1
-    Nb: int = 1
-    Nc: int = 1
+    Na: int | float = 1  # unit cells along a; whole numbers for a square crystal
+    Nb: int | float = 1  # unit cells along b
+    Nc: int | float = 1  # unit cells along c
     sample_x: float = with_unit(0.0, "mm")
     sample_y: float = with_unit(0.0, "mm")
     sample_z: float = with_unit(0.0, "mm")
-    xtal_shape: str = "square"  # square, round, gauss, tophat
+    xtal_shape: str = "square"  # square, round, gauss, tophat; gauss_star: spots that are round in reciprocal space
+    # of Gaussian and tophat spots: reciprocal, their width in 1/Angstrom times Na Nb Nc; or hkl, in h, k, l times Na, Nb, Nc
+    spot_metric: str = "reciprocal"
     fudge: float = 1.0
     mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None

@@ -16,7 +16,7 @@ def summary_lines(runs):
             f"{'no polarisation factor' if plan.nopolar else f'Kahn factor {plan.polarization:g}'}"
         ),
         (
-            f"crystal: {experiment.xtal_shape}, {crystal.Na:.0f} x {crystal.Nb:.0f} x {crystal.Nc:.0f} cells of "
+            f"crystal: {experiment.xtal_shape}, {crystal.Na:.15g} x {crystal.Nb:.15g} x {crystal.Nc:.15g} cells of "
             f"{a:g} x {b:g} x {c:g} A, {crystal.V_cell:g} A^3"
         ),
         (

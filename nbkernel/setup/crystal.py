@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from nbkernel.errors import InputError
 from nbkernel.geometry.unit_cell import cell_parameters, cell_volume, standard_orientation
 from nbkernel.kernels.physics.constants import RTD
+from nbkernel.kernels.physics.lattice_factor import gauss_star_axes, hkl_axes
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat, uniform_rotation_umat
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, vector_rescale, vector_scale
 
@@ -149,6 +150,17 @@ def cells_along_edges(experiment, a, b, c):
         if edge > 0:
             counts[i] = float(math.ceil(edge / cell))
     return tuple(max(count, 1.0) for count in counts)
+
+
+def spot_axes(experiment, crystal):
+    """Nine numbers that measure how far an index is from a whole one, see `rad_star_squared`; only Gaussian and tophat spots
+    use them."""
+    recip = crystal.a_star + crystal.b_star + crystal.c_star
+    if experiment.xtal_shape == "gauss_star":
+        return gauss_star_axes(recip, crystal.Na, crystal.Nb, crystal.Nc, crystal.V_cell)
+    if experiment.spot_metric == "hkl":
+        return hkl_axes(crystal.Na, crystal.Nb, crystal.Nc)
+    return recip
 
 
 def with_cell(experiment, file):

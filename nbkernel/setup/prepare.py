@@ -30,7 +30,7 @@ from nbkernel.support.memory import require_memory
 from .beam import beam_fluence, find_beam
 from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
-from .crystal import Crystal, find_crystal, with_cell
+from .crystal import Crystal, find_crystal, spot_axes, with_cell
 from .headers import read_headers
 from .orientations import find_orientations, generator_seed
 from .panels import place_detectors
@@ -39,7 +39,8 @@ from .sampling import interpolation_on, oversampling
 from .sensor import sensor_and_weights
 
 SHORTEST_WAVELENGTH = 1e-100  # m; below it indices may overflow
-SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
+# gauss_star differs from gauss in its spot_axes only
+SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "gauss_star": GAUSS, "tophat": TOPHAT}
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,14 @@ def check_values(experiment):
         raise InputError("-beamsize: 0 mm makes the fluence of a -flux infinite; give a size greater than 0")
     if (experiment.mosaic_spread or 0.0) > 1e6:
         raise InputError(f"-mosaic: a spread of {experiment.mosaic_spread:g} degrees is absurd; 90 is a powder")
+    fractions = [N for N in (experiment.Na, experiment.Nb, experiment.Nc) if N != round(N)]
+    if any(N < 1.0 for N in fractions):
+        raise InputError(f"-N: needs at least 1 cell along each edge, not {min(fractions):.15g}")
+    if fractions and experiment.xtal_shape == "square":
+        raise InputError(
+            f"-N: a square crystal has whole cells, not {fractions[0]:.15g}; give a whole number, or another shape: round, "
+            "gauss, gauss_star or tophat"
+        )
     if (experiment.oversample or 0) > 10000:
         raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; need at most 10000")
 
@@ -172,7 +181,7 @@ def crystal_terms(experiment, crystal, orientations, beam):
         mosaic_umats=orientations.mosaic_umats,
         phi_slot=orientations.phi_slot,
         phi_slot_first=orientations.phi_slot_first,
-        recip=np.array(crystal.a_star + crystal.b_star + crystal.c_star, np.float64),
+        spot_axes=np.array(spot_axes(experiment, crystal), np.float64),
         Na=crystal.Na,
         Nb=crystal.Nb,
         Nc=crystal.Nc,

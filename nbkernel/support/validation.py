@@ -125,6 +125,8 @@ def as_tuple(value):
 def kind_text(kind):
     """The type that an annotation requires, as text."""
     if isinstance(kind, types.UnionType):
+        if {int, float} <= {*typing.get_args(kind)}:
+            return KIND_TEXTS[float]
         return " or ".join(kind_text(choice) for choice in typing.get_args(kind) if choice is not types.NoneType)
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and parts[-1] is not Ellipsis:

@@ -9,6 +9,7 @@ from nbkernel.cli.arguments.options import OPTIONS, options_of, options_text, ow
 from nbkernel.cli.arguments.parsing import parse
 from nbkernel.cli.main import COMMANDS, main
 from nbkernel.errors import InputError
+from nbkernel.experiment.fields import CHOICES
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]} {option.name}")
@@ -104,12 +105,20 @@ def test_values_are_assigned_to_fields_of_classes():
         ("show", "--preview-rings 5,0", "--preview-rings: needs spacings in Angstrom greater than 0, or auto, not '5,0'"),
         ("show", "--shape 0 4", "--shape: needs a whole number of at least 1, not '0'"),
         ("simulate", "--preview-beam", "--preview-beam: needs --preview FILE.png too"),
+        ("simulate", "--Na x", "--Na: needs a number, not 'x'"),
+        ("simulate", "--spot-metric Q", "--spot-metric: needs reciprocal or hkl, not 'Q'"),
     ],
 )
 def test_invalid_options_are_named(command, arguments, message):
     with pytest.raises(InputError) as error:
         parse(command, arguments.split())
     assert str(error.value).startswith(message)
+
+
+def test_words_of_an_option_are_those_of_its_field():
+    shown = {option.sets.removeprefix("Experiment."): option.values.split("|") for option in options_of("simulate")}
+    for name in ("xtal_shape", "spot_metric"):
+        assert tuple(shown[name]) == CHOICES[name]
 
 
 def test_options_of_a_command_are_in_the_order_of_the_table():

@@ -56,6 +56,9 @@ RUNS = {
     "round": f"{SMALL} -round_xtal -pixel 5",
     "Gauss": f"{SMALL} -gauss_xtal -pixel 5",
     "tophat": f"{SMALL} -tophat_spots -pixel 5 -fudge 0.001",
+    "spots by index": f"{SMALL} -gauss_xtal -pixel 5 --spot-metric hkl",
+    "tophat by index": f"{SMALL} -tophat_spots -pixel 5 --spot-metric hkl",
+    "gauss_star": f"{SMALL} --xtal-shape gauss_star -pixel 5 -fudge 0.1",
     "no polarisation": f"{SMALL} -nopolar -pixel 5",
 }
 

@@ -91,7 +91,9 @@ def photons_of_group(plan, tile, reach, group, source, diffracted, scattering, a
             h, k, l = (dot_product(v, scattering) for v in from_table(plan, plan.phi_slot[phi_tic], mos_tic))
             h0, k0, l0 = nearest_index(h), nearest_index(k), nearest_index(l)
             F_cell = F_nearest(h0, k0, l0, plan.Fhkl, plan.h_min, plan.k_min, plan.l_min, plan.default_F)
-            F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
+            F_latt = lattice_factor(
+                h, k, l, h0, k0, l0, plan.spot_axes, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape
+            )
             I += F_cell**2 * F_latt**2 * plan.source_weight[source]
     omega = solid_angle(tile.pixel_size, airpath, tile.close_distance, tile.point_pixel)
     return 2.0 * R_E_SQR * plan.fluence * I / plan.steps * omega

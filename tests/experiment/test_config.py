@@ -54,6 +54,12 @@ def test_the_text_states_units_and_omits_defaults():
     assert tomllib.loads(text) == {"beam": {"wavelength": 0.9}, "crystal": {"cell": [50, 60, 70], "Na": 5}}
 
 
+def test_cells_are_whole_numbers_or_not():
+    crystal = {"Na": 5, "Nb": 5.25, "xtal_shape": "gauss_star", "spot_metric": "hkl"}
+    text = config_text(Experiment(**crystal), "x.toml")
+    assert "Na = 5\n" in text and tomllib.loads(text) == {"crystal": crystal}
+
+
 def test_flags_override_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("sub").mkdir()
@@ -98,7 +104,9 @@ WRONG = {
     "[beam]\ncell = [1]": "[beam] has no cell; it belongs in [crystal]",
     "beam = 3": "[beam] must be a table",
     "[beam]\nwavelength = 'red'": "wavelength: needs a number, not 'red'",
-    "[crystal]\nNa = 2.5": "Na: needs a whole number, not 2.5",
+    "[crystal]\nNa = 'five'": "Na: needs a number, not 'five'",
+    "[crystal]\nmosaic_domains = 2.5": "mosaic_domains: needs a whole number, not 2.5",
+    "[crystal]\nspot_metric = 'Q'": "spot_metric: needs reciprocal or hkl, not 'Q'",
     "[crystal]\nmisset = 'rnd'": "misset: needs 3 numbers",
     "fix = ['phi']": "there is no fix 'phi'",
     "fix = 'phi'": "there is no fix 'phi'",

@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 def test_fields_has_every_field_that_names_a_file():
     """FIELDS decides which files outputs must not replace and which are checked to be in the configuration's folder."""
     texts = {name for name, kind in field_kinds(Experiment).items() if str in (kind, *typing.get_args(kind))}
-    assert texts - set(FIELDS) == {"misset", "xtal_shape", "column", "convention", "pivot", "fix"}
+    assert texts - set(FIELDS) == {"misset", "xtal_shape", "spot_metric", "column", "convention", "pivot", "fix"}
     assert {name for name, kind in field_kinds(Panel).items() if str in (kind, *typing.get_args(kind))} == {
         "name",
         "material",

@@ -178,7 +178,7 @@ def test_files_of_another_kind(text, message):
 
 def test_values_of_another_kind_are_named():
     write()
-    with pytest.raises(InputError, match="^Na: needs a whole number, not 2.5"):
-        from_dials(Na=2.5)
+    with pytest.raises(InputError, match="^mosaic_domains: needs a whole number, not 2.5"):
+        from_dials(mosaic_domains=2.5)
     with pytest.raises(TypeError, match="wavelenght"):
         from_dials(wavelenght=1.0)

@@ -135,6 +135,36 @@ def test_distance_to_the_reciprocal_lattice_point():
     assert lattice.rad_star_squared(*d, skew, 2, 3, 4) == pytest.approx(expected, rel=1e-14)
 
 
+CELLS = (3.0, 3.0, 4.5)
+
+
+def test_the_axes_of_hkl_measure_offsets_as_an_ellipsoid_does():
+    for d in draws(20):
+        found = lattice.rad_star_squared(*d, lattice.hkl_axes(*CELLS), *CELLS)
+        assert found == pytest.approx(lattice.round_radius_squared(*d, *CELLS), rel=1e-13)
+
+
+def test_spots_of_gauss_star_are_round_and_those_of_symmetric_reflections_alike():
+    hexagonal = np.array([[0.02, 0.02 / math.sqrt(3.0), 0.0], [0.0, 0.04 / math.sqrt(3.0), 0.0], [0.0, 0.0, 0.01]])
+    V_cell = 1.0 / np.linalg.det(hexagonal)
+    volume = math.prod(CELLS) * V_cell
+    # of a left-handed cell, too
+    star = lattice.gauss_star_axes(hexagonal.ravel().tolist(), *CELLS, -V_cell)
+
+    def F_latt(d, axes):
+        return lattice.F_latt_gauss(lattice.rad_star_squared(*d, axes, *CELLS), *CELLS, 0.7)
+
+    for d in draws(20):
+        h, k, l = (0.2 * x for x in d)
+        dQ = np.linalg.norm(np.array([h, k, l]) @ hexagonal)
+        expected = math.prod(CELLS) * math.exp(-1.9 * 0.7 * dQ**2 * volume ** (2.0 / 3.0))
+        assert F_latt((h, k, l), star) == pytest.approx(expected, rel=1e-13)
+        turned = (k, -h - k, l)  # by 120 degrees about c
+        assert F_latt(turned, star) == pytest.approx(expected, rel=1e-12)
+        by_index = lattice.hkl_axes(*CELLS)
+        assert F_latt(turned, by_index) != pytest.approx(F_latt((h, k, l), by_index), rel=1e-3)
+
+
 def test_gaussian_spots_fall_to_half_their_square_at_the_tophat_edge():
     edge = 0.63 * 0.63
     assert lattice.F_latt_gauss(0.0, 2, 3, 4, 1.0) == 24

@@ -56,7 +56,7 @@ import nbkernel
 
 experiment = nbkernel.Experiment(cel=(50, 60, 70))  # call-arg
 experiment = nbkernel.Experiment(cell="50 60 70")  # arg-type
-experiment = nbkernel.Experiment(Na=1.5)  # arg-type
+experiment = nbkernel.Experiment(oversample=1.5)  # arg-type
 experiment = nbkernel.Experiment(roi=1)  # arg-type
 experiment = nbkernel.Experiment(hkl=3)  # arg-type
 experiment = nbkernel.Experiment(sources=1e-10)  # arg-type

@@ -323,7 +323,11 @@ def test_importing_needs_neither_numba_nor_a_device():
 
 WRONG = {
     "wavelength: needs a number, not 'red'": lambda: experiment(wavelength="red"),
-    "Na: needs a whole number, not 2.5": lambda: experiment(Na=2.5),
+    "mosaic_domains: needs a whole number, not 2.5": lambda: experiment(mosaic_domains=2.5),
+    "Na, Nb, Nc: a square crystal has whole cells, not 2.5; give": lambda: nbkernel.simulate(experiment(Na=2.5)),
+    "Na, Nb, Nc: needs at least 1 cell along each edge, not 0.5": lambda: nbkernel.simulate(
+        experiment(Na=0.5, xtal_shape="gauss")
+    ),
     "roi: needs 4 whole numbers": lambda: experiment(roi=(0, 5)),
     "nopolar: needs true or false": lambda: experiment(nopolar=1),
     "convention: needs adxv, mosflm": lambda: experiment(convention="moslfm"),

@@ -207,7 +207,7 @@ class PixelEvents:
         plan = self.plan
         h, k, l = hkl = miller_indices(plan.orientation, slot, mos_tic, scattering)
         h0, k0, l0 = hkl0 = nearest_index(h), nearest_index(k), nearest_index(l)
-        F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.recip, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
+        F_latt = lattice_factor(h, k, l, h0, k0, l0, plan.spot_axes, plan.Na, plan.Nb, plan.Nc, plan.fudge, plan.xtal_shape)
         F_cell, interpolated = None, False
         if F_latt != 0.0 or plan.has_water:
             F_cell, interpolated = self.structure_factor(hkl, hkl0)

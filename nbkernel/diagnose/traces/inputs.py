@@ -42,7 +42,10 @@ INPUTS = {
     "l_frac": (("rot_c_angstroms", "scattering_vec"), ""),
     "hkl_rounded": (("hkl_frac",), ""),
     **{f"F_latt_{axis}": (("hkl_frac",), f"N{axis}, crystal shape") for axis in "abc"},
-    "F_latt": (("F_latt_a", "F_latt_b", "F_latt_c", "hkl_frac", "hkl_rounded"), "Na Nb Nc, crystal shape and fudge"),
+    "F_latt": (
+        ("F_latt_a", "F_latt_b", "F_latt_c", "hkl_frac", "hkl_rounded"),
+        "Na Nb Nc, crystal shape, spot_metric and fudge",
+    ),
     "interpolated": (("hkl_frac",), "range of the structure factor table"),
     "F_cell": (("hkl_rounded", "hkl_frac", "interpolated"), "structure factors: hkl file, dump file, default_F"),
     "I_sum": (("F_cell", "F_latt", "source_weight", "I_bg"), "the sum before this step"),

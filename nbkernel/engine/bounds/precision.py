@@ -58,7 +58,7 @@ def sharpness(plan):
     in units of the shortest cell edge."""
     if plan.xtal_shape in (SQUARE, ROUND):
         return max(plan.Na, plan.Nb, plan.Nc)
-    longest_star = math.sqrt(float((plan.recip.reshape(3, 3) ** 2).sum(axis=1).max()))
+    longest_star = math.sqrt(float((plan.spot_axes.reshape(3, 3) ** 2).sum(axis=1).max()))
     return plan.Na * plan.Nb * plan.Nc * math.sqrt(max(plan.fudge, 0.0)) * longest_star
 
 
@@ -147,7 +147,7 @@ def takes_nearest(plan, panel):
 def spots_touch(plan, panel):
     """Whether Gaussian spots have any intensity half way to the next spot, which differs in F_cell or, in a cell with
     oblique angles, in the shape of the spot."""
-    form = plan.recip.reshape(3, 3) @ plan.recip.reshape(3, 3).T
+    form = plan.spot_axes.reshape(3, 3) @ plan.spot_axes.reshape(3, 3).T
     lengths = np.sqrt(np.diag(form))
     oblique = np.abs(form / np.outer(lengths, lengths) - np.eye(3)).max() > 1e-12
     if plan.Fhkl.size == 0 and not oblique:

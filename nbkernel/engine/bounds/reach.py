@@ -66,7 +66,7 @@ def offsets(plan, panel):
         halvings = np.log2(brightest_pixel(plan, panel) * SLACK / LEFT_OUT)
         usual = halvings < MOST_HALVINGS and plan.fudge > 0.0
         largest = max(halvings, 0.0) * math.log(2.0) * 0.63 / (2.0 * plan.fudge) if usual else math.inf
-    stars = plan.recip.reshape(3, 3)
+    stars = plan.spot_axes.reshape(3, 3)
     cells = np.float64(plan.Na * plan.Nb * plan.Nc)
     try:
         widest = np.diag(np.linalg.inv(stars @ stars.T))
