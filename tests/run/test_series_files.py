@@ -217,7 +217,7 @@ def test_files_of_a_choice_are_named_alike_wherever_the_series_is_made(folder, m
 
 
 def test_a_rotation_turns_evenly():
-    text = SPEC + 'kind = "rotation"\nstart = 10.0\nwidth = 0.5\nsteps = 4\n'
+    text = SPEC.removeprefix('fix = ["all"]\n') + 'kind = "rotation"\nstart = 10.0\nwidth = 0.5\nsteps = 4\n'
     write_spec("spec.toml", text, fluence="{ normal = [1e28, 1e27] }")
     made("out")
     rows, experiment = truth("out/spec_truth.csv"), read_specification("spec.toml").experiment
@@ -231,6 +231,21 @@ def test_a_rotation_turns_evenly():
         for i in (0, 3):
             one = replace(experiment, phi=10 + 0.5 * i, osc=0.5, phisteps=4, fluence=float(rows[i]["fluence"]))
             assert series.photons(i).tobytes() == nbkernel.simulate(one, device="cpu").tobytes()
+        # in the middle of the intervals, though the specification names no fix
+        angles = [11.5 + 0.5 * (k + 0.5) / 4 for k in range(4)]
+        still = replace(experiment, fix=(), osc=0.0, phisteps=1, fluence=float(rows[3]["fluence"]))
+        stills = [nbkernel.simulate(replace(still, phi=angle), device="cpu") for angle in angles]
+        np.testing.assert_allclose(series.photons(3), np.mean(stills, axis=0), rtol=1e-5, atol=1e-9 * np.max(stills))
+
+
+def test_a_divergence_is_centred_on_the_beam():
+    experiment = nbkernel.Experiment(
+        cell=(50, 60, 70), default_F=100, hdivrange=4, hdivstep=1, wavelength=1.0, detpixels_f=8, detpixels_s=8, dump=None
+    )
+    with nbkernel.Series({"series": {"images": 1}}, experiment, device="cpu") as series:
+        incident = series.photons(0).run.plan.source_incident
+    assert len(incident) == 4
+    np.testing.assert_allclose(incident.mean(axis=0)[1:], 0.0, atol=1e-12)
 
 
 def test_panels_are_kept_apart():

@@ -44,6 +44,9 @@ ROTATION_TOLERANCE = 1e-6  # of a matrix written with seven digits
 FIRST_CHECKED = 1000  # images whose draws are checked before a run begins
 SEEDS = 2**63  # TOML's integers end below
 FRAMES = 2**32  # numbers of frames that the noise's counter holds
+# with which rotations and divergences are sampled in the middle of their intervals, so that spots are where other programs
+# predict them
+CENTRED = frozenset({"phi_steps", "divergence"})
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def read_specification(path, option="series"):
 
 
 def specification_of(lead, content, folder="", experiment=None, name="series"):
-    """The Specification of the tables of a TOML file, {"series": {...}, "vary": {...}} and those of an Experiment.
+    """The Specification of the tables of a TOML file, {"series": {...}, "vary": {...}} and those of an Experiment, with the
+    fixes `CENTRED`.
 
     folder: to which paths are relative; experiment: an Experiment in place of its tables; name: of a series that states
     none. Raises InputError, beginning with `lead`, for an unusable specification.
@@ -117,6 +121,7 @@ def specification_of(lead, content, folder="", experiment=None, name="series"):
         experiment = Experiment(**experiment_fields(rest, lead, folder))
     elif rest:
         raise InputError(f"{lead}: [{next(iter(rest))}] is stated beside an Experiment; state it in one of them")
+    experiment = dataclasses.replace(experiment, fix=experiment.fix | CENTRED)
     table = series_table(f"{lead}: [series]", {"name": name, **as_table(lead, "series", content["series"])})
     stated = as_table(lead, "vary", content.get("vary", {}))
     values = {field.name: getattr(table, field.name) for field in dataclasses.fields(table)}
