@@ -142,6 +142,13 @@ OPTIONS = (
         default="F-model, FC, F ...",
     ),
     option(
+        "--spectrum",
+        "simulate trace",
+        "FILE",
+        "wavelengths and weights instead of a dispersion: text with energy (eV) or wavelength (Angstrom) and weight; NXmx",
+        sets="Experiment.spectrum",
+    ),
+    option(
         "--xtal-shape",
         "simulate trace",
         ("square", "round", "gauss", "tophat", "gauss_star"),

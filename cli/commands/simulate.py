@@ -80,8 +80,7 @@ def read_command_line(command, argv):
     fields = {} if file is None else dict(file.fields)
     from_file = set(fields)
     from_options = chosen.fields("Experiment")
-    fields = {**without_overridden(fields, from_options), **from_options}
-    parsed = parse_flags(rest, fix_names("fix", fields.get("fix", ())))
+    parsed = parse_flags(rest, fix_names("fix", {**fields, **from_options}.get("fix", ())))
     for line in parsed.warnings:
         warn(line)
     from_flags, outputs, progress = split_settings(parsed.settings)
@@ -92,9 +91,10 @@ def read_command_line(command, argv):
     if "--panels" in chosen:
         # the panels replace the single detector of the file
         fields = {name: value for name, value in fields.items() if name not in PLACE_FIELDS}
-    fields = {**without_overridden(fields, from_flags), **from_flags}
+    given = {**from_options, **from_flags}
+    fields = {**without_overridden(fields, given), **given}
     experiment = Experiment(**fields)
-    from_file = from_file.intersection(fields) - {*from_options, *from_flags}
+    from_file = from_file.intersection(fields) - {*given}
     if file is not None:
         from nbkernel.experiment.config.input_warnings import changed_inputs, outside_inputs
 

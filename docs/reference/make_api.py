@@ -45,8 +45,8 @@ METHODS_OF = {
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as
 nanoBragg.c chooses them. The detector's vectors and twotheta_axis are used only with `convention="custom"`, which their flags
-set automatically; so are beam_vector, polar_vector and spindle_axis, which the other conventions fix. hkl, sources and mask take
-arrays ([python](../python.md#inputs-in-memory)), and become StructureFactors, a SourceTable and a PixelMask.
+set automatically; so are beam_vector, polar_vector and spindle_axis, which the other conventions fix. hkl, sources, spectrum and
+mask take arrays ([python](../python.md#inputs-in-memory)), and become StructureFactors, a SourceTable, a Spectrum and a PixelMask.
 """
 
 

@@ -12,7 +12,7 @@ from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
 
 from .flags import flag_name
-from .in_memory.fields import CLASSES, Factors, Mask, Sources, held
+from .in_memory.fields import CLASSES, Factors, Mask, Sources, Weights, held
 from .input_files import FIELDS
 from .quirks import fix_names
 
@@ -49,6 +49,8 @@ class ExperimentFields:
     sourcefile: File | None = None
     # rows x y z weight wavelength (m) as in a source file, or directions, weights and wavelengths; instead of sourcefile
     sources: Sources | None = None
+    # of each direction, instead of a dispersion: a file, rows of wavelength (Angstrom) and weight, or both as a tuple
+    spectrum: Weights | None = None
     # crystal
     cell: Numbers | None = with_unit(None, "Angstrom, degrees")  # a b c alpha beta gamma; the last ones may be omitted
     mat: Matrix | File | None = None  # rows x y z of a* b* c*, times the wavelength; or a file
@@ -165,6 +167,10 @@ class ExperimentFields:
             raise InputError("mat: needs nine finite numbers, three reciprocal cell vectors")
         if self.sources is not None and self.sourcefile is not None:
             raise InputError("sources: there is also a sourcefile; give one of them")
+        if self.spectrum is not None:
+            for name in ("sourcefile", "sources", "dispersion", "dispsteps"):
+                if getattr(self, name) != DEFAULTS[name]:
+                    raise InputError(f"spectrum: there is also {name}, which has wavelengths of its own; give one of them")
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
             raise InputError(
                 f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"

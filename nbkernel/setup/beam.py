@@ -24,6 +24,10 @@ def find_beam(experiment, detector, wavelength, kept):
     sources = find_sources(experiment, detector, wavelength, kept)
     given_weight = sources.weight
     lead = source_lead(experiment)
+    if experiment.spectrum is not None:
+        # not a quirk: they are meant to count
+        sources = weighted_sources(sources, lead)
+        return Beam(sources, sources.weight, np.ones_like(sources.weight))
     if lead is None or "weights" not in experiment.fix:
         return Beam(sources, np.ones_like(given_weight), given_weight)
     sources = weighted_sources(sources, lead)
@@ -31,20 +35,49 @@ def find_beam(experiment, detector, wavelength, kept):
 
 
 def find_sources(experiment, detector, wavelength, kept):
-    """Sources from an array or a source file, or from the divergence and the dispersion about the wavelength (m)."""
+    """Sources from an array or a source file, or from the divergence and either the spectrum or the dispersion about the
+    wavelength (m)."""
     lead = source_lead(experiment)
     if experiment.sources is not None:
         return sources_from_rows(experiment.sources.array.tolist(), wavelength, detector.beam_vector, lead)
     if experiment.sourcefile is not None:
         rows = kept.get("-sourcefile", experiment.sourcefile, read_columns, "-sourcefile", experiment.sourcefile, 5)
         return sources_from_rows(rows, wavelength, detector.beam_vector, lead)
-    return generated_sources(experiment, wavelength, detector.beam_vector, detector.polar_vector, detector.vert_vector)
+    vectors = detector.beam_vector, detector.polar_vector, detector.vert_vector
+    return generated_sources(experiment, wavelength, *vectors, find_spectrum(experiment, kept))
+
+
+def find_spectrum(experiment, kept):
+    """(wavelengths (m), weights), (n,) each, of an Experiment's spectrum; None if it has none. kept: KeptInputs. Raises
+    InputError for an unusable file."""
+    given = experiment.spectrum
+    if given is None:
+        return None
+    if isinstance(given, str):
+        from nbkernel.io.tables.spectrum import read_spectrum
+
+        wavelengths, weights = kept.get("--spectrum", given, read_spectrum, "--spectrum", given)
+    else:
+        wavelengths, weights = given.array.T
+    return wavelengths / 1e10, weights
+
+
+def with_wavelength(experiment, kept):
+    """The Experiment with the mean wavelength of its spectrum, if it has one and no wavelength."""
+    spectrum = find_spectrum(experiment, kept)
+    if spectrum is None:
+        return experiment
+    wavelengths, weights = spectrum
+    mean = float(np.average(wavelengths, weights=weights / weights.max()))
+    return experiment.with_header({"wavelength": mean * 1e10})
 
 
 def source_lead(experiment):
     """The name of an Experiment's sources in messages, option and file; None if it has no list of them."""
     if experiment.sources is not None:
         return "sources"
+    if experiment.spectrum is not None:
+        return f"--spectrum {experiment.spectrum}" if isinstance(experiment.spectrum, str) else "spectrum"
     return None if experiment.sourcefile is None else f"-sourcefile {experiment.sourcefile}"
 
 

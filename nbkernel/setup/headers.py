@@ -55,6 +55,7 @@ def read_headers(experiment, kept):
         and experiment.wavelength is None
         and experiment.sourcefile is None
         and experiment.sources is None
+        and experiment.spectrum is None
     ):
         lines.append(f"--panels {panels_file}: has no wavelength, and there is no -lambda; 1 A is used")
     return mask, experiment, lines

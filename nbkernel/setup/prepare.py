@@ -27,7 +27,7 @@ from nbkernel.kernels.physics.constants import (
 from nbkernel.kernels.plan import RenderPlan
 from nbkernel.support.memory import require_memory
 
-from .beam import beam_fluence, find_beam
+from .beam import beam_fluence, find_beam, with_wavelength
 from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, spot_axes, with_cell
@@ -88,6 +88,7 @@ def prepare_values(experiment, default_seed, kept):
     inputs = input_files(experiment)
     remarks = [*unused_crystal_remarks(experiment, kept)]
     mask, experiment, header_remarks = read_headers(experiment, kept)
+    experiment = with_wavelength(experiment, kept)
     check_values(experiment)
     detectors = place_detectors(experiment)
     rois = [rendered_region(experiment, detector) for detector in detectors]

@@ -45,18 +45,19 @@ def sources_from_rows(rows, wavelength, beam_vector, lead):
     return assemble(directions, wavelengths, weights)
 
 
-def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector):
+def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_vector, spectrum=None):
     """Sources of a divergent, polychromatic beam, clipped to an ellipse unless `round_div` is off.
 
     wavelength: m, the central one; beam_vector, polar_vector, vert_vector: unit vectors along the beam, along its electric
-    field and perpendicular to both. Raises InputError if no source is left.
+    field and perpendicular to both; spectrum: wavelengths (m) and their weights, instead of the dispersion. Raises
+    InputError if no source is left.
     """
     hdiv, vdiv = divergence_sweeps(experiment)
     first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
     disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
-    count = hdiv.steps * vdiv.steps * disp.steps
+    count = hdiv.steps * vdiv.steps * (disp.steps if spectrum is None else len(spectrum[0]))
     require_memory(count * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
-    directions, wavelengths = [], []
+    directions, wavelengths, weights = [], [], []
     for hdiv_tic in range(hdiv.steps):
         for vdiv_tic in range(vdiv.steps):
             h = hdiv.step * hdiv_tic + first_h
@@ -66,12 +67,19 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
             vector = vector_scale(beam_vector, -SOURCE_DISTANCE)
             # "horizontal" is the direction of the beam's electric field
             vector = rotate_axis(rotate_axis(vector, polar_vector, v), vert_vector, h)
+            if spectrum is not None:
+                for own_wavelength, weight in zip(*(values.tolist() for values in spectrum), strict=True):
+                    directions.append(unitize(vector))
+                    wavelengths.append(own_wavelength)
+                    weights.append(weight)
+                continue
             for disp_tic in range(disp.steps):
                 directions.append(unitize(vector))
                 wavelengths.append(wavelength * (1.0 + disp.step * disp_tic - disp.span / 2.0))
+                weights.append(1.0)
     if not directions:
         raise InputError("-hdivsteps, -vdivsteps: the elliptical cut leaves no source; try -square_div")
-    return assemble(directions, wavelengths, [1.0] * len(directions))
+    return assemble(directions, wavelengths, weights)
 
 
 def weighted_sources(sources, lead):

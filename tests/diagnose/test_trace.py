@@ -59,6 +59,7 @@ RUNS = {
     "spots by index": f"{SMALL} -gauss_xtal -pixel 5 --spot-metric hkl",
     "tophat by index": f"{SMALL} -tophat_spots -pixel 5 --spot-metric hkl",
     "gauss_star": f"{SMALL} --xtal-shape gauss_star -pixel 5 -fudge 0.1",
+    "spectrum": f"{SMALL} --spectrum pink.lam -pixel 5",
     "no polarisation": f"{SMALL} -nopolar -pixel 5",
 }
 
@@ -220,6 +221,7 @@ def pixels_to_trace(rendered):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_trace_ends_with_the_images_value(name):
+    Path("pink.lam").write_text("# wavelengths, weights\n0.98,1\n1.0,3\n")
     rendered = image(RUNS[name])
     assert rendered.any()
     for fpixel, spixel in pixels_to_trace(rendered):

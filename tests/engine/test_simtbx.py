@@ -2,7 +2,8 @@
 
 The images are float32, (slow, fast), by simtbx's nanoBragg of cctbx_project (commit 25ddd67 of the branch gauss_star_gonio, of
 which pull request 985 is made), compiled without changes. simtbx got the numbers of `CASES`, the cell vectors a, b, c of the
-misset crystal (Amatrix_RUB) and the matrices of the mosaic domains (set_mosaic_blocks).
+misset crystal (Amatrix_RUB), the matrices of the mosaic domains (set_mosaic_blocks), and of a spectrum the wavelengths and the
+fractions of intensity (xray_source_...).
 """
 
 from pathlib import Path
@@ -43,6 +44,9 @@ CASES = {
     "gauss_star": dict(cell=CELL, xtal_shape="gauss_star", Na=2.5, Nb=1.25, Nc=1.75, fudge=0.8),
     "gauss_star, hexagonal": dict(cell=HEXAGONAL, xtal_shape="gauss_star", Na=3, Nb=3, Nc=2, fudge=0.5),
     "gauss_star, domains": dict(cell=CELL, xtal_shape="gauss_star", Na=3, Nb=5, Nc=2, **SPREAD),
+    "spectrum": dict(
+        cell=CELL, xtal_shape="round", Na=6, Nb=4, Nc=3, spectrum=((0.97, 0.985, 1.0, 1.02), (1.0, 2.5, 4.0, 0.5))
+    ),
 }
 
 

@@ -56,6 +56,10 @@ READERS = {
         (("simulate", *PLAIN, "-sourcefile", "FILE"), ("simulate", *PLAIN, "-sourcefile", "FILE", "--fix", "all"),
          ("simulate", *PLAIN, "-sourcefile", "FILE", "--hdf5", "out.h5")),
     ),
+    "spectrum": (
+        byte_mutations.TEXT, ".lam", (),
+        (("simulate", *PLAIN, "--spectrum", "FILE"), ("trace", *PLAIN, "--spectrum", "FILE", "--pixel", "1", "2")),
+    ),
     "toml": (
         byte_mutations.TOML, ".toml", ("models.expt", "small.hkl"),
         (("simulate", "--config", "FILE", "-seed", "1", "-noprogress"),
@@ -86,7 +90,7 @@ READERS = {
         ("compare", "FILE", "good.img"),
          ("compare", "good.img", "FILE", "--json"),
          ("simulate", *FROM_FILE, "--panels", "FILE"), ("simulate", *FROM_FILE, "--panels", "FILE", "--hdf5", "out.h5"),
-         ("simulate", "--config", "FILE", "-noprogress"),
+         ("simulate", "--config", "FILE", "-noprogress"), ("simulate", *PLAIN, "--spectrum", "FILE"),
          ("trace", "--config", "FILE", "--pixel", "3", "3")),
     ),
     "mtz": (byte_mutations.HEADED, ".mtz", (), (("simulate", "-hkl", "FILE", *NO_CELL), ("simulate", *PLAIN, "-hkl",

@@ -128,7 +128,7 @@ PLACES = (
     "--png",
 )
 # without -dump, which is written if there is -hkl: an output may well be a pipe that is read later
-INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "-stol", "--config", "--panels")
+INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "--spectrum", "-stol", "--config", "--panels")
 
 
 def broken(line, draw):

@@ -200,6 +200,7 @@ def make_seeds(folder):
         "matrix": ["a.mat", "axes.mat"],
         "xparm": ["XPARM.XDS", "GXPARM.XDS"],
         "sources": ["spectrum.src", "two.src"],
+        "spectrum": ["pink.lam", "names.lam"],
         "toml": ["good.toml", "panels.toml"],
         "series": ["stills.toml", "turn.toml"],
         "json": ["models.expt"],

@@ -36,6 +36,8 @@ def write_inputs(folder):
         "turned.mat": "0 0 0.02\n0.025 0 0\n0 -0.01 0\n",
         "mirrored.mat": "0.02 0 0\n0 -0.02 0\n0 0 0.02\n",
         "spectrum.src": "".join(f"0 0 -10 {0.1 + 0.3 * n} {9.97e-11 + n * 1e-13:.6e}\n" for n in range(5)),
+        "pink.lam": "# wavelengths, weights\n9.8e-1,1e0\n1.0,3\n1.02,0.5\n",
+        "names.lam": "energy_eV weight\n12400 1\n12500 2\n",
         "two.src": "-10 0 0 1.0 1.0e-10\n-10 0.05 0.02 0.5 1.02e-10\n",
         "opposite.src": "-10 0.1 0 1 1e-10\n-10 -0.1 0 1 1e-10\n-10 0 0 1 1e-10\n",
         "weights.src": "0 0 -1 0 1e-10\n0 0 -1 2 1e-10\n0.001 0 -1 1 2e-10\n",

@@ -32,6 +32,7 @@ ALTERNATIVES = (
         ("sources",),
         ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps"),
     ),
+    (("spectrum",), ("sourcefile",), ("sources",), ("dispersion", "dispsteps")),
 )
 CONTENTS = "contents"  # in place of a value: where the content is that an Experiment holds in memory
 RECORD = "config"  # the name of the TOML text in an HDF5 file

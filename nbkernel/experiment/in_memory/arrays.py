@@ -73,6 +73,37 @@ class SourceTable(FixedArray):
         return checked_sources(numbers("sources", values))
 
 
+class Spectrum(FixedArray):
+    """A spectrum in memory: `array` is (n, 2) float64 with a wavelength (Angstrom) and a weight in each row.
+
+    values: such an array, or a tuple of wavelengths (n,) and weights (n,). Raises InputError for anything else.
+    """
+
+    name = "spectrum"
+
+    @staticmethod
+    def checked(values):
+        import numpy as np
+
+        from nbkernel.io.tables.spectrum import checked_spectrum
+
+        if isinstance(values, tuple) and len(values) == 2:
+            wavelengths, weights = (numbers("spectrum", part) for part in values)
+            if wavelengths.ndim != 1 or wavelengths.shape != weights.shape:
+                shown = f"{short_text(wavelengths)} and {short_text(weights)}"
+                raise InputError(f"spectrum: needs as many weights as wavelengths, not {shown}")
+            values = np.column_stack((wavelengths, weights))
+        rows = numbers("spectrum", values)
+        if rows.ndim != 2 or rows.shape[1] != 2 or not len(rows):
+            shown = short_text(rows) if rows.ndim else "a single number"
+            raise InputError(
+                "spectrum: needs the path of a file, an array of n x 2 (wavelength in Angstrom, weight), or a tuple of "
+                f"wavelengths and weights, not {shown}"
+            )
+        checked_spectrum("spectrum", rows[:, 0], rows[:, 1])
+        return rows
+
+
 class PixelMask(FixedArray):
     """A mask in memory: `array` is (slow, fast) bool, True for the pixels to be rendered.
 

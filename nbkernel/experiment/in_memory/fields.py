@@ -7,12 +7,17 @@ from nbkernel.errors import InputError
 from nbkernel.support.field_types import File
 from nbkernel.support.validation import short_text
 
-from .arrays import PixelMask, SourceTable
+from .arrays import PixelMask, SourceTable, Spectrum
 from .content import InMemory
 from .structure_factors import StructureFactors
 
 # {field: class}
-CLASSES: dict[str, type[InMemory]] = {"hkl": StructureFactors, "sources": SourceTable, "mask": PixelMask}
+CLASSES: dict[str, type[InMemory]] = {
+    "hkl": StructureFactors,
+    "sources": SourceTable,
+    "spectrum": Spectrum,
+    "mask": PixelMask,
+}
 
 if typing.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +38,12 @@ if typing.TYPE_CHECKING:
     Rows = Sequence[Sequence[float]] | np.ndarray
     Factors = File | StructureFactors | tuple[Rows, Sequence[float] | np.ndarray] | GemmiMtz | GemmiGrid
     Sources = SourceTable | Rows | tuple[Rows, Sequence[float] | np.ndarray | float, Sequence[float] | np.ndarray | float]
+    Weights = File | Spectrum | Rows | tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
     Mask = File | PixelMask | np.ndarray | Sequence[Sequence[bool]]
 else:
     Factors = StructureFactors | File
     Sources = SourceTable
+    Weights = Spectrum | File
     Mask = PixelMask | File
 
 

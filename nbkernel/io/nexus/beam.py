@@ -112,6 +112,38 @@ def wavelength_of(entry, frame=None):
     return {}
 
 
+def spectrum_of(entry):
+    """(wavelengths (Angstrom), weights), (n,) each: an incident wavelength or energy with weights, or the variant that it
+    names. Raises Unusable if there is none."""
+    for group in beams(entry):
+        for name, factors, default in (("incident_wavelength", LENGTHS, "angstrom"), ("incident_energy", ENERGIES, "ev")):
+            field = group.field(name)
+            if field is None:
+                continue
+            variant = field.text("variant")
+            named = group.field(variant) if variant and "/" not in variant else None
+            for own in (field, named):
+                if own is None or weights_of(group, own) is None:
+                    continue
+                values, weights = first_spectrum(group, own)
+                values = values * unit(own, factors, default)
+                return (values * 1e10 if factors is LENGTHS else HC / values), weights
+    raise Unusable("has no spectrum: need incident_wavelength, or its variant, with weights")
+
+
+def first_spectrum(group, field):
+    """A field's values and their weights, (n,) each; the first image's of several, with a warning."""
+    weights = weights_of(group, field)
+    count = field.shape[-1] if field.shape else 1
+    values, weight = field.numbers().ravel()[:count], weights.numbers().ravel()
+    if weight.size > count:
+        field.source.warn(f"has {weight.size // count} spectra in {weights.name}; the first image's counts")
+        weight = weight[:count]
+    if weight.size != values.size or not values.all():
+        raise Unusable(f"has weights in {weights.name} that do not fit the {count} values of {field.name}")
+    return values, weight
+
+
 def mean_of(group, field, frame=None):
     """The value that represents a field of wavelengths or energies, in its own unit; frame: see `wavelength_of`."""
     weights = weights_of(group, field)

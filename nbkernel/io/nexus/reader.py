@@ -14,7 +14,7 @@ from nbkernel.io.hdf5.input import opened
 from nbkernel.io.hdf5.links import Unusable
 from nbkernel.io.images.image import Image
 
-from .beam import NotNXmx, find_entry, image_of, instrument_groups
+from .beam import NotNXmx, find_entry, image_of, instrument_groups, spectrum_of
 from .geometry import detector_fields
 from .instrument import panel_origins
 
@@ -35,6 +35,13 @@ def read_nxmx_detector(path, flag="panels"):
     """
     with opened(flag, path) as root:
         return detector_fields(find_entry(root))
+
+
+def read_nxmx_spectrum(path, flag="spectrum"):
+    """(wavelengths (Angstrom), weights), (n,) each, of the beam of an NXmx file; of several spectra, one for each image, the
+    first, with a warning. Raises InputError, starting with `flag`, for a file that cannot be used or has none."""
+    with opened(flag, path) as root:
+        return spectrum_of(find_entry(root))
 
 
 def panels_apart(pixels, panels):

@@ -128,7 +128,12 @@ def wavelength_remarks(experiment, wavelengths, wavelength):
         return
     value = float(wavelengths[outliers[0]])
     lead = source_lead(experiment)
-    if lead is not None and value != wavelength:
+    if experiment.spectrum is not None:
+        yield (
+            f"{lead}: has a wavelength of {value * 1e10:g} A, which is not one of X-rays; a heading with the word energy "
+            "(eV), keV or wavelength (Angstrom) says what the first column is"
+        )
+    elif lead is not None and value != wavelength:
         yield (
             f"{lead}: source {outliers[0] + 1} has a wavelength of {value:g} m, that is "
             f"{value * 1e10:g} A, which is not one of X-rays; the fifth column is in metres (1e-10 is 1 A); affects "
