@@ -128,7 +128,7 @@ OPTIONS = (
     ),
     option(
         "--hdf5",
-        "simulate",
+        "simulate noisify background",
         "FILE.h5",
         "write photons, noisy counts, geometry, beam and provenance as NeXus NXmx",
         sets="Outputs.hdf5",

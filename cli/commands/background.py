@@ -1,5 +1,7 @@
 """`nbkernel background`: nonBragg.c's flags in, its files out."""
 
+import shlex
+
 from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.run.siblings.background_flags import FLAGS, GROUPS, parse_background
@@ -30,5 +32,6 @@ def run(argv):
     # imports numpy, which can wait until the arguments have been checked
     from nbkernel.run.siblings.background import background_to_files
 
-    background_to_files(asked, say, note, chosen.get("--threads"))
+    command = shlex.join(["nbkernel", "background", *argv])
+    background_to_files(asked, say, note, chosen.get("--threads"), chosen.get("--hdf5"), command)
     return 0

@@ -1,5 +1,7 @@
 """`nbkernel noisify`: noisify.c's flags in, its files out."""
 
+import shlex
+
 from nbkernel.errors import InputError
 from nbkernel.experiment import flags
 from nbkernel.run.siblings.noisify_flags import FLAGS, GROUPS, parse_noisify
@@ -34,5 +36,6 @@ def run(argv):
     # imports numpy, which can wait until the arguments have been checked
     from nbkernel.run.siblings.noisify import noisify_to_files
 
-    noisify_to_files(asked, say, warn, note, chosen.get("--threads"), rng)
+    command = shlex.join(["nbkernel", "noisify", *argv])
+    noisify_to_files(asked, say, warn, note, chosen.get("--threads"), rng, chosen.get("--hdf5"), command)
     return 0

@@ -12,15 +12,17 @@ OMEGA = "/entry/sample/transformations/omega"
 
 
 def add_sample(entry, run, to_mcstas, scan=None, UB=None):
-    """Cell, orientation (at omega = 0 where the spindle turns) and goniometer of a Prepared run, or of many frames of it.
+    """Cell, orientation (at omega = 0 where the spindle turns) and goniometer of a Prepared run, or of many frames of it;
+    of a run without a crystal the goniometer only.
 
     scan: (start, width) of each frame, arrays in degrees; None for the run's own, or stills. UB: (n, 3, 3) of several
     crystals, 1/Angstrom in McStas's frame; None for the run's.
     """
     sample = add_group(entry, "sample", "NXsample")
-    add_field(sample, "name", "simulated crystal")
-    axes = rendered_axes(run, to_mcstas)[np.newaxis] if UB is None else np.linalg.inv(UB)
-    add_crystals(sample, axes, np.linalg.inv(axes) if UB is None else UB)
+    add_field(sample, "name", "simulated sample" if run.crystal is None else "simulated crystal")
+    if run.crystal is not None:
+        axes = rendered_axes(run, to_mcstas)[np.newaxis] if UB is None else np.linalg.inv(UB)
+        add_crystals(sample, axes, np.linalg.inv(axes) if UB is None else UB)
     if scan is None and run.osc != 0.0:
         scan = np.array([math.degrees(run.phi_start)]), np.array([math.degrees(run.osc)])
     if scan is None:

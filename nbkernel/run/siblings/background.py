@@ -9,7 +9,9 @@ import numpy as np
 
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.errors import InputError
+from nbkernel.experiment.experiment import Experiment
 from nbkernel.geometry.detector import swung_detector
+from nbkernel.geometry.response import Response
 from nbkernel.image.counts import count_scale, grey_scale
 from nbkernel.image.noisify import Generators, with_noise
 from nbkernel.image.seeds import fresh_seed
@@ -28,6 +30,8 @@ from nbkernel.setup.sampling import spindle_sweep
 from nbkernel.setup.sources import generated_sources, sources_from_rows
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.memory import require_memory
+
+from .exposure import Beam, exposure_of, write_exposure
 
 BYTES_PER_PIXEL = 40
 LARGEST_16 = 65535.0
@@ -51,11 +55,11 @@ class Placed(NamedTuple):
     closest: tuple  # fast, slow
 
 
-def background_to_files(asked, say, note, threads=None):
+def background_to_files(asked, say, note, threads=None, hdf5=None, command=None):
     """Makes the images of a Background and writes its files, all or none.
 
-    say: called with lines for standard output; note: with lines for standard error; threads: None for all cores. Raises
-    InputError for unusable input.
+    say: called with lines for standard output; note: with lines for standard error; threads: None for all cores; hdf5: a
+    file for photons and counts, whose provenance has the command line. Raises InputError for unusable input.
     """
     CACHE.say = note
 
@@ -70,6 +74,9 @@ def background_to_files(asked, say, note, threads=None):
     seed = fresh_seed() if asked.seed is None else asked.seed
     scene = scene_of(asked, placed, tell)
     require_memory(BYTES_PER_PIXEL * math.prod(placed.shape), "-detpixels", "this many pixels")
+    roi = region(asked, placed.shape)
+    lit = slice(max(roi[2], 0), roi[3] + 1), slice(max(roi[0], 0), roi[1] + 1)
+    exposure = None if hdf5 is None else exposure_in(asked, placed, sources, scene.fluence, osc, lit)
     with OutputFiles([name for name in (asked.stol, asked.sourcefile) if name is not None]) as files:
         files.open("-floatfile", asked.floatfile)
         files.open("-intfile", asked.intfile)
@@ -77,11 +84,11 @@ def background_to_files(asked, say, note, threads=None):
         if asked.noise:
             files.open("-noisefile", asked.noisefile)
             tell("  seed: %d", -seed)
+        if hdf5 is not None:
+            files.open("--hdf5", hdf5, by_name=True)
         image, omega = np.zeros(placed.shape, np.float32), np.zeros(placed.shape)
-        roi = region(asked, placed.shape)
         rows = partial(background_rows.over_rows, scene, *sources, stol, F, np.array(roi), image, omega)
         interruptible(share_rows, rows, 0, len(image), thread_count(threads))
-        lit = slice(max(roi[2], 0), roi[3] + 1), slice(max(roi[0], 0), roi[1] + 1)
         solid_angle = in_order(omega[lit])
         tell("solid angle subtended by detector = %g steradian ( %g%% sphere)", solid_angle, 100 * solid_angle / 4 / PI)
         files.write("-floatfile", b"", image)
@@ -103,6 +110,9 @@ def background_to_files(asked, say, note, threads=None):
         if asked.noise:
             words[lit] = noisy_words(image[lit], asked.adc, seed, tell)
             files.write("-noisefile", header, words)
+        if exposure is not None:
+            noise = {"rng": "ran1", "seed": seed, "adc": asked.adc}
+            write_exposure(files, hdf5, exposure, image, words if asked.noise else None, noise, command)
         files.commit()
 
 
@@ -150,6 +160,24 @@ def place(asked):
         shape, tuple(sizes), pixel, fdet, sdet, odet, pix0, beam, unitize(asked.polar_vector), close / ratio, close,
         (dot_product(fdet, impact), dot_product(sdet, impact)), (-dot_product(pix0, fdet), -dot_product(pix0, sdet)),
     )  # fmt: skip
+
+
+def exposure_in(asked, placed, sources, fluence, osc, lit):
+    """The Exposure of a Background. sources, fluence: of its Scene; osc: radians; lit: slices of its region."""
+    if asked.plot_F:
+        raise InputError("-Fmap: an HDF5 file has photons, not structure factors; leave out the flag or --hdf5")
+    experiment = Experiment(
+        convention="custom", fix={"vectors"}, beam_vector=placed.beam, polar_vector=placed.polar, fdet_vector=placed.fdet,
+        sdet_vector=placed.sdet, odet_vector=placed.odet, pix0_vector=placed.pix0, distance=placed.distance * 1000.0,
+        pixel=placed.pixel * 1000.0, detpixels_f=placed.shape[1], detpixels_s=placed.shape[0], flux=asked.flux,
+        exposure=asked.exposure, beamsize=asked.beamsize, curved_detector=asked.curved_detector,
+        response=Response(pedestal=asked.adc, bits=16) if asked.noise else None,
+    )  # fmt: skip
+    incident, wavelengths, weights = sources
+    beam = Beam(incident, wavelengths, weights, fluence, asked.polarization, asked.nopolar)
+    wanted = np.zeros(placed.shape, bool)
+    wanted[lit] = True
+    return exposure_of(experiment, beam, wanted, asked.phi / RTD, osc)
 
 
 def sources_of(asked, placed):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbkernel.errors import InputError
+from nbkernel.experiment.experiment import Experiment
 from nbkernel.geometry.response import Response
 from nbkernel.image.noisify import (
     KINDS,
@@ -31,6 +32,8 @@ from nbkernel.io.images.smv_header import parse_header
 from nbkernel.io.images.smv_nanobragg import BYTE_ORDER, HEADER_BYTES
 from nbkernel.kernels.compile.object_cache import CACHE
 
+from .exposure import beam_along_x, exposure_of, write_exposure
+
 TYPES = {16: "unsigned_short", 32: "long_integer"}
 LEAST_INT32 = -(2**31)
 
@@ -45,17 +48,20 @@ class Source(NamedTuple):
     header: bytes | None
 
 
-def noisify_to_files(asked, say, warn, note, threads=None, rng="ran1"):
+def noisify_to_files(asked, say, warn, note, threads=None, rng="ran1", hdf5=None, command=None):
     """Makes the images of a Noisify and writes its files, all or none.
 
     say: called with lines for standard output; warn, note: with lines for standard error; threads: None for all cores; rng:
-    ran1, noisify.c's noise, or philox, that of `detect`. Raises InputError for unusable input.
+    ran1, noisify.c's noise, or philox, that of `detect`; hdf5: a file for photons and counts, whose provenance has the
+    command line. Raises InputError for unusable input.
     """
     CACHE.say = note
     source = read_source(asked)
     if source.unused:
         warn(f"{asked.floatfile}: its last {source.unused} pixels are ignored: the image has {shown_shape(source)}")
     check(asked, source)
+    geometry = Geometry(asked, source)
+    exposure = None if hdf5 is None else exposure_in(asked, geometry, source.pixels.shape)
     seed = fresh_seed() if asked.seed is None else asked.seed
 
     def tell(template, *values):
@@ -67,7 +73,8 @@ def noisify_to_files(asked, say, warn, note, threads=None, rng="ran1"):
             files.open("-pgmfile", asked.pgmfile)
         if asked.noise:
             files.open("-noisefile", asked.noisefile)
-        geometry = Geometry(asked, source)
+        if hdf5 is not None:
+            files.open("--hdf5", hdf5, by_name=True)
         response = response_of(asked) if rng == "philox" else None
         spread = spread_of(asked, geometry.pixel)
         tell_settings(tell, asked, geometry, seed)
@@ -81,12 +88,19 @@ def noisify_to_files(asked, say, warn, note, threads=None, rng="ran1"):
         if asked.pgm:
             grey = np.minimum(in_bits(16, words), 255).astype(np.uint8)
             files.write("-pgmfile", pgm_header(*photons.shape[::-1], 1.0), grey)
+        noisy = noiseless = None
+        if exposure is not None:
+            # noise is drawn in place
+            noiseless = photons.copy()
         if asked.noise:
             if response is not None:
                 noisy = detected_words(response, photons, geometry.pixel, seed, threads, tell)
             else:
                 noisy = noisy_words(asked, photons, spread, seed, threads, tell)
             files.write("-noisefile", header, in_bits(asked.bits, noisy))
+        if exposure is not None:
+            noise = {"rng": rng, "seed": seed, "adc": asked.adc}
+            write_exposure(files, hdf5, exposure, noiseless, signed_counts(asked.bits, noisy), noise, command)
         files.commit()
 
 
@@ -193,6 +207,17 @@ def spread_of(asked, pixel):
     return Spread(KINDS[asked.psf], float(fwhm) / pixel, asked.psf_radius)
 
 
+def exposure_in(asked, geometry, shape):
+    """The Exposure of a Noisify: a detector across the beam, with the centre that its headers state."""
+    experiment = Experiment(
+        distance=geometry.distance * 1000.0, pixel=geometry.pixel * 1000.0, detpixels_f=shape[1], detpixels_s=shape[0],
+        Xbeam=geometry.Xbeam * 1000.0, Ybeam=(geometry.detsize[1] - geometry.Ybeam) * 1000.0,
+        response=response_of(asked) if asked.noise else None,
+    )  # fmt: skip
+    beam = beam_along_x(geometry.wavelength * 1e-10, asked.fluence)
+    return exposure_of(experiment, beam, None, math.radians(asked.phi), math.radians(asked.osc))
+
+
 def tell_settings(tell, asked, geometry, seed):
     """Prints the program's lines about what it does."""
     if asked.psf is not None:
@@ -266,6 +291,15 @@ def in_bits(bits, words):
         return words.astype(np.uint32)
     # what does not fit into 32 bits becomes the least of them
     return np.where(words < LEAST_INT32, 0, np.minimum(words, 65535)).astype(np.uint16)
+
+
+def signed_counts(bits, words):
+    """Integers of an HDF5 file: uint16 as in the SMV image, or int32 with those below 0; None without any."""
+    if words is None:
+        return None
+    if bits == 16:
+        return in_bits(bits, words)
+    return np.clip(words, LEAST_INT32, -LEAST_INT32 - 1).astype(np.int32)
 
 
 def smv_header(asked, geometry, shape):

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nbkernel.io.nexus.reader import read_nxmx_detector
 from nbkernel.io.tables.stol import read_stol
 from nbkernel.kernels.physics.structure_factor import amorphous_F, interval_of
+from nbkernel.run.siblings.background import place
 from nbkernel.run.siblings.background_flags import FLAGS, parse_background
 
 from golden import OUTPUT_FLAGS, SIBLINGS, assert_files_are_those_of, load_cases
@@ -33,6 +35,48 @@ def test_files_and_lines_are_those_of_nonbragg(case, tmp_path):
     assert status == 0
     assert_files_are_those_of(case, tmp_path)
     assert {line.rstrip() for line in case.stdout} <= {line.rstrip() for line in out}
+
+
+def test_the_hdf5_file_has_pixels_detector_and_beam_and_noisify_reads_it():
+    h5py = pytest.importorskip("h5py")
+    line = "-stol water.stol -detpixels_x 40 -detpixels_y 30 -distance 20 -detector_roty 5 -twotheta 3 -roi 2 30 1 29"
+    status, _, _ = background(*line.split(), *"-lambda 1.1 -polar 0.9 -osc 1 -seed 1 --hdf5 air.h5".split())
+    assert status == 0
+    photons = np.fromfile("floatimage.bin", np.float32).reshape(30, 40)
+    counts = np.fromfile("noiseimage.img", np.uint16, offset=512).reshape(30, 40)
+    with h5py.File("air.h5") as file:
+        assert np.array_equal(file["entry/photons/data"][0], photons)
+        assert np.array_equal(file["entry/data/data"][0], counts)
+        mask = file["entry/instrument/detector/pixel_mask"][()]
+        assert (mask == 0)[1:30, 2:31].all() and np.count_nonzero(mask) == mask.size - 29 * 29
+        assert file["entry/sample/transformations/omega_increment_set"][()] == [1.0]
+        assert "ub_matrix" not in file["entry/sample"]
+    placed = place(parse_background(line.split())[0])
+    found = read_nxmx_detector("air.h5")
+    (panel,) = found["panels"]
+    assert found["wavelength"] == pytest.approx(1.1) and np.allclose(found["beam_vector"], placed.beam)
+    found = panel.pix0_vector, panel.fdet_vector, panel.sdet_vector
+    assert np.allclose(found, (placed.pix0, placed.fdet, placed.sdet), rtol=0, atol=1e-12)
+    assert command("noisify", "-bin", "air.h5", "-seed", "1", "--hdf5", "again.h5")[0] == 0
+    with h5py.File("again.h5") as file:
+        assert np.array_equal(file["entry/photons/data"][0], photons)
+    background(*line.split(), "-nonoise", "--hdf5", "air.h5")
+    with h5py.File("air.h5") as file:
+        assert file["entry/data/data"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("-Fmap", "-Fmap: an HDF5 file has photons, not structure factors; leave out the flag or --hdf5"),
+        ("-curved_det -nopgm", "-curved_det: a NeXus file has flat panels only; leave out the option or the HDF5 file"),
+    ],
+)
+def test_what_nxmx_cannot_say_is_refused(flag, expected):
+    pytest.importorskip("h5py")
+    status, _, errors = background("-stol", "water.stol", *flag.split(), "--hdf5", "air.h5")
+    assert status == 2 and errors == [f"nbkernel: {expected}"]
+    assert not any(Path(name).exists() for name in (*WRITTEN, "air.h5"))
 
 
 def test_threads_do_not_matter():

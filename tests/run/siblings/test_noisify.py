@@ -118,6 +118,26 @@ def test_the_geometry_of_an_hdf5_file_is_in_the_header():
         assert headers[0][keyword] == pytest.approx(headers[1][keyword], abs=tolerance), keyword
 
 
+@pytest.mark.parametrize("flags", ["-bits 16", "-bits 32 -adc -30 --noise-rng philox"])
+def test_the_hdf5_file_has_the_images_and_the_geometry_of_the_headers(flags):
+    h5py = pytest.importorskip("h5py")
+    line = "-bin photons.bin -detpixels_x 32 -pixel 0.2 -distance 120 -Xbeam 3 -Ybeam 1 -lambda 1.3 -seed 3 -readout 2"
+    assert noisify(*line.split(), *flags.split(), "--hdf5", "shot.h5")[0] == 0
+    bits = 32 if "32" in flags else 16
+    counts = np.fromfile("noiseimage.img", {16: np.uint16, 32: np.int32}[bits], offset=512).reshape(SHAPE)
+    with h5py.File("shot.h5") as file:
+        assert np.array_equal(file["entry/data/data"][0], counts) and (counts.min() < 0) == (bits == 32)
+        assert np.array_equal(
+            file["entry/photons/data"][0], on_photon_scale(pixels(20.0), Noisify(floatfile="x").fluence, 1.0)
+        )
+        detector = file["entry/instrument/detector"]
+        assert detector["bit_depth_readout"][()] == bits
+        assert detector["underload_value"][()] <= counts.min() and counts.max() <= detector["saturation_value"][()]
+    first = header_values("noiseimage.img")
+    assert noisify("-bin", "shot.h5", "-seed", 3)[0] == 0
+    assert header_values("noiseimage.img") == pytest.approx(first, abs=1e-5)
+
+
 def header_values(name):
     lines = Path(name).read_bytes()[:512].decode("latin-1").split(";")
     pairs = (line.strip().partition("=") for line in lines)
