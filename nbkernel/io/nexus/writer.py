@@ -20,7 +20,7 @@ from .mcstas import laboratory_to_mcstas
 from .sample import add_sample
 
 GAP = 1  # bit of a NeXus pixel mask: no sensor
-MASK_CHUNK = 1 << 20  # pixels
+MAP_CHUNK = 1 << 20  # pixels
 
 
 def write_nxmx(path, runs, images, counts=None, provenance=None, file_name=None):
@@ -116,7 +116,9 @@ def describe(entry, runs, data, now, provenance, beam=None, sample=None):
     detector = add_detector(instrument, runs, to_mcstas, len(data))
     detector["data"] = data
     if data.dtype != np.float32:
-        add_count_range(detector, data.dtype, as_responses(runs[0].experiment.response))
+        responses = as_responses(runs[0].experiment.response)
+        add_count_range(detector, data.dtype, responses)
+        add_scale(entry["data"], runs, responses)
     detector["detectorSpecific/pixel_mask"] = add_mask(detector, runs)
     add_beam(instrument, runs[0], to_mcstas, **beam or {})
     source = add_group(entry, "source", "NXsource")
@@ -135,11 +137,13 @@ def add_mask(detector, runs):
     shapes = [run.wanted.shape for run in runs]
     shape = stacked_shape(shapes)
     own = response_masks(runs)
-    kind = np.int32 if own else np.int8
+    kind = np.int32 if any(mask.max() > np.iinfo(np.int8).max for mask in own) else np.int8
     if len(runs) == 1 and math.prod(shape) <= ONE_CHUNK:
-        return add_field(detector, "pixel_mask", np.where(runs[0].wanted, own[0] if own else kind(0), kind(GAP)))
+        return add_field(
+            detector, "pixel_mask", np.where(runs[0].wanted, own[0].astype(kind) if own else kind(0), kind(GAP))
+        )
     mask = detector.create_dataset(
-        "pixel_mask", shape, kind, chunks=chunk_shape(shape, MASK_CHUNK), fillvalue=GAP,
+        "pixel_mask", shape, kind, chunks=chunk_shape(shape, MAP_CHUNK), fillvalue=GAP,
         compression="gzip", compression_opts=1,
     )  # fmt: skip
     for panel, (run, start) in enumerate(zip(runs, panel_origins(shapes), strict=True)):
@@ -153,11 +157,14 @@ def add_mask(detector, runs):
 def response_masks(runs):
     """The mask (slow, fast) int32 of each panel's Response; empty if none has one."""
     responses = as_responses(runs[0].experiment.response)
-    if not any(response.mask for response in responses):
-        return []
+    return list(response_maps("mask", runs, responses)) if any(response.mask for response in responses) else []
+
+
+def response_maps(name, runs, responses):
+    """The map (slow, fast) `name` of each panel's Response."""
     each = responses if len(responses) == len(runs) else responses[:1] * len(runs)
-    shapes = [run.wanted.shape for run in runs]
-    return [np.broadcast_to(as_map("mask", own.mask, shape), shape) for own, shape in zip(each, shapes, strict=True)]
+    for run, own in zip(runs, each, strict=True):
+        yield np.broadcast_to(as_map(name, getattr(own, name), run.wanted.shape), run.wanted.shape)
 
 
 def check(runs, images, counts):
@@ -186,6 +193,29 @@ def add_count_range(detector, dtype, responses):
     add_field(detector, "bit_depth_readout", 8 * dtype.itemsize)
     add_field(detector, "underload_value", np.iinfo(dtype).min if responses else 0)
     add_field(detector, "saturation_value", most - 1)
+
+
+def add_scale(group, runs, responses):
+    """What counts become photons by: (counts + data_offset) * data_scaling_factor. A number, or a map (float32) where pixels
+    differ; what changes nothing is left out."""
+    for field, name, idle, of_photons in (
+        ("data_offset", "pedestal", 0.0, np.negative),
+        ("data_scaling_factor", "gain", 1.0, np.reciprocal),
+    ):
+        values = {getattr(own, name) for own in responses}
+        if values <= {idle}:
+            continue
+        if len(values) == 1 and isinstance(value := values.pop(), float):
+            add_field(group, field, of_photons(value))
+            continue
+        shapes = [run.wanted.shape for run in runs]
+        shape = stacked_shape(shapes)
+        whole = group.create_dataset(
+            field, shape, np.float32, chunks=chunk_shape(shape, MAP_CHUNK), fillvalue=of_photons(idle) + 0.0,
+            compression="gzip", compression_opts=1, shuffle=True,
+        )  # fmt: skip
+        for own, start in zip(response_maps(name, runs, responses), panel_origins(shapes), strict=True):
+            whole[start : start + own.shape[0], : own.shape[1]] = of_photons(own)
 
 
 def add_frames(entry, shape, counts_type):

@@ -15,6 +15,7 @@ import pytest
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
 from nbkernel.experiment.input_files import input_digests, input_files
+from nbkernel.geometry.response import Response
 from nbkernel.io.files.output_files import OutputFiles
 from nbkernel.io.hdf5 import input as hdf5_input
 from nbkernel.io.hdf5 import tree
@@ -97,6 +98,46 @@ def test_fabio_and_silx_find_the_same_pixels(counts):
         shown = nxdata.get_default(file)
         assert shown.is_valid
         np.testing.assert_array_equal(shown.signal[0], data)
+
+
+def maps_of(shape):
+    random = np.random.default_rng(3)
+    mask = np.zeros(shape, np.int32)
+    mask[2, 4], mask[4, 6], mask[-1, -1] = 2, 8, 1
+    return random.uniform(0.5, 2.0, shape), random.normal(40.0, 3.0, shape), mask
+
+
+@pytest.mark.parametrize("fields", [FLAT, dict(panels=PANELS)], ids=["one panel", "panels"])
+def test_other_readers_find_the_maps_of_a_response(fields):
+    nxmx = pytest.importorskip("nxmx")
+    nexus = pytest.importorskip("nexusformat.nexus")
+    shapes = [(panel.detpixels_s, panel.detpixels_f) for panel in fields.get("panels", ())] or [(23, 31)]
+    maps = [maps_of(shape) for shape in shapes]
+    responses = [Response(gain=gain, pedestal=pedestal, mask=mask, bits=16) for gain, pedestal, mask in maps]
+    _, _, noisy = write("a.h5", dict(fields, response=responses))
+    assert nexus.nxload("a.h5").entry.validate(application="NXmx", level="error")[1] == 0
+    with h5py.File("a.h5") as file:
+        (entry,) = nxmx.NXmx(file).entries
+        (detector,) = entry.instruments[0].detectors
+        (data,) = [own for own in entry.data if own.path == "/entry/data"]
+        assert (detector.underload_value, detector.saturation_value, detector.bit_depth_readout) == (0, 65534, 16)
+        offset, factor = data.data_offset, data["data_scaling_factor"]
+        assert detector.pixel_mask.dtype == np.int8
+        for (gain, pedestal, mask), counts, start in zip(maps, noisy, panel_origins(shapes), strict=True):
+            own = slice(start, start + len(gain)), slice(gain.shape[1])
+            photons = (data[data.signal][0][own] + offset[own]) * factor[own]
+            np.testing.assert_allclose(photons, (counts - pedestal) / gain, rtol=1e-5, atol=1e-4)
+            np.testing.assert_array_equal(detector.pixel_mask[own], mask)
+
+
+def test_numbers_that_all_pixels_have_in_common_are_numbers():
+    write("a.h5", dict(FLAT, response=Response(gain=10.0, pedestal=400.0)))
+    write("b.h5", dict(FLAT, response=Response(readout_noise=1.0)))
+    with h5py.File("a.h5") as file:
+        # the example of NXmx
+        assert (file["entry/data/data_offset"][()], file["entry/data/data_scaling_factor"][()]) == (-400.0, 0.1)
+    with h5py.File("b.h5") as file:
+        assert list(file["entry/data"]) == ["data"]
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
