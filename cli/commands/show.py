@@ -52,6 +52,8 @@ def run(argv):
 
 def report(output, image, scene, drawing):
     """The lines of the report."""
+    import numpy as np
+
     slow, fast = image.pixels.shape
     yield f"{output}: {image.path}, {image.kind}, {slow} x {fast} pixels (slow x fast)"
     view = scene.view
@@ -65,6 +67,11 @@ def report(output, image, scene, drawing):
         yield "no pixel is greater than 0"
     else:
         yield f"{scene.settings.scale} scale: white up to {drawing.limits[0]:g}, black from {drawing.limits[1]:g}"
+    if image.pedestal is not None and np.any(image.pedestal):
+        least, most = np.min(image.pedestal), np.max(image.pedestal)
+        yield f"pedestal: {least:g}{f' to {most:g}' if most > least else ''} counts, subtracted"
+    if drawing.masked or drawing.saturated:
+        yield f"marked: {drawing.masked} masked pixels (green), {drawing.saturated} saturated (orange)"
     if drawing.rings:
         yield f"rings: {' '.join(f'{d:g}' for d in drawing.rings)} Angstrom"
     if drawing.beam is not None:

@@ -25,9 +25,9 @@ class PanelImage(np.ndarray):
     pixels: the array that it shows. run: the Prepared panel, with `detector` (geometry, m) and `experiment` (values from
     headers filled in); None for an array that does not come from `simulate`. engine: the Engine that rendered it. omega_sum:
     the solid angles (sr) of all sub-pixels and layers, for `statistics`; None for counts. noise: for noisy counts {"rng",
-    "seed", "adc", "photons", "overloads"}, the last two summed over all panels; else None. offset_and_gain: for unmodified
-    counts adc and counts per photon; else None. Arithmetic keeps run and engine; slices and transposes are plain arrays; a
-    pickled image keeps only the pixels.
+    "seed", "adc", "photons", "overloads"}, the last two summed over all panels, and of `detect` "response", its Response;
+    else None. offset_and_gain: for unmodified counts adc and counts per photon; else None. Arithmetic keeps run and engine;
+    slices and transposes are plain arrays; a pickled image keeps only the pixels.
     """
 
     # or None: a type checker takes their users at their word

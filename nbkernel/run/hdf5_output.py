@@ -1,6 +1,7 @@
 """The HDF5 file of a run: images, geometry and provenance."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,8 +32,17 @@ def fill_hdf5(files, name, path, images, counts, command):
     noise = getattr(counts[0], "noise", None) if counts else None
     stated = stated_of(images, noise, path, command)
     pixels = [[as_ndarray(image) for image in own] if own else None for own in (images, counts)]
-    runs = [image.run for image in images]
+    runs = with_responses(
+        [image.run for image in images], [(getattr(own, "noise", None) or {}).get("response") for own in counts or ()]
+    )
     files.write_by_name(name, lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))
+
+
+def with_responses(runs, responses):
+    """The Prepared panels of a detector with the Responses of `detect`, which need not be the run's own."""
+    if not responses or None in responses:
+        return runs
+    return [replace(run, experiment=replace(run.experiment, response=tuple(responses))) for run in runs]
 
 
 @contextlib.contextmanager

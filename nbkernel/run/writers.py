@@ -124,21 +124,25 @@ def pgm_contents(image, pgmscale, threads=1):
 
 @naming_arguments()
 def write_preview(path: str | PathLike, images: np.ndarray | Sequence[np.ndarray], **settings: Any) -> None:
-    """Draws an image, or a list of panels as seen along the beam, as a PNG: dark is strong.
+    """Draws an image, or a list of panels as seen along the beam, as a PNG: dark is strong. Counts are drawn without their
+    pedestal, masked pixels green and saturated ones orange.
 
     path: the file; images: as for `write_float`. settings: those of `PictureSettings`, such as scale="linear", rings="auto",
     beam=True. Rings, beam and several panels need a PanelImage from `simulate`. Raises InputError for what cannot be drawn.
     """
+    from nbkernel.io.picture.counts import marked_panel
     from nbkernel.io.picture.draw import draw, make_scene
     from nbkernel.io.picture.run_view import RunView
 
     chosen = PictureSettings(**settings)
     panels, is_single = checked_panels("write_preview", images)
+    marked = [marked_panel(image) for image in panels]
     if is_single and not chosen.needs_geometry():
-        drawing = draw(make_scene(chosen, panels[0].shape), as_ndarray(panels[0]))
+        drawing = draw(make_scene(chosen, panels[0].shape), as_ndarray(panels[0]), marked=marked[0])
         png, missing = drawing.png, drawing.missing
     else:
-        png, missing = RunView(chosen, runs_of("write_preview", panels)).draw([as_ndarray(image) for image in panels])
+        view = RunView(chosen, runs_of("write_preview", panels))
+        png, missing = view.draw([as_ndarray(image) for image in panels], marked=None if None in marked else marked)
     for line in missing:
         LOG.warning("%s", line)
     write_files("write_preview", path, panels[:1], [[png]])

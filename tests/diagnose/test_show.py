@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nbkernel
 from nbkernel.cli.main import main
+from nbkernel.io.picture.draw import COLOURS, MASKED, SATURATED
 
 from png import coloured, decode_png
 from running import BASE, simulate, smv_bytes
@@ -252,3 +254,62 @@ def test_a_picture_does_not_replace_the_header_that_gave_the_shape():
     status, _, errors = show("a.bin --output a.img")
     assert (status, errors) == (2, ["nbkernel: --output: a.img is an input of this run; give another name"])
     assert Path("a.img").read_bytes() == header
+
+
+def test_counts_are_drawn_without_their_pedestal_and_with_their_pixels_marked():
+    pytest.importorskip("h5py")
+    photons = np.zeros((12, 16), np.float32)
+    photons[2:4] = 1000.0
+    mask = np.zeros(photons.shape, int)
+    mask[5, 6], mask[6, 8:10], mask[7, 8:10] = 8, 2, 1
+    pedestal = np.where(np.arange(16) < 8, 30.0, 300.0) * np.ones((12, 1))
+    response = nbkernel.Response(gain=2.0, pedestal=pedestal, mask=mask, saturation=2300)
+    prepared = nbkernel.Experiment(
+        cell=(50, 60, 70, 90, 90, 90), default_F=1, Na=1, Nb=1, Nc=1, wavelength=1, distance=100, detpixels_f=16,
+        detpixels_s=12, roi=(0, 14, 0, 11), oversample=1,
+    )  # fmt: skip
+    image = nbkernel.simulate(prepared)
+    image[:] = photons
+    counts = nbkernel.detect(image, response, seed=1)
+    nbkernel.write_hdf5("c.h5", image, counts)
+    nbkernel.write_preview("api.png", counts, scale="linear", percentiles=(0, 100))
+    status, out, err = show(f"c.h5:/entry/data/data {FULL_RANGE} --output shown.png")
+    assert (status, err) == (0, [])
+    masked = mask != 0
+    masked[:, 15] = True
+    saturated = (counts == 2300) & ~masked
+    # the pedestal is larger in the right half, where most saturate
+    assert 5 < np.count_nonzero(saturated[:, 8:]) and not saturated[:, :8].any()
+    assert out[-2:] == [
+        "pedestal: 30 to 300 counts, subtracted",
+        f"marked: {np.count_nonzero(masked)} masked pixels (green), {np.count_nonzero(saturated)} saturated (orange)",
+    ]
+    for name in ("shown.png", "api.png"):
+        grey, colours = decode_png(Path(name).read_bytes())
+        for marks, level in ((masked, MASKED), (saturated, SATURATED)):
+            np.testing.assert_array_equal(grey == level, marks)
+            assert colours[level].tolist() == list(COLOURS[level])
+        measured = np.where(masked, 0.0, np.asarray(counts) - pedestal)
+        expected = expected_levels(measured)
+        clear = ~masked & ~saturated
+        assert np.abs(grey.astype(float) - expected)[clear].max() <= 2.0
+    # a reduced block is masked where all of it is, and saturated where any of it is
+    assert show("c.h5:/entry/data/data --preview-zoom 1/2 --output half.png")[0] == 0
+    half = levels("half.png")
+    assert np.argwhere(half == MASKED).tolist() == [[3, 4]]
+    blocks = saturated.reshape(6, 2, 8, 2).any(axis=(1, 3))
+    np.testing.assert_array_equal(half == SATURATED, blocks)
+
+
+def test_an_smv_header_states_pedestal_and_saturation():
+    pixels = np.full((9, 14), 40, np.uint16)
+    pixels[3, 4], pixels[5, 6] = 65535, 90
+    Path("a.img").write_bytes(smv_bytes(pixels, "IMAGE_PEDESTAL=40;\n"))
+    status, out, _ = show("a.img --preview-scale linear --preview-range 0 50")
+    assert status == 0
+    assert out[1:] == [
+        "linear scale: white up to 50, black from 32772.5",
+        "pedestal: 40 counts, subtracted",
+        "marked: 0 masked pixels (green), 1 saturated (orange)",
+    ]
+    assert np.argwhere(levels("a.img.png") == SATURATED).tolist() == [[3, 4]]

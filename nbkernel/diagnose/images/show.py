@@ -14,6 +14,7 @@ from nbkernel.io.hdf5.path import split_dataset
 from nbkernel.io.images.read import read_image
 from nbkernel.io.images.smv import first_number, read_smv, value_of
 from nbkernel.io.picture.assembly import assemble, make_assembly
+from nbkernel.io.picture.counts import Marked, assembled, marked_image
 from nbkernel.io.picture.draw import draw, make_scene
 from nbkernel.setup.headers import read_headers
 
@@ -33,13 +34,13 @@ def show_to_file(path, output, settings, experiment, shape, warn, frame=0):
         warn(line)
     if shape is None and None not in (experiment.detpixels_s, experiment.detpixels_f):
         shape = experiment.detpixels_s, experiment.detpixels_f
-    image = along_beam(read_image("show", path, shape, to_look_at=True, frame=frame), warn)
+    image, marked = along_beam(read_image("show", path, shape, to_look_at=True, frame=frame), warn)
     placed = find_geometry(image, experiment, warn) if settings.needs_geometry() else ()
     read = split_dataset(path)[0], image.header_path, experiment.img, experiment.mask
     with OutputFiles(filter(None, read)) as files:
         files.open("--output", output)
         scene = make_scene(settings, image.pixels.shape, *placed)
-        drawing = draw(scene, image.pixels)
+        drawing = draw(scene, image.pixels, marked=marked)
         files.write("--output", drawing.png)
         files.commit()
     for line in drawing.missing:
@@ -48,25 +49,29 @@ def show_to_file(path, output, settings, experiment, shape, warn, frame=0):
 
 
 def along_beam(image, warn):
-    """An Image of several stacked panels, assembled as seen along the beam; any other Image unchanged."""
-    panels = image.experiment.get("panels", ())
+    """An Image and its Marked, None if it has no counts; of several stacked panels as seen along the beam."""
+    panels, marked = image.experiment.get("panels", ()), marked_image(image)
     if len(panels) < 2:
-        return image
+        return image, marked
     # h5py is installed, as only HDF5 files have panels
     from nbkernel.io.nexus.reader import panels_apart
 
     parts = panels_apart(image.pixels, panels)
     if parts is None:
-        return image
+        return image, marked
     experiment = Experiment(**image.experiment)
     frame = directions(experiment)
     assembly = make_assembly([place_panel(panel, number, frame) for number, panel in enumerate(panels)])
     for line in assembly.missing_lines():
         warn(line)
-    return replace(
+    if marked is not None:
+        apart = (panels_apart(array, panels) for array in marked)
+        marked = assembled(assembly, [Marked(*own) for own in zip(*apart, strict=True)])
+    image = replace(
         image, pixels=assemble(assembly, parts), beam_center=direct_beam(assembly.detector),
         experiment={**image.experiment, "panels": (assembly.panel,)},
     )  # fmt: skip
+    return image, marked
 
 
 def find_geometry(image, experiment, warn):

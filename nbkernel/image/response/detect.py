@@ -56,6 +56,8 @@ def detect(
         raise InputError("bits: differ between panels; need the same for all")
     detected = detected_strips(panels, responses, seed, frame, threads, edge)
     found, noise = noisy_images(detected, panels, responses[0].bits)
+    for counts, own in zip(found, responses, strict=True):
+        counts.noise = {**counts.noise, "response": own}
     for line in noise.lines("detect", responses[0].bits):
         LOG.warning("%s", line)
     return found[0] if is_single else found

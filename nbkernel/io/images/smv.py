@@ -84,7 +84,8 @@ def read_smv_image(command, path):
     whole = pixels.dtype.kind in "iu"
     saturated = float(np.iinfo(pixels.dtype).max) if whole else math.inf
     center, stated = beam_center_of_header(smv.header.text), smv.experiment_fields()
-    return Image(path, "SMV", pixels.astype(np.float32), whole, center, path, stated, saturated)
+    pedestal = first_number(smv.header.keywords.get("IMAGE_PEDESTAL", "")) if whole else None
+    return Image(path, "SMV", pixels.astype(np.float32), whole, center, path, stated, saturated, pedestal=pedestal)
 
 
 def beam_center_of_header(text):

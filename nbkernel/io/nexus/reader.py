@@ -95,15 +95,19 @@ def read_hdf5_image(command, path, file_path, dataset=None, masked_as_nan=False,
             entry = find_entry(root)
         except Unusable:
             return Image(path, "HDF5", pixels, whole, None, None, saturated=saturated, frames=frames)
+        pedestal, trusted = None, None
         if masked_as_nan:
             pixels[excluded(entry, pixels.shape)] = np.nan
+            if whole:
+                pedestal, trusted = pedestal_of(entry, pixels.shape), trusted_of(entry)
         try:
             fields = detector_fields(entry, frame)
         except (Unusable, InputError):
             # a picture does not need them, and rings will be refused
             fields = {}
     center, fields = placed(fields, pixels.shape)
-    return Image(path, "HDF5", pixels, whole, center, file_path if fields else None, fields, saturated, frames)
+    known = file_path if fields else None
+    return Image(path, "HDF5", pixels, whole, center, known, fields, saturated, frames, pedestal, trusted)
 
 
 def chosen_dataset(root, name):
@@ -155,6 +159,29 @@ def one_of(field, dimensions, frame=0):
     if len(field.shape) == dimensions:
         return field.part((), field.shape)
     return field.part(frame, (1, *field.shape[1:]), (frame, *(0,) * (len(field.shape) - 1)))
+
+
+def pedestal_of(entry, shape):
+    """The counts of no photon that a file states: a number or a (slow, fast) map, or those of nbkernel's record; else 0."""
+    for place, name, sign in (("data", "data_offset", -1.0), ("simulation/provenance", "noise_adc", 1.0)):
+        group = entry.group(place)
+        field = None if group is None else group.field(name)
+        if field is None or field.dtype.kind not in "iuf":
+            continue
+        if field.shape == shape:
+            return sign * field.part((), field.shape)
+        if field.size == 1:
+            return sign * float(field.first())
+    return 0.0
+
+
+def trusted_of(entry):
+    """The saturation_value of a file's detector; None if it has none."""
+    for detector in instrument_groups(entry, "NXdetector"):
+        field = detector.field("saturation_value")
+        if field is not None and field.dtype.kind in "iuf" and field.size == 1:
+            return float(field.first())
+    return None
 
 
 def excluded(entry, shape):

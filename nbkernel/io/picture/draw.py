@@ -16,9 +16,10 @@ from .settings import PictureSettings
 from .view import View, make_view
 
 MOST_RINGS = 50
-# two grey levels that nobody would miss are used for the colours
-WHITE, RING, BEAM = 255, 254, 1
-COLOURS = {RING: (0, 90, 230), BEAM: (220, 0, 0)}
+# grey levels that nobody would miss are used for the colours
+WHITE, RING, MASKED, SATURATED, BEAM = 255, 254, 253, 2, 1
+COLOURS = {RING: (0, 90, 230), MASKED: (150, 215, 180), SATURATED: (255, 140, 0), BEAM: (220, 0, 0)}
+INSTEAD = {RING: WHITE, MASKED: MASKED - 1, SATURATED: SATURATED + 1, BEAM: 0}
 LETTERS_PER_EDGE = 800  # picture pixels per doubling of the letters
 
 
@@ -37,13 +38,15 @@ class Scene:
 class Drawing:
     """A PNG file; limits: the values for white and black, None for an empty image; rings: spacings drawn (Angstrom); beam:
     (fast, slow) of the direct beam in pixels, None if it was not asked for; missing: lines about what was asked for but is
-    outside the picture."""
+    outside the picture; masked, saturated: how many pixels shown are."""
 
     png: bytes
     limits: tuple | None
     rings: tuple
     beam: tuple | None
     missing: tuple
+    masked: int = 0
+    saturated: int = 0
 
 
 def make_scene(settings, shape, detector=None, wavelength=None):
@@ -63,23 +66,25 @@ def make_scene(settings, shape, detector=None, wavelength=None):
     return Scene(settings, view, detector, wavelength, rings)
 
 
-def draw(scene, image, rendered=None):
+def draw(scene, image, rendered=None, marked=None):
     """The Drawing of a Scene for an image, (slow, fast) numbers of any kind. rendered: slices (slow, fast) of the region
-    outside which all are 0, if known."""
+    outside which all are 0, if known; marked: the image's Marked if it has counts."""
     view, settings = scene.view, scene.settings
-    values = image[view.slow, view.fast]
-    if view.down > 1:
-        rendered = rendered or tuple(slice(0, length) for length in image.shape)
-        values = reduced_region(values, view.down, view.within(rendered))
+    values = shown(image if marked is None else marked.values, view, rendered)
     limits = value_range(values, settings.percentiles)
     picture = grey_levels(values, settings.scale, limits)
-    if view.up > 1:
-        picture = picture.repeat(view.up, axis=0).repeat(view.up, axis=1)
     limits = None if limits is None else tuple(limits.tolist())
-    if not settings.needs_geometry():
-        return Drawing(png_bytes(picture), limits, (), None, ())
-    picture[picture == RING] = WHITE
-    picture[picture == BEAM] = 0
+    masked, saturated = (0, 0) if marked is None else (count_shown(marks, view) for marks in marked[1:])
+    if not (masked or saturated or settings.needs_geometry()):
+        return Drawing(png_bytes(enlarged(picture, view)), limits, (), None, ())
+    for colour, level in INSTEAD.items():
+        picture[picture == colour] = level
+    if masked:
+        # a block with one that is not shows that
+        picture[np.isnan(values) & shown(marked.masked, view, rendered)] = MASKED
+    if saturated:
+        picture[shown(marked.saturated, view, rendered)] = SATURATED
+    picture = enlarged(picture, view)
     size = max(1, max(picture.shape) // LETTERS_PER_EDGE)
     beam, taken, missing = None, [], []
     if settings.beam:
@@ -93,7 +98,24 @@ def draw(scene, image, rendered=None):
     if settings.rings and not scene.rings:
         missing.append("--preview-rings: the picture is too small for automatic rings")
     missing += [f"--preview-rings: no pixel of the picture is at {d:g} Angstrom" for d in scene.rings if d not in drawn]
-    return Drawing(png_bytes(picture, COLOURS), limits, drawn, beam, tuple(missing))
+    return Drawing(png_bytes(picture, COLOURS), limits, drawn, beam, tuple(missing), masked, saturated)
+
+
+def shown(image, view, rendered):
+    """What a View shows of an image, (rows, columns) before it is enlarged."""
+    values = image[view.slow, view.fast]
+    if view.down == 1:
+        return values
+    rendered = rendered or tuple(slice(0, length) for length in image.shape)
+    return reduced_region(values, view.down, view.within(rendered))
+
+
+def enlarged(picture, view):
+    return picture if view.up == 1 else picture.repeat(view.up, axis=0).repeat(view.up, axis=1)
+
+
+def count_shown(marks, view):
+    return int(np.count_nonzero(marks[view.slow, view.fast]))
 
 
 def draw_cross(picture, row, column, size):

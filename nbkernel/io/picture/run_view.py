@@ -3,6 +3,7 @@
 from nbkernel.geometry.region import pixels_of
 
 from .assembly import assemble, make_assembly
+from .counts import assembled
 from .draw import draw, make_scene
 
 
@@ -16,11 +17,14 @@ class RunView:
             detector = self.assembly.detector
         self.scene = make_scene(settings, (detector.spixels, detector.fpixels), detector, runs[0].wavelength * 1e10)
 
-    def draw(self, images, rois=None):
+    def draw(self, images, rois=None, marked=None):
         """The PNG file's bytes, and lines about what could not be drawn. images: (slow, fast), of each panel; rois: the
-        region of each outside which all pixels are 0, if known."""
+        region of each outside which all pixels are 0, if known; marked: the Marked of each if they have counts."""
         if self.assembly is None:
-            drawing = draw(self.scene, images[0], None if rois is None else pixels_of(rois[0]))
+            rendered = None if rois is None else pixels_of(rois[0])
+            drawing = draw(self.scene, images[0], rendered, None if marked is None else marked[0])
             return drawing.png, drawing.missing
-        drawing = draw(self.scene, assemble(self.assembly, images))
+        if marked is not None:
+            marked = assembled(self.assembly, marked)
+        drawing = draw(self.scene, assemble(self.assembly, images), marked=marked)
         return drawing.png, (*self.assembly.missing_lines(), *drawing.missing)
