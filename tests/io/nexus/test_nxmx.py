@@ -260,7 +260,7 @@ def test_a_spectrum_as_incident_wavelength_is_read():
 
 @pytest.mark.parametrize("fields", (dict(panels=PANELS), FLAT))
 def test_masks_are_compressed_unless_xds_can_read_them(fields, monkeypatch):
-    monkeypatch.setattr(nxmx_writer, "MASK_CHUNK", 500)
+    monkeypatch.setattr(nxmx_writer, "MAP_CHUNK", 500)
     for limit in (nxmx_writer.ONE_CHUNK, 700):
         monkeypatch.setattr(nxmx_writer, "ONE_CHUNK", limit)
         runs, _, _ = write("a.h5", fields)
