@@ -1,5 +1,5 @@
 """The CUDA kernels' machine code, compiled and linked without a device: registers, spills and instructions per step, which
-indicate a kernel's cost. Usual kernels are compiled for the newest device, every third of them for an older one, special ones
+indicate a kernel's cost. Usual kernels are compiled for the newest device, every sixth of them for an older one, special ones
 for one of the three, and the most-used ones for all."""
 
 import os
@@ -35,7 +35,7 @@ USUAL = [
 SPECIAL = [name for name in KERNELS if name not in USUAL and not name.endswith("_noise")]
 NOISE = [name for name in KERNELS if name.endswith("_noise")]
 NEWEST = 90
-ON_OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(USUAL[::3])]
+ON_OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(USUAL[::6])]
 ON_ONE = [(name, (70, 80, NEWEST)[number % 3]) for number, name in enumerate(SPECIAL)]
 USED_MOST = ["double_square", "double_gauss_table", "mixed_square", "mixed_square_table_offsets", *NOISE]
 ON_OLDER += [(name, arch) for name in USED_MOST for arch in (70, 80) if (name, arch) not in ON_OLDER]

