@@ -114,13 +114,18 @@ class SquaredTable(NamedTuple):
 class Reach(NamedTuple):
     """Which steps may add something to a pixel: those with Miller indices close enough to whole ones with an F_cell.
 
-    A group of orientations is that of some consecutive phi steps with all mosaic domains.
+    A group of orientations is that of some consecutive phi steps with all mosaic domains; a block of sources is one of
+    consecutive sources of one direction.
     """
 
     is_limited: bool  # otherwise the rest is meaningless
     phi_stop: np.ndarray  # (groups,) int64: the phi step after the group's last
     cell: np.ndarray  # (groups, 1, 9) float64: mean a, b, c (m), as a RenderPlan's `orientation`
     spread: np.ndarray  # (groups, 3) float64: bound on the distance (m) of a, b, c from the mean
+    longest: np.ndarray  # (groups, 3) float64: bound on the length (m) of a, b, c
+    source_stop: np.ndarray  # (sources,) int64: the source after the last of this source's block
+    middle: np.ndarray  # (sources,) int64: the source in the middle of that block
+    stretch: np.ndarray  # (sources,) float64: of the block, bound on |wavelength of the middle one / of a source - 1|
     offset: np.ndarray  # (3,) float64, from whole h, k, l: further off, nothing is added; inf if everything adds
     low: np.ndarray  # (3,) float64: least h, k, l that adds anything
     high: np.ndarray  # (3,) float64: the largest

@@ -15,6 +15,8 @@ from nbkernel.kernels.fast import along_row, as_program
 from nbkernel.kernels.fast.build import (
     STEPS,
     build_add_orientation_steps,
+    build_add_single_sources,
+    build_add_source,
     build_orientation_lines,
     build_render_segment,
 )
@@ -127,7 +129,8 @@ def build_shared_segment(kind):
             stop = np.uint32(plan.phi_slot.shape[0] * domains)
             add_group(plan, table, source, origin, fdet, np.uint32(0), stop, True, workspace)
 
-    return build_render_segment(way, add_orientations, kind.use_float32, steps.has_table)
+    add_sources = build_add_single_sources(build_add_source(add_orientations))
+    return build_render_segment(way, add_sources, False, kind.use_float32, steps.has_table)
 
 
 def sum_of_block(value, shared, parts, row):
@@ -193,8 +196,21 @@ def build_tile_kernel(kind):
         begin = np.int32(tile.fast_start + cuda.blockIdx.x * THREADS)
         end = min(np.int32(begin + THREADS), tile.fast_stop)
         render_segment(
-            plan, tile, table, reach, vector_at(axis, 0), interpolate, spixel, fpixel, begin, end, False, workspace, None
-        )
+            plan,
+            tile,
+            table,
+            reach,
+            vector_at(axis, 0),
+            interpolate,
+            spixel,
+            fpixel,
+            begin,
+            end,
+            False,
+            workspace,
+            None,
+            None,
+        )  # fmt: skip
         finish(plan, work)
         omega = work[OMEGAS, 0] if is_renewed(plan.oversample_omega) else work[OMEGA, 0]
         sum_of_block(omega if mine else 0.0, shared, omega_parts, row)

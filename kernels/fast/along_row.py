@@ -14,6 +14,8 @@ from nbkernel.kernels.physics.vectors import dot_product, vector_scale
 
 from .geometry import FDET, INVERSE_AIRPATH, subpixel_row
 
+EACH_SOURCE_SCATTERS = False
+
 
 def locate(plan, tile, spixel, first, subS, subF, Odet, work):
     """Fills Fdet (m) from the row's origin on and 1/airpath (1/m); nan for a pixel at the sample, whose digits cancel."""
@@ -29,6 +31,10 @@ def locate(plan, tile, spixel, first, subS, subF, Odet, work):
         store(Fdets, i, Fdet)
         usual = limit < airpath_squared < 1e200
         store(inverse_airpaths, i, inverse_square_root(airpath_squared) if usual else math.nan)
+
+
+def scatter(plan, source, work):
+    """Nothing: Miller indices follow from Fdet and 1/airpath."""
 
 
 def directions(work):

@@ -13,6 +13,8 @@ from nbkernel.kernels.physics.weights import is_renewed
 
 from .geometry import INVERSE_AIRPATH, KEPT, POLAR, SX, SY, SZ, X, Y, Z
 
+EACH_SOURCE_SCATTERS = True  # Miller indices follow from scattering vectors
+
 
 def locate(plan, tile, spixel, first, subS, subF, Odet, work):
     """Fills the unit vectors X, Y, Z and 1/airpath."""

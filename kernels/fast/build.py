@@ -43,7 +43,7 @@ from .geometry import (
 )
 from .interpolation import build_interpolated
 from .lattice_factor import crystals_by_shape, square_squared, square_squared_as_program
-from .lit import build_add_lit_orientations
+from .lit import build_add_lit_orientations, build_add_lit_sources
 from .phases import FLUSH, build_steps_in_float32, needs_offsets
 from .steps import build_add_nonzero, build_steps_in_float64
 from .weights import add, add_pixel_weights, begin, has_captures, multiply, run_on, weigh
@@ -145,9 +145,34 @@ def build_add_orientations(way, steps):
     return build_add_lit_orientations(way, orientation_lines, add_orientations)
 
 
+def build_add_source(add_orientations):
+    def add_source(plan, table, reach, interpolate, source, origin, fdet, workspace, side):
+        weigh(plan, table, source, interpolate, workspace.work)
+        add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side)
+
+    return add_source
+
+
+def build_add_single_sources(add_source):
+    """Where each source is a block of its own."""
+
+    def add_single_sources(plan, table, reach, interpolate, first, stop, origin, fdet, workspace, block, side):
+        add_source(plan, table, reach, interpolate, first, origin, fdet, workspace, side)
+
+    return add_single_sources
+
+
 def all_known(factors):
     for i in range(factors.shape[0]):
         if factors[i] == 0.0:
+            return False
+    return True
+
+
+def all_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop):
+    """Whether `beyond_table` holds for a block of sources."""
+    for each in range(source, source_stop):
+        if not beyond_table(plan, tile, table, each, spixel, start, stop):
             return False
     return True
 
@@ -175,18 +200,21 @@ def build_polarize(way):
     return polarize
 
 
-def build_render_segment(way, add_orientations, use_float32, may_have_table=True):
-    """`render_segment` for one way of describing a row, `along_row` or `as_program`, and its loops over the orientations;
-    use_float32: whether their steps are in float32."""
+def build_render_segment(way, add_sources, has_blocks, use_float32, may_have_table=True):
+    """`render_segment` for one way of describing a row, `along_row` or `as_program`, and its loops over a block of sources
+    and the orientations; has_blocks: whether a block may have more than one source; use_float32: whether steps are in
+    float32."""
     locate, directions, direction_line = way.locate, way.directions, way.direction_line
     capture_fractions, polarize = build_capture_fractions(way.product), build_polarize(way)
     is_along_row = way is along_row
 
-    def render_segment(plan, tile, table, reach, axis, interpolate, spixel, first, start, stop, is_simple, workspace, side):
+    def render_segment(
+        plan, tile, table, reach, axis, interpolate, spixel, first, start, stop, is_simple, workspace, block, side
+    ):
         """Sums of the pixels from `first` on, in work[INTENSITY] for `weights.finish`. A source is skipped if it adds
         nothing to any of the pixels start .. stop.
 
-        is_simple: POLAR and OMEGA are not needed, see `photons.run_is_simple`.
+        is_simple: POLAR and OMEGA are not needed, see `photons.run_is_simple`; block, side: see `add_lit_sources`.
         """
         work = workspace.work
         fdet, odet = as_vector(tile.fdet), as_vector(tile.odet)
@@ -197,6 +225,8 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
         may_be_empty = (
             is_along_row and may_have_table and not interpolate and not has_running_weights(plan) and plan.F_latt_is_finite
         )
+        # otherwise each source has polarisation factors or a limit of resolution of its own
+        in_blocks = has_blocks and not needs_scattering(plan) and not is_renewed(plan.oversample_polar)
         for thick_tic in range(plan.detector_thicksteps):
             Odet = thick_tic * plan.detector_thickstep
             needs_captures = keeps_captures or thick_tic == plan.detector_thicksteps - 1
@@ -215,8 +245,12 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                         if is_renewed(plan.oversample_thick) or (subS == 0 and subF == 0):
                             odet_line = direction_line(odet, origin, fdet)
                             capture_fractions(plan, thick_tic, odet_line, directions(work), work)
-                    for source in range(plan.source_lambda.shape[0]):
-                        if scatters:
+                    source = source_stop = 0
+                    while source_stop < plan.source_lambda.shape[0]:
+                        source = source_stop
+                        # the program may change directions when it computes polarisation factors
+                        source_stop = reach.source_stop[source] if in_blocks and not needs_polar else source + 1
+                        if scatters and source_stop == source + 1:
                             scatter_as_program(plan, source, work)
                         if plan.dmin > 0.0:
                             keep_within_dmin(plan, work)
@@ -226,10 +260,11 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
                             needs_polar = is_renewed(plan.oversample_polar) or (
                                 plan.dmin > 0.0 and not all_known(work[POLAR])
                             )
-                        if may_be_empty and beyond_table(plan, tile, table, source, spixel, start, stop):
+                        if may_be_empty and all_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop):
                             continue
-                        weigh(plan, table, source, interpolate, work)
-                        add_orientations(plan, table, reach, interpolate, source, origin, fdet, workspace, side)
+                        add_sources(
+                            plan, table, reach, interpolate, source, source_stop, origin, fdet, workspace, block, side
+                        )
                     if has_step_weights(plan):
                         add_pixel_weights(plan, work)
 
@@ -239,4 +274,6 @@ def build_render_segment(way, add_orientations, use_float32, may_have_table=True
 def build_cpu_segment(use_float32, own_operations):
     """`render_segment` with the CPU's loops over the orientations."""
     way = as_program if own_operations else along_row
-    return build_render_segment(way, build_add_orientations(way, STEPS[use_float32, own_operations]), use_float32)
+    add_source = build_add_source(build_add_orientations(way, STEPS[use_float32, own_operations]))
+    add_lit_sources = build_add_lit_sources(way, build_orientation_lines(way.index_line), add_source)
+    return build_render_segment(way, add_lit_sources, True, use_float32)

@@ -64,6 +64,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
         wanted,
         image,
         workspace,
+        block,
         side,
         spixel,
         first,
@@ -75,7 +76,9 @@ def build_render_rows(render_segment, use_float32, own_operations):
         simple: whether all of them are, see `run_is_simple`."""
         end = first + workspace.work.shape[1]
         axis = vector_at(history.axis, 0)
-        render_segment(plan, tile, table, reach, axis, interpolate, spixel, first, first, end, simple, workspace, side)
+        render_segment(
+            plan, tile, table, reach, axis, interpolate, spixel, first, first, end, simple, workspace, block, side
+        )
         wanted_here, pixels = wanted[spixel, first:stop], image[spixel, first:stop]
         special = number_within(history.first_pixel, spixel, first, stop, image.shape[1]) or (
             plan.interpolate and number_within(history.latch_pixel, spixel, first, stop, image.shape[1])
@@ -111,6 +114,7 @@ def build_render_rows(render_segment, use_float32, own_operations):
         unresolved,
         omega_sums,
         workspace,
+        block,
         side,
         slow_start,
         slow_stop,
@@ -139,8 +143,8 @@ def build_render_rows(render_segment, use_float32, own_operations):
                     start, stop = (ends, last) if part else (first, ends)
                     if start < stop:
                         unresolved[spixel] += render_part(
-                            plan, history, tile, table, reach, rounding_limit, part == 0, wanted, image, workspace, side,
-                            spixel, first, start, stop, simple and number == stop - start == last - first,
+                            plan, history, tile, table, reach, rounding_limit, part == 0, wanted, image, workspace,
+                            block, side, spixel, first, start, stop, simple and number == stop - start == last - first,
                         )  # fmt: skip
             total = 0.0
             for i in range(size):

@@ -1,7 +1,8 @@
 """Whether the steps of a group of orientations may add anything, by the Miller indices in the group's mean orientation.
 
 In one orientation an index differs from its mean by no more than the spread of the cell vector times the length of the
-scattering vector. For nan the answer is "may".
+scattering vector. With sources of one direction, the scattering vectors are proportional to 1 / wavelength: those of a block
+of them differ from that of its middle by no more than its `stretch` times its length. For nan the answer is "may".
 
 reach: `plan.Reach`; group: its number; length: of the scattering vector (1/m). `orientations.cell_vectors` reads the mean.
 """
@@ -16,11 +17,27 @@ def is_beyond(h, low, high, offset, spread):
 
 def is_dark(h, k, l, length, reach, group):
     """Whether F_latt is too small, or there is no F_cell, at least along one axis."""
-    low, high, offset, spread = reach.low, reach.high, reach.offset, reach.spread
+    spread = reach.spread
+    return is_dark_within(h, k, l, length, reach, (spread[group, 0], spread[group, 1], spread[group, 2]))
+
+
+def is_dark_within(h, k, l, length, reach, spread):
+    """`is_dark` for indices that may differ by `spread` (m) times `length`."""
+    low, high, offset = reach.low, reach.high, reach.offset
     return (
-        is_beyond(h, low[0], high[0], offset[0], spread[group, 0] * length)
-        or is_beyond(k, low[1], high[1], offset[1], spread[group, 1] * length)
-        or is_beyond(l, low[2], high[2], offset[2], spread[group, 2] * length)
+        is_beyond(h, low[0], high[0], offset[0], spread[0] * length)
+        or is_beyond(k, low[1], high[1], offset[1], spread[1] * length)
+        or is_beyond(l, low[2], high[2], offset[2], spread[2] * length)
+    )
+
+
+def spread_of_block(reach, group, stretch):
+    """The `spread` (m) of a group for all sources of a block, where length is that of its middle one."""
+    spread, longest = reach.spread, reach.longest
+    return (
+        spread[group, 0] + stretch * longest[group, 0],
+        spread[group, 1] + stretch * longest[group, 1],
+        spread[group, 2] + stretch * longest[group, 2],
     )
 
 

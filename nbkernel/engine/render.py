@@ -17,7 +17,7 @@ from nbkernel.support.memory import panel_zeros
 
 from .bounds.bounded import table_reach_and_error
 from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
-from .bounds.reach import find_reach
+from .bounds.reach import find_reach, with_blocks_of_sources
 from .history import find_history
 from .kept_memory import KeptMemory
 from .options import DEFAULT_PRECISION
@@ -199,7 +199,7 @@ def choose_fast(prepared, tables, precision):
     return Fast(
         RENDER_ROWS[use_float32, own_operations],
         tables.get_checked(plan, use_float32, precision),
-        find_reach(plan, panel, use_float32),
+        with_blocks_of_sources(find_reach(plan, panel, use_float32), plan, region_tile(prepared)),
         choose_rounding_limit(plan, use_float32, own_operations, panel),
     )
 

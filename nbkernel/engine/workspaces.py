@@ -17,30 +17,31 @@ class Workspaces:
     have to be loaded into the cache."""
 
     def __init__(self, free=None):
-        """free: {size: [pairs of Workspaces]} that other images have finished with, and get back."""
+        """free: {size: [tuples of Workspaces]} that other images have finished with, and get back."""
         self.free, self.taken = {} if free is None else free, []
 
     def take(self, width):
-        """Two Workspaces for rows of `width` pixels, as of `new_workspaces`, for the calling thread only."""
+        """Three Workspaces for rows of `width` pixels, as of `new_workspaces`, for the calling thread only."""
         size = segment_size(width, SEGMENT)
         try:
-            pair = self.free[size].pop()
+            three = self.free[size].pop()
         except LookupError:
-            pair = new_workspaces(width, SEGMENT)
-        self.taken.append((size, pair))
-        return pair
+            three = new_workspaces(width, SEGMENT)
+        self.taken.append((size, three))
+        return three
 
     def take_back(self):
         """Makes all Workspaces available again; to be called after all threads have finished."""
-        for size, pair in self.taken:
-            self.free.setdefault(size, []).append(pair)
+        for size, three in self.taken:
+            self.free.setdefault(size, []).append(three)
         self.taken = []
 
 
 def new_workspaces(width, largest):
-    """Two Workspaces for rows of `width` pixels, the second for those pixels that steps may add something to."""
+    """Three Workspaces for rows of `width` pixels, the second and the third for those pixels that a block of sources and a
+    group of orientations may add something to."""
     size = segment_size(width, largest)
-    return workspace_of_size(size), workspace_of_size(size)
+    return workspace_of_size(size), workspace_of_size(size), workspace_of_size(size)
 
 
 def segment_size(width, largest):

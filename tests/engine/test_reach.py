@@ -7,16 +7,16 @@ import pytest
 
 import nbkernel.engine.bounds.bounded
 import nbkernel.engine.render
-from nbkernel.engine.bounds.reach import LEFT_OUT, find_reach
+from nbkernel.engine.bounds.reach import LEFT_OUT, find_reach, with_blocks_of_sources
 from nbkernel.engine.render import render
-from nbkernel.engine.tiles import panel_tile
+from nbkernel.engine.tiles import panel_tile, region_tile
 from nbkernel.kernels.exact.lit import POSITION, POSITIONS, list_lit
 from nbkernel.kernels.physics.constants import R_E_SQR
 from nbkernel.kernels.physics.lattice_factor import lattice_factor
 from nbkernel.kernels.physics.orientations import cell_vectors, from_table
 from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
 from nbkernel.kernels.physics.pixel_geometry import solid_angle
-from nbkernel.kernels.physics.reach import has_one_nearest, is_dark
+from nbkernel.kernels.physics.reach import has_one_nearest, is_dark, is_dark_within, spread_of_block
 from nbkernel.kernels.physics.scattering import nearest_index, scattering_vector
 from nbkernel.kernels.physics.structure_factor import F_nearest
 from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
@@ -30,6 +30,10 @@ XFEL = "-N 20 -gauss_xtal -mosaic 0.05 -mosaic_dom 9 -dispersion 1 -dispsteps 7"
 LIMITED = {
     "Gaussian, sources": f"{NEAR} {XFEL}",
     "Gaussian, sources, table": f"{SPARSE} {XFEL} -N 9 -hdivrange 1 -hdivsteps 2",
+    "Gaussian, blocks of sources": f"{NEAR} {XFEL} -dispsteps 30",
+    "Gaussian, blocks of sources, table": f"{SPARSE} {XFEL} -N 9 -dispsteps 20 -hdivrange 1 -hdivsteps 2 -polar 0.7 {SENSOR}",
+    "Gaussian, blocks of sources, curved": f"{NEAR} {XFEL} -dispsteps 30 -curved_det",
+    "table, blocks of sources": f"{SPARSE} -N 5 -mosaic 0.3 -mosaic_dom 3 -osc 2 -phisteps 3 -dispersion 0.5 -dispsteps 17",
     "Gaussian, phi": f"{NEAR} -N 20 -gauss_xtal -osc 1 -phisteps 12 -mosaic 0.1 -mosaic_dom 3",
     "Gaussian, sensor": f"{NEAR} -N 12 -gauss_xtal {SENSOR} -polar 0.9",
     "Gaussian, curved": f"{NEAR} -N 20 -gauss_xtal -mosaic 0.1 -mosaic_dom 9 -curved_det",
@@ -75,6 +79,44 @@ def test_images_keep_their_bits(name, precision, monkeypatch):
     complete = render(run, precision).image
     assert complete.any()
     assert np.array_equal(image.view(np.int32), complete.view(np.int32))
+
+
+@pytest.mark.parametrize("name", [name for name in LIMITED if "blocks" in name])
+def test_what_is_dark_for_a_block_is_dark_for_each_of_its_sources(name):
+    """And some is."""
+    run = prepared(LIMITED[name])
+    plan, tile, reach = run.plan, panel_tile(run.detector), with_blocks_of_sources(reach_of(run), run.plan, region_tile(run))
+    assert reach.source_stop[0] > 2 and reach.source_stop[-1] == plan.source_lambda.size
+
+    def indices_and_length(source, diffracted, group):
+        scattering = scattering_vector(diffracted, vector_at(plan.source_incident, source), plan.source_lambda[source])
+        return [dot_product(v, scattering) for v in cell_vectors(reach.cell, group, 0)], magnitude(scattering)
+
+    dark = 0
+    for spixel in range(0, tile.slow_stop, 7):
+        for fpixel in range(0, tile.fast_stop, 7):
+            diffracted = unitize(subpixel_position(tile, plan.oversample, spixel, fpixel, 0, 0, 0.0))
+            for source in range(plan.source_lambda.size):
+                for group in range(reach.phi_stop.size):
+                    hkl, length = indices_and_length(reach.middle[source], diffracted, group)
+                    if is_dark_within(*hkl, length, reach, spread_of_block(reach, group, reach.stretch[source])):
+                        dark += 1
+                        hkl, length = indices_and_length(source, diffracted, group)
+                        assert is_dark(*hkl, length, reach, group)
+    assert dark > 0
+
+
+def test_blocks_have_sources_of_one_direction():
+    run = prepared(LIMITED["Gaussian, blocks of sources, table"])
+    plan, reach = run.plan, with_blocks_of_sources(reach_of(run), run.plan, region_tile(run))
+    start = 0
+    while start < plan.source_lambda.size:
+        stop = reach.source_stop[start]
+        assert (plan.source_incident[start:stop] == plan.source_incident[start]).all()
+        assert start <= reach.middle[start] < stop and (reach.source_stop[start:stop] == stop).all()
+        apart = np.abs(plan.source_lambda[reach.middle[start]] / plan.source_lambda[start:stop] - 1.0).max()
+        assert apart <= reach.stretch[start] < 1.001 * apart + 1e-12
+        start = stop
 
 
 @pytest.mark.parametrize("name", UNLIMITED)

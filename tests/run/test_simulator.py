@@ -181,9 +181,9 @@ def test_work_space_is_used_again():
         for n in range(4):
             simulator.simulate(misset=(n, 0, 0))
         _, memory = simulator.kept
-        assert [len(pairs) for pairs in memory.workspaces.values()] == [1]
-        (pair,) = memory.workspaces[32]
-        assert Workspaces(memory.workspaces).take(24) is pair
+        assert [len(free) for free in memory.workspaces.values()] == [1]
+        (three,) = memory.workspaces[32]
+        assert Workspaces(memory.workspaces).take(24) is three
 
 
 def test_a_random_orientation_is_drawn_for_each_image():

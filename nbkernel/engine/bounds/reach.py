@@ -10,6 +10,7 @@ import numpy as np
 
 from nbkernel.kernels.numerics.exponential import MOST_HALVINGS
 from nbkernel.kernels.physics.constants import GAUSS, TOPHAT
+from nbkernel.kernels.physics.reach import spread_of_block
 from nbkernel.kernels.physics.weights import has_running_weights
 from nbkernel.kernels.plan import Reach
 
@@ -28,6 +29,10 @@ WIDER = 2.0
 # ... or so far in any case (radians)
 NARROW = 2e-4
 MOST_GROUPS = 1024
+# sizes of blocks of sources that are tried; in a smaller one the look at the block is not worth it
+MOST_SOURCES = (8, 16, 32, 64, 128, 256)
+# pixels along either edge, and groups, by which one size is chosen
+SAMPLES, SAMPLED_GROUPS = 40, 8
 
 
 @np.errstate(all="ignore")
@@ -39,13 +44,17 @@ def find_reach(plan, panel, use_float32):
     # in float32 it takes as long to look at a pixel as to add a step to it
     too_few = use_float32 and plan.phi_slot.size * plan.orientation.shape[1] == 1
     if everything or too_few or not can_leave_out(plan):
-        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 1, 9)), np.zeros((1, 3))
-        return Reach(False, *whole_run, offset, low, high, half=0.0, left_out=0.0)
+        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 1, 9)), np.zeros((1, 3)), np.zeros((1, 3))
+        half = left_out = 0.0
+        return Reach(False, *whole_run, *single_sources(plan), offset, low, high, half, left_out)
     margin = np.minimum(offset, 0.5) + MARGIN
     phi_stop, cell, spread = groups(plan, use_float32)
+    longest = np.sqrt((cell.reshape(-1, 3, 3) ** 2).sum(axis=2)) * (1.0 + MARGIN)
+    half = 0.5 - MARGIN
     return Reach(
-        True, phi_stop, cell, spread, offset + MARGIN, low - margin, high + margin, half=0.5 - MARGIN, left_out=LEFT_OUT
-    )
+        True, phi_stop, cell, spread, longest, *single_sources(plan), offset + MARGIN, low - margin, high + margin, half,
+        LEFT_OUT,
+    )  # fmt: skip
 
 
 def can_leave_out(plan):
@@ -104,6 +113,61 @@ def groups(plan, use_float32):
         np.array([[cell] for _, cell, _ in found]),
         np.array([spread for _, _, spread in found]),
     )
+
+
+def single_sources(plan):
+    """source_stop, middle, stretch (see Reach) with each source on its own."""
+    number = np.arange(plan.source_lambda.size)
+    return number + 1, number, np.zeros(number.size)
+
+
+@np.errstate(all="ignore")
+def with_blocks_of_sources(reach, plan, region):
+    """The Reach with those blocks of sources that are likely to take least time: for each block all pixels are looked at,
+    and then for each of its sources those that the block may add something to. region: the Tile that is rendered."""
+    best, blocks = float(plan.source_lambda.size), None
+    if not reach.is_limited or best < MOST_SOURCES[0]:
+        return reach
+    for most in MOST_SOURCES:
+        starts, stops, stretches = blocks_of_most(plan, most)
+        middle = starts.size // 2
+        source = (starts[middle] + stops[middle]) // 2
+        time = starts.size + lit_share(reach, plan, region, source, stretches[middle]) * plan.source_lambda.size
+        if time < best:
+            best, blocks = time, (starts, stops, stretches)
+    if blocks is None:
+        return reach
+    starts, stops, stretches = blocks
+    source_stop, middle, stretch = (np.repeat(each, stops - starts) for each in (stops, (starts + stops) // 2, stretches))
+    return reach._replace(source_stop=source_stop, middle=middle, stretch=stretch)
+
+
+def lit_share(reach, plan, region, source, stretch):
+    """Share of the panel's pixels that a block of sources with this one in its middle may add something to, by samples."""
+    slow = np.linspace(region.slow_start, region.slow_stop, SAMPLES)[:, np.newaxis, np.newaxis]
+    fast = np.linspace(region.fast_start, region.fast_stop, SAMPLES)[:, np.newaxis]
+    position = region.pix0 + region.pixel_size * (slow * region.sdet + fast * region.fdet)
+    diffracted = position / np.sqrt((position**2).sum(axis=2, keepdims=True))
+    scattering = (diffracted - plan.source_incident[source]) / plan.source_lambda[source]
+    length = np.sqrt((scattering**2).sum(axis=2, keepdims=True))
+    lit = np.zeros(length.shape[:2], bool)
+    for group in range(reach.phi_stop.size)[:: -(-reach.phi_stop.size // SAMPLED_GROUPS)]:
+        hkl = scattering @ reach.cell[group].reshape(3, 3).T
+        spread = length * spread_of_block(reach, group, stretch)
+        in_limits = (hkl >= reach.low - spread) & (hkl <= reach.high + spread)
+        lit |= (in_limits & (np.abs(hkl - np.rint(hkl)) <= reach.offset + spread)).all(axis=2)
+    return lit.mean()
+
+
+def blocks_of_most(plan, most):
+    """(first sources, sources after the last, `Reach.stretch`) of blocks of at most so many sources."""
+    number, incident = np.arange(plan.source_lambda.size), plan.source_incident.reshape(-1, 3)
+    is_other = np.append(True, (incident[1:] != incident[:-1]).any(axis=1))
+    starts = np.flatnonzero((number - np.maximum.accumulate(np.where(is_other, number, 0))) % most == 0)
+    stops = np.append(starts[1:], number.size)
+    middle = np.repeat(plan.source_lambda[(starts + stops) // 2], stops - starts)
+    apart = np.abs(middle / plan.source_lambda - 1.0) * (1.0 + MARGIN)
+    return starts, stops, np.maximum.reduceat(apart, starts)
 
 
 def narrow_groups(plan, start, stop, widest, smallest):
