@@ -20,7 +20,7 @@ from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import step_weight, weigh_final_sum, weight_varies
 
 from .lattice_factor import add_orientation, look_up, table_positions
-from .lit import IN_TABLE, LANES, POSITION, list_lit
+from .lit import BLOCK_POSITION, IN_TABLE, LANES, POSITION, list_lit, list_lit_of_block
 
 # rows of the work array
 DX, DY, DZ, SX, SY, SZ, WEIGHT, KEPT, TERM, INTENSITY, UNCERTAIN, OMEGA, CAPTURE, POLAR = range(14)
@@ -150,11 +150,37 @@ def add_lit_orientations(plan, table, reach, work, side, position):
         start = stop
 
 
-def render_segment(plan, tile, table, reach, axis, spixel, first, work, side, position):
+def add_sources(plan, table, reach, axis, first, stop, work, block, side, position):
+    """The sources first .. stop: one, or some of a block, whose pixels' polarisation factors are known, for the pixels that
+    they may add something to."""
+    size, several = work.shape[1], stop > first + 1
+    lit = size
+    if several:
+        scatter(plan, reach.middle[first], work)
+        lit = list_lit_of_block(reach, first, (work[SX], work[SY], work[SZ]), position)
+    room = (lit + LANES - 1) // LANES * LANES
+    apart = room < size
+    if lit > 0:
+        used = with_columns(block, room) if apart else work
+        if apart:
+            for row in (DX, DY, DZ, INTENSITY, UNCERTAIN, CAPTURE, POLAR, OMEGA):
+                copy_listed(work[row], position[BLOCK_POSITION], used[row])
+        for source in range(first, stop):
+            scatter(plan, source, used)
+            if not plan.nopolar and not several:
+                polarize(plan, source, axis, used)
+            weigh(plan, source, used)
+            add_lit_orientations(plan, table, reach, used, side, position)
+        if apart:
+            for row in (INTENSITY, UNCERTAIN):
+                copy_back(used[row], position[BLOCK_POSITION], lit, work[row])
+
+
+def render_segment(plan, tile, table, reach, axis, spixel, first, work, block, side, position):
     """Photons of the pixels from `first` on, in work[INTENSITY]; their solid angles, in work[OMEGA]; and in
     work[UNCERTAIN] a relative error on top of that of a sum of well-known terms.
 
-    work, side: (WORK, n) float64; position: (lit.POSITIONS, n) int32.
+    work, block, side: (WORK, n) float64; position: (lit.POSITIONS, n) int32.
     """
     for i in range(work.shape[1]):
         work[INTENSITY, i] = plan.I_bg
@@ -165,12 +191,13 @@ def render_segment(plan, tile, table, reach, axis, spixel, first, work, side, po
         for subS in range(plan.oversample):
             for subF in range(plan.oversample):
                 locate(plan, tile, spixel, first, subS, subF, thick_tic, work)
-                for source in range(plan.source_lambda.shape[0]):
-                    scatter(plan, source, work)
-                    if not plan.nopolar:
-                        polarize(plan, source, axis, work)
-                    weigh(plan, source, work)
-                    add_lit_orientations(plan, table, reach, work, side, position)
+                stop = 0
+                while stop < plan.source_lambda.shape[0]:
+                    source = stop
+                    # polarisation factors are computed for the first source of all, with dmin for the first that is kept
+                    alone = plan.dmin > 0.0 or (source == 0 and not plan.nopolar)
+                    stop = source + 1 if alone else reach.source_stop[source]
+                    add_sources(plan, table, reach, axis, source, stop, work, block, side, position)
     for i in range(work.shape[1]):
         if work[UNCERTAIN, i] > 0.0:
             work[UNCERTAIN, i] /= work[INTENSITY, i]

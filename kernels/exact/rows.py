@@ -58,12 +58,12 @@ def render_rows_exactly(plan, history, tile, wanted, image, omegas, slow_start, 
 
 @Kernel
 def render_rows_bounded(
-    plan, history, tile, table, reach, error, wanted, image, omegas, work, side, position, slow_start, slow_stop
+    plan, history, tile, table, reach, error, wanted, image, omegas, work, block, side, position, slow_start, slow_stop
 ):
     """As `render_rows_exactly`, but vectorised wherever that is certain of the float32.
 
-    table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work, side:
-    (bounded.WORK, n) float64 and position: (lit.POSITIONS, n) int32, memory of this thread.
+    table: SquaredTable; error: bound on the relative error, see `lattice_factor.relative_error`; work, block,
+    side: (bounded.WORK, n) float64 and position: (lit.POSITIONS, n) int32, memory of this thread.
     """
     size = work.shape[1]
     for spixel in range(slow_start, slow_stop):
@@ -72,7 +72,8 @@ def render_rows_bounded(
             last = min(first + size, tile.fast_stop)
             if not any_wanted(wanted, spixel, first, last):
                 continue
-            render_segment(plan, tile, table, reach, vector_at(history.axis, 0), spixel, first, work, side, position)
+            axis = vector_at(history.axis, 0)
+            render_segment(plan, tile, table, reach, axis, spixel, first, work, block, side, position)
             for fpixel in range(first, last):
                 if not wanted[spixel, fpixel]:
                     continue

@@ -105,7 +105,7 @@ def render_exact(prepared, history, tables, share, threads, tile_shape, on_pixel
     certainly gives the same bits. tables: the run's SquaredTables."""
     plan, wanted = prepared.plan, prepared.wanted
     region = region_tile(prepared)
-    bound = exact_bound(plan, history, tables, panel_tile(prepared.detector))
+    bound = exact_bound(plan, history, tables, panel_tile(prepared.detector), region)
     kept_omegas = omegas_per_pixel(plan)
     repeats = subpixels_per_pixel(plan) // kept_omegas
     if tile_shape is None:
@@ -126,10 +126,14 @@ def render_exact(prepared, history, tables, share, threads, tile_shape, on_pixel
     return image, float(omega_sum[0])
 
 
-def exact_bound(plan, history, tables, panel):
-    """See `table_reach_and_error`; None without a bound."""
+def exact_bound(plan, history, tables, panel, region):
+    """See `table_reach_and_error`; None without a bound. region: the Tile that is rendered."""
     # close to the sample rounding errors dominate the directions
-    return None if touches_sample(plan, panel) else table_reach_and_error(plan, history, tables, panel)
+    bound = None if touches_sample(plan, panel) else table_reach_and_error(plan, history, tables, panel)
+    if bound is None:
+        return None
+    table, reach, error = bound
+    return table, with_blocks_of_sources(reach, plan, region), error
 
 
 def exact_tile(plan, history, tile, bound, wanted, image, omegas, share, threads):
@@ -149,9 +153,9 @@ def new_exact_call(plan, history, tile, bound, wanted, image, omegas):
         return render_rows_exactly.over_rows(plan, history, tile, wanted, image, omegas)
 
     def bounded():
-        work, side = np.empty((BOUNDED_WORK, size)), np.empty((BOUNDED_WORK, size))
+        work, block, side = (np.empty((BOUNDED_WORK, size)) for _ in range(3))
         position = np.empty((POSITIONS, size), np.int32)
-        return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, side, position)
+        return render_rows_bounded.over_rows(plan, history, tile, *bound, wanted, image, omegas, work, block, side, position)
 
     return exactly if bound is None else bounded
 

@@ -68,7 +68,7 @@ def rows_of_panel(prepared, tables, precision, threads):
     history = panel_history(prepared, precision, threads)
     image = panel_zeros(wanted.shape, np.float32, prepared.roi)
     if precision == "exact" or needs_exact(plan, panel):
-        bound = exact_bound(plan, history, tables, panel)
+        bound = exact_bound(plan, history, tables, panel, panel)
         omegas = np.empty((*wanted.shape, omegas_per_pixel(plan)))
         new_calls = (new_exact_call(plan, history, panel, bound, wanted, image, omegas),)
     else:
