@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import subprocess
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,9 @@ PYTHON = "/usr/bin/python3"
 
 @functools.cache
 def is_there():
+    """Whether there is a DIALS; waits for one that `.ci/run` installs meanwhile."""
+    while os.path.exists(os.environ.get("NBKERNEL_DIALS_INSTALLS", "")):
+        time.sleep(1)
     return os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import dxtbx"], capture_output=True).returncode == 0
 
 
