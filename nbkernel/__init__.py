@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # type checkers take it for typing's, whose import would 
 if TYPE_CHECKING:
     from nbkernel.experiment.experiment import Experiment as Experiment
     from nbkernel.experiment.in_memory.structure_factors import StructureFactors as StructureFactors
+    from nbkernel.geometry.background import Material as Material
     from nbkernel.geometry.panels import Panel as Panel
     from nbkernel.geometry.response import Response as Response
     from nbkernel.image.counts import add_noise as add_noise
@@ -44,6 +45,7 @@ PUBLIC = {
     "DeviceError": "errors",
     "Experiment": "experiment.experiment",
     "InputError": "errors",
+    "Material": "geometry.background",
     "Panel": "geometry.panels",
     "PanelImage": "image.panel_image",
     "PictureSettings": "io.picture.settings",

@@ -26,15 +26,16 @@ class Option(NamedTuple):
     default: str
     needs: str  # the option, with its values, that this one requires in sub-commands that have both
     help: str
+    repeats: bool  # may be given several times; then the value is a tuple of all
 
 
-def option(name, commands, values, help, read=None, *, sets="", unit="", default="", needs=""):
+def option(name, commands, values, help, read=None, *, sets="", unit="", default="", needs="", repeats=False):
     """A row of the table. values: names of the values, or a tuple of the words to choose from."""
     if not isinstance(values, str):
         read, values = readers.build_choice_reader(*values), "|".join(values)
     if read is None:
         read = readers.any_text if values else readers.switch
-    return Option(name, tuple(commands.split()), values, read, sets, unit, default, needs, help)
+    return Option(name, tuple(commands.split()), values, read, sets, unit, default, needs, help, repeats)
 
 
 def preview_option(name, values, help, **more):
@@ -125,6 +126,17 @@ OPTIONS = (
         "FILE",
         "the detector's panels: dxtbx JSON (.expt), NXmx HDF5, CrystFEL's .geom or XDS.INP",
         sets="Experiment.panels",
+    ),
+    option(
+        "--background",
+        "simulate trace",
+        "FILE[,NAME=VALUE...]",
+        "add what a material scatters: table of sin(theta)/lambda and F; thickness (mm), volume (mm3), density (g/cm3), "
+        "MW (g/mol), variable (stol, 4stol, Q); may be repeated",
+        readers.material,
+        sets="Experiment.background",
+        default="none; thickness=0.1,density=1,MW=18,variable=stol",
+        repeats=True,
     ),
     option(
         "--hdf5",

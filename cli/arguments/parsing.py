@@ -7,7 +7,7 @@ from .options import options_of
 
 
 class Chosen(dict):
-    """{option's name: value} of a command line: True for a switch, a tuple if the option takes several values."""
+    """{option's name: value} of a command line: True for a switch, a tuple if the option takes several values or repeats."""
 
     def __init__(self, command):
         super().__init__()
@@ -50,7 +50,8 @@ def parse(command, argv):
             texts.append(arguments.pop())
         if len(texts) != count:
             raise InputError(f"{name}: needs {option.values}, got {' '.join(texts) or 'nothing'}")
-        chosen[name] = option.read(name, *texts)
+        value = option.read(name, *texts)
+        chosen[name] = (*chosen.get(name, ()), value) if option.repeats else value
     for option in known.values():
         needed = option.needs.partition(" ")[0]
         if option.name in chosen and needed in known and needed not in chosen:

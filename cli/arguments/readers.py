@@ -1,12 +1,15 @@
 """Converts the texts of an option's values. Each function takes the option's name and its texts, and raises InputError,
 naming the option, for an unusable text."""
 
+import dataclasses
 import math
 import os
 import re
+from typing import Any
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.arguments import number
+from nbkernel.support.suggestion import suggestion
 from nbkernel.support.validation import check_choice
 
 MOST_DIGITS = 18  # within 64 bits
@@ -82,6 +85,24 @@ def tile_shape(name, text):
     if len(sizes) != 2 or not all(re.fullmatch("0*[1-9][0-9]*", size) for size in sizes):
         raise InputError(f"{name}: needs SLOWxFAST pixels such as 64x512, not {text!r}")
     return tuple(positive_integer(name, size) for size in sizes)
+
+
+def material(name, text):
+    """The Material of FILE[,NAME=VALUE...]; a comma may be part of the file's name if no = follows."""
+    from nbkernel.geometry.background import Material
+
+    path, *settings = re.split(r",(?=[^,=]*=)", text)
+    known = [field.name for field in dataclasses.fields(Material) if field.name != "table"]
+    stated: dict[str, Any] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in known:
+            raise InputError(f"{name} {path}: has no {key}{suggestion(key, known)}; it has {', '.join(known)}")
+        stated[key] = value if key == "variable" else number(f"{name} {path}: {key}", value)
+    try:
+        return Material(path, **stated)
+    except InputError as error:
+        raise InputError(f"{name} {path}: {error}") from None
 
 
 def percentiles(name, *texts):

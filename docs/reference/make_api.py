@@ -150,10 +150,23 @@ def response_part():
     yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Response, names))
 
 
+def material_part():
+    names = [field.name for field in fields(nbkernel.Material)]
+    yield f"## Material\n\n{inspect.getdoc(nbkernel.Material)}\n"
+    yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Material, names))
+
+
 def page():
     """The page's text."""
     parts = [HEAD, *(documented(f"## {name}", getattr(nbkernel, name)) for name in FUNCTIONS)]
-    parts += [*class_part("Simulator"), *class_part("Series"), *experiment_part(), *panel_part(), *response_part()]
+    parts += [
+        *class_part("Simulator"),
+        *class_part("Series"),
+        *experiment_part(),
+        *panel_part(),
+        *response_part(),
+        *material_part(),
+    ]
     parts += class_part("StructureFactors")
     parts += [f"## {name}\n\n{inspect.getdoc(getattr(nbkernel, name))}\n" for name in CLASSES]
     return "\n".join(parts).rstrip() + "\n"

@@ -16,6 +16,7 @@ from nbkernel.kernels.numerics.vector_loops import fill
 from nbkernel.kernels.physics.constants import SQUARE
 from nbkernel.kernels.physics.orientations import cell_vectors
 from nbkernel.kernels.physics.pixel import as_vector, vector_at
+from nbkernel.kernels.physics.polarization import polarization_plane
 from nbkernel.kernels.physics.vectors import magnitude, unitize
 from nbkernel.kernels.physics.weights import FINAL_SUM, has_running_weights, has_step_weights, is_renewed, needs_scattering
 
@@ -37,7 +38,6 @@ from .geometry import (
     build_capture_fractions,
     build_polarization_factors,
     keep_within_dmin,
-    polarization_plane,
     solid_angles,
     subpixel_row,
 )
@@ -186,7 +186,7 @@ def build_polarize(way):
         if again or needs_scattering(plan):
             normalise_again(plan, work)
         incident = unitize(vector_at(plan.source_incident, source))
-        E_in, B_in = polarization_plane(plan, incident, axis)
+        E_in, B_in = polarization_plane(incident, axis)
         polarization_factors(
             plan,
             direction_line(E_in, origin, fdet),

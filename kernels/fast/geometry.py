@@ -14,8 +14,9 @@ from nbkernel.kernels.numerics.exponential import LOWEST_ARGUMENT, exponential
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, store
 from nbkernel.kernels.physics.pixel import as_vector, vector_at
 from nbkernel.kernels.physics.pixel_geometry import pixel_position
+from nbkernel.kernels.physics.polarization import kahn_polarization
 from nbkernel.kernels.physics.scattering import beyond_dmin, scattering_vector
-from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, unitize
+from nbkernel.kernels.physics.vectors import dot_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import is_renewed
 
 # rows of `work`
@@ -112,20 +113,6 @@ def build_capture_fractions(product):
             store(captures, i, exponential(near * slant) - exponential(far * slant) if usual else math.nan)
 
     return capture_fractions
-
-
-def polarization_plane(plan, incident, axis):
-    """E_in and B_in, see `polarization.polarization_factor`; zero vectors if the axis is along the beam."""
-    B_in = unitize(cross_product(axis, incident))
-    return unitize(cross_product(incident, B_in)), B_in
-
-
-def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
-    """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
-    and B_in; sin^2(2 theta) if there is no plane of polarisation."""
-    cos2theta_sqr = cos2theta * cos2theta
-    turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
-    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)
 
 
 def not_vanishing(factor):

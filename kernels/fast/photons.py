@@ -4,6 +4,7 @@ import numpy as np
 
 from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, store
 from nbkernel.kernels.physics.pixel import vector_at
+from nbkernel.kernels.physics.polarization import kahn_polarization, polarization_plane
 from nbkernel.kernels.physics.vectors import cross_product, magnitude, unitize
 from nbkernel.kernels.physics.weights import weighs_final_sum_only
 
@@ -12,9 +13,7 @@ from .geometry import (
     INTENSITY,
     INVERSE_AIRPATH,
     NEAREST,
-    kahn_polarization,
     not_vanishing,
-    polarization_plane,
     solid_angle_of,
     solid_angle_scale,
 )
@@ -94,7 +93,7 @@ def build_to_image(nearest_of):
         along_beam = direction_line(incident, row.origin, row.fdet)
         if plan.polarization == 0.0:
             return unpolarized_to_image(plan, tile, along_beam, along_beam, along_beam, workspace, pixels, rounding_limit)
-        E_in, B_in = polarization_plane(plan, incident, axis)
+        E_in, B_in = polarization_plane(incident, axis)
         along_E = direction_line(E_in, row.origin, row.fdet)
         along_B = direction_line(B_in, row.origin, row.fdet)
         return polarized_to_image(plan, tile, along_E, along_B, along_beam, workspace, pixels, rounding_limit)

@@ -25,3 +25,17 @@ def polarization_factor(kahn_factor, incident, diffracted, axis):
         psi = -math.atan2(dot_product(diffracted, B_in), dot_product(diffracted, E_in))
         return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * math.cos(2 * psi) * sin2theta_sqr)
     return unpolarized_factor(incident, diffracted)
+
+
+def polarization_plane(incident, axis):
+    """E_in and B_in, see `polarization_factor`; zero vectors if the axis is along the beam."""
+    B_in = unitize(cross_product(axis, incident))
+    return unitize(cross_product(incident, B_in)), B_in
+
+
+def kahn_polarization(cos2theta, E, B, kahn_factor, in_plane):
+    """Kahn's formula. cos(2 psi) sin^2(2 theta) is E^2 - B^2, the squared components of the diffracted direction along E_in
+    and B_in; sin^2(2 theta) if there is no plane of polarisation."""
+    cos2theta_sqr = cos2theta * cos2theta
+    turned = E * E - B * B if in_plane else 1.0 - cos2theta_sqr
+    return 0.5 * (1.0 + cos2theta_sqr - kahn_factor * turned)

@@ -15,6 +15,7 @@ from nbkernel.kernels.physics.pixel import omegas_per_pixel, subpixels_per_pixel
 from nbkernel.kernels.plan import History, Reach, RoundingLimit, SquaredTable
 from nbkernel.support.memory import panel_zeros
 
+from .background import add_background
 from .bounds.bounded import table_reach_and_error
 from .bounds.precision import can_use_float32, choose_rounding_limit, needs_exact, needs_own_operations, touches_sample
 from .bounds.reach import find_reach, with_blocks_of_sources
@@ -84,6 +85,8 @@ def render_panels(
         found = render_on_cuda(*panels, tables, precision, devices, threads, tile_shape, on_panels, memory.devices)
         for number, image_and_sum in zip(on_devices, found, strict=True):
             images[number] = image_and_sum
+    for prepared, (image, _) in zip(runs, images, strict=True):
+        add_background(prepared, image, share, threads, on_pixels and (lambda: on_pixels(wanted_count(runs))))
     return [Rendering(*image_and_sum, history) for image_and_sum, history in zip(images, histories, strict=True)]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from nbkernel.errors import InputError
+from nbkernel.geometry.background import Material
 from nbkernel.geometry.panels import Panel
 from nbkernel.geometry.response import Response
 from nbkernel.support.field_types import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
@@ -73,7 +74,7 @@ class ExperimentFields:
     column: str | None = None  # amplitudes in an MTZ or mmCIF file; two with a comma are F(+) and F(-)
     dump: File | None = "Fdump.bin"  # read if there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
-    stol: File | None = None  # profile of amorphous scattering; read, but has no effect
+    stol: File | None = None  # profile of amorphous scattering; read, but has no effect: see background
     # spindle
     phi: float | None = with_unit(None, "degrees")
     osc: float | None = with_unit(None, "degrees")
@@ -129,6 +130,8 @@ class ExperimentFields:
     dmin: float = with_unit(0.0, "Angstrom")
     interpolate: bool | None = None
     water: float = with_unit(0.0, "micrometres")
+    # what else the beam meets
+    background: Material | Many[Material] = ()  # amorphous materials, whose scattering is added
     # quirks of nanoBragg.c that are corrected, see `quirks`
     fix: Names = frozenset()
 
@@ -147,6 +150,8 @@ class ExperimentFields:
         """Converts and checks the values of the fields `names`. Raises InputError, naming the field, for unusable ones."""
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
+        if isinstance(self.background, Material):
+            object.__setattr__(self, "background", (self.background,))
         for name in CLASSES:
             if name in names:
                 object.__setattr__(self, name, held(name, getattr(self, name)))

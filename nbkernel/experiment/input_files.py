@@ -13,17 +13,23 @@ MAY_BE_REPLACED = ("img",)
 
 
 class InputFile(NamedTuple):
-    """field: of Experiment; path: absolute; state: size and modification time (ns) when it was read, None if it is not a
-    regular file."""
+    """field: of Experiment, background[0] for the first of several; path: absolute; state: size and modification time (ns)
+    when it was read, None if it is not a regular file."""
 
     field: str
     path: str
     state: tuple | None
 
+    @property
+    def owner(self):
+        """The field of Experiment itself."""
+        return self.field.partition("[")[0]
+
 
 def input_files(experiment):
     """InputFiles of an Experiment, with their present states."""
     named = [(field, getattr(experiment, field)) for field in FIELDS]
+    named += [(f"background[{number}]", material.table) for number, material in enumerate(experiment.background)]
     return tuple(
         InputFile(field, os.path.abspath(path), state_of(path))
         for field, path in named

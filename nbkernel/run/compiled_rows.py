@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbkernel.engine.background import new_background_call
 from nbkernel.engine.bounds.precision import needs_exact
 from nbkernel.engine.options import DEFAULT_PRECISION, PRECISIONS
 from nbkernel.engine.render import choose_fast, exact_bound, new_exact_call, new_fast_calls, panel_history
@@ -70,10 +71,12 @@ def rows_of_panel(prepared, tables, precision, threads):
     if precision == "exact" or needs_exact(plan, panel):
         bound = exact_bound(plan, history, tables, panel, panel)
         omegas = np.empty((*wanted.shape, omegas_per_pixel(plan)))
-        new_calls = (new_exact_call(plan, history, panel, bound, wanted, image, omegas),)
+        new_calls = [new_exact_call(plan, history, panel, bound, wanted, image, omegas)]
     else:
         fast = choose_fast(prepared, tables, precision)
         unresolved, omega_sums = np.zeros(wanted.shape[0], np.int64), np.zeros(wanted.shape[0])
-        new_calls = new_fast_calls(fast, plan, history, panel, wanted, image, unresolved, omega_sums, Workspaces())
+        new_calls = [*new_fast_calls(fast, plan, history, panel, wanted, image, unresolved, omega_sums, Workspaces())]
+    if prepared.scatter is not None:
+        new_calls.append(new_background_call(prepared, panel, image))
     kept = tuple([new_call() for _ in range(threads)] for new_call in new_calls)
     return CompiledRows(image, fill, tuple(share_words(calls) for calls in kept), kept)

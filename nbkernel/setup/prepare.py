@@ -25,9 +25,11 @@ from nbkernel.kernels.physics.constants import (
     WATER_MW,
 )
 from nbkernel.kernels.plan import RenderPlan
+from nbkernel.kernels.response.background import Scatter
 from nbkernel.support.memory import require_memory
 
-from .beam import beam_fluence, find_beam, with_wavelength
+from .background import find_scatter, in_sensor
+from .beam.beam import beam_fluence, find_beam, with_wavelength
 from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, spot_axes, with_cell
@@ -63,6 +65,7 @@ class Prepared:
     quirks: tuple  # names of the uncorrected quirks that change this run
     inputs: tuple  # InputFiles
     remarks: tuple  # warnings about inputs that may not be as intended
+    scatter: Scatter | None  # what scatters beside the crystal
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
 
 
@@ -111,6 +114,8 @@ def prepare_values(experiment, default_seed, kept):
     )
     if experiment.stol is not None:
         kept.get("-stol", experiment.stol, read_text, "-stol", experiment.stol)
+        path = experiment.stol
+        remarks.append(f"-stol {path}: has no effect, as in nanoBragg.c; --background {path} adds what it scatters")
     beam = find_beam(experiment, detectors[0], wavelength, kept)
     remarks += [*crystal_remarks, *wavelength_remarks(experiment, beam.sources.wavelength, wavelength)]
     orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle)
@@ -128,6 +133,7 @@ def prepare_values(experiment, default_seed, kept):
         **sampling_terms(experiment, beam, orientations, oversample),
     }
     plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
+    scatter = find_scatter(experiment, beam, shared["fluence"], detectors[0].polar_vector, kept)
     return tuple(
         Prepared(
             experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi_start,
@@ -135,9 +141,11 @@ def prepare_values(experiment, default_seed, kept):
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
             ),
-            kept.as_read(inputs), tuple(remarks), shuffle,
+            kept.as_read(inputs), tuple(remarks), in_sensor(scatter, sensor), shuffle,
         )
-        for number, (detector, plan, owner, region) in enumerate(zip(detectors, plans, owners, regions, strict=True))
+        for number, (detector, plan, owner, sensor, region) in enumerate(
+            zip(detectors, plans, owners, sensors, regions, strict=True)
+        )
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ if typing.TYPE_CHECKING:
     NumberPair = Numbers
     Vector = Numbers
     Matrix = Sequence[Numbers] | np.ndarray
+    PairRows = Sequence[Numbers] | np.ndarray
     IntPair = Sequence[int] | np.ndarray
     Region = IntPair
     File = str | PathLike[str]
@@ -26,6 +27,7 @@ else:
     NumberPair = tuple[float, float]
     Vector = tuple[float, float, float]
     Matrix = tuple[Vector, Vector, Vector]
+    PairRows = tuple[NumberPair, ...]
     IntPair = tuple[int, int]
     Region = tuple[int, int, int, int]
     File = str

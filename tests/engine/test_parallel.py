@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numba
@@ -126,7 +127,8 @@ def test_rows_from_compiled_code(precision):
     def sum_of_rows(fill, calls, image, start, stop):
         return fill(calls, start, stop), image[start:stop].sum()
 
-    experiment = Experiment.from_command_line(RUNS["table"], ())
+    material = nbkernel.Material([[0.0, 2.5], [0.2, 3.0], [0.6, 1.0]])
+    experiment = replace(Experiment.from_command_line(RUNS["table"], ()), background=material)
     rows = nbkernel.compiled_rows(experiment, precision=precision, threads=2)
     image = nbkernel.simulate(experiment, precision=precision, device="cpu")
     failures, total = sum_of_rows(rows.fill, rows.calls, rows.image, 0, 20)

@@ -26,7 +26,7 @@ from nbkernel.engine.workspaces import new_workspaces
 from nbkernel.io.images.image import Image
 from nbkernel.kernels.exact.history import pixel_leaves_table, segment_may_leave_table
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
-from nbkernel.kernels.fast.geometry import kahn_polarization, not_vanishing
+from nbkernel.kernels.fast.geometry import not_vanishing
 from nbkernel.kernels.fast.lattice_factor import gauss_squared
 from nbkernel.kernels.numerics.arithmetic import inverse_square_root
 from nbkernel.kernels.numerics.exponential import MOST_HALVINGS, POWER_OF_TWO_ERROR, halved
@@ -41,6 +41,7 @@ from nbkernel.kernels.numerics.sine import (
     sinpi_product,
 )
 from nbkernel.kernels.physics.pixel import subpixel_position, vector_at
+from nbkernel.kernels.physics.polarization import kahn_polarization
 from nbkernel.kernels.physics.scattering import miller_indices, scattering_vector
 from nbkernel.kernels.physics.vectors import unitize
 from nbkernel.kernels.rounding import may_be_rounding

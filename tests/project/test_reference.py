@@ -40,7 +40,9 @@ def test_every_public_name_and_field_is_in_the_reference():
     text = script("make_api").page()
     assert set(nbkernel.__all__) == set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     names = {
-        field.name for kind in (nbkernel.Experiment, nbkernel.Panel, nbkernel.Response) for field in dataclasses.fields(kind)
+        field.name
+        for kind in (nbkernel.Experiment, nbkernel.Panel, nbkernel.Response, nbkernel.Material)
+        for field in dataclasses.fields(kind)
     }
     assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 

@@ -76,6 +76,22 @@ INPUTS = {
         ),
         "",
     ),
+    "background_direction_vec": (
+        ("pix0_vector_meters", "fdet_vector", "sdet_vector"),
+        "the pixel's centre: pixel indices, pixel size",
+    ),
+    "background_omega_captured_sr": (
+        ("background_direction_vec", "close_distance_meters", "odet_vector"),
+        "pixel size, -point_pixel, sensor thickness, absorption",
+    ),
+    "background_stol_inverse_angstroms": (("background_direction_vec", "incident_vec", "lambda_meters"), ""),
+    "background_polar": (("background_direction_vec", "incident_vec", "polar_vector", "kahn_factor"), "-nopolar"),
+    "background_photons_per_sr": (
+        ("background_stol_inverse_angstroms", "background_polar", "r_e_sqr", "fluence_photons_per_m2", "source_weight"),
+        "tables of the materials, their molecules, number of sources",
+    ),
+    "background_photons": (("background_photons_per_sr", "background_omega_captured_sr"), "all sources"),
+    "photons_with_background": (("I_pixel_final", "background_photons"), ""),
     "floatimage_accumulated": (("I_pixel_final",), "earlier contributions"),
 }
 

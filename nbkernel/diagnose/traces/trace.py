@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from nbkernel.setup.checks.remarks import run_remarks
 from nbkernel.setup.prepare import prepare_panels
 from nbkernel.support.memory import panel_zeros
 
+from .background import at_centre, background_quantities
 from .events import (
     Absorption,
     PixelEvents,
@@ -108,6 +109,8 @@ def render_one_pixel(prepared, history, fpixel, spixel):
     image = panel_zeros(prepared.wanted.shape, np.float32, (fpixel, fpixel, spixel, spixel))
     omegas = np.empty((1, prepared.wanted.shape[1], omegas_per_pixel(plan)))
     render_rows_exactly(plan, history, tile, prepared.wanted, image, omegas, spixel, spixel + 1)
+    if prepared.scatter is not None:
+        at_centre(prepared, prepared.scatter, fpixel, spixel, image)
     return image
 
 
@@ -150,6 +153,9 @@ def trace_pixel(prepared, history, fpixel, spixel, all_steps=False):
         return Trace(fpixel, spixel, tuple(recorder.quantities), stopped)
     trace = Trace(fpixel, spixel, tuple(recorder.quantities), "")
     require_same(trace, expected)
+    if prepared.scatter is not None:
+        added = background_quantities(prepared, fpixel, spixel, trace.photons, all_steps)
+        trace = replace(trace, quantities=(*trace.quantities, *added))
     return trace
 
 

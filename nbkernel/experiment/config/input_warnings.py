@@ -10,7 +10,7 @@ def outside_inputs(option, file, experiment, names):
     following links: its author may have chosen files that the user would not want to be read."""
     folder = os.path.realpath(os.path.dirname(file.path))
     # a path with a null character cannot be read anyway
-    inputs = [entry for entry in input_files(experiment) if entry.field in names and "\0" not in entry.path]
+    inputs = [entry for entry in input_files(experiment) if entry.owner in names and "\0" not in entry.path]
     found = [(entry.field, os.path.realpath(entry.path)) for entry in inputs]
     outside = [f"{name} {where}" for name, where in found if os.path.commonpath((folder, where)) != folder]
     if outside:
@@ -23,7 +23,7 @@ def changed_inputs(option, file, experiment, names):
     if not file.inputs:
         return
     for entry in input_files(experiment):
-        before = file.inputs[entry.field]["sha256"] if entry.field in names and entry.field in file.inputs else None
+        before = file.inputs[entry.field]["sha256"] if entry.owner in names and entry.field in file.inputs else None
         # a missing file is an error for its reader
         if before is not None and sha256_of(entry.path) not in (None, before):
             yield f"{option} {file.path}: {entry.path} has changed since the image was computed from it"

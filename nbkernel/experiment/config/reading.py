@@ -18,6 +18,7 @@ from nbkernel.io.hdf5.path import is_hdf5
 from nbkernel.support.printable import shortened
 from nbkernel.support.suggestion import suggestion
 
+from .background import read_materials
 from .responses import read_responses
 from .tables import CONTENTS, RECORD, tables
 
@@ -42,7 +43,8 @@ def read_config(option, path):
     content, inputs = read_content(option, path)
     lead, folder = f"{option} {path}", os.path.dirname(path)
     contents = recorded_contents(lead, option, path) if is_hdf5(path) else None
-    found = experiment_fields(content, lead, folder, contents)
+    moved = {name.partition("[")[2].rstrip("]"): entry["path"] for name, entry in inputs.items() if "[" in name}
+    found = experiment_fields(content, lead, folder, contents, moved)
     for name, entry in inputs.items():
         # the file may have been moved away from its inputs
         if isinstance(found.get(name), str) and entry["path"] is not None and not os.path.exists(found[name]):
@@ -154,17 +156,20 @@ def held_value(lead, field, stated, contents):
     return value
 
 
-def experiment_fields(content, lead, folder, contents=None):
+def experiment_fields(content, lead, folder, contents=None, moved=None):
     """{name: value} of an Experiment's tables, with paths relative to `folder`. contents: see `contents_beside`, by default
-    of the folder. Raises InputError, starting with `lead`, for unknown names and unusable values."""
+    of the folder; moved: see `read_materials`. Raises InputError, starting with `lead`, for unknown names and unusable
+    values."""
     found, known = {}, tables()
     for name, value in content.items():
         if name == "fix":
             found["fix"] = value
         elif name == "panels":
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
+        elif name == "background":
+            found["background"] = read_materials(value, lead, folder, moved or {})
         elif name not in known:
-            others = hint(name, [*known]) or f"; there are {', '.join(known)}, panels and fix"
+            others = hint(name, [*known]) or f"; there are {', '.join(known)}, panels, background and fix"
             raise InputError(f"{lead}: there is no [{shortened(name, 80)}]{others}")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")

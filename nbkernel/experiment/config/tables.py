@@ -12,7 +12,7 @@ FIRST_FIELDS = {
     "detpixels_f": "detector",
     "oversample": "sampling",
 }
-TOP_LEVEL = ("fix", "panels")
+TOP_LEVEL = ("fix", "panels", "background")
 # alternatives: the fields of each
 ALTERNATIVES = (
     (("distance",), ("close_distance",)),

@@ -17,11 +17,7 @@ def read_stol(flag, path, scale):
     scale: of the first column to 1/m. A missing F is 0. Raises InputError for what is not a table with increasing stol.
     """
     rows = read_columns(flag, path, 2)
-    for before, (own, _) in pairwise(rows):
-        if not own > before[0]:
-            raise InputError(
-                f"{flag} {path}: is not sorted, {own:g} comes after {before[0]:g}; need increasing sin(theta)/lambda"
-            )
+    check_increasing(f"{flag} {path}", rows)
     given = [F for _, F in rows if F is not None]
     if not given:
         raise InputError(f"{flag} {path}: has one column; need sin(theta)/lambda and F")
@@ -29,3 +25,22 @@ def read_stol(flag, path, scale):
     stol = [-far, -near, *(own * scale for own, _ in rows), near, far]
     F = [given[0]] * 2 + [0.0 if own is None else own for _, own in rows] + [given[-1]] * 2
     return np.array(stol), np.array(F)
+
+
+def read_pairs(flag, path):
+    """(n, 2) float64: the rows of a file, in which both numbers have to be given. Raises InputError as `read_stol`."""
+    rows = read_columns(flag, path, 2)
+    check_increasing(f"{flag} {path}", rows)
+    for number, (own, other) in enumerate(rows, 1):
+        if other is None:
+            raise InputError(f"{flag} {path}: row {number} has one number, {own:g}; need two columns")
+    return np.array(rows, np.float64)
+
+
+def check_increasing(lead, rows):
+    """Raises InputError unless the first numbers of rows increase."""
+    for before, own in pairwise(rows):
+        if not own[0] > before[0]:
+            raise InputError(
+                f"{lead}: is not sorted, {own[0]:g} comes after {before[0]:g}; need increasing sin(theta)/lambda"
+            )

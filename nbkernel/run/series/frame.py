@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from nbkernel.engine.background import add_background
+from nbkernel.engine.threads import choose_sharing, thread_count
 from nbkernel.errors import InputError
 from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.geometry.cell_axes import cell_of_axes
@@ -84,8 +86,8 @@ class FrameMaker:
             return self.without_crystal(draws, shot)
         photons, lattices = [], []
         for number, drawn in enumerate(draws["crystals"]):
-            # the water is there once
-            only_first = {"water": 0.0} if number else {}
+            # water and other materials are there once
+            only_first = {"water": 0.0, "background": ()} if number else {}
             images = self.rendered({**shot, **self.lattice_changes(drawn), **only_first})
             lattices.append(images[0].run)
             if photons:
@@ -99,14 +101,14 @@ class FrameMaker:
         return found if isinstance(found, list) else [found]
 
     def without_crystal(self, draws, shot):
-        """The Frame of a shot that hits nothing but water."""
+        """The Frame of a shot that hits nothing but water and other materials."""
         changes = {**shot, "misset": None}
         runs = self.prepared(changes)
         if runs[0].plan.has_water:
             photons = self.rendered({**changes, **NO_CRYSTAL, "cell": self.base_cell(), "mat": None})
         else:
             engine = self.simulator.engine
-            photons = [PanelImage(np.zeros(run.wanted.shape, np.float32), run, engine, 0.0) for run in runs]
+            photons = [PanelImage(without_bragg(run, engine), run, engine, 0.0) for run in runs]
         return Frame(draws, photons, [], runs[0])
 
     def shot_changes(self, image, draws):
@@ -147,6 +149,13 @@ class FrameMaker:
         else:
             noisy = noisy_strips(frame.photons, specification.seed, RNG, specification.adc, engine, LOG.warning, image)
         return noisy_images(noisy, frame.photons, specification.bits or 32)
+
+
+def without_bragg(run, engine):
+    """The photons (slow, fast) float32 of a Prepared panel without crystal and water."""
+    image = np.zeros(run.wanted.shape, np.float32)
+    add_background(run, image, choose_sharing(engine.parallel), thread_count(engine.threads))
+    return image
 
 
 def misset_of(orientation, misset):

@@ -20,6 +20,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.in_memory.content import InMemory
 from nbkernel.experiment.input_files import FIELDS as PATHS
 from nbkernel.experiment.input_files import input_files, sha256_of
+from nbkernel.geometry.background import Material
 from nbkernel.geometry.response import PixelMap, Response
 from nbkernel.io.tables.columns import read_columns
 from nbkernel.support.suggestion import suggestion
@@ -136,7 +137,7 @@ def specification_of(lead, content, folder="", experiment=None, name="series"):
 def outside_folder(path, specification):
     """Warnings about files outside the folder of a specification, which its author may have chosen."""
     experiment = specification.experiment
-    named = [field for field in PATHS if getattr(experiment, field) != DEFAULTS[field]]
+    named = [field for field in (*PATHS, "background") if getattr(experiment, field) != DEFAULTS[field]]
     return outside_inputs("series", ConfigFile(os.fspath(path), {}, {}), experiment, named)
 
 
@@ -346,11 +347,14 @@ def file_digest_or_self(value):
 
 
 def plain(value):
-    """What JSON does not know: sets, what is in memory, panels, responses."""
+    """What JSON does not know: sets, what is in memory, panels, responses, materials."""
     if isinstance(value, Response):
         return [file_digest_or_self(getattr(value, known.name)) for known in dataclasses.fields(Response)]
     if isinstance(value, PixelMap):
         return hashlib.sha256(value.array.tobytes()).hexdigest()
+    if isinstance(value, Material):
+        # the content of its file is among the inputs
+        return dataclasses.asdict(value) | ({"table": None} if isinstance(value.table, str) else {})
     if isinstance(value, InMemory):
         return [value.column, value.digest]
     return sorted(value) if isinstance(value, frozenset) else dataclasses.asdict(value)

@@ -25,9 +25,9 @@ from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.exact.background import Scene, background_rows
 from nbkernel.kernels.physics.constants import AVOGADRO, DBL_MIN, PI, RTD
 from nbkernel.kernels.physics.vectors import cross_product, dot_product, magnitude, rotate, unitize, vector_scale
-from nbkernel.setup.beam import beam_fluence
+from nbkernel.setup.beam.beam import beam_fluence
+from nbkernel.setup.beam.sources import generated_sources, sources_from_rows
 from nbkernel.setup.sampling import spindle_sweep
-from nbkernel.setup.sources import generated_sources, sources_from_rows
 from nbkernel.support.interruptible import interruptible
 from nbkernel.support.memory import require_memory
 

@@ -8,7 +8,7 @@ from nbkernel.geometry.unit_cell import cell_parameters
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.reflections.space_group import EDGE_TOLERANCE, cell_remark
 from nbkernel.kernels.physics.constants import RTD
-from nbkernel.setup.beam import source_lead
+from nbkernel.setup.beam.beam import source_lead
 
 CRYSTAL_EDGES, LARGEST_RATIO = (2.0, 1e5), 300.0  # range of a cell's edges (Angstrom), ratio of two; no crystal is beyond
 WAVELENGTH_DIFFERENCE = 1e-3  # relative; smaller ones are not worth a warning

@@ -6,9 +6,8 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.kernels.physics.vectors import magnitude, rotate_axis, unitize, vector_scale
+from nbkernel.setup.sampling import divergence_sweeps, first_point, source_sweep
 from nbkernel.support.memory import require_memory
-
-from .sampling import divergence_sweeps, first_point, source_sweep
 
 SOURCE_DISTANCE = 10.0  # m; only directions matter
 BYTES_PER_SOURCE = 300

@@ -1,0 +1,156 @@
+"""Photons that amorphous materials scatter into each pixel, added to an image of Bragg photons.
+
+F of each material is a cubic polynomial of stol between points of its table, so that the sum of F^2 over materials is one
+polynomial between the points of all tables: the work does not depend on the number of materials.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.numerics.arithmetic import fma
+from nbkernel.kernels.numerics.exponential import exponential
+from nbkernel.kernels.numerics.vector_loops import full_vector_width, load, look_up, store, with_columns
+from nbkernel.kernels.physics.pixel import as_vector, subpixel_position, vector_at
+from nbkernel.kernels.physics.pixel_geometry import pixel_position, solid_angle
+from nbkernel.kernels.physics.polarization import kahn_polarization, polarization_plane
+from nbkernel.kernels.physics.vectors import dot_product, magnitude
+
+# columns of `pieces`: where u = (stol - MIDDLE) STEEPNESS is 0 and how it grows, and the coefficients of a polynomial of u
+MIDDLE, STEEPNESS, FIRST = range(3)
+DEGREE = 6
+PIECE = FIRST + DEGREE + 1
+# rows of `work`
+X, Y, Z, SHARE, STOL, POLAR, PHOTONS = range(7)
+WORK = 7
+
+
+class Scatter(NamedTuple):
+    """What scatters, and the beam that it scatters. Arrays are C-contiguous float64."""
+
+    edges: np.ndarray  # (n,) 1/m: where all pieces but the first begin, increasing, then inf
+    pieces: np.ndarray  # (n PIECE,), row by row: of the sum over materials of F^2 r_e^2 fluence molecules
+    incident: np.ndarray  # (sources, 3) unit vectors
+    wavelength: np.ndarray  # (sources,) m
+    weight: np.ndarray  # (sources,): the share of each in the photons
+    axis: np.ndarray  # (3,): along the electric field
+    polarization: float  # Kahn factor
+    nopolar: bool
+    depth: float  # thickness of the sensor over its attenuation depth; 0 if it absorbs all photons
+
+
+def piece_of(edges, stol, piece):
+    """The piece that `stol` lies in, searched for from `piece` on; nan lies in any."""
+    while stol >= look_up(edges, piece):
+        piece += 1
+    while piece > 0 and stol < look_up(edges, piece - 1):
+        piece -= 1
+    return piece
+
+
+def value_of(pieces, piece, stol):
+    """The polynomial of a piece at stol (1/m)."""
+    start = piece * PIECE
+    u = (stol - look_up(pieces, start + MIDDLE)) * look_up(pieces, start + STEEPNESS)
+    value = look_up(pieces, start + FIRST + DEGREE)
+    for power in range(DEGREE - 1, -1, -1):
+        value = fma(value, u, look_up(pieces, start + FIRST + power))
+    return value
+
+
+def direction_and_share(position, pixel_size, close_distance, point_pixel, odet, depth):
+    """Unit vector to a position (m), and the solid angle of a pixel there times the share of photons that stay in it."""
+    airpath = magnitude(position)
+    direction = (position[0] / airpath, position[1] / airpath, position[2] / airpath)
+    omega = solid_angle(pixel_size, airpath, close_distance, point_pixel)
+    captured = 1.0 - exponential(-depth / abs(dot_product(direction, odet))) if depth > 0.0 else 1.0
+    return direction, omega * captured
+
+
+def stol_and_polar(direction, incident, half_wavenumber, E_in, B_in, in_plane, kahn_factor, nopolar):
+    """stol (1/m) and the polarisation factor of a direction, for a source of a wavelength of 1/(2 half_wavenumber)."""
+    x, y, z = direction[0] - incident[0], direction[1] - incident[1], direction[2] - incident[2]
+    stol = magnitude((x, y, z)) * half_wavenumber
+    along_E, along_B = dot_product(direction, E_in), dot_product(direction, B_in)
+    polar = kahn_polarization(dot_product(direction, incident), along_E, along_B, kahn_factor, in_plane)
+    return stol, 1.0 if nopolar else polar
+
+
+def locate(tile, depth, spixel, first, work):
+    """X, Y, Z, SHARE of the pixels of a row from `first` on."""
+    full_vector_width()
+    xs, ys, zs, shares = work[X], work[Y], work[Z], work[SHARE]
+    fdet, sdet, odet, pix0 = as_vector(tile.fdet), as_vector(tile.sdet), as_vector(tile.odet), as_vector(tile.pix0)
+    pixel_size, close_distance, point_pixel = tile.pixel_size, tile.close_distance, tile.point_pixel
+    Sdet = pixel_size * (spixel + 0.5)
+    for i in range(work.shape[1]):
+        Fdet = pixel_size * (np.int32(first + i) + 0.5)
+        position = pixel_position(Fdet, Sdet, 0.0, fdet, sdet, odet, pix0)
+        direction, share = direction_and_share(position, pixel_size, close_distance, point_pixel, odet, depth)
+        store(xs, i, direction[0])
+        store(ys, i, direction[1])
+        store(zs, i, direction[2])
+        store(shares, i, share)
+
+
+def locate_curved(tile, depth, spixel, first, work):
+    """The same on a curved detector."""
+    for i in range(work.shape[1]):
+        position = subpixel_position(tile, 1, spixel, first + i, 0, 0, 0.0)
+        direction, share = direction_and_share(
+            position, tile.pixel_size, tile.close_distance, tile.point_pixel, as_vector(tile.odet), depth
+        )
+        work[X, i], work[Y, i], work[Z, i], work[SHARE, i] = direction[0], direction[1], direction[2], share
+
+
+def meet_source(scatter, source, work):
+    """STOL, POLAR of the located pixels."""
+    full_vector_width()
+    xs, ys, zs, stols, polars = work[X], work[Y], work[Z], work[STOL], work[POLAR]
+    incident, half_wavenumber = vector_at(scatter.incident, source), 0.5 / scatter.wavelength[source]
+    E_in, B_in = polarization_plane(incident, as_vector(scatter.axis))
+    in_plane, kahn_factor, nopolar = magnitude(B_in) > 0.0, scatter.polarization, scatter.nopolar
+    for i in range(work.shape[1]):
+        direction = (load(xs, i), load(ys, i), load(zs, i))
+        stol, polar = stol_and_polar(direction, incident, half_wavenumber, E_in, B_in, in_plane, kahn_factor, nopolar)
+        store(stols, i, stol)
+        store(polars, i, polar)
+
+
+def add_source(scatter, source, nearest, work):
+    """Adds to PHOTONS what a source's photons become; returns the piece of the first pixel, searched for from `nearest`
+    on."""
+    edges, pieces, weight = scatter.edges, scatter.pieces, scatter.weight[source]
+    stols, polars, photons = work[STOL], work[POLAR], work[PHOTONS]
+    piece = nearest = piece_of(edges, load(stols, 0), nearest)
+    for i in range(work.shape[1]):
+        stol = load(stols, i)
+        piece = piece_of(edges, stol, piece)
+        store(photons, i, load(photons, i) + weight * load(polars, i) * value_of(pieces, piece, stol))
+    return nearest
+
+
+@Kernel
+def add_background_rows(scatter, tile, wanted, image, work, slow_start, slow_stop):
+    """Adds the photons of a Scatter to the wanted pixels of a Tile's columns.
+
+    wanted: (slow, fast) bool, image: (slow, fast) float32, of the panel; work: (WORK, pixels at a time) float64.
+    """
+    at_a_time, nearest = work.shape[1], 0
+    for spixel in range(slow_start, slow_stop):
+        for first in range(tile.fast_start, tile.fast_stop, at_a_time):
+            own = with_columns(work, min(at_a_time, tile.fast_stop - first))
+            if tile.curved_detector:
+                locate_curved(tile, scatter.depth, spixel, first, own)
+            else:
+                locate(tile, scatter.depth, spixel, first, own)
+            for i in range(own.shape[1]):
+                own[PHOTONS, i] = 0.0
+            for source in range(scatter.weight.shape[0]):
+                meet_source(scatter, source, own)
+                nearest = add_source(scatter, source, nearest, own)
+            for i in range(own.shape[1]):
+                if wanted[spixel, first + i]:
+                    photons = own[PHOTONS, i] * own[SHARE, i]
+                    image[spixel, first + i] = np.float32(image[spixel, first + i] + photons)

@@ -1,0 +1,1 @@
+"""The incident beam of a run: sources, weights, fluence."""
