@@ -27,7 +27,13 @@ def find_scatter(experiment, beam, fluence, axis, kept):
         rows = rows_of(material, number, kept)
         tables.append((rows[:, 0] / VARIABLES[material.variable] * PER_ANGSTROM, rows[:, 1]))
         factors.append(R_E_SQR * fluence * molecules(experiment, material))
-    edges, pieces = sum_of_squares(tables, factors)
+    with np.errstate(all="ignore"):
+        edges, pieces = sum_of_squares(tables, factors)
+    if not np.isfinite(pieces).all():
+        raise InputError(
+            "--background: F^2 times the molecules and the fluence is too large to compute with, or two points of a table "
+            "are too close; are all units right?"
+        )
     count = len(beam.weight)
     return Scatter(
         edges, pieces, np.ascontiguousarray(beam.sources.incident, np.float64),

@@ -221,6 +221,8 @@ def test_stol_has_no_effect_and_names_the_option_that_has(tmp_path, monkeypatch)
         ("0 1\n", ",thickness=thin", "bad.stol: thickness: needs a number, not 'thin'"),
         ("0 1\n", ",thicknes=1", "bad.stol: has no thicknes; did you mean thickness?"),
         ("0 1\n", ",variable=2theta", "bad.stol: variable: needs stol, 4stol or Q, not '2theta'"),
+        ("0 1\n", ",thickness=1e300", "--background: F^2 times the molecules and the fluence is too large to compute with"),
+        ("0 1\n0.1 1e200\n", "", "--background: F^2 times the molecules and the fluence is too large to compute with"),
         ("0 1\n", " -beamsize 0", "-beamsize: the beam of 0 mm has no area, which the background needs"),
     ],
 )

@@ -60,6 +60,11 @@ READERS = {
         byte_mutations.TEXT, ".lam", (),
         (("simulate", *PLAIN, "--spectrum", "FILE"), ("trace", *PLAIN, "--spectrum", "FILE", "--pixel", "1", "2")),
     ),
+    "stol": (
+        byte_mutations.TEXT, ".stol", (),
+        (("simulate", *PLAIN, "--background", "FILE"),
+         ("trace", *PLAIN, "--background", "FILE", "--pixel", "1", "2")),
+    ),
     "toml": (
         byte_mutations.TOML, ".toml", ("models.expt", "small.hkl"),
         (("simulate", "--config", "FILE", "-seed", "1", "-noprogress"),

@@ -22,7 +22,8 @@ SHRINK_SECONDS = 20.0
 BESIDE = (
     "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace",
     "models.expt", "small.hkl", "group.mtz",
-    "group.cif", "axes.mat", "two.src", "pink.lam", "mask.img", "header0.img", "stills.toml", "turn.toml", "shots.csv",
+    "group.cif", "axes.mat", "two.src", "pink.lam", "water.stol",
+    "mask.img", "header0.img", "stills.toml", "turn.toml", "shots.csv",
 )  # fmt: skip
 LINES = (
     ("simulate", *PLAIN),
@@ -36,6 +37,7 @@ LINES = (
     "noise.img", "-nopgm"),
     ("simulate", *PLAIN, "-osc", "1", "-phisteps", "3", "-mosaic", "0.5", "-mosaic_dom", "3", "-dispersion", "1",
     "-dispsteps", "2"),
+    ("simulate", *PLAIN, "--background", "water.stol", "--background", "water.stol,thickness=3,density=0.001,variable=Q"),
     ("simulate", *PLAIN, "--xtal-shape", "gauss_star", "--spot-metric", "hkl", "--spectrum", "pink.lam"),
     ("simulate", *PLAIN, "-detector_abs", "100", "-detector_thick", "300", "-thicksteps", "2", "-twotheta", "10",
     "-curved_det", "-polar", "0.9"),
@@ -129,7 +131,7 @@ PLACES = (
     "--png",
 )
 # without -dump, which is written if there is -hkl: an output may well be a pipe that is read later
-INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "--spectrum", "-stol", "--config", "--panels")
+INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "--spectrum", "-stol", "--background", "--config", "--panels")
 
 
 def broken(line, draw):

@@ -188,6 +188,7 @@ def make_seeds(folder):
         write_eiger()
         Path("stills.toml").write_text(STILLS)
         Path("turn.toml").write_text(TURN)
+        Path("water.stol").write_text("0 2.57\n0.1 2.6\n0.16 4.5\n0.25,3.1\n0.4 1.9\n0.8 0.5\n")
         Path("shots.csv").write_text("shot,fluence\n1,1e26\n2,2e26\n3,3e26\n")
     finally:
         os.chdir(before)
@@ -201,6 +202,7 @@ def make_seeds(folder):
         "xparm": ["XPARM.XDS", "GXPARM.XDS"],
         "sources": ["spectrum.src", "two.src"],
         "spectrum": ["pink.lam", "names.lam"],
+        "stol": ["water.stol"],
         "toml": ["good.toml", "panels.toml"],
         "series": ["stills.toml", "turn.toml"],
         "json": ["models.expt"],
