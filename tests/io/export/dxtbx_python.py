@@ -21,15 +21,30 @@ def is_there():
     return os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import dxtbx"], capture_output=True).returncode == 0
 
 
-def ask(script, *arguments):
-    """The value that a script prints as JSON, in its last line. Skips the test without DIALS."""
+def skip_without_dials():
     if not is_there():
-        pytest.skip(f"{PYTHON} has no dxtbx (apt-get install python3-dials)")
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+        pytest.skip(f"no DIALS for {PYTHON} (apt-get install dials python3-dials)")
+
+
+def environment():
+    """Variables for programs of DIALS: none for Python, and the filter of our images."""
+    found = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+    found["OMP_NUM_THREADS"] = "1"
     if find_spec("hdf5plugin") is not None:
         import hdf5plugin
 
-        environment["HDF5_PLUGIN_PATH"] = str(Path(hdf5plugin.PLUGIN_PATH))
-    done = subprocess.run([PYTHON, "-c", script, *arguments], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+        found["HDF5_PLUGIN_PATH"] = str(Path(hdf5plugin.PLUGIN_PATH))
+    return found
+
+
+def ask(script, *arguments):
+    """The value that a script prints as JSON, in its last line. Skips the test without DIALS."""
+    skip_without_dials()
+    return json.loads(program(PYTHON, "-c", script, *arguments).splitlines()[-1])
+
+
+def program(*words):
+    """Runs a program in the current folder; returns what it prints."""
+    done = subprocess.run(words, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
