@@ -117,7 +117,15 @@ def arguments_of(key):
     from nbkernel.engine.squared_table import squared_table
     from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.cuda.arguments import DeviceArray
-    from nbkernel.kernels.cuda.launch import DRAW_NOISE, MARK_UNRESOLVED, SUM_NOISE, Share
+    from nbkernel.kernels.cuda.launch import (
+        COUNT_PHOTONS,
+        DRAW_NOISE,
+        MARK_UNRESOLVED,
+        READ_OUT,
+        SUM_NOISE,
+        SUM_READ_OUT,
+        Share,
+    )
     from nbkernel.kernels.response.counts import NOISE_SUMS
 
     from .parity import prepared_run
@@ -141,6 +149,16 @@ def arguments_of(key):
         return image, 1, 0.0, 0, 1, 0, (0, 0), deviates, array((1, 1), np.int32)
     if key == SUM_NOISE:
         return deviates, 1, 1, 0.0, array((1, NOISE_SUMS))
+    counts, mask, has_map = array((1, 1), np.int32), array((1, 1), np.int32), (False, False, False)
+    if key == COUNT_PHOTONS:
+        return image, (0, 0), 1, 1.0, 0.0, (0, 0), 0, 1, 0, (0, 0), deviates
+    if key == READ_OUT:
+        return (
+            deviates, 1, 0, image, array((1,), np.int64), array((1, 3)), deviates, deviates, mask, has_map, (0, 0), 0.0,
+            1.0, 0, 1, 0, (0, 0), deviates, counts,
+        )  # fmt: skip
+    if key == SUM_READ_OUT:
+        return deviates, counts, 1, 1, mask, has_map, (0, 0), 1.0, array((1, NOISE_SUMS))
     table, share = on_device(squared_table(prepared.plan, True)), Share(0, 1, 1, 0, 0)
     reach, wanted, parts = on_device(find_reach(prepared.plan, whole, False)), array((1, 1), np.bool_), array((1, 1))
     return plan, tile, table, reach, rounding_limit, array((1, 3)), share, False, wanted, image, suspect, unresolved, parts

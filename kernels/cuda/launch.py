@@ -15,6 +15,7 @@ SIMULATED = is_simulated()  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
 # kernels that are the same for all runs
 MARK_UNRESOLVED, DRAW_NOISE, SUM_NOISE = "mark_unresolved", "draw_noise", "sum_noise"
+COUNT_PHOTONS, READ_OUT, SUM_READ_OUT = RESPONSE = "count_photons", "read_out", "sum_read_out"
 
 
 class Share(NamedTuple):
@@ -35,7 +36,7 @@ def kernel_name(key):
 def blocks_of(key, compute_capability):
     """Blocks for which an SM shall have registers: without a bound the compiler uses more registers, for no gain. If it
     would spill, it gets more. None for kernels without a bound, which draw noise."""
-    if key in (DRAW_NOISE, SUM_NOISE):
+    if key in (DRAW_NOISE, SUM_NOISE, *RESPONSE):
         return None
     if key != MARK_UNRESOLVED and (key.steps.interpolate or key.steps.running):
         return 2

@@ -17,14 +17,19 @@ def calibrated(photons, flicker, calibration, pixel, key, u, v, out):
     for i in range(out.shape[0]):
         u[i], v[i] = uniform_pair(pixel + i, 0, CALIBRATION, key)
     for i in range(out.shape[0]):
-        factor = 1.0 + calibration * gaussian(u[i], v[i])
-        out[i] = np.float32(photons[i] * (flicker * (factor if factor > 0.0 else 0.0)))
+        out[i] = expected_photons(photons[i], flicker, calibration, u[i], v[i])
+
+
+def expected_photons(photons, flicker, calibration, u, v):
+    """The mean (float32) of a pixel's counts. u, v: the uniform deviates of its calibration."""
+    factor = 1.0 + calibration * gaussian(u, v)
+    return np.float32(np.float64(photons) * (flicker * (factor if factor > 0.0 else 0.0)))
 
 
 def flickered(photons, flicker, out):
     full_vector_width()
     for i in range(out.shape[0]):
-        out[i] = np.float32(photons[i] * flicker)
+        out[i] = np.float32(np.float64(photons[i]) * flicker)
 
 
 @Kernel

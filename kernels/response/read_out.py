@@ -3,6 +3,7 @@
 import numpy as np
 
 from nbkernel.kernels.compile.kernel import Kernel
+from nbkernel.kernels.numerics.arithmetic import floor
 from nbkernel.kernels.numerics.gaussian import gaussian
 from nbkernel.kernels.numerics.philox import uniform_pair
 from nbkernel.kernels.numerics.vector_loops import full_vector_width
@@ -43,8 +44,29 @@ def converted(photons, stages, gain, pedestal, deviate):
     relative = stages[stage, RELATIVE_GAIN]
     adu = photons * (gain * relative) + stages[stage, NOISE] * deviate
     if stage > 0:
-        adu = np.floor(adu + 0.5) / relative
+        adu = floor(adu + 0.5) / relative
     return adu + pedestal
+
+
+def digitised(value, bits, least, most):
+    """The count (int32) of a whole number, float64, by the bits of the pixel's mask."""
+    if bits & DEAD:
+        value = 0.0
+    elif bits & HOT or not value < most:
+        value = most
+    return np.int32(value if value > least else least)
+
+
+def tally(photons, count, bits, most, sums):
+    """Adds a pixel to `sums`, see `counts`: photons that arrived, and overloads of pixels that work."""
+    sums[PHOTONS] += photons
+    if photons > 0.0:
+        sums[LIT] += 1.0
+    if not bits & (DEAD | HOT):
+        if count > LARGEST_16 or count >= most:
+            sums[OVERLOADS_16] += 1.0
+        if count >= most:
+            sums[OVERLOADS_32] += 1.0
 
 
 @Kernel
@@ -64,20 +86,7 @@ def read_out_rows(
         take_map(gain, spixel, roi[0], work[GAIN])
         take_map(pedestal, spixel, roi[0], work[PEDESTAL])
         for i in range(out.shape[1]):
-            arrived = photons[row, i]
-            own[PHOTONS] += arrived
-            if arrived > 0.0:
-                own[LIT] += 1.0
-            value = np.floor(converted(arrived, stages, work[GAIN, i], work[PEDESTAL, i], work[DEVIATE, i]) + 0.5)
+            value = floor(converted(photons[row, i], stages, work[GAIN, i], work[PEDESTAL, i], work[DEVIATE, i]) + 0.5)
             bits = mask[spixel, roi[0] + i] if mask.size > 1 else mask[0, 0]
-            if bits & DEAD:
-                value = 0.0
-            elif bits & HOT:
-                value = most
-            else:
-                if not value <= LARGEST_16 or not value < most:
-                    own[OVERLOADS_16] += 1.0
-                if not value < most:
-                    value = most
-                    own[OVERLOADS_32] += 1.0
-            counts[i] = np.int32(value if value > least else least)
+            counts[i] = digitised(value, bits, least, most)
+            tally(photons[row, i], counts[i], bits, most, own)

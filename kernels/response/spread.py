@@ -26,6 +26,12 @@ def take_row(row, radius, pair):
         store(pair, radius + i, f4(load(row, i)))
 
 
+def four_distances(s0, s1, s2, s3, p0, p1, p2, p3, total):
+    """total plus four products."""
+    near = fma(s1, p1, fma(s0, p0, total))
+    return near + fma(s3, p3, s2 * p2)
+
+
 def add_middle(share, pair, radius, total):
     full_vector_width()
     for i in range(total.shape[0]):
@@ -38,11 +44,41 @@ def add_four_distances(shares, fast, pair, radius, total):
     s0, s1, s2, s3 = shares[fast], shares[fast + 1], shares[fast + 2], shares[fast + 3]
     left, right = radius - fast, radius + fast
     for i in range(total.shape[0]):
-        near = fma(s0, load(pair, right + i) + load(pair, left + i), load(total, i))
-        near = fma(s1, load(pair, right + 1 + i) + load(pair, left - 1 + i), near)
-        far = s2 * (load(pair, right + 2 + i) + load(pair, left - 2 + i))
-        far = fma(s3, load(pair, right + 3 + i) + load(pair, left - 3 + i), far)
-        store(total, i, near + far)
+        p0 = load(pair, right + i) + load(pair, left + i)
+        p1 = load(pair, right + 1 + i) + load(pair, left - 1 + i)
+        p2 = load(pair, right + 2 + i) + load(pair, left - 2 + i)
+        p3 = load(pair, right + 3 + i) + load(pair, left - 3 + i)
+        store(total, i, four_distances(s0, s1, s2, s3, p0, p1, p2, p3, load(total, i)))
+
+
+def spread_to_pixel(photons, row, column, width, radius, shares, reaches):
+    """What `spread_rows` gives a single pixel, float32, in the same order. row: in photons; width: pixels of a row."""
+    total = f4(0.0)
+    for slow in range(radius + 1):
+        total = fma(shares[slow, 0], of_two_rows(photons, row, slow, column, width), total)
+        for fast in range(1, reaches[slow] + 1, AT_A_TIME):
+            total = four_distances(
+                shares[slow, fast], shares[slow, fast + 1], shares[slow, fast + 2], shares[slow, fast + 3],
+                of_four(photons, row, slow, column, fast, width), of_four(photons, row, slow, column, fast + 1, width),
+                of_four(photons, row, slow, column, fast + 2, width), of_four(photons, row, slow, column, fast + 3, width),
+                total,
+            )  # fmt: skip
+    return total
+
+
+def of_four(photons, row, slow, column, fast, width):
+    """The sum of the pixels so far away to all sides."""
+    right = of_two_rows(photons, row, slow, column + fast, width)
+    return right + of_two_rows(photons, row, slow, column - fast, width)
+
+
+def of_two_rows(photons, row, slow, column, width):
+    """The pixel of a column in the rows so far above and below; 0 beside the image."""
+    if column < 0 or column >= width:
+        return f4(0.0)
+    if slow == 0:
+        return f4(photons[row, column])
+    return f4(photons[row - slow, column]) + f4(photons[row + slow, column])
 
 
 @Kernel

@@ -233,7 +233,7 @@ def strips_with_noise(images, outputs, note):
     from nbkernel.image.response.maps import checked_responses
 
     responses = checked_responses("response", experiment.response, len(images))
-    return detected_strips(images, responses, outputs.seed, threads=engine.threads)
+    return detected_strips(images, responses, outputs.seed, engine, note)
 
 
 def write_preview(files, view, images, warn):

@@ -9,6 +9,7 @@ import pytest
 
 import nbkernel
 from nbkernel import InputError, Response, add_noise, detect
+from nbkernel.engine.options import Engine
 from nbkernel.geometry.response import PixelMap
 from nbkernel.image.response.chain import DetectedStrips, PanelChain
 from nbkernel.image.response.spread import (
@@ -275,7 +276,7 @@ def test_counts_outside_the_region_are_0_and_memory_is_that_of_strips():
     tracemalloc.stop()
     # the counts, those of all strips, and the work of one
     assert peak < 2.5 * counts.nbytes + 40 * 300 * (256 + 300)
-    strips = list(DetectedStrips([image], [(10, 99, 20, 59)], [response], [100.0], 1, 0, 2))
+    strips = list(DetectedStrips([image], [(10, 99, 20, 59)], [response], [100.0], 1, 0, Engine(threads=2), None))
     assert [(panel, strip, own.shape) for panel, strip, own in strips] == [(0, (10, 99, 20, 59), (40, 90))]
 
 

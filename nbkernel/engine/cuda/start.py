@@ -10,10 +10,12 @@ from nbkernel.engine.tiles import panel_tile, wanted_count
 from nbkernel.kernels.compile.environment import environment
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind
-from nbkernel.kernels.cuda.launch import DRAW_NOISE, SUM_NOISE, is_simulated
+from nbkernel.kernels.cuda.launch import DRAW_NOISE, RESPONSE, SUM_NOISE, is_simulated
 from nbkernel.kernels.cuda.machine_code import is_kept
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import counted_noise_rows
+from nbkernel.kernels.response.photons import counted_photons
+from nbkernel.kernels.response.read_out import read_out_rows
 
 from .driver import OPENED
 
@@ -48,6 +50,11 @@ def without_needless_device(engine, runs, say):
 def without_needless_device_for_noise(engine, pixels):
     """The same for drawing philox noise on so many pixels, but tells nothing."""
     return chosen_engine(engine, pixels * NOISY_PIXEL, [counted_noise_rows], [DRAW_NOISE, SUM_NOISE])[0]
+
+
+def without_needless_device_for_response(engine, pixels):
+    """The same for the response of a detector with so many pixels."""
+    return chosen_engine(engine, pixels * NOISY_PIXEL, [counted_photons, read_out_rows], RESPONSE)[0]
 
 
 def chosen_engine(engine, seconds, kernels, keys):

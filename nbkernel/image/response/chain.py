@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from nbkernel.engine.threads import share_rows, thread_count
+from nbkernel.errors import DeviceError
 from nbkernel.geometry.region import shape_of, strips_of
 from nbkernel.geometry.response import MOST_SATURATION, least_saturation
 from nbkernel.image.noise import SEGMENT, Totals, key_of
@@ -22,7 +23,7 @@ from nbkernel.kernels.response.read_out import read_out_rows
 from nbkernel.kernels.response.stages import FLICKER
 from nbkernel.support.interruptible import interruptible
 
-from .spread import SpreadBySums, SpreadByTransform, spread_of
+from .spread import LARGEST_SUM, SpreadBySums, SpreadByTransform, spread_of
 
 LEAST_ROWS = 256  # of a strip
 AT_ONCE = 8  # strips whose counts are kept
@@ -35,16 +36,17 @@ class DetectedStrips:
     `noise.NoisyStrips`, whose place it takes.
 
     images: (slow, fast) float32 photons of each panel; rois: the region of each that is read out; responses: the Response
-    of each; pixel_sizes: of each, micrometres; seed: an integer; frame: number of the image; threads: None for all cores.
-    Raises InputError for a Response that does not fit its panel.
+    of each; pixel_sizes: of each, micrometres; seed: an integer; frame: number of the image; engine: the Engine that draws
+    them; note: called with a line if that is not done on its devices. Raises InputError for a Response that does not fit
+    its panel, DeviceError.
     """
 
     rng = "philox"
     signed = True  # counts below 0 are kept where there is room for them
 
-    def __init__(self, images, rois, responses, pixel_sizes, seed, frame, threads):
+    def __init__(self, images, rois, responses, pixel_sizes, seed, frame, engine, note):
         self.saturation = least_saturation(responses)
-        self.seed, self.threads = seed, thread_count(threads)
+        self.seed, self.engine, self.note = seed, engine, note
         first_pixels = itertools.accumulate((image.size for image in images), initial=0)
         self.panels = [
             PanelChain(*own, seed, frame)
@@ -56,12 +58,35 @@ class DetectedStrips:
 
     def __iter__(self):
         strips = [(panel, strip) for panel, chain in enumerate(self.panels) for strip in chain.strips()]
+        devices = self.engine.devices
+        if devices and any(chain.by_transform for chain in self.panels):
+            self.note(f"psf_radius: beyond {LARGEST_SUM} pixels the response is made on the CPU, by Fourier transforms")
+            devices = ()
         for start in range(0, len(strips), AT_ONCE):
             batch = strips[start : start + AT_ONCE]
-            counts = [None] * len(batch)
-            interruptible(share_rows, partial(self.worker, batch, counts), 0, len(batch), self.threads)
+            counts = None
+            if devices:
+                try:
+                    counts = interruptible(self.counts_of_devices, batch, devices)
+                except DeviceError as error:
+                    if not self.engine.falls_back:
+                        raise
+                    self.note(f"{error}; making the response on the CPU")
+                    devices = ()
+            if counts is None:
+                counts = [None] * len(batch)
+                threads = thread_count(self.engine.threads)
+                interruptible(share_rows, partial(self.worker, batch, counts), 0, len(batch), threads)
             for (panel, strip), own in zip(batch, counts, strict=True):
                 yield panel, strip, own
+
+    def counts_of_devices(self, batch, devices):
+        from .cuda import counts_on_cuda
+
+        counts = []
+        for panel, own in itertools.groupby(batch, lambda panel_and_strip: panel_and_strip[0]):
+            counts += counts_on_cuda(self.panels[panel], [strip for _, strip in own], devices)
+        return counts
 
     def worker(self, batch, counts):
         memory = Memory()
@@ -119,6 +144,7 @@ class PanelChain:
             self.by_transform = SpreadByTransform(self.spread, min(rows, self.rows), width)
         self.flicker = flicker_of(response, frame, self.key)
         self.stages = np.array([(0.0, 1.0, response.readout_noise), *response.stages])
+        self.least = LEAST[response.bits]
         self.most = float(response.saturation or MOST_SATURATION[response.bits])
 
     def strips(self):
@@ -131,10 +157,10 @@ class PanelChain:
             spread = memory.array("spread", shape_of(strip))
             self.spreading(shape_of(strip)[1])(photons, spread)
             photons = spread
-        counts, response = np.empty(shape_of(strip), np.int32), self.response
+        counts = np.empty(shape_of(strip), np.int32)
         read_out_rows(
             photons, self.roi, self.image.shape[1], self.first_pixel, self.maps["gain"], self.maps["pedestal"], self.stages,
-            self.maps["mask"], LEAST[response.bits], self.most, self.frame, self.key,
+            self.maps["mask"], self.least, self.most, self.frame, self.key,
             memory.array("read out", (READ_OUT_WORK, counts.shape[1])), self.sums, counts, strip[2], strip[3] + 1,
         )  # fmt: skip
         return counts
@@ -144,8 +170,7 @@ class PanelChain:
         region."""
         rows, width = shape_of(strip)
         photons = memory.array("photons", (rows + 2 * self.radius, width))
-        first, last = max(strip[2] - self.radius, self.roi[2]), min(strip[3] + self.radius, self.roi[3])
-        start = first - (strip[2] - self.radius)
+        first, last, start = self.lit_rows(strip)
         stop = start + last + 1 - first
         photons[:start], photons[stop:] = 0.0, 0.0
         counted_photons(
@@ -154,6 +179,11 @@ class PanelChain:
             memory.array("means", (SEGMENT,), np.float32), photons[start:stop], first, last + 1,
         )  # fmt: skip
         return photons
+
+    def lit_rows(self, strip):
+        """First and last row of the region whose photons reach a strip, and the place of the first among all that could."""
+        first, last = max(strip[2] - self.radius, self.roi[2]), min(strip[3] + self.radius, self.roi[3])
+        return first, last, first - (strip[2] - self.radius)
 
     def spreading(self, width):
         return self.by_transform or SpreadBySums(self.spread, width)

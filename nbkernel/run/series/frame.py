@@ -145,7 +145,7 @@ class FrameMaker:
         specification, engine = self.specification, self.simulator.engine
         if specification.experiment.response is not None:
             responses = checked_responses("response", specification.experiment.response, len(frame.photons))
-            noisy = detected_strips(frame.photons, responses, specification.seed, image, engine.threads)
+            noisy = detected_strips(frame.photons, responses, specification.seed, engine, LOG.warning, image)
         else:
             noisy = noisy_strips(frame.photons, specification.seed, RNG, specification.adc, engine, LOG.warning, image)
         return noisy_images(noisy, frame.photons, specification.bits or 32)

@@ -276,9 +276,11 @@ def response_of(asked):
 
 def detected_words(response, photons, pixel, seed, threads, tell):
     """The counts of `detect`. pixel: m."""
+    from nbkernel.engine.options import Engine
     from nbkernel.image.response.detect import detected_strips
 
-    detected = detected_strips([photons], [response], seed, threads=threads, edge=1000.0 * pixel)
+    engine = Engine(threads=threads)
+    detected = detected_strips([photons], [response], seed, engine, None, edge=1000.0 * pixel)
     counts = np.concatenate([strip for _, _, strip in detected])
     totals = detected.totals()
     tell("%.0f photons on noise image (%d overloads)", totals.photons, totals.overloads[response.bits])

@@ -69,8 +69,10 @@ from nbkernel.engine.render import render  # noqa: E402
 from nbkernel.engine.squared_table import SquaredTables  # noqa: E402
 from nbkernel.engine.tiles import panel_tile  # noqa: E402
 from nbkernel.experiment.experiment import Experiment  # noqa: E402
+from nbkernel.geometry.response import Response  # noqa: E402
 from nbkernel.image.cuda_noise import counted_noise_on_cuda  # noqa: E402
 from nbkernel.image.noise import FRAME, NoisyStrips, key_of  # noqa: E402
+from nbkernel.image.response import chain, cuda  # noqa: E402
 from nbkernel.io.images.image import Image  # noqa: E402
 from nbkernel.io.images.smv import read_smv  # noqa: E402
 from nbkernel.kernels.cuda import rows  # noqa: E402
@@ -193,6 +195,31 @@ def noise_verdict(case):
     }
 
 
+def response_verdict(case):
+    """The response of a detector of two panels: whether the device makes the same counts and totals as the CPU."""
+    random = np.random.default_rng(4)
+    shapes, rois = ((9, 13), (5, 14)), ((1, 11, 2, 8), (0, 5, 0, 4))
+    images = [random.gamma(1.0, 60.0, shape).astype(np.float32) for shape in shapes]
+    mask = np.zeros(shapes[0], int)
+    mask[3, 4], mask[5, 6] = 2, 8
+    maps = {"gain": random.uniform(0.5, 2.0, shapes[0]), "pedestal": random.normal(9.0, 2.0, shapes[0]), "mask": mask}
+    responses = [Response(**case["response"] | (maps if case["maps"] else {})), Response(**case["response"])]
+    notes, chain.LEAST_ROWS = [], 4
+    detected = [
+        chain.DetectedStrips(images, rois, responses, [100.0, 50.0], -7, 3, engine, notes.append)
+        for engine in (Engine(threads=2), Engine(devices=(0,)))
+    ]
+    cpu, device = ([counts for _, _, counts in own] for own in detected)
+    totals = [own.totals() for own in detected]
+    return {
+        "same": [a.tobytes() == b.tobytes() for a, b in zip(cpu, device, strict=True)],
+        "totals": totals[0] == totals[1],
+        "overloads": totals[0].overloads[32],
+        "kinds": len(np.unique(np.concatenate([counts.ravel() for counts in cpu]))),
+        "notes": notes,
+    }
+
+
 def api_noise_verdict(case):
     """Noise by the Python API and by the command line, and how often a device drew it."""
     calls, drawn = [], nbkernel.image.cuda_noise.counted_noise_on_cuda
@@ -202,6 +229,10 @@ def api_noise_verdict(case):
         [nbkernel.add_noise(image, 3, rng=rng, adc=5, device=device) for device in ("cpu", "cuda:0")]
         for rng in ("philox", "ran1")
     )
+    made, on_device = [], cuda.counts_on_cuda
+    cuda.counts_on_cuda = lambda *arguments: made.append(1) or on_device(*arguments)
+    response = Response(gain=2.0, psf="gauss", psf_radius=1)
+    counts = [nbkernel.detect(image, response, 3, device=device).tobytes() for device in ("cpu", "cuda:0")]
     options = "--device cuda --noise-rng philox -seed 3 -adc 5 -noisefile noise.img".split()
     with contextlib.redirect_stdout(io.StringIO()):
         status = main(["simulate", *case["flags"], *options])
@@ -210,6 +241,7 @@ def api_noise_verdict(case):
         "ran1": ran1[0].tobytes() == ran1[1].tobytes(),
         "file": status == 0 and bool(np.array_equal(read_smv("-img", "noise.img").pixels, philox[0].ravel())),
         "calls": len(calls),
+        "response": [counts[0] == counts[1], len(made)],
         "lit": bool((philox[0] > 5).any()),
     }
 
@@ -265,6 +297,7 @@ def as_image(pixels):
 
 VERDICTS = {
     "noise": noise_verdict,
+    "response": response_verdict,
     "noise by the API": api_noise_verdict,
     "orientations": orientations_verdict,
     "panels": panels_verdict,

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bench import cuda_code
+from nbkernel.kernels.cuda.launch import COUNT_PHOTONS, RESPONSE
 
 pytestmark = [
     pytest.mark.cuda,
@@ -32,8 +33,8 @@ MOST_SPILLS = 96  # bytes, of kernels with a table; outside of the innermost loo
 USUAL = [
     name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)
 ]
-SPECIAL = [name for name in KERNELS if name not in USUAL and not name.endswith("_noise")]
 NOISE = [name for name in KERNELS if name.endswith("_noise")]
+SPECIAL = [name for name in KERNELS if name not in (*USUAL, *NOISE, *RESPONSE)]
 NEWEST = 90
 ON_OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(USUAL[::6])]
 ON_ONE = [(name, (70, 80, NEWEST)[number % 3]) for number, name in enumerate(SPECIAL)]
@@ -83,10 +84,12 @@ def test_special_kernels_compile(name, arch, rows):
         assert row["spills"] <= most_spills(name)
 
 
-@pytest.mark.parametrize("name", NOISE)
+@pytest.mark.parametrize("name", [*NOISE, *RESPONSE])
 def test_noise_kernels_need_no_stack(name, rows):
     row = rows[name, NEWEST]
-    assert row["spills"] == row["stack"] == 0 and row["threads"] >= 1024 and row["parameters agree"]
+    assert row["spills"] == row["stack"] == 0 and row["parameters agree"]
+    # two generators and a logarithm need more registers
+    assert row["threads"] >= (768 if name == COUNT_PHOTONS else 1024)
 
 
 def test_assembly_does_not_depend_on_the_device_it_was_made_for():

@@ -178,12 +178,34 @@ def test_noise_on_a_device_is_that_on_the_cpu(rois, seed, adc, strips):
     assert all(len(set(overloads)) == 1 for overloads in found["overloads"]) and found["overloads"][0][0] > 0
 
 
+ALL_STAGES = {
+    "flicker": 0.1, "calibration": 0.05, "psf": "fiber", "psf_fwhm": 90.0, "psf_radius": 2, "gain": 1.5, "readout_noise": 2.0,
+    "pedestal": 5.0, "stages": [[60.0, 0.1, 3.0]], "saturation": 200,
+}  # fmt: skip
+
+
+def test_a_device_makes_the_response_that_the_cpu_makes():
+    """Counts and totals, bit for bit: with all stages, maps, panels and regions; with none; a large radius is left to it."""
+    cases = [
+        {"about": "response", "response": ALL_STAGES, "maps": True},
+        {"about": "response", "response": {"bits": 16, "gain": 2500.0, "psf": "gauss", "psf_radius": 3}, "maps": False},
+        {"about": "response", "response": {}, "maps": False},
+        {"about": "response", "response": {"psf": "gauss", "psf_radius": 13}, "maps": False},
+    ]
+    full, bright, none, large = verdicts(cases)
+    for found in (full, bright, none, large):
+        assert all(found["same"]) and found["totals"] and found["kinds"] > 10
+    assert full["overloads"] > 0 and bright["overloads"] > 0 and none["overloads"] == 0
+    assert [found["notes"] for found in (full, bright, none)] == [[], [], []]
+    assert large["notes"] == ["psf_radius: beyond 12 pixels the response is made on the CPU, by Fourier transforms"]
+
+
 def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
-    """Except with nanoBragg.c's random numbers, which are left to the CPU."""
+    """Except with nanoBragg.c's random numbers, which are left to the CPU; and makes the response of a detector there."""
     monkeypatch.chdir(tmp_path)
     flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
     (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
-    assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True}
+    assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True, "response": [True, 1]}
 
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
