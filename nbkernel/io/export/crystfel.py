@@ -113,7 +113,9 @@ def crystfel_advice(data_set):
     with_cell = f" -p {name}.cell" if mean_cell(data_set.crystals) is not None else ""
     polarization = "none" if data_set.polarization is None else f"horiz{100.0 * data_set.polarization_fraction:.0f}"
     largest = "" if data_set.saturation is None else f" --max-adu={data_set.saturation}"
+    # for counts of photons: CrystFEL's own threshold is 800
+    search = "--peaks=peakfinder8 --min-snr=5 --threshold=20 --min-pix-count=2 --int-radius=3,4,6"
     return [
-        f"indexamajig -i {name}.lst -g {name}.geom{with_cell} -o {name}.stream --peaks=peakfinder8 --indexing=asdf",
+        f"indexamajig -i {name}.lst -g {name}.geom{with_cell} -o {name}.stream {search} --indexing=asdf",
         f"partialator -i {name}.stream -o {name}.hkl -y POINT_GROUP --model=xsphere --polarisation={polarization}{largest}",
     ]
