@@ -16,6 +16,7 @@ COMMANDS = {
     "series": "render a data set of many images",
     "background": "what amorphous materials scatter (nonBragg.c's flags)",
     "noisify": "noise, point spread and read-out for a float image (noisify.c's flags)",
+    "structure-factors": "calculate structure factors from a model",
     "export": "write what DIALS, CrystFEL or XDS need beside images",
     "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",
@@ -30,6 +31,7 @@ LIBRARIES = {
     "series": 350,
     "background": 180,
     "noisify": 180,
+    "structure-factors": 180,
     "export": 180,
     "show": 110,
     "trace": 290,
@@ -40,7 +42,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
 def help_text():
-    commands = "\n".join(f"  {name:<16} {summary}" for name, summary in COMMANDS.items())
+    commands = "\n".join(f"  {name:<17} {summary}" for name, summary in COMMANDS.items())
     return f"usage: nbkernel COMMAND ...\n\n{commands}\n\nnbkernel COMMAND -h shows its options; nbkernel --version"
 
 

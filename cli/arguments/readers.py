@@ -65,6 +65,13 @@ def not_negative(name, text):
     return value
 
 
+def positive(name, text):
+    value = not_negative(name, text)
+    if value == 0.0:
+        raise InputError(f"{name}: needs a number greater than 0, not {text!r}")
+    return value
+
+
 def device(name, text):
     """(name, numbers) of the devices, see `parse_device`."""
     from nbkernel.engine.devices import parse_device

@@ -34,7 +34,7 @@ MAP_COEFFICIENTS = re.compile("fwt|fofc")
 MATES = (("+", "-"), ("plus", "minus"), ("PLUS", "MINUS"))
 ADVICE = (
     "no square root makes an amplitude of a weak or negative one; take a column of amplitudes, convert by French and "
-    "Wilson's method (ctruncate, phenix.french_wilson), or calculate them from a model (gemmi sfcalc, phenix.fmodel)"
+    "Wilson's method (ctruncate, phenix.french_wilson), or calculate them from a model (nbkernel structure-factors)"
 )
 
 

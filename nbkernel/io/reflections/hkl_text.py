@@ -10,7 +10,7 @@ from nbkernel.errors import InputError
 from nbkernel.io.files.text import decoded_text, odd_word
 from nbkernel.kernels.hkl_table import read_hkl_rows
 
-from .reflections import BAD_INDEX, LARGEST_INDEX, Reflections, empty_grid, value_remarks
+from .reflections import BAD_INDEX, LARGEST_INDEX, MODEL, Reflections, empty_grid, value_remarks
 
 SHORTEST_LINE = len("0 0 0 0\n")
 SPARSE = 16  # table entries per given one from which the table is better built from the given ones
@@ -18,6 +18,8 @@ LONGEST_LINE = 1000  # in which an error is looked for
 MOST_ALONE = 0.1  # fraction of a table
 # Fortran leaves no blank before a sign when a column is full
 GLUED = re.compile(rb"(?<=[\d.])(?=[-+])")
+
+PDB = re.compile(rb"^(?:ATOM  |HETATM)[ \d]{5} ", re.MULTILINE)
 
 
 def table_reflections(content, path, default_F):
@@ -100,6 +102,8 @@ def parse_table(content, path):
 def bad_table(content, path, number):
     """The error that names a line, or says that the file is not text at all."""
     decoded_text("-hkl", path, content)
+    if PDB.search(content):
+        return InputError(f"-hkl {path}: {MODEL}")
     line = content.splitlines()[number - 1]
     words = GLUED.sub(b" ", line[:LONGEST_LINE]).decode(errors="replace").split()
     return InputError(f"-hkl {path}: line {number} {fault(line)}{odd_word(words)}")

@@ -15,6 +15,7 @@ MOST_ENTRIES = 2_000_000_000
 LARGEST_INDEX = 1_000_000
 BAD_INDEX = f"has an index that is not a whole number from -{LARGEST_INDEX} to {LARGEST_INDEX}"
 BYTES_PER_ENTRY = 24
+MODEL = "is a model; calculate its structure factors first: nbkernel structure-factors MODEL --dmin D --output FILE.mtz"
 LARGEST_F = 1e12  # electrons
 FULL = 1000  # table entries per given one: a sphere in its box has two, and symmetry makes at most 192 out of one
 

@@ -12,6 +12,7 @@ from nbkernel.support.memory import require_memory
 from nbkernel.support.printable import shortened
 
 from .amplitude_columns import choose_columns
+from .reflections import MODEL
 from .space_group import StatedGroup, find_space_group
 from .symmetric_files import SymmetricData, import_gemmi, whole_indices
 
@@ -53,8 +54,11 @@ def read_cif(path, content, wanted):
         document = gemmi.cif.read_string(content)
         # the next call clears them
         stated = [(block.name, stated_cell(block), stated_group(gemmi, block)) for block in document]
+        has_atoms = any(len(block.find_values("_atom_site.Cartn_x")) for block in document)
         blocks = [block for block in gemmi.as_refln_blocks(document) if block]
     merged = [block for block in blocks if block.is_merged()]
+    if has_atoms and not blocks:
+        raise InputError(f"-hkl {os.fspath(path)}: {MODEL}")
     if not merged:
         lacking = "only unmerged reflections" if blocks else "no reflections"
         raise InputError(f"-hkl {os.fspath(path)}: has {lacking}; need a loop of _refln. items")

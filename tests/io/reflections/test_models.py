@@ -1,0 +1,211 @@
+"""Structure factors of a model against sums over atoms and symmetry copies, and against a sphere in its solvent."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nbkernel.cli.main import main
+
+from unique_reflections import GROUPS, Molecule
+
+gemmi = pytest.importorskip("gemmi")
+
+CELL = (15.1, 17.4, 19.7, 90.0, 98.6, 90.0)
+GROUP = "P 1 21/c 1"
+# element, fractional position, B or six U (11 22 33 12 13 23), occupancy
+ATOMS = (
+    ("C", (0.11, 0.23, 0.07), 20.0, 1.0),
+    ("O", (0.37, 0.05, 0.19), (0.20, 0.31, 0.25, 0.05, -0.04, 0.02), 1.0),
+    ("S", (0.29, 0.41, 0.33), 8.0, 0.6),
+    ("ZN", (0.83, 0.61, 0.57), 35.0, 1.0),
+)
+DMIN = 2.0
+TIGHT = 2e-4  # relative to F000: what gemmi's cut-off and float32 leave
+
+
+def structure(atoms=ATOMS, cell=CELL, group=GROUP):
+    made, model, chain, residue = gemmi.Structure(), gemmi.Model(1), gemmi.Chain("A"), gemmi.Residue()
+    made.cell, made.spacegroup_hm = gemmi.UnitCell(*cell), group
+    residue.name, residue.seqid = "UNK", gemmi.SeqId("1")
+    for element, place, B, occupancy in atoms:
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.occ = element, gemmi.Element(element), occupancy
+        atom.pos = made.cell.orthogonalize(gemmi.Fractional(*place))
+        if isinstance(B, tuple):
+            atom.aniso = gemmi.SMat33f(*B)
+            atom.b_iso = 8.0 * math.pi**2 * sum(B[:3]) / 3.0
+        else:
+            atom.b_iso = B
+        residue.add_atom(atom)
+    chain.add_residue(residue)
+    model.add_chain(chain)
+    made.add_model(model)
+    made.setup_entities()
+    return made
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("model.pdb").write_text(structure().make_pdb_string())
+    structure().make_mmcif_document().write_file("model.cif")
+
+
+def summed(indices, model="model.pdb"):
+    """|F| (n,) of indices (n, 3): a sum over the atoms that the file has and all operations of the group."""
+    read = gemmi.read_structure(model)
+    star = np.array(read.cell.frac.mat)  # its rows are a*, b*, c*
+    total = np.zeros(len(indices), complex)
+    for site in read[0].all():
+        atom = site.atom
+        place = np.array(read.cell.fractionalize(atom.pos).tolist())
+        for W, w in Molecule(GROUP, np.zeros(0)).operations():
+            turned = indices @ W
+            s = turned @ star
+            s2 = (s * s).sum(axis=1)
+            a, b, c = atom.element.it92.a, atom.element.it92.b, atom.element.it92.c
+            f = c + sum(a_n * np.exp(-b_n * s2 / 4.0) for a_n, b_n in zip(a, b, strict=True))
+            U = (
+                np.array(atom.aniso.as_mat33().tolist())
+                if atom.aniso.nonzero()
+                else np.eye(3) * atom.b_iso / (8.0 * math.pi**2)
+            )
+            f = f * np.exp(-2.0 * math.pi**2 * np.einsum("ni,ij,nj->n", s, U, s))
+            total += atom.occ * f * np.exp(2j * math.pi * (turned @ place + indices @ w))
+    return np.abs(total)
+
+
+def table(path):
+    rows = np.loadtxt(path)
+    return rows[:, :3].astype(int), rows[:, 3]
+
+
+@pytest.mark.parametrize("name", ["model.pdb", "model.cif"])
+def test_atoms_of_all_copies_are_summed(name, capsys):
+    assert GROUP in GROUPS
+    assert main(["structure-factors", name, "--dmin", str(DMIN), "--no-solvent", "--output", "all.hkl"]) == 0
+    assert "4 atoms in P 1 21/c 1" in capsys.readouterr().out
+    indices, F = table("all.hkl")
+    expected = summed(indices, name)
+    assert abs(F - expected).max() < TIGHT * expected.max()
+    at_zero = ~indices.any(axis=1)
+    electrons = 4.0 * (6.0 + 8.0 + 0.6 * 16.0 + 30.0)
+    assert F[at_zero] == pytest.approx(electrons, rel=2e-3)  # the tables' sums of Gaussians are not whole
+    # all that the limit encloses, once each: mates, and the absences as zeros
+    d2 = gemmi.UnitCell(*CELL).calculate_1_d2_array(np.mgrid[-12:13, -12:13, -12:13].reshape(3, -1).T.astype(np.int32))
+    largest = gemmi.UnitCell(*CELL).calculate_1_d2_array(indices.astype(np.int32)).max()
+    listed = set(map(tuple, indices.tolist()))
+    assert len(listed) == len(indices) == np.count_nonzero(d2 <= largest * (1.0 + 1e-9))
+    assert DMIN <= largest**-0.5 < 1.01 * DMIN
+    assert listed == {(-h, -k, -l) for h, k, l in listed}
+    glides = (indices[:, 1] == 0) & (indices[:, 2] % 2 == 1)
+    assert glides.any() and not F[glides].any()
+
+
+def test_mtz_and_npy_have_the_same_amplitudes():
+    for name in ("all.hkl", "all.npy", "unique.mtz"):
+        assert main(["structure-factors", "model.pdb", "--dmin", "3", "--output", name]) == 0
+    indices, F = table("all.hkl")
+    rows = np.load("all.npy")
+    assert np.array_equal(rows[:, :3], indices) and np.allclose(rows[:, 3], F, rtol=1e-6, atol=0)
+    mtz = gemmi.read_mtz_file("unique.mtz")
+    of = dict(zip(map(tuple, indices.tolist()), F.tolist(), strict=True))
+    assert mtz.spacegroup.xhm() == GROUP and mtz.cell.parameters == pytest.approx(CELL)
+    assert [of[tuple(h)] for h in mtz.make_miller_array().tolist()] == pytest.approx(
+        mtz.column_with_label("FC").array, rel=1e-6
+    )
+
+
+def test_scale_and_B_multiply():
+    plain = ["structure-factors", "model.pdb", "--dmin", "2.5", "--output"]
+    assert main([*plain, "a.hkl"]) == 0 and main([*plain, "b.hkl", "--scale", "3", "--B", "-12"]) == 0
+    (indices, F), (same, changed) = table("a.hkl"), table("b.hkl")
+    assert np.array_equal(indices, same)
+    s2 = gemmi.UnitCell(*CELL).calculate_1_d2_array(indices.astype(np.int32))
+    assert np.allclose(changed, 3.0 * F * np.exp(12.0 / 4.0 * s2), rtol=1e-5, atol=1e-4)
+
+
+def test_the_solvent_is_flat_outside_the_atoms():
+    """One atom: the mask is all but a sphere of its radius, with 1.1 A of the probe added and 0.9 A taken back."""
+    cell, k_sol, B_sol = (12.0, 13.0, 14.0, 90.0, 90.0, 90.0), 0.4, 30.0
+    Path("one.pdb").write_text(structure((("S", (0.5, 0.5, 0.5), 20.0, 1.0),), cell, "P 1").make_pdb_string())
+    plain = ["structure-factors", "one.pdb", "--dmin", "0.8", "--output"]
+    assert main([*plain, "wet.hkl", "--ksol", str(k_sol), "--bsol", str(B_sol)]) == 0
+    assert main([*plain, "dry.hkl", "--no-solvent"]) == 0
+    (indices, wet), (same, dry) = table("wet.hkl"), table("dry.hkl")
+    assert np.array_equal(indices, same)
+    radius = gemmi.Element("S").vdw_r + 0.2
+    s = np.sqrt(gemmi.UnitCell(*cell).calculate_1_d2_array(indices.astype(np.int32)))
+    x = np.maximum(2.0 * math.pi * radius * s, 1e-3)
+    sphere = 4.0 * math.pi * radius**3 * (np.sin(x) - x * np.cos(x)) / x**3
+    mask = np.where(s == 0.0, 12.0 * 13.0 * 14.0, 0.0) - sphere
+    # the atom's own amplitude is real and positive about its centre, so the two add up with their signs
+    expected = np.abs(dry + k_sol * np.exp(-B_sol * s * s / 4.0) * mask)
+    assert abs(wet - expected).max() < 0.08 * k_sol * sphere.max()  # a grid of 0.2 A rounds the sphere
+    assert abs(wet - dry).max() > 5.0 * k_sol * sphere.max()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--dmin 2", "--output: is needed"),
+        ("--output a.mtz", "--dmin: is needed"),
+        ("--dmin 0 --output a.mtz", "--dmin: needs a number greater than 0, not '0'"),
+        ("--dmin 1e-4 --output a.mtz", "--dmin 0.0001: model.pdb would need 3.3e+17 grid points"),
+        ("--dmin 2 --output a.txt", "--output: needs a name that ends in .mtz, .hkl, .npy, not a.txt"),
+        ("--dmin 2 --no-solvent --ksol 0.3 --output a.mtz", "--no-solvent: contradicts --ksol and --bsol"),
+        ("--dmin 2 --output model.pdb", "--output: needs a name that ends in .mtz"),
+        ("--dmin 2 --B -1e5 --output a.mtz", "--output a.mtz: amplitudes of up to"),
+    ],
+)
+def test_unusable_options_are_one_line(arguments, message, capsys):
+    assert main(["structure-factors", "model.pdb", *arguments.split()]) == 2
+    err = capsys.readouterr().err
+    assert (
+        message in err
+        and err.count("\n") == 1
+        and sorted(path.name for path in Path().iterdir()) == ["model.cif", "model.pdb"]
+    )
+
+
+LINE = "ATOM      1  N   ALA A   1      {}   2.000   3.000  1.00 20.00          {:>2}\n"
+CRYST = "CRYST1   20.000   21.000   22.000  90.00  90.00  90.00 {:<11}\n"
+BAD = {
+    "blank": ("\n", "has no atoms"),
+    "words": ("this is no model\n", "has no atoms"),
+    "no cell": (LINE.format(" 1.000", "N"), "has no unit cell"),
+    "no group": (
+        CRYST.format("Q 7") + LINE.format(" 1.000", "N"),
+        "needs a space group such as P 21 21 21; it has no known one",
+    ),
+    "not a number": (CRYST.format("P 1") + LINE.format("   nan", "N"), "that is not a number"),
+    "unknown element": (CRYST.format("P 1") + LINE.format(" 1.000", "X"), "is of no known element"),
+    "reflections": ("data_a\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n1 0 0\n", "has no atoms"),
+    "damaged": ("data_a\nloop_\n_atom_site.id\n_atom_site.type_symbol\n1\n", "is not a PDB or mmCIF file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_unusable_models_are_one_line(name, capsys):
+    text, message = BAD[name]
+    Path("bad.pdb").write_text(text)
+    assert main(["structure-factors", "bad.pdb", "--dmin", "2", "--output", "a.mtz"]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.startswith("nbkernel: bad.pdb: ") and err.count("\n") == 1 and not Path("a.mtz").exists()
+
+
+def test_without_gemmi_the_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "gemmi", None)
+    assert main(["structure-factors", "model.pdb", "--dmin", "2", "--output", "a.mtz"]) == 2
+    assert "model.pdb: is a model file, which takes gemmi to read: pip install 'nbkernel[sf]'" in capsys.readouterr().err
+    assert not Path("a.mtz").exists()
+
+
+@pytest.mark.parametrize("name", ["model.pdb", "model.cif"])
+def test_hkl_names_the_command_for_a_model(name, capsys):
+    assert main(["simulate", "-hkl", name, "-N", "5", "-cell", "20", "20", "20", "90", "90", "90"]) == 2
+    *others, last = capsys.readouterr().err.splitlines()
+    assert last.startswith(f"nbkernel: -hkl {name}: is a model; calculate its structure factors first: nbkernel structure-factors")
+    assert all("compiling" in line for line in others) and len(list(Path().iterdir())) == 2
