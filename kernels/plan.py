@@ -122,7 +122,7 @@ class Reach(NamedTuple):
     phi_stop: np.ndarray  # (groups,) int64: the phi step after the group's last
     cell: np.ndarray  # (groups, 1, 9) float64: mean a, b, c (m), as a RenderPlan's `orientation`
     spread: np.ndarray  # (groups, 3) float64: bound on the distance (m) of a, b, c from the mean
-    longest: np.ndarray  # (groups, 3) float64: bound on the length (m) of a, b, c
+    longest: np.ndarray  # (groups, 3) float64: bound on the length (m) of a, b, c; where there are blocks of sources
     source_stop: np.ndarray  # (sources,) int64: the source after the last of this source's block
     middle: np.ndarray  # (sources,) int64: the source in the middle of that block
     stretch: np.ndarray  # (sources,) float64: of the block, bound on |wavelength of the middle one / of a source - 1|

@@ -5,6 +5,7 @@ plan: the RenderPlan; panel: the Tile that is a whole panel.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,17 +45,13 @@ def find_reach(plan, panel, use_float32):
     # in float32 it takes as long to look at a pixel as to add a step to it
     too_few = use_float32 and plan.phi_slot.size * plan.orientation.shape[1] == 1
     if everything or too_few or not can_leave_out(plan):
-        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 1, 9)), np.zeros((1, 3)), np.zeros((1, 3))
+        whole_run = np.array([plan.phi_slot.size]), np.zeros((1, 1, 9)), np.zeros((1, 3))
         half = left_out = 0.0
-        return Reach(False, *whole_run, *single_sources(plan), offset, low, high, half, left_out)
+        return Reach(False, *whole_run, *single_sources(plan.source_lambda.size), offset, low, high, half, left_out)
     margin = np.minimum(offset, 0.5) + MARGIN
     phi_stop, cell, spread = groups(plan, use_float32)
-    longest = np.sqrt((cell.reshape(-1, 3, 3) ** 2).sum(axis=2)) * (1.0 + MARGIN)
-    half = 0.5 - MARGIN
-    return Reach(
-        True, phi_stop, cell, spread, longest, *single_sources(plan), offset + MARGIN, low - margin, high + margin, half,
-        LEFT_OUT,
-    )  # fmt: skip
+    single, half = single_sources(plan.source_lambda.size), 0.5 - MARGIN
+    return Reach(True, phi_stop, cell, spread, *single, offset + MARGIN, low - margin, high + margin, half, LEFT_OUT)
 
 
 def can_leave_out(plan):
@@ -115,10 +112,11 @@ def groups(plan, use_float32):
     )
 
 
-def single_sources(plan):
-    """source_stop, middle, stretch (see Reach) with each source on its own."""
-    number = np.arange(plan.source_lambda.size)
-    return number + 1, number, np.zeros(number.size)
+@lru_cache(maxsize=4)  # the same arrays for all panels: a device gets them once
+def single_sources(sources):
+    """longest, source_stop, middle, stretch (see Reach) with each source on its own: the first is not used."""
+    number = np.arange(sources)
+    return np.zeros((1, 3)), number + 1, number, np.zeros(sources)
 
 
 @np.errstate(all="ignore")
@@ -128,6 +126,7 @@ def with_blocks_of_sources(reach, plan, region):
     best, blocks = float(plan.source_lambda.size), None
     if not reach.is_limited or best < MOST_SOURCES[0]:
         return reach
+    reach = reach._replace(longest=np.sqrt((reach.cell.reshape(-1, 3, 3) ** 2).sum(axis=2)) * (1.0 + MARGIN))
     for most in MOST_SOURCES:
         starts, stops, stretches = blocks_of_most(plan, most)
         middle = starts.size // 2
