@@ -16,7 +16,7 @@ COMMANDS = {
     "series": "render a data set of many images",
     "background": "what amorphous materials scatter (nonBragg.c's flags)",
     "noisify": "noise, point spread and read-out for a float image (noisify.c's flags)",
-    "structure-factors": "calculate structure factors from a model",
+    "structure-factors": "structure factors from a model or another program's table",
     "export": "write what DIALS, CrystFEL or XDS need beside images",
     "show": "draw an image as a PNG",
     "trace": "print every number behind one pixel",

@@ -190,7 +190,7 @@ def option_tables():
         ("series", "`nbkernel series SPEC.toml`; see [series](../series.md):"),
         ("background", "Takes [nonBragg.c's flags](#nonbraggcs-flags) and:"),
         ("noisify", "Takes [noisify.c's flags](#noisifycs-flags) and:"),
-        ("structure-factors", "`nbkernel structure-factors MODEL`; see [models](../files/models.md):"),
+        ("structure-factors", "`nbkernel structure-factors MODEL` or `TABLE`; see [models](../files/models.md):"),
         ("export", "`nbkernel export FILE.h5`; see [export](../files/export.md):"),
         ("trace", "Takes nanoBragg.c's flags and:"),
         ("show", "`nbkernel show FILE`, then nanoBragg.c's flags, of which only those of the geometry matter, and:"),

@@ -1,1 +1,1 @@
-"""Structure factors made from what is no table of amplitudes: models of a crystal."""
+"""Structure factors from models of a crystal and from tables of other programs."""

@@ -25,6 +25,7 @@ COARSEST, FINEST = 0.4, 0.2  # spacing of the mask's grid, Angstrom
 LEAST = 2.1  # points of a grid per d_min
 BYTES_PER_POINT = 24  # the grid, its transform and what is copied
 MOST_POINTS = 2_000_000_000
+ATOMS = re.compile(rb"^(?:CRYST1|ATOM  |HETATM|\s*_atom_site\.)", re.MULTILINE)
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+data_", re.IGNORECASE)
 
 
@@ -58,6 +59,11 @@ def model_factors(path, content, d_min, k_sol=KSOL, B_sol=BSOL):
         f"{len(F)} unique reflections to {d_min:g} A; F000 {abs(F[at_origin(indices)]):.6g} electrons",
     )
     return Unique(indices, np.abs(F), structure.cell, group, remarks, report)
+
+
+def is_model(content):
+    """Whether a file's bytes have atoms of PDB or mmCIF format."""
+    return ATOMS.search(content) is not None
 
 
 def at_origin(indices):

@@ -151,7 +151,8 @@ def test_the_solvent_is_flat_outside_the_atoms():
     ("arguments", "message"),
     [
         ("--dmin 2", "--output: is needed"),
-        ("--output a.mtz", "--dmin: is needed"),
+        ("--dmin 2 --intensities --output a.mtz", "model.pdb: is a model; --intensities are for tables"),
+        ("--output a.mtz", "--dmin: is needed for a model"),
         ("--dmin 0 --output a.mtz", "--dmin: needs a number greater than 0, not '0'"),
         ("--dmin 1e-4 --output a.mtz", "--dmin 0.0001: model.pdb would need 3.3e+17 grid points"),
         ("--dmin 2 --output a.txt", "--output: needs a name that ends in .mtz, .hkl, .npy, not a.txt"),
@@ -207,5 +208,7 @@ def test_without_gemmi_the_extra_is_named(monkeypatch, capsys):
 def test_hkl_names_the_command_for_a_model(name, capsys):
     assert main(["simulate", "-hkl", name, "-N", "5", "-cell", "20", "20", "20", "90", "90", "90"]) == 2
     *others, last = capsys.readouterr().err.splitlines()
-    assert last.startswith(f"nbkernel: -hkl {name}: is a model; calculate its structure factors first: nbkernel structure-factors")
+    assert last.startswith(
+        f"nbkernel: -hkl {name}: is a model; calculate its structure factors first: nbkernel structure-factors"
+    )
     assert all("compiling" in line for line in others) and len(list(Path().iterdir())) == 2
