@@ -177,6 +177,11 @@ def all_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop
     return True
 
 
+def first_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop):
+    """`all_beyond_table` where each source is a block of its own."""
+    return beyond_table(plan, tile, table, source, spixel, start, stop)
+
+
 def build_polarize(way):
     directions, direction_line = way.directions, way.direction_line
     polarization_factors = build_polarization_factors(way.product)
@@ -207,6 +212,7 @@ def build_render_segment(way, add_sources, has_blocks, use_float32, may_have_tab
     locate, directions, direction_line = way.locate, way.directions, way.direction_line
     capture_fractions, polarize = build_capture_fractions(way.product), build_polarize(way)
     is_along_row = way is along_row
+    are_beyond_table = all_beyond_table if has_blocks else first_beyond_table
 
     def render_segment(
         plan, tile, table, reach, axis, interpolate, spixel, first, start, stop, is_simple, workspace, block, side
@@ -260,7 +266,7 @@ def build_render_segment(way, add_sources, has_blocks, use_float32, may_have_tab
                             needs_polar = is_renewed(plan.oversample_polar) or (
                                 plan.dmin > 0.0 and not all_known(work[POLAR])
                             )
-                        if may_be_empty and all_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop):
+                        if may_be_empty and are_beyond_table(plan, tile, table, source, source_stop, spixel, start, stop):
                             continue
                         add_sources(
                             plan, table, reach, interpolate, source, source_stop, origin, fdet, workspace, block, side
