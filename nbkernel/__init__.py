@@ -7,7 +7,8 @@
 
 `simulate` renders an image, a `Simulator` many, a `Series` a data set in files, `compiled_rows` renders from a user's own
 numba functions, `add_noise`, `detect` and `to_counts` convert photons to integer counts, `write_float`, `write_smv`,
-`write_pgm`, `write_hdf5` and `write_preview` write files. Nothing is printed: see the logger "nbkernel".
+`write_pgm`, `write_hdf5`, `write_labels` and `write_preview` write files; `label` tells what each pixel shows. Nothing is
+printed: see the logger "nbkernel".
 """
 
 __version__ = "0.1.0"
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from nbkernel.geometry.response import Response as Response
     from nbkernel.image.counts import add_noise as add_noise
     from nbkernel.image.counts import to_counts as to_counts
+    from nbkernel.image.labels import Labels as Labels
+    from nbkernel.image.labels import label as label
     from nbkernel.image.panel_image import PanelImage as PanelImage
     from nbkernel.image.response.detect import detect as detect
     from nbkernel.image.statistics import Statistics as Statistics
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from nbkernel.run.simulate import simulate as simulate
     from nbkernel.run.writers import write_float as write_float
     from nbkernel.run.writers import write_hdf5 as write_hdf5
+    from nbkernel.run.writers import write_labels as write_labels
     from nbkernel.run.writers import write_pgm as write_pgm
     from nbkernel.run.writers import write_preview as write_preview
     from nbkernel.run.writers import write_smv as write_smv
@@ -45,6 +49,7 @@ PUBLIC = {
     "DeviceError": "errors",
     "Experiment": "experiment.experiment",
     "InputError": "errors",
+    "Labels": "image.labels",
     "Material": "geometry.background",
     "Panel": "geometry.panels",
     "PanelImage": "image.panel_image",
@@ -57,10 +62,12 @@ PUBLIC = {
     "add_noise": "image.counts",
     "compiled_rows": "run.compiled_rows",
     "detect": "image.response.detect",
+    "label": "image.labels",
     "simulate": "run.simulate",
     "to_counts": "image.counts",
     "write_float": "run.writers",
     "write_hdf5": "run.writers",
+    "write_labels": "run.writers",
     "write_pgm": "run.writers",
     "write_preview": "run.writers",
     "write_smv": "run.writers",

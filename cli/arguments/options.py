@@ -146,6 +146,13 @@ OPTIONS = (
         sets="Outputs.hdf5",
     ),
     option(
+        "--labels",
+        "simulate",
+        "FILE.h5",
+        "write each pixel's mean wavelength, strongest h k l and share of Bragg photons",
+        sets="Outputs.labels",
+    ),
+    option(
         "--column",
         "simulate trace",
         "LABEL[,LABEL]",

@@ -28,13 +28,15 @@ FUNCTIONS = (
     "add_noise",
     "detect",
     "to_counts",
+    "label",
     "write_hdf5",
     "write_float",
     "write_smv",
     "write_pgm",
+    "write_labels",
     "write_preview",
 )
-CLASSES = ("PanelImage", "CompiledRows", "Statistics", "PictureSettings", "InputError", "DeviceError")
+CLASSES = ("PanelImage", "CompiledRows", "Statistics", "Labels", "PictureSettings", "InputError", "DeviceError")
 METHODS = ("from_command_line", "from_dials", "from_toml", "to_toml")
 # classes of which users call methods
 METHODS_OF = {

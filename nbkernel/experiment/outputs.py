@@ -31,6 +31,7 @@ class Outputs:
     hdf5: str | None = None  # photons, counts, geometry and more in the NXmx format
     config_read: str | None = None  # the file of the experiment, which no output may replace
     config: str | None = None  # the resolved experiment as TOML
+    labels: str | None = None  # what each pixel's Bragg photons are made of, HDF5
     preview: str | None = None
     picture: PictureSettings = PictureSettings()  # of the preview
     scale: float = 0.0

@@ -7,6 +7,7 @@ import numpy as np
 
 from nbkernel.experiment.config.writing import resolved_experiment
 from nbkernel.image.counts import photon_strips
+from nbkernel.image.labels import label_panel
 from nbkernel.image.panel_image import as_ndarray
 from nbkernel.image.seeds import seeds_of_crystal
 
@@ -36,6 +37,17 @@ def fill_hdf5(files, name, path, images, counts, command):
         [image.run for image in images], [(getattr(own, "noise", None) or {}).get("response") for own in counts or ()]
     )
     files.write_by_name(name, lambda temporary: write_nxmx(temporary, runs, *pixels, stated, path))
+
+
+def fill_labels(files, name, images, path, command):
+    """Fills the file that OutputFiles has opened under `name` with the Labels of PanelImages, all panels of a run. path: the
+    file's final name. Raises InputError if it cannot be written."""
+    from nbkernel.io.hdf5.labels import write_label_file
+
+    panels = (label_panel([image.run], image.engine) for image in images)
+    shapes = [image.run.wanted.shape for image in images]
+    stated = stated_of(images, None, path, command)
+    files.write_by_name(name, lambda temporary: write_label_file(temporary, shapes, panels, stated))
 
 
 def with_responses(runs, responses):

@@ -109,6 +109,10 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
             noise = write_noise(files, names, outputs, images, hdf5, say, warn, note) if has_noise else None
             if hdf5 is not None:
                 finish_hdf5(hdf5, images, None if noise is None else noise.properties(32), outputs.hdf5, command)
+        if outputs.labels is not None:
+            from .hdf5_output import fill_labels
+
+            fill_labels(files, "--labels", images, outputs.labels, command)
         if outputs.preview is not None:
             write_preview(files, view, images, warn)
         if makes_dump:
@@ -131,6 +135,8 @@ def open_outputs(files, outputs, panels):
     names = {flag: open_numbered(files, flag, path, panels) for flag, path in paths.items() if path is not None}
     if outputs.hdf5 is not None:
         files.open("--hdf5", outputs.hdf5, by_name=True)
+    if outputs.labels is not None:
+        files.open("--labels", outputs.labels, by_name=True)
     if outputs.preview is not None:
         files.open("--preview", outputs.preview)
     return names

@@ -183,6 +183,23 @@ def write_hdf5(
         files.commit()
 
 
+def write_labels(path: str | PathLike, images: PanelImage | Sequence[PanelImage], command: str | None = None) -> None:
+    """Writes the Labels of images, as `label` finds them, as HDF5 (docs/physics/labels.md), with the provenance.
+
+    path: the file; images: what `simulate` returned, one image or all panels; command: a command line, for the provenance.
+    Raises InputError for anything else, or if the file cannot be written.
+    """
+    from .hdf5_output import fill_labels
+
+    panels, _ = checked_panels("write_labels", images)
+    runs = runs_of("write_labels", panels)
+    path = os.fspath(path)
+    with OutputFiles(protected_paths(runs[0].inputs)) as files:
+        files.open("write_labels", path, by_name=True)
+        fill_labels(files, "write_labels", panels, path, command)
+        files.commit()
+
+
 def write_files(function, path, panels, contents):
     """Writes the contents (bytes or arrays) of each panel's file; none of the files may be one that a run has read."""
     inputs = [
