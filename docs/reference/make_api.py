@@ -42,7 +42,7 @@ METHODS = ("from_command_line", "from_dials", "from_toml", "to_toml")
 METHODS_OF = {
     "Simulator": ("simulate", "close"),
     "Series": ("image", "photons", "draws", "run", "close"),
-    "StructureFactors": ("read", "from_arrays", "from_gemmi"),
+    "StructureFactors": ("read", "from_arrays", "from_gemmi", "from_model"),
 }
 EXPERIMENT_FIELDS = """\
 Fields by table of a TOML file, with the flag of [flags](flags.md) that sets the field. Fields that are None are chosen as

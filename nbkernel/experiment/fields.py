@@ -70,10 +70,18 @@ class ExperimentFields:
     mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
-    hkl: Factors | None = None  # a file, StructureFactors, a pair of Miller indices and amplitudes, or a gemmi object
+    hkl: Factors | None = (
+        None  # a file of them or of a model, StructureFactors, a pair of Miller indices and amplitudes, or a gemmi object
+    )
     column: str | None = None  # amplitudes in an MTZ or mmCIF file; two with a comma are F(+) and F(-)
+    # of a model, PDB or mmCIF: to which spacing it is calculated, None: what the pixels record; its flat bulk solvent
+    model_dmin: float | None = with_unit(None, "Angstrom")
+    ksol: float = with_unit(0.35, "electrons/Angstrom^3")
+    bsol: float = with_unit(46.0, "Angstrom^2")
     dump: File | None = "Fdump.bin"  # read if there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
+    B: float = with_unit(0.0, "Angstrom^2")  # F_cell^2 is multiplied by spot_scale * exp(-2 B stol^2), stol = 1/(2 d)
+    spot_scale: float = 1.0
     stol: File | None = None  # profile of amorphous scattering; read, but has no effect: see background
     # spindle
     phi: float | None = with_unit(None, "degrees")

@@ -38,6 +38,14 @@ class KeptInputs:
         with self.lock:
             return self.contents.setdefault(read, Recent(MOST_FILES)).get((path, arguments), read_unchanged)
 
+    def derived(self, make, source, *arguments):
+        """make(source, *arguments), or what it returned before for the same object."""
+        with self.lock:
+            _, found = self.contents.setdefault(make, Recent(MOST_FILES)).get(
+                (id(source), arguments), lambda: (source, make(source, *arguments))
+            )
+            return found
+
     def as_read(self, files):
         """The InputFiles with their states when they were read, without a dump file that was not there then."""
         read = [file._replace(state=self.states.get(file.path, file.state)) for file in files]

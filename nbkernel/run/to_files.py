@@ -118,7 +118,7 @@ def simulate_to_files(experiment, outputs, say, warn, note, engine, progress=Non
         if makes_dump:
             from nbkernel.io.reflections.fdump import dump_pieces
 
-            files.write("-dump", *dump_pieces(runs[0].reflections))
+            files.write("-dump", *dump_pieces(runs[0].as_read))
         for name, _, content in configs:
             files.write(name, content)
         files.commit()

@@ -7,13 +7,15 @@ import numpy as np
 
 from nbkernel.errors import InputError
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.input_files import input_files
 from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.geometry.detector import Detector
 from nbkernel.geometry.region import shape_of
+from nbkernel.io.factors.of_run import factors_of_run
+from nbkernel.io.factors.scaled import scaled
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
-from nbkernel.io.reflections.structure_factors import find_reflections
 from nbkernel.kernels.physics.constants import (
     AVOGADRO,
     GAUSS,
@@ -30,6 +32,7 @@ from nbkernel.support.memory import require_memory
 
 from .background import find_scatter, in_sensor
 from .beam.beam import beam_fluence, find_beam, with_wavelength
+from .beam.resolution import finest_spacing
 from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, spot_axes, with_cell
@@ -54,7 +57,8 @@ class Prepared:
     panel: int  # its number
     detector: Detector
     crystal: Crystal
-    reflections: Reflections
+    reflections: Reflections  # as they are rendered
+    as_read: Reflections  # the same without the Experiment's B and scale
     plan: RenderPlan
     wanted: np.ndarray  # (slow, fast) bool: inside the ROI and not masked
     roi: tuple  # fast first, fast last, slow first, slow last, within the detector
@@ -106,12 +110,20 @@ def prepare_values(experiment, default_seed, kept):
     if experiment.misset == "random" and experiment.misset_seed is None:
         experiment = replace(experiment, misset_seed=default_seed)
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
-    reflections = find_reflections(experiment, kept)
+    reflections = factors_of_run(
+        experiment,
+        kept,
+        lambda: finest_spacing(
+            detectors, [roi for roi, _ in rois], find_beam(experiment, detectors[0], wavelength, kept).sources
+        ),
+        DEFAULTS,
+    )
     experiment = with_cell(experiment, reflections.file)
     remarks += [*header_remarks, *reflections.remarks, *value_remarks("-default_F", np.float64(experiment.default_F))]
     crystal, crystal_remarks = find_crystal(
         experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs, kept
     )
+    as_read, reflections = reflections, scaled_reflections(experiment, reflections, crystal, kept)
     if experiment.stol is not None:
         kept.get("-stol", experiment.stol, read_text, "-stol", experiment.stol)
         path = experiment.stol
@@ -136,7 +148,7 @@ def prepare_values(experiment, default_seed, kept):
     scatter = find_scatter(experiment, beam, shared["fluence"], detectors[0].polar_vector, kept)
     return tuple(
         Prepared(
-            experiment, number, detector, crystal, reflections, plan, *region, wavelength, orientations.phi_start,
+            experiment, number, detector, crystal, reflections, as_read, plan, *region, wavelength, orientations.phi_start,
             orientations.osc,
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
@@ -168,6 +180,23 @@ def check_values(experiment):
         )
     if (experiment.oversample or 0) > 10000:
         raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; need at most 10000")
+
+
+def scaled_reflections(experiment, reflections, crystal, kept):
+    """Reflections with the Experiment's B factor and scale. Raises InputError for impossible ones."""
+    B, scale = experiment.B, experiment.spot_scale
+    if not scale > 0.0:
+        raise InputError(f"--spot-scale: needs a number greater than 0, not {scale:g}")
+    if B != 0.0 and experiment.default_F != 0.0:
+        raise InputError("--B: -default_F has no B factor, as it is no reflection's; give -hkl FILE without it")
+    if (B == 0.0 and scale == 1.0) or not reflections.count:
+        return reflections
+    star = np.array([crystal.a_star, crystal.b_star, crystal.c_star])
+    # rounded, so that all orientations share it
+    found = kept.derived(scaled, reflections, tuple((star @ star.T).round(14).ravel().tolist()), B, scale)
+    if not np.isfinite(found.F).all():
+        raise InputError(f"--B: {B:g} A^2 makes structure factors too large to compute with")
+    return found
 
 
 def beam_terms(experiment, beam):
@@ -207,7 +236,7 @@ def reflection_terms(experiment, reflections):
         h_min=reflections.h_min,
         k_min=reflections.k_min,
         l_min=reflections.l_min,
-        default_F=float(experiment.default_F),
+        default_F=float(experiment.default_F) * math.sqrt(experiment.spot_scale),
         interpolate=interpolation_on(experiment) and reflections.count > 0,
         interpolation_latch="interpolation" not in experiment.fix,
         dmin=experiment.dmin * 1e-10,

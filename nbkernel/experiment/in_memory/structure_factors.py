@@ -18,7 +18,8 @@ ENDINGS = {"NumPy": ".npy", "MTZ": ".mtz", "mmCIF": ".cif", "text": ".hkl"}
 
 
 class StructureFactors(InMemory):
-    """Structure factors in memory, for `Experiment(hkl=...)`: made by `read`, `from_arrays` or `from_gemmi`.
+    """Structure factors in memory, for `Experiment(hkl=...)`: made by `read`, `from_arrays`, `from_gemmi` or
+    `from_model`.
 
     They are immutable, and equal to others with the same content. Symmetry is expanded once, when they are made, and again
     only for an Experiment with another default_F, and in another process. Images have the bits that a file with the same
@@ -68,6 +69,30 @@ class StructureFactors(InMemory):
         from nbkernel.io.reflections.gemmi_objects import mtz_bytes
 
         return cls.from_content(mtz_bytes("hkl", source), f"gemmi.{type(source).__name__}", column)
+
+    @classmethod
+    @naming_arguments()
+    def from_model(cls, path: str | os.PathLike, dmin: float, *, ksol: float = 0.35, bsol: float = 46.0) -> StructureFactors:
+        """The structure factors of the model in a file, PDB or mmCIF, with a flat bulk solvent and F000, in electrons
+        (docs/files/models.md).
+
+        path: the file; dmin: smallest spacing (Angstrom); ksol: density of the solvent (electrons/Angstrom^3), 0 for none;
+        bsol: its B (Angstrom^2). Needs gemmi. Raises InputError for a file that is no model of a crystal, or an impossible
+        number.
+        """
+        from nbkernel.io.factors.model import model_factors
+        from nbkernel.io.factors.unique import LABEL, mtz_bytes
+        from nbkernel.io.files.opening import read_bytes
+        from nbkernel.support.validation import number
+
+        dmin, ksol, bsol = number("dmin", dmin), number("ksol", ksol), number("bsol", bsol)
+        for name, value, fits in (("dmin", dmin, dmin > 0.0), ("ksol", ksol, ksol >= 0.0), ("bsol", bsol, bsol >= 0.0)):
+            if not fits:
+                raise InputError(
+                    f"{name}: needs {'a number greater than 0' if name == 'dmin' else 'at least 0'}, not {value:g}"
+                )
+        unique = model_factors(path, read_bytes("from_model", path), dmin, ksol, bsol)
+        return cls.from_content(mtz_bytes(unique), os.fspath(path), LABEL)
 
     @classmethod
     def from_content(cls, content: bytes, name: str, column: str | None = None) -> StructureFactors:

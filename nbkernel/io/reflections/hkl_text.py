@@ -10,7 +10,7 @@ from nbkernel.errors import InputError
 from nbkernel.io.files.text import decoded_text, odd_word
 from nbkernel.kernels.hkl_table import read_hkl_rows
 
-from .reflections import BAD_INDEX, LARGEST_INDEX, MODEL, Reflections, empty_grid, value_remarks
+from .reflections import BAD_INDEX, LARGEST_INDEX, IsModel, Reflections, empty_grid, value_remarks
 
 SHORTEST_LINE = len("0 0 0 0\n")
 SPARSE = 16  # table entries per given one from which the table is better built from the given ones
@@ -103,7 +103,7 @@ def bad_table(content, path, number):
     """The error that names a line, or says that the file is not text at all."""
     decoded_text("-hkl", path, content)
     if PDB.search(content):
-        return InputError(f"-hkl {path}: {MODEL}")
+        return IsModel(path)
     line = content.splitlines()[number - 1]
     words = GLUED.sub(b" ", line[:LONGEST_LINE]).decode(errors="replace").split()
     return InputError(f"-hkl {path}: line {number} {fault(line)}{odd_word(words)}")

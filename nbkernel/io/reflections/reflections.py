@@ -20,6 +20,13 @@ LARGEST_F = 1e12  # electrons
 FULL = 1000  # table entries per given one: a sphere in its box has two, and symmetry makes at most 192 out of one
 
 
+class IsModel(InputError):
+    """Structure factors were to be read from a model."""
+
+    def __init__(self, path):
+        super().__init__(f"-hkl {os.fspath(path)}: {MODEL}")
+
+
 class SymmetricFile(NamedTuple):
     """What was read from an MTZ or mmCIF file."""
 

@@ -12,7 +12,7 @@ from nbkernel.support.memory import require_memory
 from nbkernel.support.printable import shortened
 
 from .amplitude_columns import choose_columns
-from .reflections import MODEL
+from .reflections import IsModel
 from .space_group import StatedGroup, find_space_group
 from .symmetric_files import SymmetricData, import_gemmi, whole_indices
 
@@ -58,7 +58,7 @@ def read_cif(path, content, wanted):
         blocks = [block for block in gemmi.as_refln_blocks(document) if block]
     merged = [block for block in blocks if block.is_merged()]
     if has_atoms and not blocks:
-        raise InputError(f"-hkl {os.fspath(path)}: {MODEL}")
+        raise IsModel(path)
     if not merged:
         lacking = "only unmerged reflections" if blocks else "no reflections"
         raise InputError(f"-hkl {os.fspath(path)}: has {lacking}; need a loop of _refln. items")

@@ -1,12 +1,15 @@
 """Structure factors of a model against sums over atoms and symmetry copies, and against a sphere in its solvent."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nbkernel
 from nbkernel.cli.main import main
+from nbkernel.io.factors.of_run import rounded_down
 
 from unique_reflections import GROUPS, Molecule
 
@@ -204,11 +207,82 @@ def test_without_gemmi_the_extra_is_named(monkeypatch, capsys):
     assert not Path("a.mtz").exists()
 
 
+RUN = (
+    "simulate -N 5 -lambda 1.3 -distance 40 -detpixels_f 60 -detpixels_s 50 -pixel 0.8 -oversample 1 -misset 10 20 30 -nonoise "
+    "-nopgm -fluence 1e28 --precision double --device cpu"
+).split()
+
+
+def rendered(*arguments):
+    assert main([*RUN, "-floatfile", "float.bin", "-intfile", "int.img", *arguments]) == 0
+    return np.fromfile("float.bin", np.float32)
+
+
 @pytest.mark.parametrize("name", ["model.pdb", "model.cif"])
-def test_hkl_names_the_command_for_a_model(name, capsys):
-    assert main(["simulate", "-hkl", name, "-N", "5", "-cell", "20", "20", "20", "90", "90", "90"]) == 2
-    *others, last = capsys.readouterr().err.splitlines()
-    assert last.startswith(
-        f"nbkernel: -hkl {name}: is a model; calculate its structure factors first: nbkernel structure-factors"
-    )
-    assert all("compiling" in line for line in others) and len(list(Path().iterdir())) == 2
+def test_a_run_takes_a_model(name):
+    """As the MTZ file that the command makes: bit for bit, with options and in Python, too."""
+    for options in ((), ("--ksol", "0.3", "--bsol", "20"), ("--ksol", "0")):
+        assert main(["structure-factors", name, "--dmin", "2.5", "--output", "model.mtz", *options]) == 0
+        expected = rendered("-hkl", "model.mtz")
+        assert expected.max() > 1.0
+        np.testing.assert_array_equal(
+            rendered("-hkl", name, "--dmin", "2.5", *options, "--save-config", "run.toml"), expected
+        )
+        again = nbkernel.simulate(nbkernel.Experiment.from_toml("run.toml"), device="cpu")
+        np.testing.assert_array_equal(again.reshape(-1), expected)
+        values = dict(zip(("ksol", "bsol"), map(float, options[1::2]), strict=False))
+        factors = nbkernel.StructureFactors.from_model(name, 2.5, **values)
+        held = replace(nbkernel.Experiment.from_toml("run.toml"), hkl=factors, model_dmin=None, ksol=0.35, bsol=46.0)
+        np.testing.assert_array_equal(nbkernel.simulate(held, device="cpu").reshape(-1), expected)
+
+
+def test_a_model_is_calculated_as_far_as_the_detector_reaches(capsys):
+    """The farthest corner from the beam, by trigonometry: 1 % less, to two digits; -dmin limits it."""
+    rendered("-hkl", "model.pdb", "-Xbeam", "10", "-Ybeam", "30")
+    # MOSFLM's X is along slow, from the first pixel's centre
+    corner = max(math.hypot(fast - 30.4, slow - 10.4) for fast in (0, 48) for slow in (0, 40))
+    d = 1.3 / (2.0 * math.sin(math.atan2(corner, 40.0) / 2.0))
+    text = capsys.readouterr().out
+    stated = float(text.split(" A\ncell of model.pdb")[0].rsplit("to ", 1)[1])
+    expected = math.floor(0.99 * d * 10) / 10
+    assert 1.0 < expected < 10.0 and expected <= stated < expected * 1.01
+    rendered("-hkl", "model.pdb", "-dmin", "3.05")
+    text = capsys.readouterr().out
+    assert 3.0 <= float(text.split(" A\ncell of model.pdb")[0].rsplit("to ", 1)[1]) < 3.05
+
+
+@pytest.mark.parametrize(
+    ("value", "digits"), [(1.9999, 1.9), (2.0, 2.0), (0.3, 0.3), (0.0999, 0.099), (12.7, 12.0), (0.57, 0.57)]
+)
+def test_the_spacing_has_two_digits(value, digits):
+    assert rounded_down(value) == digits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("-hkl model.cif --column FC", "--column: -hkl model.cif is a model; omit it"),
+        ("-default_F 10 -cell 20 20 20 90 90 90 --dmin 3", "--dmin: is for a model; give one, PDB or mmCIF, with -hkl FILE"),
+        ("-default_F 10 -cell 20 20 20 90 90 90 --ksol 0", "--ksol: is for a model"),
+        ("-hkl model.pdb --dmin 0", "--dmin: needs a number greater than 0"),
+        ("-hkl nocell.pdb", "nocell.pdb: has no unit cell"),
+    ],
+)
+def test_a_run_refuses_what_does_not_fit_a_model(arguments, message, capsys):
+    Path("nocell.pdb").write_text(LINE.format(" 1.000", "N"))
+    assert main([*RUN, *arguments.split()]) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("nbkernel: ") and message in last and len(list(Path().iterdir())) == 3
+
+
+def test_a_run_with_a_model_needs_gemmi(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "gemmi", None)
+    assert main([*RUN, "-hkl", "model.pdb"]) == 2
+    assert "model.pdb: is a model file, which takes gemmi to read: pip install 'nbkernel[sf]'" in capsys.readouterr().err
+
+
+def test_in_memory_factors_say_how_a_model_becomes_some():
+    with pytest.raises(nbkernel.InputError, match="hkl model.pdb: is a model; calculate its structure factors first"):
+        nbkernel.StructureFactors.read("model.pdb")
+    with pytest.raises(nbkernel.InputError, match="^dmin: needs a number greater than 0, not 0"):
+        nbkernel.StructureFactors.from_model("model.pdb", 0)
