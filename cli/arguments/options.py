@@ -161,7 +161,7 @@ OPTIONS = (
         default="F-model, FC, F ...",
     ),
     option(
-        "--dmin",
+        "--model-dmin",
         "simulate trace",
         "D",
         "smallest spacing to which the structure factors of a model are calculated; -dmin leaves out pixels' photons",

@@ -50,7 +50,7 @@ def model_factors(path, content, d_min, k_sol=KSOL, B_sol=BSOL):
     if k_sol > 0.0:
         mask = mask_factors(gemmi, structure, model, d_min)
         if not np.array_equal(mask.miller_array, indices):
-            raise InputError(f"{os.fspath(path)}: --dmin: {d_min:g} is too close to a lattice spacing; change it a little")
+            raise InputError(f"{os.fspath(path)}: {d_min:g} A is too close to a spacing of the lattice; change it a little")
         F += k_sol * np.exp(-0.25 * B_sol * structure.cell.calculate_1_d2_array(indices)) * mask.value_array
         share = float(np.abs(mask.value_array[at_origin(indices)])) / volume
         ours = f"bulk solvent in {100.0 * share:.1f} % of the cell, k_sol {k_sol:g} e/A^3, B_sol {B_sol:g} A^2"
@@ -121,10 +121,10 @@ def checked_group(gemmi, path, structure):
 def require_grid(path, cell, d_min):
     """Raises InputError for a grid that memory cannot hold."""
     points = cell.volume / min(0.5 * d_min / RATE, mask_spacing(d_min)) ** 3
-    lead = f"--dmin {d_min:g}"
+    lead = f"{os.fspath(path)}: to {d_min:g} A"
     if not points < MOST_POINTS:
-        raise InputError(f"{lead}: {os.fspath(path)} would need {points:.2g} grid points; need a larger spacing")
-    require_memory(BYTES_PER_POINT * int(points), lead, f"the density of {os.fspath(path)}")
+        raise InputError(f"{lead} it would need {points:.2g} grid points; need a larger spacing")
+    require_memory(BYTES_PER_POINT * int(points), lead, "the density")
 
 
 def atomic_factors(gemmi, structure, model, d_min):

@@ -12,7 +12,7 @@ from nbkernel.io.reflections.structure_factors import KEPT, bytes_of, find_refle
 # what is taken from the finest spacing that pixels' corners have: spots have a width, and sensors a depth
 MARGIN = 0.01
 # of Experiment, with the options that set them
-MODEL_FIELDS = {"model_dmin": "--dmin", "ksol": "--ksol", "bsol": "--bsol"}
+MODEL_FIELDS = {"model_dmin": "--model-dmin", "ksol": "--ksol", "bsol": "--bsol"}
 
 
 def factors_of_run(experiment, kept, finest_spacing, defaults):
@@ -45,7 +45,7 @@ def factors_of_run(experiment, kept, finest_spacing, defaults):
 def check_settings(experiment):
     """Raises InputError for impossible settings of a model."""
     if experiment.model_dmin is not None and not experiment.model_dmin > 0.0:
-        raise InputError(f"--dmin: needs a spacing greater than 0 A, not {experiment.model_dmin:g}")
+        raise InputError(f"--model-dmin: needs a spacing greater than 0 A, not {experiment.model_dmin:g}")
     for name in ("ksol", "bsol"):
         if not getattr(experiment, name) >= 0.0:
             raise InputError(f"{MODEL_FIELDS[name]}: needs at least 0, not {getattr(experiment, name):g}")

@@ -157,7 +157,7 @@ def test_the_solvent_is_flat_outside_the_atoms():
         ("--dmin 2 --intensities --output a.mtz", "model.pdb: is a model; --intensities are for tables"),
         ("--output a.mtz", "--dmin: is needed for a model"),
         ("--dmin 0 --output a.mtz", "--dmin: needs a number greater than 0, not '0'"),
-        ("--dmin 1e-4 --output a.mtz", "--dmin 0.0001: model.pdb would need 3.3e+17 grid points"),
+        ("--dmin 1e-4 --output a.mtz", "model.pdb: to 0.0001 A it would need 3.3e+17 grid points"),
         ("--dmin 2 --output a.txt", "--output: needs a name that ends in .mtz, .hkl, .npy, not a.txt"),
         ("--dmin 2 --no-solvent --ksol 0.3 --output a.mtz", "--no-solvent: contradicts --ksol and --bsol"),
         ("--dmin 2 --output model.pdb", "--output: needs a name that ends in .mtz"),
@@ -226,7 +226,7 @@ def test_a_run_takes_a_model(name):
         expected = rendered("-hkl", "model.mtz")
         assert expected.max() > 1.0
         np.testing.assert_array_equal(
-            rendered("-hkl", name, "--dmin", "2.5", *options, "--save-config", "run.toml"), expected
+            rendered("-hkl", name, "--model-dmin", "2.5", *options, "--save-config", "run.toml"), expected
         )
         again = nbkernel.simulate(nbkernel.Experiment.from_toml("run.toml"), device="cpu")
         np.testing.assert_array_equal(again.reshape(-1), expected)
@@ -262,9 +262,12 @@ def test_the_spacing_has_two_digits(value, digits):
     ("arguments", "message"),
     [
         ("-hkl model.cif --column FC", "--column: -hkl model.cif is a model; omit it"),
-        ("-default_F 10 -cell 20 20 20 90 90 90 --dmin 3", "--dmin: is for a model; give one, PDB or mmCIF, with -hkl FILE"),
+        (
+            "-default_F 10 -cell 20 20 20 90 90 90 --model-dmin 3",
+            "--model-dmin: is for a model; give one, PDB or mmCIF, with -hkl FILE",
+        ),
         ("-default_F 10 -cell 20 20 20 90 90 90 --ksol 0", "--ksol: is for a model"),
-        ("-hkl model.pdb --dmin 0", "--dmin: needs a number greater than 0"),
+        ("-hkl model.pdb --model-dmin 0", "--model-dmin: needs a number greater than 0"),
         ("-hkl nocell.pdb", "nocell.pdb: has no unit cell"),
     ],
 )
