@@ -117,11 +117,13 @@ CASES = {
 
 def make_inputs(folder, data):
     """Files that the cases read: {name: path}. data: folder of the real case, or None."""
-    table, sparse = Path(folder, "table.hkl"), Path(folder, "sparse.hkl")
+    table, sparse, stol = (Path(folder, name) for name in ("table.hkl", "sparse.hkl", "water.stol"))
+    stol.write_text("0 2.57\n0.1 2.6\n0.16 4.5\n0.25 3.1\n0.4 1.9\n0.8 0.5\n")
     draw = random.Random(1)
     with open(table, "w") as file, open(sparse, "w") as few:
         for number, (h, k, l) in enumerate(itertools.product(range(-20, 21), repeat=3)):
             line = f"{h} {k} {l} {draw.uniform(10, 1000):.3f}\n"
             file.write(line)
             few.write(line if number % 20 == 0 else f"{h} {k} {l} 0\n")
-    return {"table": str(table), "sparse": str(sparse), "data": None if data is None else os.path.abspath(data)}
+    paths = {name: str(path) for name, path in (("table", table), ("sparse", sparse), ("stol", stol))}
+    return paths | {"data": None if data is None else os.path.abspath(data)}

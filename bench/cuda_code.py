@@ -27,9 +27,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nbkernel.geometry.background import Material
 from nbkernel.kernels.cuda.arguments import parameters
 from nbkernel.support.garbage_collection import without_garbage_collection
 
+ONE_MATERIAL = Material([[0.0, 1.0]])
 RUN = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -fluence 1e24 -distance 100 -N 5 -detpixels 64 -default_F 100"
 # of an SM of compute capability 8.0 and 9.0
 REGISTERS, REGISTERS_AT_A_TIME, MOST_THREADS, WARP = 65536, 8, 2048, 32
@@ -118,6 +120,7 @@ def arguments_of(key):
     from nbkernel.engine.tiles import panel_tile
     from nbkernel.kernels.cuda.arguments import DeviceArray
     from nbkernel.kernels.cuda.launch import (
+        ADD_BACKGROUND,
         COUNT_PHOTONS,
         DRAW_NOISE,
         MARK_UNRESOLVED,
@@ -138,13 +141,15 @@ def arguments_of(key):
         return type(value)(*fields)
 
     image, deviates = array((1, 1), np.float32), array((1, 1))
-    prepared = prepared_run(RUN.split())
+    prepared = prepared_run(RUN.split(), ONE_MATERIAL)
     whole = panel_tile(prepared.detector)
     plan, tile = (on_device(in_device_types(value)) for value in (prepared.plan, whole))
     rounding_limit = choose_rounding_limit(prepared.plan, False, False, whole)
     suspect, unresolved = array((1, 1), np.uint8), array((1,), np.int32)
     if key == MARK_UNRESOLVED:
         return plan, tile, rounding_limit, image, suspect, unresolved
+    if key == ADD_BACKGROUND:
+        return on_device(in_device_types(prepared.scatter)), tile, array((1, 1), np.bool_), image
     if key == DRAW_NOISE:
         return image, 1, 0.0, 0, 1, 0, (0, 0), deviates, array((1, 1), np.int32)
     if key == SUM_NOISE:

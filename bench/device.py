@@ -4,7 +4,7 @@ What only a CUDA device can tell, within the given time and in this order:
 
   compile     machine code of all kernels for the device, by as many processes as there are cores, into the kernel cache
   golden      all golden cases in double and mixed, compared with nanoBragg.c's float images
-  sanitizers  memcheck and racecheck of small images and of noise, if compute-sanitizer is installed
+  sanitizers  memcheck and racecheck of small images, a background and noise, if compute-sanitizer is installed
   start       whole processes that render one pixel, warm and cold, on the device and on the CPU
   workloads   those of `python -m bench`: kernels, copies, rendering and whole processes, in seconds
 
@@ -46,6 +46,7 @@ SMALL = {
     "round": "-default_F 100 -N 5 -round_xtal -mosaic 1 -mosaic_dom 200",
     "table": "-hkl {table} -N 3 -phisteps 3 -osc 1",
     "interpolated": "-hkl {table} -N 1 -interpolate",
+    "background": "-default_F 100 -N 5 -dispersion 1 -dispsteps 3 --background {stol}",
 }
 SMALL_SIZE = "-detpixels_f 200 -detpixels_s 40 -pixel 1 -noprogress"
 FAILED = 99  # exit status of a sanitizer that has found an error

@@ -1,5 +1,6 @@
 """No speed without parity: is an image what its precision promises?"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from nbkernel.setup.prepare import prepare
 FLOAT, SMV = "floatimage.bin", "intimage.img"
 
 
-def prepared_run(command):
-    return prepare(Experiment.from_command_line(command), 1)
+def prepared_run(command, background=()):
+    """The Prepared panel of a command line, with a Material or several."""
+    return prepare(replace(Experiment.from_command_line(command), background=background), 1)
 
 
 def step_count(command):

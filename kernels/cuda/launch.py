@@ -14,7 +14,7 @@ def is_simulated():
 SIMULATED = is_simulated()  # by Python, which knows no alignment
 THREADS = 2 if SIMULATED else 128  # per block: pixels of one row
 # kernels that are the same for all runs
-MARK_UNRESOLVED, DRAW_NOISE, SUM_NOISE = "mark_unresolved", "draw_noise", "sum_noise"
+MARK_UNRESOLVED, ADD_BACKGROUND, DRAW_NOISE, SUM_NOISE = "mark_unresolved", "add_background", "draw_noise", "sum_noise"
 COUNT_PHOTONS, READ_OUT, SUM_READ_OUT = RESPONSE = "count_photons", "read_out", "sum_read_out"
 
 
@@ -35,8 +35,8 @@ def kernel_name(key):
 
 def blocks_of(key, compute_capability):
     """Blocks for which an SM shall have registers: without a bound the compiler uses more registers, for no gain. If it
-    would spill, it gets more. None for kernels without a bound, which draw noise."""
-    if key in (DRAW_NOISE, SUM_NOISE, *RESPONSE):
+    would spill, it gets more. None for kernels without a bound, which take photons that are rendered."""
+    if key in (ADD_BACKGROUND, DRAW_NOISE, SUM_NOISE, *RESPONSE):
         return None
     if key != MARK_UNRESOLVED and (key.steps.interpolate or key.steps.running):
         return 2

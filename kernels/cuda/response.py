@@ -1,8 +1,8 @@
-"""The response of a detector under CUDA: the photons and counts of `response.photons`, `response.spread` and
-`response.read_out`, whose functions it calls.
+"""What becomes of Bragg photons under CUDA: the background is added to them, and a detector responds, by the functions of
+`response.background`, `response.photons`, `response.spread` and `response.read_out`.
 
-One thread per pixel counts its photons, then one per pixel spreads and reads them out. One thread per row adds up, one after
-another as the CPU does.
+One thread per pixel adds its background. One counts its photons, then one spreads and reads them out. One thread per row
+adds up, one after another as the CPU does.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from nbkernel.kernels.numerics.arithmetic import floor
 from nbkernel.kernels.numerics.gaussian import gaussian
 from nbkernel.kernels.numerics.philox import uniform_pair
 from nbkernel.kernels.numerics.poisson import poisson
+from nbkernel.kernels.response.background import WORK, add_up, with_photons
 from nbkernel.kernels.response.counts import NOISE_SUMS
 from nbkernel.kernels.response.photons import expected_photons
 from nbkernel.kernels.response.read_out import converted, digitised, tally
@@ -19,6 +20,19 @@ from nbkernel.kernels.response.spread import spread_to_pixel
 from nbkernel.kernels.response.stages import CALIBRATION, READ_OUT
 
 from .launch import THREADS
+
+
+def add_background(scatter, tile, wanted, image):
+    """Adds the photons of a Scatter to the wanted pixels of `image`: one pixel per thread, a row per blockIdx.y. Pixels that
+    are nan stay so.
+
+    wanted, image: (slow, fast) from the Tile's first pixel on, bool and float32.
+    """
+    row, column = cuda.blockIdx.y, cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if column < tile.fast_stop - tile.fast_start and wanted[row, column]:
+        work = cuda.local.array((WORK, 1), np.float64)
+        add_up(scatter, tile, np.int32(tile.slow_start + row), np.int32(tile.fast_start + column), 0, work)
+        image[row, column] = with_photons(image[row, column], work, 0)
 
 
 def count_photons(means, lit, width, flicker, calibration, calibration_key, number, fpixels, frame, key, photons):

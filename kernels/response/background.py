@@ -131,6 +131,26 @@ def add_source(scatter, source, nearest, work):
     return nearest
 
 
+def add_up(scatter, tile, spixel, first, nearest, work):
+    """SHARE, and PHOTONS of all sources, of the pixels of a row from `first` on; returns the piece from which on that of the
+    next pixels is searched for, as theirs was from `nearest`."""
+    if tile.curved_detector:
+        locate_curved(tile, scatter.depth, spixel, first, work)
+    else:
+        locate(tile, scatter.depth, spixel, first, work)
+    for i in range(work.shape[1]):
+        work[PHOTONS, i] = 0.0
+    for source in range(scatter.weight.shape[0]):
+        meet_source(scatter, source, work)
+        nearest = add_source(scatter, source, nearest, work)
+    return nearest
+
+
+def with_photons(bragg, work, i):
+    """The photons of a pixel (float32) and those added up."""
+    return np.float32(bragg + work[PHOTONS, i] * work[SHARE, i])
+
+
 @Kernel
 def add_background_rows(scatter, tile, wanted, image, work, slow_start, slow_stop):
     """Adds the photons of a Scatter to the wanted pixels of a Tile's columns.
@@ -141,16 +161,9 @@ def add_background_rows(scatter, tile, wanted, image, work, slow_start, slow_sto
     for spixel in range(slow_start, slow_stop):
         for first in range(tile.fast_start, tile.fast_stop, at_a_time):
             own = with_columns(work, min(at_a_time, tile.fast_stop - first))
-            if tile.curved_detector:
-                locate_curved(tile, scatter.depth, spixel, first, own)
-            else:
-                locate(tile, scatter.depth, spixel, first, own)
-            for i in range(own.shape[1]):
-                own[PHOTONS, i] = 0.0
-            for source in range(scatter.weight.shape[0]):
-                meet_source(scatter, source, own)
-                nearest = add_source(scatter, source, nearest, own)
+            if not wanted[spixel, first : first + own.shape[1]].any():
+                continue
+            nearest = add_up(scatter, tile, spixel, first, nearest, own)
             for i in range(own.shape[1]):
                 if wanted[spixel, first + i]:
-                    photons = own[PHOTONS, i] * own[SHARE, i]
-                    image[spixel, first + i] = np.float32(image[spixel, first + i] + photons)
+                    image[spixel, first + i] = with_photons(image[spixel, first + i], own, i)

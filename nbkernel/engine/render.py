@@ -85,8 +85,9 @@ def render_panels(
         found = render_on_cuda(*panels, tables, precision, devices, threads, tile_shape, on_panels, memory.devices)
         for number, image_and_sum in zip(on_devices, found, strict=True):
             images[number] = image_and_sum
-    for prepared, (image, _) in zip(runs, images, strict=True):
-        add_background(prepared, image, share, threads, on_pixels and (lambda: on_pixels(wanted_count(runs))))
+    for number, (prepared, (image, _)) in enumerate(zip(runs, images, strict=True)):
+        if number not in on_devices:
+            add_background(prepared, image, share, threads, on_pixels and (lambda: on_pixels(wanted_count(runs))))
     return [Rendering(*image_and_sum, history) for image_and_sum, history in zip(images, histories, strict=True)]
 
 

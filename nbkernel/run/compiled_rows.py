@@ -77,6 +77,6 @@ def rows_of_panel(prepared, tables, precision, threads):
         unresolved, omega_sums = np.zeros(wanted.shape[0], np.int64), np.zeros(wanted.shape[0])
         new_calls = [*new_fast_calls(fast, plan, history, panel, wanted, image, unresolved, omega_sums, Workspaces())]
     if prepared.scatter is not None:
-        new_calls.append(new_background_call(prepared, panel, image))
+        new_calls.append(new_background_call(prepared, panel, wanted, image))
     kept = tuple([new_call() for _ in range(threads)] for new_call in new_calls)
     return CompiledRows(image, fill, tuple(share_words(calls) for calls in kept), kept)

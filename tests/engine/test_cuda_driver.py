@@ -26,6 +26,7 @@ from nbkernel.engine.squared_table import SquaredTables
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.errors import DeviceError
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.background import Material
 from nbkernel.image.cuda_noise import counted_noise_on_cuda
 from nbkernel.kernels.compile.object_cache import ObjectCache
 from nbkernel.kernels.cuda import machine_code
@@ -227,6 +228,32 @@ def test_panels_are_uploaded_once(machine, compiled):
         assert recorder.names("cuLaunchKernel").count("cuLaunchKernel") % (8 * number) == 0
     assert counts[1] - counts[0] <= 12  # the second panel: its own geometry and reach
     assert len({key for key, _ in compiled}) == len(compiled)
+
+
+def test_a_background_is_added_between_two_copies(machine, compiled):
+    """One more launch for each tile, between its rendering and its one copy to the host."""
+    from nbkernel.engine.cuda.render import render_on_cuda
+    from nbkernel.engine.render import panel_history
+
+    bragg = Experiment.from_command_line(f"{BASE} -detpixels 64".split())
+    material = Material([[0.0, 2.5], [0.2, 3.0], [0.6, 1.0]])
+    names = "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuLaunchKernel"
+    work, uploads = [], []
+    for experiment in (bragg, replace(bragg, background=(material, material))):
+        recorder = machine(RecordingDriver())
+        prepared = prepare(experiment, 1)
+        history = panel_history(prepared, "double", 1)
+        ((image, _),) = render_on_cuda([prepared], [history], SquaredTables(), "double", (0,), 1, (8, 64), None)
+        assert not image.any()  # what the driver does not add nobody adds
+        work.append(recorder.names(*names))
+        uploads.append(recorder.names("cuMemcpyHtoD_v2").count("cuMemcpyHtoD_v2"))
+    tile_without, tile_with = (calls[: len(calls) // 8] for calls in work)
+    assert tile_with == [*tile_without[:-3], "cuLaunchKernel", *["cuMemcpyDtoHAsync_v2"] * 3]
+    assert work == [tile_without * 8, tile_with * 8]
+    assert uploads[1] - uploads[0] <= 6  # the arrays of a Scatter
+    launch = recorder.launches[len(recorder.launches) // 8 - 1]
+    assert compiled[-1] == ("add_background", (9, 0)) and launch.image == f"code {len(compiled)}".encode()
+    assert (launch.grid, launch.threads) == ((1, 8), THREADS)
 
 
 @pytest.fixture

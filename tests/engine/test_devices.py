@@ -1,6 +1,7 @@
 """The choice of a device, and the messages if CUDA cannot be used. A fake driver answers as CUDA's does."""
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from nbkernel.engine.devices import choose_device, parse_device
 from nbkernel.engine.options import Engine
 from nbkernel.errors import DeviceError, InputError
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.background import Material
 from nbkernel.setup.prepare import prepare_panels
 
 from running import BASE, simulate
@@ -244,8 +246,9 @@ def test_auto_takes_the_device_for_many_steps(machine, monkeypatch):
     monkeypatch.setattr(start, "is_compiled", lambda kernel: True)
     engine = Engine(devices=(0,), falls_back=True, threads=1, reason="large")
 
-    def device_of(flags):
-        (prepared,) = prepare_panels(Experiment.from_command_line(f"{BASE} {flags}".split()), 1)
+    def device_of(flags, background=()):
+        experiment = replace(Experiment.from_command_line(f"{BASE} {flags}".split()), background=background)
+        (prepared,) = prepare_panels(experiment, 1)
         lines = []
         found = start.without_needless_device(engine, [prepared], lines.append)
         assert len(lines) == 1 and ("cuda:0: large" in lines[0]) == bool(found.devices) == found.falls_back
@@ -254,6 +257,9 @@ def test_auto_takes_the_device_for_many_steps(machine, monkeypatch):
     assert device_of("-detpixels 100") == ()
     assert device_of("-detpixels 4000") == (0,)
     assert device_of("-detpixels 100 -oversample 1 -mosaic 1 -mosaic_dom 1000") == (0,)
+    # one step a pixel, and as much for what scatters beside the crystal
+    assert device_of("-detpixels 2200 -oversample 1") == ()
+    assert device_of("-detpixels 2200 -oversample 1", Material([[0.0, 1.0]])) == (0,)
 
 
 def test_the_api_leaves_little_noise_to_the_cpu(machine, monkeypatch):

@@ -45,6 +45,7 @@ class DevicePanel(NamedTuple):
     reach: tuple  # Reach
     rounding_limit: tuple  # RoundingLimit
     axis: DeviceArray  # (1, 3): the polarisation axis
+    scatter: tuple | None  # Scatter: its background, if it has one
     launches: tuple  # (KernelKind, Share, whether it interpolates)
     marks_unresolved: bool  # whether any pixel depends on rounding
     kept_table: object  # KeptTable, which has the memory of `table`
@@ -61,6 +62,7 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
     reach = find_reach(plan, panel, use_float32)
+    scatter = None if prepared.scatter is None else uploads.get(prepared.scatter)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
 
@@ -77,7 +79,7 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     device_table, Fhkl = kept_table.upload(table, plan.Fhkl)
     return DevicePanel(
         uploads.get(without_table(plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, uploads.get(reach),
-        rounding_limit, uploads.get_array(history.axis[:1]), tuple(launches), limited, kept_table,
+        rounding_limit, uploads.get_array(history.axis[:1]), scatter, tuple(launches), limited, kept_table,
     )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ import threading
 
 import numpy as np
 
+from nbkernel.engine.background import FEW, new_background_call
 from nbkernel.engine.threads import share_rows, thread_count
 from nbkernel.engine.tiles import bands, region_tile, tile_slices, wanted_in
-from nbkernel.kernels.cuda.launch import MARK_UNRESOLVED, THREADS
+from nbkernel.kernels.cuda.launch import ADD_BACKGROUND, MARK_UNRESOLVED, THREADS
 from nbkernel.kernels.exact.rows import render_nan_rows
 from nbkernel.kernels.physics.pixel import subpixels_per_pixel
 
@@ -21,7 +22,8 @@ TILE_PIXELS, FEWEST_PIXELS, TILE_STEPS = 2**20, 2**15, 4e9
 
 
 def render_on_cuda(runs, histories, tables, precision, devices, threads, tile_shape, on_pixels, kept=None):
-    """(image (slow, fast) float32, sum of the solid angles (sr)) of each Prepared panel, in precision double or mixed.
+    """(image (slow, fast) float32 with background, sum of the solid angles (sr)) of each Prepared panel, in precision double
+    or mixed.
 
     histories: the History of each; tables: the run's SquaredTables; devices: their numbers; tile_shape: (slow, fast) pixels,
     None for a suitable one; on_pixels: called with the number of pixels done; kept: {Device: KeptDevice} of a series, None
@@ -123,6 +125,9 @@ class Slot:
         if panel.marks_unresolved:
             marked = panel.plan, device_tile, panel.rounding_limit, device["image"], device["suspect"], device["unresolved"]
             self.memory.device.launch(MARK_UNRESOLVED, grid, THREADS, self.stream, marked)
+        if panel.scatter is not None:
+            added = panel.scatter, device_tile, device["wanted"], device["image"]
+            self.memory.device.launch(ADD_BACKGROUND, grid, THREADS, self.stream, added)
         for name in ("image", "unresolved", "parts"):
             self.memory.copy_to_host(device[name], host[name], self.stream)
 
@@ -142,18 +147,23 @@ class Slot:
 
 
 def finish_on_cpu(host_panel, tile, threads):
-    """Renders the pixels of a tile that the device has left as nan, with the program's own operations."""
+    """Renders the pixels of a tile that the device has left as nan, with the program's own operations, and adds their
+    background."""
     if not host_panel.unresolved[tile.slow_start : tile.slow_stop].any():
         return
-    plan = host_panel.prepared.plan
+    prepared, image = host_panel.prepared, host_panel.image
+    plan, pixels, left = prepared.plan, tile_slices(tile), np.zeros(image.shape, bool)
+    left[pixels] = prepared.wanted[pixels] & np.isnan(image[pixels])
 
     def new_call():
         omega = np.empty(subpixels_per_pixel(plan))
-        return render_nan_rows.over_rows(
-            plan, host_panel.history, tile, host_panel.prepared.wanted, host_panel.image, host_panel.unresolved, omega
-        )
+        return render_nan_rows.over_rows(plan, host_panel.history, tile, left, image, host_panel.unresolved, omega)
 
-    share_rows(new_call, tile.slow_start, tile.slow_stop, thread_count(threads))
+    new_calls = [new_call]
+    if prepared.scatter is not None:
+        new_calls.append(new_background_call(prepared, tile, left, image, FEW))
+    for new in new_calls:
+        share_rows(new, tile.slow_start, tile.slow_stop, thread_count(threads))
 
 
 def cuda_tile_shape(tile_shape, prepared):

@@ -10,10 +10,11 @@ from nbkernel.engine.tiles import panel_tile, wanted_count
 from nbkernel.kernels.compile.environment import environment
 from nbkernel.kernels.compile.object_cache import CACHE
 from nbkernel.kernels.cuda.kinds import kernel_kind
-from nbkernel.kernels.cuda.launch import DRAW_NOISE, RESPONSE, SUM_NOISE, is_simulated
+from nbkernel.kernels.cuda.launch import ADD_BACKGROUND, DRAW_NOISE, RESPONSE, SUM_NOISE, is_simulated
 from nbkernel.kernels.cuda.machine_code import is_kept
 from nbkernel.kernels.fast.cpu import RENDER_ROWS
 from nbkernel.kernels.images import counted_noise_rows
+from nbkernel.kernels.response.background import add_background_rows
 from nbkernel.kernels.response.photons import counted_photons
 from nbkernel.kernels.response.read_out import read_out_rows
 
@@ -21,9 +22,9 @@ from .driver import OPENED
 
 # seconds, none of them measured on a device: a context and the first launch; compiling a kernel for the device, for the CPU
 START, DEVICE_COMPILES, CPU_COMPILES = 0.3, 10.0, 30.0
-# a CPU thread's time, in seconds per step, per interpolated step and per pixel with noise: at least twice what an AMD EPYC
-# (Zen 1) takes
-STEP, INTERPOLATED_STEP, NOISY_PIXEL = 40e-9, 500e-9, 400e-9
+# a CPU thread's time, in seconds per step, per interpolated step, per pixel and source of the background, and per pixel with
+# noise: at least twice what an AMD EPYC (Zen 1) takes
+STEP, INTERPOLATED_STEP, SCATTERING_SOURCE, NOISY_PIXEL = 40e-9, 500e-9, 40e-9, 400e-9
 
 
 def without_needless_device(engine, runs, say):
@@ -41,7 +42,12 @@ def without_needless_device(engine, runs, say):
         kernels.append(RENDER_ROWS[use_float32, own_operations])
         keys.append(kernel_kind(plan, table, use_float32, own_operations, plan.interpolate))
         step = INTERPOLATED_STEP if plan.interpolate else STEP
-        steps += wanted_count([prepared]) * plan.steps * plan.detector_thicksteps * step
+        pixels = wanted_count([prepared])
+        steps += pixels * plan.steps * plan.detector_thicksteps * step
+        if prepared.scatter is not None:
+            kernels.append(add_background_rows)
+            keys.append(ADD_BACKGROUND)
+            steps += pixels * len(prepared.scatter.weight) * SCATTERING_SOURCE
     engine, choice = chosen_engine(engine, steps, kernels, keys)
     say(choice.line())
     return engine

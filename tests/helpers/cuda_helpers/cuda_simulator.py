@@ -57,8 +57,10 @@ nbkernel.kernels.numerics.arithmetic.fma = fma
 
 from nbkernel.cli.main import main  # noqa: E402
 from nbkernel.diagnose.images.compare import judge, make_pair  # noqa: E402
+from nbkernel.engine.background import add_background, new_background_call  # noqa: E402
 from nbkernel.engine.bounds.precision import sharpness  # noqa: E402
 from nbkernel.engine.cuda import panels  # noqa: E402
+from nbkernel.engine.cuda import render as cuda_render  # noqa: E402
 from nbkernel.engine.cuda.driver import Memory, opened_device  # noqa: E402
 from nbkernel.engine.cuda.kept import KeptDevice  # noqa: E402
 from nbkernel.engine.cuda.panels import HostPanel, Uploads, upload_panel  # noqa: E402
@@ -67,6 +69,7 @@ from nbkernel.engine.history import find_history  # noqa: E402
 from nbkernel.engine.options import Engine  # noqa: E402
 from nbkernel.engine.render import render  # noqa: E402
 from nbkernel.engine.squared_table import SquaredTables  # noqa: E402
+from nbkernel.engine.threads import share_rows  # noqa: E402
 from nbkernel.engine.tiles import panel_tile  # noqa: E402
 from nbkernel.experiment.experiment import Experiment  # noqa: E402
 from nbkernel.geometry.response import Response  # noqa: E402
@@ -78,7 +81,7 @@ from nbkernel.io.images.smv import read_smv  # noqa: E402
 from nbkernel.kernels.cuda import rows  # noqa: E402
 from nbkernel.kernels.exact.rows import render_nan_rows  # noqa: E402
 from nbkernel.kernels.response.counts import OVERLOADS_16, OVERLOADS_32, PHOTONS  # noqa: E402
-from nbkernel.setup.prepare import prepare  # noqa: E402
+from nbkernel.setup.prepare import prepare, prepare_panels  # noqa: E402
 
 REACH = 2  # pixels: the neighbourhood that the comparison takes into account
 
@@ -171,6 +174,33 @@ def uploads_verdict(case):
     return {
         "bytes": sum(array.nbytes for uploaded in arrays for array, _ in uploaded.values()),
         "table": prepared.plan.orientation.nbytes,
+    }
+
+
+def background_verdict(case):
+    """Panels of a device with their background, and without it, to which the CPU adds it: whether they are the same, how many
+    pixels have it, and how many of these the CPU has finished."""
+    runs = prepare_panels(Experiment.from_toml(case["config"]), 1)
+    histories, left = [panel_history(prepared) for prepared in runs], []
+
+    def images(runs):
+        found = render_on_cuda(runs, histories, SquaredTables(), case["precision"], (0,), 1, case["tile"], None)
+        return [image for image, _ in found]
+
+    def recorded(prepared, tile, wanted, *others):
+        left.append(int(wanted.sum()))
+        return new_background_call(prepared, tile, wanted, *others)
+
+    cuda_render.new_background_call = recorded
+    found, bragg = images(runs), images([replace(prepared, scatter=None) for prepared in runs])
+    cuda_render.new_background_call = new_background_call
+    expected = [image.copy() for image in bragg]
+    for prepared, image in zip(runs, expected, strict=True):
+        add_background(prepared, image, share_rows, 1)
+    return {
+        "same": [a.tobytes() == b.tobytes() for a, b in zip(found, expected, strict=True)],
+        "added": [int(np.count_nonzero(a > b)) for a, b in zip(found, bragg, strict=True)],
+        "left": sum(left),
     }
 
 
@@ -296,6 +326,7 @@ def as_image(pixels):
 
 
 VERDICTS = {
+    "background": background_verdict,
     "noise": noise_verdict,
     "response": response_verdict,
     "noise by the API": api_noise_verdict,

@@ -27,7 +27,8 @@ class RecordingDriver:
     def __init__(self, devices=1, failing=None):
         self.devices, self.failing = devices, failing
         self.simulated, self.current = SimulatedDriver(), threading.local()
-        self.calls, self.launches, self.lock = [], [], threading.Lock()
+        self.calls, self.launches = [], []
+        self.lock = threading.RLock()  # garbage collection may free memory in the middle of a call
 
     def __getattr__(self, name):
         if not name.startswith("cu"):

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from bench import cuda_code
-from nbkernel.kernels.cuda.launch import COUNT_PHOTONS, RESPONSE
+from nbkernel.kernels.cuda.launch import ADD_BACKGROUND, COUNT_PHOTONS, RESPONSE
 
 pytestmark = [
     pytest.mark.cuda,
@@ -34,11 +34,12 @@ USUAL = [
     name for name, key in KERNELS.items() if not isinstance(key, str) and not (key.steps.interpolate or key.steps.running)
 ]
 NOISE = [name for name in KERNELS if name.endswith("_noise")]
-SPECIAL = [name for name in KERNELS if name not in (*USUAL, *NOISE, *RESPONSE)]
+SPECIAL = [name for name in KERNELS if name not in (*USUAL, *NOISE, ADD_BACKGROUND, *RESPONSE)]
 NEWEST = 90
 ON_OLDER = [(name, (70, 80)[number % 2]) for number, name in enumerate(USUAL[::6])]
 ON_ONE = [(name, (70, 80, NEWEST)[number % 3]) for number, name in enumerate(SPECIAL)]
 USED_MOST = ["double_square", "double_gauss_table", "mixed_square", "mixed_square_table_offsets", *NOISE]
+AFTER_RENDERING = [(name, NEWEST) for name in (*NOISE, *RESPONSE, ADD_BACKGROUND)] + [(ADD_BACKGROUND, 80)]
 ON_OLDER += [(name, arch) for name in USED_MOST for arch in (70, 80) if (name, arch) not in ON_OLDER]
 
 
@@ -84,12 +85,14 @@ def test_special_kernels_compile(name, arch, rows):
         assert row["spills"] <= most_spills(name)
 
 
-@pytest.mark.parametrize("name", [*NOISE, *RESPONSE])
-def test_noise_kernels_need_no_stack(name, rows):
-    row = rows[name, NEWEST]
-    assert row["spills"] == row["stack"] == 0 and row["parameters agree"]
-    # two generators and a logarithm need more registers
-    assert row["threads"] >= (768 if name == COUNT_PHOTONS else 1024)
+@pytest.mark.parametrize("name, arch", AFTER_RENDERING)
+def test_background_and_noise_spill_nothing(name, arch, rows):
+    row = rows[name, arch]
+    assert row["spills"] == 0 and row["parameters agree"]
+    # of the background's pixel: the arrays of a row's segment
+    assert row["stack"] <= (40 if name == ADD_BACKGROUND else 0)
+    # two generators and a logarithm, a position and two directions need more registers
+    assert row["threads"] >= (768 if name in (COUNT_PHOTONS, ADD_BACKGROUND) else 1024)
 
 
 def test_assembly_does_not_depend_on_the_device_it_was_made_for():

@@ -15,6 +15,7 @@ from nbkernel.engine.bounds.precision import can_use_float32, needs_exact, needs
 from nbkernel.engine.squared_table import squared_table
 from nbkernel.engine.tiles import panel_tile
 from nbkernel.experiment.experiment import Experiment
+from nbkernel.geometry.background import Material
 from nbkernel.geometry.panels import Panel
 from nbkernel.kernels.cuda.kinds import kernel_kind
 from nbkernel.setup.prepare import prepare
@@ -206,6 +207,54 @@ def test_the_api_draws_noise_on_a_device(tmp_path, monkeypatch):
     flags = f"{ORIENTED} -fluence 1e30 -dump none.bin".split()
     (found,) = verdicts([{"about": "noise by the API", "flags": flags}])
     assert found == {"philox": True, "ran1": True, "file": True, "calls": 2, "lit": True, "response": [True, 1]}
+
+
+MATERIALS = [Material([[0.0, 2.5], [0.2, 3.0], [0.6, 1.0]]), Material([[0.1, 7.0], [0.3, 3.0], [0.9, 0.1]], MW=29.0)]
+SCATTERING = {
+    "cell": (50, 60, 70), "default_F": 20.0, "Na": 2, "Nb": 2, "Nc": 2, "wavelength": 1.0, "oversample": 1, "flux": 1e16,
+    "background": MATERIALS,
+}  # fmt: skip
+FLAT = {"distance": 30.0, "pixel": 4.0, "detpixels_f": 7, "detpixels_s": 5}
+STALE = {"phi": 3.0, "osc": 2.0, "phisteps": 2}
+SOURCES = {"hdivrange": 4.0, "hdivsteps": 2, "dispersion": 2.0, "dispsteps": 2, "polarization": 0.7}
+SENSOR = {"detector_abs": 250.0, "detector_thick": 320.0, "detector_thicksteps": 1}
+BACKGROUNDS = {
+    "sources, a sensor, a mask": ({**FLAT, **SOURCES, **SENSOR, "mask": "mask.img", "roi": (1, 5, 0, 4)}, [23]),
+    "a curved detector, no polarisation, a stale rotation": (
+        {**FLAT, "curved_detector": True, "nopolar": True, **STALE},
+        [35],
+    ),
+    "two panels": (
+        {
+            **SOURCES,
+            "panels": [
+                Panel((0.03, -0.01, 0.02), (0.0, 1.0, 0.2), (0.3, 0.0, -1.0), 3, 5, 3.0),
+                Panel((0.02, 0.03, 0.02), (0.2, 1.0, 0.0), (0.0, 0.0, -1.0), 4, 3, 5.0, 300.0, 450.0, 1),
+            ],
+        },
+        [15, 12],
+    ),
+}
+
+
+def test_a_device_adds_the_background_that_the_cpu_adds(tmp_path, monkeypatch):
+    """Bit for bit, and once to pixels that are left to the CPU."""
+    monkeypatch.chdir(tmp_path)
+    mask = np.ones((5, 7), np.uint16)
+    mask[2, 3:5] = 0
+    header = "{\nHEADER_BYTES=512;\nSIZE1=7;\nSIZE2=5;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\n}\n".ljust(512)
+    Path("mask.img").write_bytes(header.encode() + mask.tobytes())
+    cases = []
+    for number, (fields, _) in enumerate(BACKGROUNDS.values()):
+        Experiment(**SCATTERING, **fields).to_toml(f"{number}.toml")
+        for precision, tile in (("double", None), ("mixed", (2, 4))):
+            cases.append({"about": "background", "config": f"{number}.toml", "precision": precision, "tile": tile})
+    found, left = iter(verdicts(cases)), []
+    for name, (_, pixels) in BACKGROUNDS.items():
+        for verdict in (next(found), next(found)):
+            assert verdict["same"] == [True] * len(pixels) and verdict["added"] == pixels, name
+            left.append(verdict["left"])
+    assert 0 < left[1] < 23 and 0 < left[2] < 35
 
 
 @pytest.mark.parametrize("precision", ["double", "mixed"])
