@@ -20,7 +20,8 @@ class RenderPlan(NamedTuple):
     nopolar: bool
     # crystal
     orientation: np.ndarray  # (slots, mosaic_domains, 9): a, b, c; slot 0 is the unrotated crystal
-    phi_vectors: np.ndarray  # (slots, 9): a, b, c before the mosaic rotation
+    # (slots, 9): a, b, c before the mosaic rotation; (slots * mosaic_domains, 9) of domains that the spindle turns: after it
+    phi_vectors: np.ndarray
     mosaic_umats: np.ndarray  # (mosaic_domains, 9): that rotation, row by row; the identity if nothing is spread
     phi_slot: np.ndarray  # (phisteps,) int64: slot of each phi step
     phi_slot_first: np.ndarray  # (phisteps,) int64: the same for the first evaluated source of the run

@@ -112,6 +112,19 @@ def material(name, text):
         raise InputError(f"{name} {path}: {error}") from None
 
 
+def numbers(name, text):
+    """The numbers of a list with commas."""
+    return tuple(number(name, part) for part in text.split(","))
+
+
+def one_or_three(name, text):
+    """A number, or three with commas."""
+    found = numbers(name, text)
+    if len(found) not in (1, 3):
+        raise InputError(f"{name}: needs one number or three with commas, not {text!r}")
+    return found[0] if len(found) == 1 else found
+
+
 def percentiles(name, *texts):
     low, high = (number(name, text) for text in texts)
     if not 0.0 <= low < high <= 100.0:

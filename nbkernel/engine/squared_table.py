@@ -10,6 +10,7 @@ from nbkernel.kernels.plan import SquaredTable
 
 LARGEST_TABLE = 2**31 - 1
 NO_FLOAT32_TABLE = np.zeros(1, np.float32)
+SAME_CELL = 1e-9  # relative, of squares of lengths: more than rounding of rotations
 ENTRIES_AT_A_TIME = 1_000_000  # structure factors that are searched at a time
 
 
@@ -136,4 +137,18 @@ def length_beyond_table(plan, outermost):
         return math.inf
     farthest = float(((stars.T @ outermost) ** 2).sum(axis=0).max(initial=0.0))
     half_way = 0.5 * sum(math.sqrt(float(star @ star)) for star in stars)
-    return (math.sqrt(farthest) + half_way) * (1.0 + 1e-6)
+    return (math.sqrt(farthest) + half_way) * (1.0 + 1e-6) * largest_stretch(plan)
+
+
+def largest_stretch(plan):
+    """Bound on the length of a reciprocal vector in any mosaic domain over that in the first; 1 if they are only turned."""
+    cells = plan.orientation[0].reshape(-1, 3, 3)
+    if len(cells) == 1:
+        return 1.0
+    metrics = cells @ cells.transpose(0, 2, 1)
+    if np.abs(metrics - metrics[0]).max() <= SAME_CELL * metrics[0].max():
+        return 1.0
+    try:
+        return float(np.linalg.norm(np.linalg.solve(cells, cells[:1]), 2, axis=(1, 2)).max()) * (1.0 + SAME_CELL)
+    except np.linalg.LinAlgError:  # cell vectors in a plane
+        return math.inf

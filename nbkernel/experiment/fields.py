@@ -13,7 +13,7 @@ from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
 
 from .flags import flag_name
-from .in_memory.fields import CLASSES, Factors, Mask, Sources, Weights, held
+from .in_memory.fields import CLASSES, Blocks, Factors, Mask, Sources, Weights, held
 from .input_files import FIELDS
 from .quirks import fix_names
 
@@ -70,6 +70,12 @@ class ExperimentFields:
     mosaic_spread: float | None = with_unit(None, "degrees")
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
+    # instead of a spread: rotations of domains that turn with the crystal, a file or an array (n, 3, 3)
+    mosaic_blocks: Blocks | None = None
+    # instead of a spread: standard deviation of the domains' rotations, or of those about a, b and c
+    mosaic_sigma: float | Vector | None = with_unit(None, "degrees")
+    # standard deviations of the domains' cells: of a, b, c, and perhaps of alpha, beta, gamma
+    cell_spread: Numbers | None = with_unit(None, "%, degrees")
     hkl: Factors | None = (
         None  # a file of them or of a model, StructureFactors, a pair of Miller indices and amplitudes, or a gemmi object
     )
@@ -184,6 +190,7 @@ class ExperimentFields:
             for name in ("sourcefile", "sources", "dispersion", "dispsteps"):
                 if getattr(self, name) != DEFAULTS[name]:
                     raise InputError(f"spectrum: there is also {name}, which has wavelengths of its own; give one of them")
+        check_domains(self)
         if self.cell is not None and not 1 <= len(self.cell) <= 6:
             raise InputError(
                 f"cell: needs 1 to 6 numbers, a b c (Angstrom) alpha beta gamma (degrees), not {len(self.cell)}"
@@ -200,6 +207,26 @@ class ExperimentFields:
             return self
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})
+
+
+def check_domains(experiment):
+    """Raises InputError for mosaic domains that are stated twice, and for impossible deviations."""
+    for name, others in (
+        ("mosaic_blocks", ("mosaic_spread", "mosaic_sigma", "mosaic_domains")),
+        ("mosaic_sigma", ("mosaic_spread",)),
+    ):
+        for other in others:
+            if getattr(experiment, name) is not None and getattr(experiment, other):
+                raise InputError(f"{name}: there is also {other}, which states the mosaic domains, too; give one of them")
+    sigma = experiment.mosaic_sigma
+    if sigma is not None and not min(sigma if isinstance(sigma, tuple) else (sigma,)) > 0.0:
+        raise InputError(f"mosaic_sigma: needs degrees greater than 0, one number or three, not {short_text(sigma)}")
+    spread = experiment.cell_spread
+    if spread is not None and (len(spread) not in (3, 6) or min(spread) < 0.0):
+        raise InputError(
+            "cell_spread: needs 3 or 6 numbers of at least 0, the deviations of a b c (percent) alpha beta gamma (degrees), "
+            f"not {short_text(spread)}"
+        )
 
 
 def check_finite(experiment, names):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nbkernel.io.files.opening import dump_is_there
 
 # fields of Experiment that name an input file; the dump is one only if there is no hkl
-FIELDS = ("hkl", "mat", "sourcefile", "spectrum", "stol", "img", "mask", "panels", "dump")
+FIELDS = ("hkl", "mat", "sourcefile", "spectrum", "mosaic_blocks", "stol", "img", "mask", "panels", "dump")
 # an old intimage.img may be the source of the geometry for the next
 MAY_BE_REPLACED = ("img",)
 

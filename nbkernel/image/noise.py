@@ -12,7 +12,7 @@ from nbkernel.geometry.region import STRIP_PIXELS, pixels_of, shape_of, strips_o
 from nbkernel.kernels.images import counted_noise_rows, noise_rows
 from nbkernel.kernels.response.counts import LIT, NOISE_SUMS, OVERLOADS_16, OVERLOADS_32, PHOTONS
 from nbkernel.kernels.response.poisson_rows import WORK
-from nbkernel.setup.orientations import generator_seed
+from nbkernel.setup.orientations.orientations import generator_seed
 from nbkernel.support.interruptible import interruptible
 
 ROWS_AT_A_TIME = 64

@@ -24,7 +24,7 @@ from nbkernel.kernels.exact.noisify import (
     spread_rows,
 )
 from nbkernel.kernels.physics.constants import R_E_SQR
-from nbkernel.setup.orientations import generator_seed
+from nbkernel.setup.orientations.orientations import generator_seed
 from nbkernel.support.interruptible import interruptible
 
 KINDS = {"gauss": GAUSS, "fiber": FIBER}

@@ -14,7 +14,8 @@ def fresh_seed():
 def seeds_of_crystal(prepared):
     """{"mosaic_seed", "misset_seed"} of a Prepared panel, as far as its crystal depends on random numbers."""
     experiment, seeds = prepared.experiment, {}
-    if prepared.plan.orientation.shape[1] > 1:
+    drawn = experiment.mosaic_blocks is None or experiment.cell_spread is not None
+    if prepared.plan.orientation.shape[1] > 1 and drawn:
         seeds["mosaic_seed"] = experiment.mosaic_seed
     if experiment.misset == "random":
         seeds["misset_seed"] = experiment.misset_seed

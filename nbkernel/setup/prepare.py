@@ -37,7 +37,7 @@ from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, spot_axes, with_cell
 from .headers import read_headers
-from .orientations import find_orientations, generator_seed
+from .orientations.orientations import find_orientations, generator_seed
 from .panels import place_detectors
 from .region import rendered_region, require_image_memory, wanted_pixels
 from .sampling import interpolation_on, oversampling
@@ -130,7 +130,7 @@ def prepare_values(experiment, default_seed, kept):
         remarks.append(f"-stol {path}: has no effect, as in nanoBragg.c; --background {path} adds what it scatters")
     beam = find_beam(experiment, detectors[0], wavelength, kept)
     remarks += [*crystal_remarks, *wavelength_remarks(experiment, beam.sources.wavelength, wavelength)]
-    orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle)
+    orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle, kept)
     oversample = oversampling(experiment, crystal, detectors, wavelength)
     owners = experiment.panels or (experiment,)
     sensors = [sensor_and_weights(experiment, owner) for owner in owners]

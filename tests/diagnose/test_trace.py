@@ -53,6 +53,7 @@ RUNS = {
     "dmin, sources, water": f"{SMALL} -pixel 5 -dmin 3 -hdivrange 20 -hdivsteps 3 -water 100",
     "curved": f"{SMALL} -curved_det -pixel 5",
     "point pixel, mosaic": f"{SMALL} -point_pixel -pixel 5 -mosaic 2 -mosaic_domains 4",
+    "domains that turn": f"{SMALL} -pixel 5 --mosaic-sigma 1 --cell-spread 1,2,3 -mosaic_domains 2 -phi 3 -osc 2 -phisteps 2",
     "round": f"{SMALL} -round_xtal -pixel 5",
     "Gauss": f"{SMALL} -gauss_xtal -pixel 5",
     "tophat": f"{SMALL} -tophat_spots -pixel 5 -fudge 0.001",

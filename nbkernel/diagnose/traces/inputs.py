@@ -3,7 +3,7 @@
 import functools
 
 ROTATED = tuple(f"rot_{axis}_angstroms" for axis in "abc")
-REAL = "the unrotated cell, phi about the spindle, mosaic rotation"
+REAL = "the unrotated cell, phi about the spindle, mosaic rotation and strain"
 # quantity: the traced quantities it is computed from; then what else it is computed from, which a trace does not show
 INPUTS = {
     "fdet_vector": ((), "detector orientation flags"),

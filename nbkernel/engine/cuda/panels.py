@@ -61,7 +61,7 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     own_operations = needs_own_operations(plan, use_float32, panel)
     table = tables.get_checked(plan, use_float32, precision)
     rounding_limit = choose_rounding_limit(plan, use_float32, own_operations, panel)
-    reach = find_reach(plan, panel, use_float32)
+    device_plan, reach = unfolded(plan, find_reach(plan, panel, use_float32))
     scatter = None if prepared.scatter is None else uploads.get(prepared.scatter)
     last = prepared.wanted.size
     fpixels = prepared.wanted.shape[1]
@@ -78,9 +78,27 @@ def upload_panel(host_panel, tables, precision, uploads, kept):
     kept_table = kept.table(table)
     device_table, Fhkl = kept_table.upload(table, plan.Fhkl)
     return DevicePanel(
-        uploads.get(without_table(plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, uploads.get(reach),
+        uploads.get(without_table(device_plan)._replace(Fhkl=Fhkl)), uploads.get(panel), device_table, uploads.get(reach),
         rounding_limit, uploads.get_array(history.axis[:1]), scatter, tuple(launches), limited, kept_table,
     )  # fmt: skip
+
+
+def unfolded(plan, reach):
+    """(plan, reach) of domains that the spindle turns, in which each domain of each phi step is a phi step of its own, with
+    a single domain: a device computes orientations from phi steps and domains independent of them. Others stay as they
+    are."""
+    slots, domains = plan.orientation.shape[:2]
+    if len(plan.phi_vectors) == slots:
+        return plan, reach
+    number = np.arange(domains)
+
+    def each(phi_slot):
+        return (phi_slot[:, np.newaxis] * domains + number).ravel()
+
+    plan = plan._replace(
+        mosaic_umats=np.eye(3).reshape(1, 9), phi_slot=each(plan.phi_slot), phi_slot_first=each(plan.phi_slot_first)
+    )
+    return plan, reach._replace(phi_stop=reach.phi_stop * domains)
 
 
 def without_table(plan):

@@ -32,6 +32,8 @@ ALTERNATIVES = (
         ("sources",),
         ("hdivrange", "hdivstep", "hdivsteps", "vdivrange", "vdivstep", "vdivsteps", "dispersion", "dispsteps"),
     ),
+    (("mosaic_blocks",), ("mosaic_sigma",), ("mosaic_spread",)),
+    (("mosaic_blocks",), ("mosaic_domains",)),
     (("spectrum",), ("sourcefile",), ("sources",), ("dispersion", "dispsteps")),
 )
 CONTENTS = "contents"  # in place of a value: where the content is that an Experiment holds in memory

@@ -104,6 +104,21 @@ class Spectrum(FixedArray):
         return rows
 
 
+class MosaicBlocks(FixedArray):
+    """Mosaic domains in memory: `array` is (n, 3, 3) float64, rotation matrices that turn the crystal's axes.
+
+    values: such an array, or (n, 9) with the matrices' rows one after another. Raises InputError for anything else.
+    """
+
+    name = "mosaic_blocks"
+
+    @staticmethod
+    def checked(values):
+        from nbkernel.io.tables.rotations import checked_rotations
+
+        return checked_rotations("mosaic_blocks", numbers("mosaic_blocks", values))
+
+
 class PixelMask(FixedArray):
     """A mask in memory: `array` is (slow, fast) bool, True for the pixels to be rendered.
 

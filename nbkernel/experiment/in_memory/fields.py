@@ -7,7 +7,7 @@ from nbkernel.errors import InputError
 from nbkernel.support.field_types import File
 from nbkernel.support.validation import short_text
 
-from .arrays import PixelMask, SourceTable, Spectrum
+from .arrays import MosaicBlocks, PixelMask, SourceTable, Spectrum
 from .content import InMemory
 from .structure_factors import StructureFactors
 
@@ -16,6 +16,7 @@ CLASSES: dict[str, type[InMemory]] = {
     "hkl": StructureFactors,
     "sources": SourceTable,
     "spectrum": Spectrum,
+    "mosaic_blocks": MosaicBlocks,
     "mask": PixelMask,
 }
 
@@ -39,11 +40,13 @@ if typing.TYPE_CHECKING:
     Factors = File | StructureFactors | tuple[Rows, Sequence[float] | np.ndarray] | GemmiMtz | GemmiGrid
     Sources = SourceTable | Rows | tuple[Rows, Sequence[float] | np.ndarray | float, Sequence[float] | np.ndarray | float]
     Weights = File | Spectrum | Rows | tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
+    Blocks = File | MosaicBlocks | Sequence[Rows] | np.ndarray
     Mask = File | PixelMask | np.ndarray | Sequence[Sequence[bool]]
 else:
     Factors = StructureFactors | File
     Sources = SourceTable
     Weights = Spectrum | File
+    Blocks = MosaicBlocks | File
     Mask = PixelMask | File
 
 

@@ -33,7 +33,7 @@ FIXED = (
     "detpixels_f", "detpixels_s", "detsize_f", "detsize_s", "pixel", "img", "mask", "panels", "dump", "stol", "convention",
     "pivot", "column", "response",
 )  # fmt: skip
-ABOVE_0 = ("wavelength", "distance", "close_distance", "cell_scale")
+ABOVE_0 = ("mosaic_sigma", "wavelength", "distance", "close_distance", "cell_scale")
 AT_LEAST_0 = (
     "fluence", "flux", "exposure", "beamsize", "dispersion", "hdivrange", "vdivrange", "mosaic_spread", "default_F",
     "detector_thick", "detector_abs", "dmin", "water", "crystals",

@@ -12,6 +12,7 @@ import numpy as np
 
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude, unitize, vector_scale
+from nbkernel.setup.orientations.domains import has_own_domains
 from nbkernel.setup.panels import sampled_distance
 from nbkernel.setup.sampling import recommended_oversample
 
@@ -73,7 +74,13 @@ def phi_step_remarks(runs):
 
 def spread(prepared):
     """Mosaic spread (radians); 0 with a single domain."""
-    return (prepared.experiment.mosaic_spread or 0.0) / RTD if prepared.plan.orientation.shape[1] > 1 else 0.0
+    if prepared.plan.orientation.shape[1] == 1:
+        return 0.0
+    if not has_own_domains(prepared.experiment):
+        return (prepared.experiment.mosaic_spread or 0.0) / RTD
+    cells = prepared.plan.orientation[0].reshape(-1, 3, 3)
+    mean = cells.mean(axis=0)
+    return float((np.linalg.norm(cells - mean, axis=2) / np.linalg.norm(mean, axis=1)).max())
 
 
 def source_spread(prepared):

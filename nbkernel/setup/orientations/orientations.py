@@ -8,17 +8,19 @@ import numpy as np
 from nbkernel.kernels.exact.orientations import fill_mosaic_umats, fill_orientations
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import rotate_axis, rotate_umat
+from nbkernel.setup.sampling import mosaic_sampling, phi_angles, spindle_sweep
 from nbkernel.support.memory import require_memory
 
-from .sampling import mosaic_sampling, phi_angles, spindle_sweep
+from .domains import own_domains
 
 # domains or angles from which on they are found by compiled code
 MANY = 2000
 
 
 class Orientations(NamedTuple):
-    """table, phi_vectors, phi_slot, phi_slot_first: see `orientation_table`; mosaic_umats: rotation matrices of the mosaic
-    domains, (domains, 9); angles: of the phi steps (phisteps,), phi_start: start of the sweep, osc: its range (radians)."""
+    """table, phi_vectors, phi_slot, phi_slot_first: see `orientation_table` and `turning_table`; mosaic_umats: matrices of
+    the mosaic domains, (domains, 9); angles: of the phi steps (phisteps,), phi_start: start of the sweep, osc: its range
+    (radians)."""
 
     table: np.ndarray
     phi_vectors: np.ndarray
@@ -30,19 +32,29 @@ class Orientations(NamedTuple):
     osc: float
 
 
-def find_orientations(experiment, crystal, spindle, shuffle):
-    """The Orientations of a Crystal about a spindle (unit vector); shuffle: state of the random generator. Raises InputError
-    if they do not fit into memory."""
+def find_orientations(experiment, crystal, spindle, shuffle, kept):
+    """The Orientations of a Crystal about a spindle (unit vector); shuffle: state of the random generator; kept: KeptInputs.
+    Raises InputError if they do not fit into memory, and for unusable domains."""
     phi = spindle_sweep(experiment)
     phi_start = (0.0 if experiment.phi is None else experiment.phi) / RTD
     domains, spread = mosaic_sampling(
         experiment.mosaic_domains, None if experiment.mosaic_spread is None else experiment.mosaic_spread / RTD
     )
-    require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
-    umats = mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
+
+    def program_umats():
+        require_memory((phi.steps + 1) * domains * 72, "-mosaic_domains, -phisteps", "the table of orientations")
+        return mosaic_umats(domains, spread, experiment.mosaic_seed, shuffle)
+
+    own = own_domains(experiment, crystal, program_umats, kept)
+    umats = program_umats() if own is None else own
     angles = phi_angles(phi_start, phi, "phi_steps" in experiment.fix)
-    table = orientation_table(crystal, spindle, angles, umats, spread, "phi0" in experiment.fix)
-    return Orientations(*table, umats, angles, phi_start, phi.span)
+    if own is None:
+        vectors = orientation_table(crystal, spindle, angles, umats, spread)
+    else:
+        require_memory((phi.steps + 1) * len(own) * 144, "--mosaic-blocks, -phisteps", "the table of orientations")
+        vectors = turning_table(crystal, spindle, angles, own)
+    slots = slots_of(angles, "phi0" in experiment.fix)
+    return Orientations(*vectors, *slots, umats, angles, phi_start, phi.span)
 
 
 def generator_seed(seed):
@@ -67,14 +79,9 @@ def drawn_umats(domains, spread, mosaic_seed, before):
     return umats, shuffle
 
 
-def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
-    """Cell vectors for each phi step and mosaic domain, and which slot each phi step uses.
-
-    Returns orientation (slots, domains, 9); phi_vectors (slots, 9), the cell vectors before the mosaic rotation; phi_slot
-    and phi_slot_first (phisteps,). Slot 0 is the unrotated crystal, slot t + 1 the one at angles[t]. The program rotates
-    only if phi is not 0: a step at 0 uses the orientation of the step before it, which may be the last step of the previous
-    source, sub-pixel or pixel; the very first step uses the unrotated crystal.
-    """
+def orientation_table(crystal, spindle, angles, umats, spread):
+    """Cell vectors for each phi step and mosaic domain: orientation (slots, domains, 9), and phi_vectors (slots, 9), the
+    cell vectors before the mosaic rotation. Slot 0 is the unrotated crystal, slot t + 1 the one at angles[t]."""
     cell = (crystal.a, crystal.b, crystal.c)
     phi_vectors = np.empty((1 + len(angles), 9))
     orientation = np.empty((1 + len(angles), len(umats), 9))
@@ -82,12 +89,33 @@ def orientation_table(crystal, spindle, angles, umats, spread, fix_phi0):
         turn_by_numpy(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
     else:
         fill_orientations(cell, tuple(spindle), angles, umats, spread, phi_vectors, orientation)
+    return orientation, phi_vectors
+
+
+def turning_table(crystal, spindle, angles, matrices):
+    """The same of domains that the spindle turns with the crystal. If it turns them, there are no cell vectors of a phi step
+    from which those of all domains follow: then phi_vectors has those of each, (slots x domains, 9)."""
+    cell = [rotate_umat(vector, matrices.T) for vector in (crystal.a, crystal.b, crystal.c)]
+    orientation = np.empty((1 + len(angles), len(matrices), 9))
+    for slot, phi in enumerate((0.0, *angles.tolist())):
+        for m, vector in enumerate(cell):
+            turned = rotate_axis(vector, tuple(spindle), phi) if phi != 0.0 else vector
+            orientation[slot, :, 3 * m : 3 * m + 3] = np.array(turned).T
+    if angles.any():
+        return orientation, orientation.reshape(-1, 9)
+    return orientation, np.tile(np.concatenate((crystal.a, crystal.b, crystal.c)), (1 + len(angles), 1))
+
+
+def slots_of(angles, fix_phi0):
+    """phi_slot and phi_slot_first (phisteps,): which slot each phi step uses. The program rotates only if phi is not 0: a
+    step at 0 uses the orientation of the step before it, which may be the last step of the previous source, sub-pixel or
+    pixel; the very first step uses the unrotated crystal."""
     # the slot of each step's own angle, 0 if that is 0
     fresh = np.where(angles != 0.0, np.arange(1, len(angles) + 1), 0)
     if fix_phi0:
-        return orientation, phi_vectors, fresh, fresh
+        return fresh, fresh
     phi_slot_first = np.maximum.accumulate(fresh)
-    return orientation, phi_vectors, np.where(phi_slot_first == 0, phi_slot_first[-1], phi_slot_first), phi_slot_first
+    return np.where(phi_slot_first == 0, phi_slot_first[-1], phi_slot_first), phi_slot_first
 
 
 def turn_by_numpy(cell, spindle, angles, umats, spread, phi_vectors, table):

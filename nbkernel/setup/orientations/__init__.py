@@ -1,0 +1,1 @@
+"""The crystal's orientations: phi steps, mosaic domains."""
