@@ -49,14 +49,30 @@ def piece_of(edges, stol, piece):
     return piece
 
 
-def value_of(pieces, piece, stol):
-    """The polynomial of a piece at stol (1/m)."""
+def run_end(edges, piece, stols, start):
+    """Where the pixels from `start` on leave a piece, in which the first of them lies."""
+    lower, upper = look_up(edges, piece - 1) if piece > 0 else -np.inf, look_up(edges, piece)
+    stop = start + 1
+    while stop < stols.shape[0] and lower <= load(stols, stop) < upper:
+        stop += 1
+    return stop
+
+
+def polynomial_of(pieces, piece):
+    """MIDDLE, STEEPNESS and the coefficients of a piece."""
     start = piece * PIECE
-    u = (stol - look_up(pieces, start + MIDDLE)) * look_up(pieces, start + STEEPNESS)
-    value = look_up(pieces, start + FIRST + DEGREE)
-    for power in range(DEGREE - 1, -1, -1):
-        value = fma(value, u, look_up(pieces, start + FIRST + power))
-    return value
+    return (
+        look_up(pieces, start + MIDDLE), look_up(pieces, start + STEEPNESS), look_up(pieces, start + FIRST),
+        look_up(pieces, start + FIRST + 1), look_up(pieces, start + FIRST + 2), look_up(pieces, start + FIRST + 3),
+        look_up(pieces, start + FIRST + 4), look_up(pieces, start + FIRST + 5), look_up(pieces, start + FIRST + 6),
+    )  # fmt: skip
+
+
+def value_of(polynomial, stol):
+    """A polynomial at stol (1/m)."""
+    middle, steepness, c0, c1, c2, c3, c4, c5, c6 = polynomial
+    u = (stol - middle) * steepness
+    return fma(fma(fma(fma(fma(fma(c6, u, c5), u, c4), u, c3), u, c2), u, c1), u, c0)
 
 
 def direction_and_share(position, pixel_size, close_distance, point_pixel, odet, depth):
@@ -121,14 +137,23 @@ def meet_source(scatter, source, work):
 def add_source(scatter, source, nearest, work):
     """Adds to PHOTONS what a source's photons become; returns the piece of the first pixel, searched for from `nearest`
     on."""
-    edges, pieces, weight = scatter.edges, scatter.pieces, scatter.weight[source]
-    stols, polars, photons = work[STOL], work[POLAR], work[PHOTONS]
+    edges, weight, stols = scatter.edges, scatter.weight[source], work[STOL]
     piece = nearest = piece_of(edges, load(stols, 0), nearest)
-    for i in range(work.shape[1]):
-        stol = load(stols, i)
-        piece = piece_of(edges, stol, piece)
-        store(photons, i, load(photons, i) + weight * load(polars, i) * value_of(pieces, piece, stol))
+    start = 0
+    while start < stols.shape[0]:
+        piece = piece_of(edges, load(stols, start), piece)
+        stop = run_end(edges, piece, stols, start)
+        polynomial = polynomial_of(scatter.pieces, piece)
+        add_run(weight, polynomial, stols[start:stop], work[POLAR, start:stop], work[PHOTONS, start:stop])
+        start = stop
     return nearest
+
+
+def add_run(weight, polynomial, stols, polars, photons):
+    full_vector_width()
+    for i in range(stols.shape[0]):
+        value = weight * load(polars, i) * value_of(polynomial, load(stols, i))
+        store(photons, i, load(photons, i) + value)
 
 
 def add_up(scatter, tile, spixel, first, nearest, work):

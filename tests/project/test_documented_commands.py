@@ -57,6 +57,7 @@ NOT_RUN = {
             "-distance 100 -detpixels 8 -pixel 5 -oversample 1"
         ),
     ],
+    "docs/files/background.md": ["python -m bench.response background --nonbragg PATH"],
     "docs/files/hdf5.md": ["nbkernel show NAME_master.h5 --frame 412 --preview-rings auto"],
     "docs/files/orientation.md": ["nbkernel simulate --panels refined.expt -hkl refined.mtz -N 20 -phi 30 -osc 0.1"],
     "docs/newcomers.md": ["make quick", "python -m bench.fuzz commands --c-binary PATH --seconds 600 --seed 7"],
