@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbkernel.experiment.experiment import Experiment as Experiment
     from nbkernel.experiment.in_memory.structure_factors import StructureFactors as StructureFactors
     from nbkernel.geometry.background import Material as Material
+    from nbkernel.geometry.lattice import Lattice as Lattice
     from nbkernel.geometry.panels import Panel as Panel
     from nbkernel.geometry.response import Response as Response
     from nbkernel.image.counts import add_noise as add_noise
@@ -51,6 +52,7 @@ PUBLIC = {
     "InputError": "errors",
     "Labels": "image.labels",
     "Material": "geometry.background",
+    "Lattice": "geometry.lattice",
     "Panel": "geometry.panels",
     "PanelImage": "image.panel_image",
     "PictureSettings": "io.picture.settings",

@@ -236,6 +236,14 @@ OPTIONS = (
         sets="Experiment.cell_spread",
     ),
     option(
+        "--lattices",
+        "simulate trace",
+        "FILE.toml",
+        "several crystals, parts of one, or twin domains: TOML with [[lattices]] tables",
+        readers.lattices,
+        sets="Experiment.lattices",
+    ),
+    option(
         "--xtal-shape",
         "simulate trace",
         ("square", "round", "gauss", "tophat", "gauss_star"),
@@ -288,6 +296,7 @@ OPTIONS = (
     ),
     option("--pixel", "trace", "FAST SLOW", "the pixel to trace, counted from 0", build_tuple_reader(readers.integer)),
     option("--panel", "trace", "N", "its panel, counted from 0, if there are several", readers.integer, default="0"),
+    option("--lattice", "trace", "N", "its lattice, counted from 0, if there are several", readers.integer, default="0"),
     option("--all-steps", "trace", "", "every layer, sub-pixel and source instead of the first"),
     option("--json", "trace", "", "print one JSON object, values with all digits"),
     option("--output", "show", "FILE.png", "the picture", default="FILE.png"),

@@ -112,6 +112,17 @@ def material(name, text):
         raise InputError(f"{name} {path}: {error}") from None
 
 
+def lattices(name, text):
+    """The Lattices of a TOML file with nothing else."""
+    from nbkernel.experiment.config.lattices import TABLE, read_lattices
+    from nbkernel.experiment.config.reading import read_content
+
+    content, _ = read_content(name, text)
+    if {*content} != {TABLE}:
+        raise InputError(f"{name} {text}: needs [[{TABLE}]] tables, and nothing else")
+    return read_lattices(content[TABLE], f"{name} {text}")
+
+
 def numbers(name, text):
     """The numbers of a list with commas."""
     return tuple(number(name, part) for part in text.split(","))

@@ -31,7 +31,8 @@ def run(argv):
     # imports numba, which can wait until the arguments have been checked
     from nbkernel.diagnose.traces.trace import trace_experiment
 
-    trace = trace_experiment(experiment, fpixel, spixel, warn, chosen.get("--threads"), "--all-steps" in chosen, panel)
+    which = panel, chosen.get("--lattice", 0)
+    trace = trace_experiment(experiment, fpixel, spixel, warn, chosen.get("--threads"), "--all-steps" in chosen, *which)
     if is_hdf5(chosen.get("--config")):
         for line in image_lines(chosen["--config"], panel, fpixel, spixel):
             note(line)

@@ -156,6 +156,9 @@ def material_part():
     names = [field.name for field in fields(nbkernel.Material)]
     yield f"## Material\n\n{inspect.getdoc(nbkernel.Material)}\n"
     yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Material, names))
+    names = [field.name for field in fields(nbkernel.Lattice)]
+    yield f"## Lattice\n\n{inspect.getdoc(nbkernel.Lattice)}\n"
+    yield table(("field", "type", "default", "unit", "meaning", ""), field_rows(nbkernel.Lattice, names))
 
 
 def page():

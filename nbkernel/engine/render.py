@@ -47,7 +47,28 @@ def render(prepared, precision=DEFAULT_PRECISION, threads=None, tile_shape=None,
 def render_panels(
     runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None, memory=None
 ):
-    """A Rendering for each Prepared panel of a run. A panel's image does not depend on the others.
+    """A Rendering for each Prepared panel of a run, the sum of all its lattices; see `render_lattice` for the arguments."""
+    lattices = [runs, *zip(*(prepared.lattices for prepared in runs), strict=True)]
+    memory = KeptMemory() if memory is None else memory
+    found = []
+    for number, own in enumerate(lattices):
+        on_own = on_pixels and share_of_progress(on_pixels, number, len(lattices), wanted_count(runs))
+        renderings = render_lattice(own, precision, threads, tile_shape, on_own, devices, parallel, memory)
+        for total, more in zip(found, renderings, strict=False):
+            np.add(total.image, more.image, out=total.image)
+        found = found or renderings
+    return found
+
+
+def share_of_progress(on_pixels, number, count, pixels):
+    """`on_pixels` for one of several lattices, each of which has all the pixels."""
+    return on_pixels if count == 1 else lambda done: on_pixels((number * pixels + done) // count)
+
+
+def render_lattice(
+    runs, precision=DEFAULT_PRECISION, threads=None, tile_shape=None, on_pixels=None, devices=(), parallel=None, memory=None
+):
+    """A Rendering for each Prepared panel of a run with one lattice. A panel's image does not depend on the others.
 
     precision: of `options.PRECISIONS`; threads: the most to use, None for all cores; tile_shape: (slow, fast) pixels, None
     for a suitable one; on_pixels: called with the number of wanted pixels done; devices: numbers of CUDA devices, empty for

@@ -6,6 +6,7 @@ from typing import Self
 
 from nbkernel.errors import InputError
 from nbkernel.geometry.background import Material
+from nbkernel.geometry.lattice import Lattice
 from nbkernel.geometry.panels import Panel
 from nbkernel.geometry.response import Response
 from nbkernel.support.field_types import File, Many, Matrix, Names, NumberPair, Numbers, Region, Vector
@@ -146,6 +147,8 @@ class ExperimentFields:
     water: float = with_unit(0.0, "micrometres")
     # what else the beam meets
     background: Material | Many[Material] = ()  # amorphous materials, whose scattering is added
+    # several crystals, or parts of one, in place of the single one; their photons add up
+    lattices: Lattice | Many[Lattice] = ()
     # quirks of nanoBragg.c that are corrected, see `quirks`
     fix: Names = frozenset()
 
@@ -166,6 +169,8 @@ class ExperimentFields:
             object.__setattr__(self, "fix", [self.fix])
         if isinstance(self.background, Material):
             object.__setattr__(self, "background", (self.background,))
+        if isinstance(self.lattices, Lattice):
+            object.__setattr__(self, "lattices", (self.lattices,))
         for name in CLASSES:
             if name in names:
                 object.__setattr__(self, name, held(name, getattr(self, name)))
@@ -197,6 +202,8 @@ class ExperimentFields:
             )
         if isinstance(self.misset, str) and self.misset != "random":
             raise InputError(f"misset: needs 3 numbers (degrees) or the word random, not {shortened(repr(self.misset), 80)}")
+        if self.lattices:
+            check_lattices(self)
 
     def with_header(self, header: dict) -> Self:
         """The experiment with values of an SMV header ({field: value}) for the fields that are not given.
@@ -207,6 +214,15 @@ class ExperimentFields:
             return self
         given = {field.name for field in fields(self) if getattr(self, field.name) is not None}
         return replace(self, **{name: value for name, value in header.items() if name not in given})
+
+
+def check_lattices(experiment):
+    """Raises InputError if a lattice has values that an Experiment cannot have."""
+    for number, lattice in enumerate(experiment.lattices):
+        try:
+            replace(experiment, lattices=(), **lattice.changes())
+        except InputError as error:
+            raise InputError(f"lattices: lattice {number}: {error}") from None
 
 
 def check_domains(experiment):

@@ -14,12 +14,18 @@ def fresh_seed():
 def seeds_of_crystal(prepared):
     """{"mosaic_seed", "misset_seed"} of a Prepared panel, as far as its crystal depends on random numbers."""
     experiment, seeds = prepared.experiment, {}
-    drawn = experiment.mosaic_blocks is None or experiment.cell_spread is not None
-    if prepared.plan.orientation.shape[1] > 1 and drawn:
+    if any(map(draws_domains, (prepared, *prepared.lattices))):
         seeds["mosaic_seed"] = experiment.mosaic_seed
     if experiment.misset == "random":
         seeds["misset_seed"] = experiment.misset_seed
     return seeds
+
+
+def draws_domains(prepared):
+    """Whether a Prepared lattice has mosaic domains that depend on random numbers."""
+    experiment = prepared.experiment
+    drawn = experiment.mosaic_blocks is None or experiment.cell_spread is not None
+    return prepared.plan.orientation.shape[1] > 1 and drawn
 
 
 def seed_line(prepared, noise_seed=None):

@@ -34,6 +34,8 @@ def summary_lines(runs):
             f"{plan.steps * plan.detector_thicksteps:.0f} steps per pixel"
         ),
     ]
+    if prepared.lattices:
+        lines.insert(2, f"lattices: {1 + len(prepared.lattices)}, of which this crystal is the first")
     if crystal.misset is not None:
         lines.insert(2, "misset: {:f} {:f} {:f} deg".format(*crystal.misset))
     return lines

@@ -11,6 +11,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.input_files import input_files
 from nbkernel.experiment.kept_inputs import KeptInputs
 from nbkernel.geometry.detector import Detector
+from nbkernel.geometry.lattice import Lattice
 from nbkernel.geometry.region import shape_of
 from nbkernel.io.factors.of_run import factors_of_run
 from nbkernel.io.factors.scaled import scaled
@@ -37,6 +38,7 @@ from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
 from .crystal import Crystal, find_crystal, spot_axes, with_cell
 from .headers import read_headers
+from .orientations.lattices import turned_crystal
 from .orientations.orientations import find_orientations, generator_seed
 from .panels import place_detectors
 from .region import rendered_region, require_image_memory, wanted_pixels
@@ -46,6 +48,8 @@ from .sensor import sensor_and_weights
 SHORTEST_WAVELENGTH = 1e-100  # m; below it indices may overflow
 # gauss_star differs from gauss in its spot_axes only
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "gauss_star": GAUSS, "tophat": TOPHAT}
+
+ONE_LATTICE = Lattice()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Prepared:
     remarks: tuple  # warnings about inputs that may not be as intended
     scatter: Scatter | None  # what scatters beside the crystal
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
+    lattices: tuple = ()  # Prepared of the same panel for the further lattices, whose photons are added
 
 
 def prepare(experiment, default_seed):
@@ -86,12 +91,41 @@ def prepare_panels(experiment, default_seed, kept=None):
     unusable values and files.
     """
     try:
-        return prepare_values(experiment, default_seed, KeptInputs() if kept is None else kept)
+        kept = KeptInputs() if kept is None else kept
+        if experiment.lattices:
+            return prepare_lattices(experiment, default_seed, kept)
+        return prepare_values(experiment, default_seed, kept, ONE_LATTICE)
     except (ArithmeticError, ValueError) as error:
         raise InputError(f"a value is far too large or too small to compute with ({error})") from error
 
 
-def prepare_values(experiment, default_seed, kept):
+def prepare_lattices(experiment, default_seed, kept):
+    """The same of several lattices: those of the first, which have everything that scatters beside the crystals, and the
+    others as their `lattices`."""
+    found = []
+    for number, lattice in enumerate(experiment.lattices):
+        changes = lattice.changes() | ({"water": 0.0, "background": ()} if number else {})
+        try:
+            found.append(prepare_values(replace(experiment, lattices=(), **changes), default_seed, kept, lattice))
+        except InputError as error:
+            if not lattice.changes() and lattice.twin is None:
+                raise
+            raise InputError(f"--lattices: lattice {number}: {error}") from None
+    stated = {name: getattr(experiment, name) for name in experiment.lattices[0].changes()}
+    whole = replace(found[0][0].experiment, lattices=experiment.lattices, **stated)
+    remarks = tuple(dict.fromkeys(line for runs in found for line in runs[0].remarks))
+    return tuple(
+        replace(first, experiment=whole, remarks=remarks, quirks=quirks_of((first, *others)), lattices=tuple(others))
+        for first, *others in zip(*found, strict=True)
+    )
+
+
+def quirks_of(runs):
+    """Names of the quirks that change any of Prepared runs."""
+    return tuple(dict.fromkeys(name for prepared in runs for name in prepared.quirks))
+
+
+def prepare_values(experiment, default_seed, kept, lattice):
     inputs = input_files(experiment)
     remarks = [*unused_crystal_remarks(experiment, kept)]
     mask, experiment, header_remarks = read_headers(experiment, kept)
@@ -123,6 +157,7 @@ def prepare_values(experiment, default_seed, kept):
     crystal, crystal_remarks = find_crystal(
         experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs, kept
     )
+    crystal = turned_crystal(crystal, lattice)
     as_read, reflections = reflections, scaled_reflections(experiment, reflections, crystal, kept)
     if experiment.stol is not None:
         kept.get("-stol", experiment.stol, read_text, "-stol", experiment.stol)
@@ -139,7 +174,7 @@ def prepare_values(experiment, default_seed, kept):
         longest = max(shape_of(roi)[1] for roi, _ in rois)
         require_memory(8 * longest * subpixels, "-oversample_omega", "the solid angles of one row's sub-pixels")
     shared = {
-        **beam_terms(experiment, beam),
+        **beam_terms(experiment, beam, lattice.fraction),
         **crystal_terms(experiment, crystal, orientations, beam),
         **reflection_terms(experiment, reflections),
         **sampling_terms(experiment, beam, orientations, oversample),
@@ -199,12 +234,12 @@ def scaled_reflections(experiment, reflections, crystal, kept):
     return found
 
 
-def beam_terms(experiment, beam):
-    """Fields of the plan for a Beam."""
+def beam_terms(experiment, beam, fraction):
+    """Fields of the plan for a Beam. fraction: that of a Lattice, a weight of all its steps."""
     return dict(
         source_incident=np.ascontiguousarray(beam.sources.incident),
         source_lambda=beam.sources.wavelength,
-        source_weight=beam.weight,
+        source_weight=beam.weight if fraction == 1.0 else fraction * beam.weight,
         fluence=beam_fluence(experiment),
         polarization=float(experiment.polarization),
         nopolar=experiment.nopolar,

@@ -41,7 +41,7 @@ def test_every_public_name_and_field_is_in_the_reference():
     assert set(nbkernel.__all__) == set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     names = {
         field.name
-        for kind in (nbkernel.Experiment, nbkernel.Panel, nbkernel.Response, nbkernel.Material)
+        for kind in (nbkernel.Experiment, nbkernel.Panel, nbkernel.Response, nbkernel.Material, nbkernel.Lattice)
         for field in dataclasses.fields(kind)
     }
     assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))

@@ -56,6 +56,11 @@ READERS = {
         (("simulate", *PLAIN, "-sourcefile", "FILE"), ("simulate", *PLAIN, "-sourcefile", "FILE", "--fix", "all"),
          ("simulate", *PLAIN, "-sourcefile", "FILE", "--hdf5", "out.h5")),
     ),
+    "rotations": (
+        byte_mutations.TEXT, ".txt", (),
+        (("simulate", *PLAIN, "--mosaic-blocks", "FILE"), ("trace", *PLAIN, "--mosaic-blocks", "FILE", "--pixel", "1", "2")),
+    ),
+    "lattices": (byte_mutations.TEXT, ".toml", (), (("simulate", *PLAIN, "--lattices", "FILE"),)),
     "spectrum": (
         byte_mutations.TEXT, ".lam", (),
         (("simulate", *PLAIN, "--spectrum", "FILE"), ("trace", *PLAIN, "--spectrum", "FILE", "--pixel", "1", "2")),

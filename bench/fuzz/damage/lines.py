@@ -22,7 +22,7 @@ SHRINK_SECONDS = 20.0
 BESIDE = (
     "good.img", "good.bin", "good.pgm", "good.h5", "good.toml", "good.dump", "good.trace", "json.trace",
     "models.expt", "small.hkl", "group.mtz",
-    "group.cif", "axes.mat", "two.src", "pink.lam", "water.stol",
+    "group.cif", "axes.mat", "two.src", "pink.lam", "water.stol", "blocks.txt", "lattices.toml",
     "mask.img", "header0.img", "stills.toml", "turn.toml", "shots.csv",
 )  # fmt: skip
 LINES = (
@@ -39,6 +39,8 @@ LINES = (
     "-dispsteps", "2"),
     ("simulate", *PLAIN, "--background", "water.stol", "--background", "water.stol,thickness=3,density=0.001,variable=Q"),
     ("simulate", *PLAIN, "--xtal-shape", "gauss_star", "--spot-metric", "hkl", "--spectrum", "pink.lam"),
+    ("simulate", *PLAIN, "--mosaic-blocks", "blocks.txt", "--cell-spread", "1,1,1", "--lattices", "lattices.toml"),
+    ("simulate", *PLAIN, "--mosaic-sigma", "0.1,0.2,0.3", "-mosaic_dom", "3", "-osc", "1"),
     ("simulate", *PLAIN, "-detector_abs", "100", "-detector_thick", "300", "-thicksteps", "2", "-twotheta", "10",
     "-curved_det", "-polar", "0.9"),
     ("simulate", *PLAIN, "-mask", "mask.img", "-img", "header0.img", "-roi", "1", "8", "2", "7", "-dmin", "2",
@@ -131,7 +133,20 @@ PLACES = (
     "--png",
 )
 # without -dump, which is written if there is -hkl: an output may well be a pipe that is read later
-INPUTS = ("-hkl", "-mat", "-img", "-mask", "-sourcefile", "--spectrum", "-stol", "--background", "--config", "--panels")
+INPUTS = (
+    "-hkl",
+    "-mat",
+    "-img",
+    "-mask",
+    "-sourcefile",
+    "--spectrum",
+    "--mosaic-blocks",
+    "--lattices",
+    "-stol",
+    "--background",
+    "--config",
+    "--panels",
+)
 
 
 def broken(line, draw):

@@ -189,6 +189,8 @@ def make_seeds(folder):
         Path("stills.toml").write_text(STILLS)
         Path("turn.toml").write_text(TURN)
         Path("water.stol").write_text("0 2.57\n0.1 2.6\n0.16 4.5\n0.25,3.1\n0.4 1.9\n0.8 0.5\n")
+        Path("blocks.txt").write_text("1 0 0 0 1 0 0 0 1\n0.8 -0.6 0 0.6 0.8 0 0 0 1\n")
+        Path("lattices.toml").write_text("[[lattices]]\nfraction = 0.5\n\n[[lattices]]\nmisset = [1, 2, 3]\nNa = 3\n")
         Path("shots.csv").write_text("shot,fluence\n1,1e26\n2,2e26\n3,3e26\n")
     finally:
         os.chdir(before)
@@ -201,6 +203,8 @@ def make_seeds(folder):
         "matrix": ["a.mat", "axes.mat"],
         "xparm": ["XPARM.XDS", "GXPARM.XDS"],
         "sources": ["spectrum.src", "two.src"],
+        "rotations": ["blocks.txt"],
+        "lattices": ["lattices.toml"],
         "spectrum": ["pink.lam", "names.lam"],
         "stol": ["water.stol"],
         "toml": ["good.toml", "panels.toml"],

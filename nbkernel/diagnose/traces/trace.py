@@ -77,8 +77,9 @@ def json_number(value):
     return float(value) if math.isfinite(value) else "%g" % value
 
 
-def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=False, panel=0):
-    """The Trace of one pixel of an Experiment's panel. warn: called with each warning that `simulate` would give.
+def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=False, panel=0, lattice=0):
+    """The Trace of one pixel of an Experiment's panel, for one of its lattices. warn: called with each warning that
+    `simulate` would give.
 
     Raises InputError for unusable input, InternalError if trace and engine differ.
     """
@@ -87,7 +88,10 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
         warn(f"-misset random: this orientation was drawn with -misset_seed {runs[0].experiment.misset_seed}")
     if panel >= len(runs):
         raise InputError(f"--panel: there is no panel {panel}; need 0 to {len(runs) - 1}")
-    prepared = runs[panel]
+    lattices = (runs[panel], *runs[panel].lattices)
+    if lattice >= len(lattices):
+        raise InputError(f"--lattice: there is no lattice {lattice}; need 0 to {len(lattices) - 1}")
+    prepared = lattices[lattice]
     check_pixel("--pixel", prepared, fpixel, spixel)
     for line in (*map(warning, prepared.quirks), *run_remarks(runs)):
         warn(line)

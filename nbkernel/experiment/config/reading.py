@@ -19,6 +19,7 @@ from nbkernel.support.printable import shortened
 from nbkernel.support.suggestion import suggestion
 
 from .background import read_materials
+from .lattices import read_lattices
 from .responses import read_responses
 from .tables import CONTENTS, RECORD, tables
 
@@ -168,8 +169,10 @@ def experiment_fields(content, lead, folder, contents=None, moved=None):
             found["panels"] = value if isinstance(value, str) else read_panels(value, lead)
         elif name == "background":
             found["background"] = read_materials(value, lead, folder, moved or {})
+        elif name == "lattices":
+            found["lattices"] = read_lattices(value, lead)
         elif name not in known:
-            others = hint(name, [*known]) or f"; there are {', '.join(known)}, panels, background and fix"
+            others = hint(name, [*known]) or f"; there are {', '.join(known)}, panels, background, lattices and fix"
             raise InputError(f"{lead}: there is no [{shortened(name, 80)}]{others}")
         elif not isinstance(value, dict):
             raise InputError(f"{lead}: [{name}] must be a table of names and values")

@@ -12,7 +12,7 @@ FIRST_FIELDS = {
     "detpixels_f": "detector",
     "oversample": "sampling",
 }
-TOP_LEVEL = ("fix", "panels", "background")
+TOP_LEVEL = ("fix", "panels", "background", "lattices")
 # alternatives: the fields of each
 ALTERNATIVES = (
     (("distance",), ("close_distance",)),

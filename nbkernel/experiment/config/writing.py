@@ -14,6 +14,7 @@ from nbkernel.io.files.output_files import existing_mode, is_stream
 from nbkernel.support.validation import unit_of
 
 from .background import material_tables
+from .lattices import lattice_tables
 from .responses import response_tables
 from .tables import CONTENTS, TOP_LEVEL, tables
 
@@ -65,7 +66,8 @@ def config_text(experiment, path, names=None):
     for table, own in tables().items():
         if any(name in given for name in own):
             lines += ["", f"[{table}]", *(toml_line(experiment, name, given[name], names) for name in own if name in given)]
-    for header, part in (*response_tables(experiment, folder), *material_tables(experiment, folder)):
+    parts = *response_tables(experiment, folder), *material_tables(experiment, folder), *lattice_tables(experiment)
+    for header, part in parts:
         lines += ["", header, *(toml_line(part, name, value) for name, value in changed_fields(part))]
     if not isinstance(experiment.panels, str):
         for panel in experiment.panels:

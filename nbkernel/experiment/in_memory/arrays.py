@@ -114,7 +114,7 @@ class MosaicBlocks(FixedArray):
 
     @staticmethod
     def checked(values):
-        from nbkernel.io.tables.rotations import checked_rotations
+        from nbkernel.geometry.rotations import checked_rotations
 
         return checked_rotations("mosaic_blocks", numbers("mosaic_blocks", values))
 

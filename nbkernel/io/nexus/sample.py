@@ -21,7 +21,8 @@ def add_sample(entry, run, to_mcstas, scan=None, UB=None):
     sample = add_group(entry, "sample", "NXsample")
     add_field(sample, "name", "simulated sample" if run.crystal is None else "simulated crystal")
     if run.crystal is not None:
-        axes = rendered_axes(run, to_mcstas)[np.newaxis] if UB is None else np.linalg.inv(UB)
+        own = [rendered_axes(lattice, to_mcstas) for lattice in (run, *run.lattices)]
+        axes = np.array(own) if UB is None else np.linalg.inv(UB)
         add_crystals(sample, axes, np.linalg.inv(axes) if UB is None else UB)
     if scan is None and run.osc != 0.0:
         scan = np.array([math.degrees(run.phi_start)]), np.array([math.degrees(run.osc)])

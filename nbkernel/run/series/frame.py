@@ -27,7 +27,7 @@ from .draws import draws_of
 # an amplitude that adds nothing to the water's scattering, since none at all is refused
 NO_CRYSTAL = {
     "hkl": None, "column": None, "dump": None, "default_F": 1e-30, "mosaic_domains": 1, "mosaic_spread": 0.0,
-    "mosaic_blocks": None, "mosaic_sigma": None, "cell_spread": None,
+    "mosaic_blocks": None, "mosaic_sigma": None, "cell_spread": None, "lattices": (),
 }  # fmt: skip
 RNG = "philox"  # of the noise
 ROWS_AT_A_TIME = 64  # that stay in the cache
