@@ -20,6 +20,7 @@ from nbkernel.kernels.physics.vectors import dot_product, magnitude
 # columns of `pieces`: where u = (stol - MIDDLE) STEEPNESS is 0 and how it grows, and the coefficients of a polynomial of u
 MIDDLE, STEEPNESS, FIRST = range(3)
 DEGREE = 6
+NEAR = 8  # pieces, beyond which one is found faster by halves
 PIECE = FIRST + DEGREE + 1
 # rows of `work`
 X, Y, Z, SHARE, STOL, POLAR, PHOTONS = range(7)
@@ -41,12 +42,22 @@ class Scatter(NamedTuple):
 
 
 def piece_of(edges, stol, piece):
-    """The piece that `stol` lies in, searched for from `piece` on; nan lies in any."""
-    while stol >= look_up(edges, piece):
-        piece += 1
-    while piece > 0 and stol < look_up(edges, piece - 1):
-        piece -= 1
-    return piece
+    """The piece that `stol` lies in, looked for near `piece` first; nan lies in any."""
+    for _ in range(NEAR):
+        if stol >= look_up(edges, piece):
+            piece += 1
+        elif piece > 0 and stol < look_up(edges, piece - 1):
+            piece -= 1
+        else:
+            return piece
+    first, last = 0, edges.shape[0] - 1
+    while first < last:
+        middle = (first + last) // 2
+        if stol >= look_up(edges, middle):
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 def run_end(edges, piece, stols, start):

@@ -33,6 +33,7 @@ from nbkernel.support.memory import require_memory
 
 from .background import find_scatter, in_sensor
 from .beam.beam import beam_fluence, find_beam, with_wavelength
+from .beam.one_direction import with_one_source_per_direction
 from .beam.resolution import finest_spacing
 from .checks.active_quirks import active_quirks
 from .checks.contradictions import unused_crystal_remarks, wavelength_remarks
@@ -73,7 +74,8 @@ class Prepared:
     quirks: tuple  # names of the uncorrected quirks that change this run
     inputs: tuple  # InputFiles
     remarks: tuple  # warnings about inputs that may not be as intended
-    scatter: Scatter | None  # what scatters beside the crystal
+    scatter: Scatter | None  # what scatters beside the crystal; sources of one direction may be one
+    scatter_by_source: Scatter | None  # the same, all sources apart
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
     lattices: tuple = ()  # Prepared of the same panel for the further lattices, whose photons are added
 
@@ -180,7 +182,12 @@ def prepare_values(experiment, default_seed, kept, lattice):
         **sampling_terms(experiment, beam, orientations, oversample),
     }
     plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
-    scatter = find_scatter(experiment, beam, shared["fluence"], detectors[0].polar_vector, kept)
+    by_source = find_scatter(experiment, beam, shared["fluence"], detectors[0].polar_vector, kept)
+    scatter = (
+        with_one_source_per_direction(by_source, sum(d.fpixels * d.spixels for d in detectors))
+        if by_source is not None
+        else None
+    )
     return tuple(
         Prepared(
             experiment, number, detector, crystal, reflections, as_read, plan, *region, wavelength, orientations.phi_start,
@@ -188,7 +195,7 @@ def prepare_values(experiment, default_seed, kept, lattice):
             active_quirks(
                 experiment, plan, owner, detector, orientations.angles, orientations.osc, beam.given_weight, mask
             ),
-            kept.as_read(inputs), tuple(remarks), in_sensor(scatter, sensor), shuffle,
+            kept.as_read(inputs), tuple(remarks), in_sensor(scatter, sensor), in_sensor(by_source, sensor), shuffle,
         )
         for number, (detector, plan, owner, sensor, region) in enumerate(
             zip(detectors, plans, owners, sensors, regions, strict=True)

@@ -8,7 +8,9 @@ import pytest
 
 import nbkernel
 from nbkernel.kernels.physics.constants import AVOGADRO, R_E_SQR
+from nbkernel.kernels.response.background import Scatter, piece_of, polynomial_of, value_of
 from nbkernel.setup.background import sum_of_squares
+from nbkernel.setup.beam import one_direction
 from nbkernel.setup.prepare import prepare_panels
 
 from running import command, remarks_of, simulate
@@ -103,8 +105,10 @@ RUNS = {
 }
 
 
+@pytest.mark.parametrize("pixels_of_a_piece", [one_direction.PIXELS_OF_A_PIECE, 0], ids=["sources apart", "one a direction"])
 @pytest.mark.parametrize("fields", RUNS.values(), ids=RUNS)
-def test_the_background_is_the_sum_over_materials_and_sources(fields):
+def test_the_background_is_the_sum_over_materials_and_sources(fields, pixels_of_a_piece, monkeypatch):
+    monkeypatch.setattr(one_direction, "PIXELS_OF_A_PIECE", pixels_of_a_piece)
     experiment = nbkernel.Experiment(**fields, background=MATERIALS)
     beam = 0.1e-3**2 * 0.3e-3 * 1.1e6 * AVOGADRO / 20.0
     molecules = [(WATER, beam), (AIR, 2e-9 * 1e3 * AVOGADRO / 29.0)]
@@ -144,6 +148,63 @@ def test_pieces_meet_and_continue_the_ends():
     assert at_end[1:-1] == pytest.approx([2.0, 8.0, 32.0])
     assert [rows[0, 2], rows[-1, 2]] == pytest.approx([18.0, 32.0])
     assert not rows[[0, -1], 3:].any()
+
+
+def random_scatter(directions, wavelengths):
+    """A Scatter of two tables, and of sources in order of their directions."""
+    random = np.random.default_rng(3)
+    tables = [(np.sort(random.uniform(low, 0.8e10, n)), random.uniform(1.0, 9.0, n)) for low, n in ((0.0, 40), (1e9, 7))]
+    incident = random.normal(size=(directions, 3))
+    incident /= np.linalg.norm(incident, axis=1)[:, None]
+    weight = random.uniform(0.1, 1.0, wavelengths)
+    weight = np.outer(random.uniform(0.5, 1.0, directions), weight).ravel()
+    wavelength = np.tile(np.linspace(0.95e-10, 1.05e-10, wavelengths), directions)
+    return Scatter(
+        *sum_of_squares(tables, [2.0, 3.0]), np.repeat(incident, wavelengths, axis=0), wavelength, weight, np.zeros(3), 0.0,
+        True, 0.0,
+    )  # fmt: skip
+
+
+def value_at(scatter, source, sine):
+    """What a source adds at sin(theta)."""
+    stol = sine / scatter.wavelength[source]
+    return scatter.weight[source] * value_of(polynomial_of(scatter.pieces, piece_of(scatter.edges, stol, 0)), stol)
+
+
+@pytest.mark.parametrize(("directions", "wavelengths"), [(1, 2), (1, 30), (3, 10)])
+def test_sources_of_one_direction_are_their_sum(directions, wavelengths):
+    apart = random_scatter(directions, wavelengths)
+    found = one_direction.with_one_source_per_direction(apart, 10**9)
+    assert len(found.weight) == directions
+    sines = np.concatenate([[0.0, 1.0], np.random.default_rng(4).uniform(0.0, 0.9, 300)])
+    for source in range(directions):
+        own = np.flatnonzero((apart.incident == found.incident[source]).all(axis=1))
+        expected = [sum(value_at(apart, i, sine) for i in own) for sine in sines]
+        np.testing.assert_allclose([value_at(found, source, sine) for sine in sines], expected, rtol=1e-12)
+
+
+def test_sources_stay_apart_where_they_differ_or_pixels_are_few():
+    merge = one_direction.with_one_source_per_direction
+    many, scatter = 10**9, random_scatter(2, 5)
+    assert merge(scatter, many) is not scatter
+    assert merge(scatter, 1000) is scatter
+    assert merge(random_scatter(4, 1), many).wavelength.size == 4
+    for name in ("wavelength", "weight"):
+        changed = getattr(scatter, name).copy()
+        changed[7] *= 1.01
+        other = scatter._replace(**{name: changed})
+        assert merge(other, many) is other
+    none = scatter._replace(weight=np.zeros(10))
+    assert merge(none, many) is none
+
+
+def test_a_piece_is_found_from_near_and_far():
+    random = np.random.default_rng(5)
+    edges = np.append(np.sort(random.uniform(0.0, 1.0, 300)), np.inf)
+    values = np.concatenate([random.uniform(-0.1, 1.1, 300), edges[:20]])
+    for value, start in zip(values, random.integers(0, 301, len(values)), strict=True):
+        assert piece_of(edges, value, start) == np.searchsorted(edges, value, side="right")
+    assert 0 <= piece_of(edges, np.nan, 17) <= 300
 
 
 def test_threads_tiles_and_regions_do_not_change_a_bit():
