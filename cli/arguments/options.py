@@ -161,6 +161,22 @@ OPTIONS = (
         default="F-model, FC, F ...",
     ),
     option(
+        "--hkl-per-energy",
+        "simulate",
+        "FILE[,FILE...]",
+        "structure factors of each wavelength of the spectrum, the dispersion or the sources, instead of -hkl",
+        readers.paths,
+        sets="Experiment.hkl_per_energy",
+    ),
+    option(
+        "--anomalous",
+        "simulate",
+        "ELEMENT[,ELEMENT...]",
+        "elements of a model whose f' and f'' at each wavelength count",
+        readers.elements,
+        sets="Experiment.anomalous",
+    ),
+    option(
         "--model-dmin",
         "simulate trace",
         "D",

@@ -94,6 +94,22 @@ def tile_shape(name, text):
     return tuple(positive_integer(name, size) for size in sizes)
 
 
+def paths(name, text):
+    """Paths of files with commas between."""
+    found = tuple(text.split(","))
+    if not all(found):
+        raise InputError(f"{name}: needs names of files with commas between, not {text!r}")
+    return found
+
+
+def elements(name, text):
+    """Symbols of elements with commas between."""
+    found = tuple(text.split(","))
+    if not all(re.fullmatch("[A-Za-z]{1,2}", symbol) for symbol in found):
+        raise InputError(f"{name}: needs symbols of elements with commas between, such as Fe,S, not {text!r}")
+    return found
+
+
 def material(name, text):
     """The Material of FILE[,NAME=VALUE...]; a comma may be part of the file's name if no = follows."""
     from nbkernel.geometry.background import Material

@@ -21,6 +21,14 @@ class KeptMemory:
         self.workspaces = {}
         self.devices = {}
 
+    def make_room(self, tables):
+        """Keeps so many tables, those that one image needs, here and on the devices that have been used."""
+        with self.lock:
+            self.tables.most = max(self.tables.most, tables)
+            devices = [*self.devices.values()]
+        for device in devices:
+            device.make_room(tables)
+
     def tables_of(self, reflections):
         """The SquaredTables of Reflections; the least recently used ones are dropped."""
         with self.lock:

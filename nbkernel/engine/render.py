@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbkernel.geometry.region import pixels_of
 from nbkernel.kernels.compile.kernel import Kernel
 from nbkernel.kernels.exact.bounded import WORK as BOUNDED_WORK
 from nbkernel.kernels.exact.lit import POSITIONS
@@ -77,6 +78,8 @@ def render_lattice(
     """
     threads, share = thread_count(threads), choose_sharing(parallel)
     memory = KeptMemory() if memory is None else memory
+    if runs[0].parts:
+        return render_parts(runs, precision, threads, tile_shape, on_pixels, devices, parallel, memory)
     tables = memory.tables_of(runs[0].reflections)
     histories = [panel_history(prepared, precision, threads) for prepared in runs]
     images: list[Any] = [None] * len(runs)
@@ -110,6 +113,27 @@ def render_lattice(
         if number not in on_devices:
             add_background(prepared, image, share, threads, on_pixels and (lambda: on_pixels(wanted_count(runs))))
     return [Rendering(*image_and_sum, history) for image_and_sum, history in zip(images, histories, strict=True)]
+
+
+def render_parts(runs, precision, threads, tile_shape, on_pixels, devices, parallel, memory):
+    """The Renderings of Prepared panels of one lattice whose sources have structure factors of their own: the sums of their
+    parts, in float64. Arguments as for `render_lattice`."""
+    count, every = len(runs[0].parts), wanted_count(runs)
+    sums = [panel_zeros(run.wanted.shape, np.float64, run.roi) for run in runs]
+    found: list[Rendering] = []
+    for number in range(count):
+        on_part = on_pixels and (lambda done, before=number * every: on_pixels((before + done) // count))
+        parts = [run.parts[number] for run in runs]
+        # for each part, because the first is the first use of a device
+        memory.make_room(count)
+        own = render_lattice(parts, precision, threads, tile_shape, on_part, devices, parallel, memory)
+        for total, run, rendering in zip(sums, runs, own, strict=True):
+            total[pixels_of(run.roi)] += rendering.image[pixels_of(run.roi)]
+        # the history of the part that leaves its table first
+        found = [min(both, key=lambda each: each.history.latch_pixel) for both in zip(found or own, own, strict=True)]
+    for rendering, total, run in zip(found, sums, runs, strict=True):
+        rendering.image[pixels_of(run.roi)] = total[pixels_of(run.roi)]
+    return found
 
 
 def offset_progress(on_pixels, before):

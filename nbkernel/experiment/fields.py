@@ -14,7 +14,7 @@ from nbkernel.support.printable import shortened
 from nbkernel.support.validation import check_choice, convert_fields, short_text, with_unit
 
 from .flags import flag_name
-from .in_memory.fields import CLASSES, Blocks, Factors, Mask, Sources, Weights, held
+from .in_memory.fields import CLASSES, Blocks, Factors, Mask, PerEnergy, Sources, Weights, held
 from .input_files import FIELDS
 from .quirks import fix_names
 
@@ -80,11 +80,14 @@ class ExperimentFields:
     hkl: Factors | None = (
         None  # a file of them or of a model, StructureFactors, a pair of Miller indices and amplitudes, or a gemmi object
     )
+    # instead of hkl, for each wavelength of spectrum, dispersion or sources: paths, or what hkl takes in memory
+    hkl_per_energy: PerEnergy | None = None
     column: str | None = None  # amplitudes in an MTZ or mmCIF file; two with a comma are F(+) and F(-)
     # of a model, PDB or mmCIF: to which spacing it is calculated, None: what the pixels record; its flat bulk solvent
     model_dmin: float | None = with_unit(None, "Angstrom")
     ksol: float = with_unit(0.35, "electrons/Angstrom^3")
     bsol: float = with_unit(46.0, "Angstrom^2")
+    anomalous: Many[str] = ()  # elements of a model whose f' and f'' at each wavelength count
     dump: File | None = "Fdump.bin"  # read if there is no hkl; None: neither read nor written
     default_F: float = with_unit(0.0, "electrons")
     B: float = with_unit(0.0, "Angstrom^2")  # F_cell^2 is multiplied by spot_scale * exp(-2 B stol^2), stol = 1/(2 d)
@@ -167,6 +170,8 @@ class ExperimentFields:
         """Converts and checks the values of the fields `names`. Raises InputError, naming the field, for unusable ones."""
         if isinstance(self.fix, str):
             object.__setattr__(self, "fix", [self.fix])
+        if isinstance(self.anomalous, str):
+            object.__setattr__(self, "anomalous", (self.anomalous,))
         if isinstance(self.background, Material):
             object.__setattr__(self, "background", (self.background,))
         if isinstance(self.lattices, Lattice):
@@ -189,6 +194,8 @@ class ExperimentFields:
                 raise InputError(f"{name}: needs a file name, not an empty string")
         if isinstance(self.mat, tuple) and not all(math.isfinite(number) for row in self.mat for number in row):
             raise InputError("mat: needs nine finite numbers, three reciprocal cell vectors")
+        if self.hkl is not None and self.hkl_per_energy is not None:
+            raise InputError("hkl_per_energy: there is also hkl; give one of them")
         if self.sources is not None and self.sourcefile is not None:
             raise InputError("sources: there is also a sourcefile; give one of them")
         if self.spectrum is not None:

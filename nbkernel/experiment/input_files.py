@@ -10,11 +10,13 @@ from nbkernel.io.files.opening import dump_is_there
 FIELDS = ("hkl", "mat", "sourcefile", "spectrum", "mosaic_blocks", "stol", "img", "mask", "panels", "dump")
 # an old intimage.img may be the source of the geometry for the next
 MAY_BE_REPLACED = ("img",)
+# fields that may name several
+LISTS = ("hkl_per_energy",)
 
 
 class InputFile(NamedTuple):
-    """field: of Experiment, background[0] for the first of several; path: absolute; state: size and modification time (ns)
-    when it was read, None if it is not a regular file."""
+    """field: of Experiment, background[0] for the first of several files; path: absolute; state: size and modification time
+    (ns) when it was read, None if it is not a regular file."""
 
     field: str
     path: str
@@ -29,12 +31,23 @@ class InputFile(NamedTuple):
 def input_files(experiment):
     """InputFiles of an Experiment, with their present states."""
     named = [(field, getattr(experiment, field)) for field in FIELDS]
+    named += [
+        (f"{field}[{number}]", path)
+        for field in LISTS
+        if isinstance(getattr(experiment, field), tuple)
+        for number, path in enumerate(getattr(experiment, field))
+    ]
     named += [(f"background[{number}]", material.table) for number, material in enumerate(experiment.background)]
     return tuple(
         InputFile(field, os.path.abspath(path), state_of(path))
         for field, path in named
-        if isinstance(path, str) and (field != "dump" or (experiment.hkl is None and dump_is_there(path)))
+        if isinstance(path, str) and (field != "dump" or (has_no_factors(experiment) and dump_is_there(path)))
     )
+
+
+def has_no_factors(experiment):
+    """Whether an Experiment names no structure factors, so that an existing dump file is read."""
+    return experiment.hkl is None and experiment.hkl_per_energy is None
 
 
 def state_of(path):

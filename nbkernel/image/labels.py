@@ -55,9 +55,7 @@ def label(
     panels, is_single = checked_panels("label", images)
     runs_of("label", panels)
     found = [
-        label_panel(
-            [image.run, *image.run.lattices], image.engine if threads is None else replace(image.engine, threads=threads)
-        )
+        label_panel(image.run.added_up(), image.engine if threads is None else replace(image.engine, threads=threads))
         for image in panels
     ]
     return found[0] if is_single else found

@@ -56,6 +56,8 @@ def compiled_rows(
         raise InputError(f"precision: {precision!r} is not supported; need {', '.join(PRECISIONS)}")
     check_threads(threads)
     runs = prepare_panels(experiment, fresh_seed())
+    if runs[0].parts:
+        raise InputError("compiled_rows: takes one table of structure factors; leave out hkl_per_energy or anomalous")
     tables = SquaredTables(runs[0].reflections.nonzero)
     rows = [rows_of_panel(prepared, tables, precision, thread_count(threads)) for prepared in runs]
     return rows if runs[0].experiment.panels else rows[0]

@@ -44,7 +44,7 @@ def fill_labels(files, name, images, path, command):
     file's final name. Raises InputError if it cannot be written."""
     from nbkernel.io.hdf5.labels import write_label_file
 
-    panels = (label_panel([image.run, *image.run.lattices], image.engine) for image in images)
+    panels = (label_panel(image.run.added_up(), image.engine) for image in images)
     shapes = [image.run.wanted.shape for image in images]
     stated = stated_of(images, None, path, command)
     files.write_by_name(name, lambda temporary: write_label_file(temporary, shapes, panels, stated))

@@ -7,6 +7,8 @@ from nbkernel.errors import InputError
 
 def check_single_pixels(outputs, runs):
     """Raises InputError if a pixel is requested that does not exist, or if there are several panels it could be on."""
+    if runs[0].parts:
+        raise InputError("-trace_pixel, -printout: need one table of structure factors; leave out those of each energy")
     if len(runs) > 1:
         for flag, asked in (("-trace_pixel", outputs.trace_pixel is not None), ("-printout", outputs.printout)):
             if asked:

@@ -1,5 +1,6 @@
 """A summary of a run in a few lines, before it starts."""
 
+from nbkernel.experiment.input_files import has_no_factors
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude
 from nbkernel.setup.matrices import matrix_option
@@ -25,8 +26,8 @@ def summary_lines(runs):
         ),
         *file_lines(prepared),
         (
-            f"structure factors: {prepared.reflections.count} in a table{from_dump(prepared)}, {plan.default_F:g} "
-            f"elsewhere, {'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}"
+            f"structure factors: {prepared.reflections.count} in {tables_text(prepared)}{from_dump(prepared)}, "
+            f"{plan.default_F:g} elsewhere, {'tricubic interpolation' if plan.interpolate else 'nearest neighbour'}"
         ),
         *(panel_lines(runs) if experiment.panels else [detector_line(prepared.detector)]),
         (
@@ -91,7 +92,13 @@ def file_lines(prepared):
     return lines
 
 
+def tables_text(prepared):
+    """Words for the tables of a Prepared panel."""
+    count = len(prepared.parts)
+    return f"the first of {count} tables by energy" if count > 1 else "a table"
+
+
 def from_dump(prepared):
     """Names the dump file from which the table was read, as it may be another run's."""
     experiment = prepared.experiment
-    return f" of {experiment.dump}" if experiment.hkl is None and prepared.reflections.count else ""
+    return f" of {experiment.dump}" if has_no_factors(experiment) and prepared.reflections.count else ""

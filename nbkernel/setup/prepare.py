@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from nbkernel.geometry.detector import Detector
 from nbkernel.geometry.lattice import Lattice
 from nbkernel.geometry.region import shape_of
 from nbkernel.io.factors.of_run import factors_of_run
-from nbkernel.io.factors.scaled import scaled
+from nbkernel.io.factors.scaled import all_scaled, scaled
 from nbkernel.io.files.text import read_text
 from nbkernel.io.reflections.reflections import Reflections, value_remarks
 from nbkernel.kernels.physics.constants import (
@@ -78,6 +79,12 @@ class Prepared:
     scatter_by_source: Scatter | None  # the same, all sources apart
     shuffle: np.ndarray  # the random generator's shuffle table, used by the noise after misset and mosaic
     lattices: tuple = ()  # Prepared of the same panel for the further lattices, whose photons are added
+    # where sources have structure factors of their own: Prepared for each table, whose photons add up to this lattice's
+    parts: tuple = ()
+
+    def added_up(self):
+        """The Prepared with one lattice and one table each, whose photons add up to the panel's."""
+        return [part for own in (self, *self.lattices) for part in own.parts or (own,)]
 
 
 def prepare(experiment, default_seed):
@@ -146,26 +153,29 @@ def prepare_values(experiment, default_seed, kept, lattice):
     if experiment.misset == "random" and experiment.misset_seed is None:
         experiment = replace(experiment, misset_seed=default_seed)
     misset_seed = generator_seed(default_seed if experiment.misset_seed is None else experiment.misset_seed)
-    reflections = factors_of_run(
+    find_beam_once = cache(lambda: find_beam(experiment, detectors[0], wavelength, kept))
+    tables = factors_of_run(
         experiment,
         kept,
-        lambda: finest_spacing(
-            detectors, [roi for roi, _ in rois], find_beam(experiment, detectors[0], wavelength, kept).sources
-        ),
+        lambda: find_beam_once().energies * 1e10,
+        lambda: finest_spacing(detectors, [roi for roi, _ in rois], find_beam_once().sources),
         DEFAULTS,
     )
+    first = find_beam_once().energy[0] if len(tables) > 1 else 0
+    reflections = tables[first]
     experiment = with_cell(experiment, reflections.file)
     remarks += [*header_remarks, *reflections.remarks, *value_remarks("-default_F", np.float64(experiment.default_F))]
     crystal, crystal_remarks = find_crystal(
         experiment, detectors[0], wavelength, reflections.file, misset_seed, shuffle, inputs, kept
     )
     crystal = turned_crystal(crystal, lattice)
-    as_read, reflections = reflections, scaled_reflections(experiment, reflections, crystal, kept)
+    as_read, tables = reflections, scaled_tables(experiment, tables, crystal, kept)
+    reflections = tables[first]
     if experiment.stol is not None:
         kept.get("-stol", experiment.stol, read_text, "-stol", experiment.stol)
         path = experiment.stol
         remarks.append(f"-stol {path}: has no effect, as in nanoBragg.c; --background {path} adds what it scatters")
-    beam = find_beam(experiment, detectors[0], wavelength, kept)
+    beam = find_beam_once()
     remarks += [*crystal_remarks, *wavelength_remarks(experiment, beam.sources.wavelength, wavelength)]
     orientations = find_orientations(experiment, crystal, detectors[0].spindle_vector, shuffle, kept)
     oversample = oversampling(experiment, crystal, detectors, wavelength)
@@ -188,7 +198,7 @@ def prepare_values(experiment, default_seed, kept, lattice):
         if by_source is not None
         else None
     )
-    return tuple(
+    runs = (
         Prepared(
             experiment, number, detector, crystal, reflections, as_read, plan, *region, wavelength, orientations.phi_start,
             orientations.osc,
@@ -201,6 +211,34 @@ def prepare_values(experiment, default_seed, kept, lattice):
             zip(detectors, plans, owners, sensors, regions, strict=True)
         )
     )  # fmt: skip
+    changes = changes_by_table(experiment, tables, beam, shared)
+    return tuple(replace(run, parts=parts_of(run, changes)) if changes else run for run in runs)
+
+
+def changes_by_table(experiment, tables, beam, shared):
+    """[(Reflections, {field of the plan: value})] for each of the tables that sources of a Beam have; empty if all have the
+    same. shared: the plan's fields."""
+    groups = {}
+    for source, number in enumerate(beam.energy if len(tables) > 1 else ()):
+        groups.setdefault(id(tables[number]), (tables[number], []))[1].append(source)
+    found = []
+    for table, own in groups.values() if len(groups) > 1 else ():
+        sources = {
+            name: np.ascontiguousarray(shared[name][own]) for name in ("source_incident", "source_lambda", "source_weight")
+        }
+        # what is there once belongs to the first
+        rest = {"I_bg": 0.0, "has_water": False, "keep_water_beyond_dmin": False, "phi_slot_first": shared["phi_slot"]}
+        found.append((table, {**sources, **reflection_terms(experiment, table), **(rest if found else {})}))
+    return found
+
+
+def parts_of(run, changes):
+    """The Prepared panel for each table of structure factors; their images add up to the panel's. changes: see
+    `changes_by_table`."""
+    return tuple(
+        replace(run, plan=run.plan._replace(**fields), reflections=table, scatter=None if number else run.scatter)
+        for number, (table, fields) in enumerate(changes)
+    )
 
 
 def check_values(experiment):
@@ -224,19 +262,23 @@ def check_values(experiment):
         raise InputError(f"-oversample: {experiment.oversample} sub-pixels per edge is absurd; need at most 10000")
 
 
-def scaled_reflections(experiment, reflections, crystal, kept):
-    """Reflections with the Experiment's B factor and scale. Raises InputError for impossible ones."""
+def scaled_tables(experiment, tables, crystal, kept):
+    """The Reflections with the Experiment's B factor and scale; a tuple. Raises InputError for impossible ones."""
     B, scale = experiment.B, experiment.spot_scale
     if not scale > 0.0:
         raise InputError(f"--spot-scale: needs a number greater than 0, not {scale:g}")
     if B != 0.0 and experiment.default_F != 0.0:
         raise InputError("--B: -default_F has no B factor, as it is no reflection's; give -hkl FILE without it")
-    if (B == 0.0 and scale == 1.0) or not reflections.count:
-        return reflections
+    if (B == 0.0 and scale == 1.0) or not tables[0].count:
+        return tables
     star = np.array([crystal.a_star, crystal.b_star, crystal.c_star])
     # rounded, so that all orientations share it
-    found = kept.derived(scaled, reflections, tuple((star @ star.T).round(14).ravel().tolist()), B, scale)
-    if not np.isfinite(found.F).all():
+    settings = tuple((star @ star.T).round(14).ravel().tolist()), B, scale
+    if len(tables) == 1:
+        found = (kept.derived(scaled, tables[0], *settings),)
+    else:
+        found = kept.derived(all_scaled, tables, *settings)
+    if not all(np.isfinite(table.F).all() for table in found):
         raise InputError(f"--B: {B:g} A^2 makes structure factors too large to compute with")
     return found
 

@@ -299,6 +299,22 @@ def test_a_series_keeps_tables_and_tile_memory_on_the_device(series):
     assert not recorder.simulated.memory
 
 
+def test_the_tables_of_all_energies_stay_on_the_device(series):
+    simulator, recorder = series
+    energies, shape = MOST_TABLES + 2, (21, 21, 21)
+    indices = np.argwhere(np.ones(shape)) - 10
+    tables = [(indices, np.full(len(indices), 5.0 + n)) for n in range(energies)]
+    spectrum = [[1.0 + 0.01 * n, 1.0] for n in range(energies)]
+    changes = dict(hkl=None, hkl_per_energy=tables, spectrum=spectrum, wavelength=None)
+    simulator.experiment = replace(simulator.experiment, **changes)
+    with simulator:
+        _, uploaded = calls_of(recorder, simulator.simulate)
+        assert uploaded > energies * TABLE
+        _, uploaded = calls_of(recorder, lambda: simulator.simulate(misset=(1, 0, 0)))
+        assert 0 < uploaded < TABLE
+    assert not recorder.simulated.memory
+
+
 def test_threads_share_what_is_kept_on_a_device(series):
     simulator, recorder = series
     errors = []

@@ -13,7 +13,7 @@ import pytest
 
 import nbkernel
 from nbkernel.experiment.experiment import Experiment
-from nbkernel.experiment.input_files import FIELDS
+from nbkernel.experiment.input_files import FIELDS, LISTS
 from nbkernel.geometry.panels import Panel
 from nbkernel.io.nexus import reader
 from nbkernel.support.validation import field_kinds
@@ -41,7 +41,18 @@ def folder(tmp_path, monkeypatch):
 def test_fields_has_every_field_that_names_a_file():
     """FIELDS decides which files outputs must not replace and which are checked to be in the configuration's folder."""
     texts = {name for name, kind in field_kinds(Experiment).items() if str in (kind, *typing.get_args(kind))}
-    assert texts - set(FIELDS) == {"misset", "xtal_shape", "spot_metric", "column", "convention", "pivot", "fix"}
+    assert texts - set(FIELDS) == {
+        "misset",
+        "xtal_shape",
+        "spot_metric",
+        "column",
+        "convention",
+        "pivot",
+        "fix",
+        "anomalous",
+    }
+    lists = {name for name, kind in field_kinds(Experiment).items() if tuple[str, ...] in (kind, *typing.get_args(kind))}
+    assert lists - {"anomalous"} == set(LISTS)
     assert {name for name, kind in field_kinds(Panel).items() if str in (kind, *typing.get_args(kind))} == {
         "name",
         "material",

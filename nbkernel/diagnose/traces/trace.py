@@ -84,6 +84,10 @@ def trace_experiment(experiment, fpixel, spixel, warn, threads=None, all_steps=F
     Raises InputError for unusable input, InternalError if trace and engine differ.
     """
     runs = prepare_panels(experiment, fresh_seed())
+    if runs[0].parts:
+        raise InputError(
+            "trace: follows one table of structure factors, not those of each energy; give one wavelength and its table"
+        )
     if experiment.misset == "random" and experiment.misset_seed is None:
         warn(f"-misset random: this orientation was drawn with -misset_seed {runs[0].experiment.misset_seed}")
     if panel >= len(runs):

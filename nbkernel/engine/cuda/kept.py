@@ -26,6 +26,11 @@ class KeptDevice:
         with self.lock:
             return self.tables.get(id(table.F_squared), lambda: KeptTable(self.device))
 
+    def make_room(self, tables):
+        """Keeps so many tables."""
+        with self.lock:
+            self.tables.most = max(self.tables.most, tables)
+
     def take(self, shape, new_memory):
         """The TileMemory of an earlier image for tiles of this shape, or else new_memory()."""
         with self.lock:

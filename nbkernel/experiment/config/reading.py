@@ -12,6 +12,7 @@ from nbkernel.experiment.argument_names import with_argument_names
 from nbkernel.experiment.fields import ExperimentFields
 from nbkernel.experiment.in_memory.fields import CLASSES
 from nbkernel.experiment.input_files import FIELDS as PATHS
+from nbkernel.experiment.input_files import LISTS
 from nbkernel.geometry.panels import Panel
 from nbkernel.io.files.opening import read_bytes
 from nbkernel.io.hdf5.path import is_hdf5
@@ -50,6 +51,14 @@ def read_config(option, path):
         # the file may have been moved away from its inputs
         if isinstance(found.get(name), str) and entry["path"] is not None and not os.path.exists(found[name]):
             found[name] = entry["path"]
+    for name in LISTS:
+        if isinstance(found.get(name), tuple):
+            # of an image's record, see above
+            entries = [inputs.get(f"{name}[{number}]", {}).get("path") for number in range(len(found[name]))]
+            found[name] = tuple(
+                path if recorded is None or os.path.exists(path) else recorded
+                for path, recorded in zip(found[name], entries, strict=True)
+            )
     return ConfigFile(os.fspath(path), found, inputs)
 
 
@@ -186,6 +195,9 @@ def experiment_fields(content, lead, folder, contents=None, moved=None):
     for name in PATHS:
         if isinstance(found.get(name), str):
             found[name] = os.path.join(folder, found[name])
+    for name in LISTS:
+        if isinstance(found.get(name), list) and all(isinstance(path, str) for path in found[name]):
+            found[name] = [os.path.join(folder, path) for path in found[name]]
     for name in CLASSES:
         if isinstance(found.get(name), dict):
             found[name] = held_value(lead, name, found[name], contents or contents_beside(lead, folder))

@@ -34,6 +34,7 @@ ALTERNATIVES = (
     ),
     (("mosaic_blocks",), ("mosaic_sigma",), ("mosaic_spread",)),
     (("mosaic_blocks",), ("mosaic_domains",)),
+    (("hkl",), ("hkl_per_energy",)),
     (("spectrum",), ("sourcefile",), ("sources",), ("dispersion", "dispsteps")),
 )
 CONTENTS = "contents"  # in place of a value: where the content is that an Experiment holds in memory

@@ -10,6 +10,7 @@ from nbkernel.experiment.fields import DEFAULTS
 from nbkernel.experiment.in_memory.content import InMemory
 from nbkernel.experiment.in_memory.fields import held_inputs
 from nbkernel.experiment.input_files import FIELDS as PATHS
+from nbkernel.experiment.input_files import LISTS
 from nbkernel.io.files.output_files import existing_mode, is_stream
 from nbkernel.support.validation import unit_of
 
@@ -61,6 +62,9 @@ def config_text(experiment, path, names=None):
     for name in PATHS:
         if isinstance(given.get(name), str):
             given[name] = os.path.relpath(os.path.realpath(given[name]), folder)
+    for name in LISTS:
+        if isinstance(given.get(name), tuple):
+            given[name] = [os.path.relpath(os.path.realpath(path), folder) for path in given[name]]
     if isinstance(experiment.panels, str):
         lines.append(f"panels = {toml_value(os.path.relpath(os.path.realpath(experiment.panels), folder))}")
     for table, own in tables().items():

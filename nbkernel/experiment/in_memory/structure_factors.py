@@ -81,7 +81,7 @@ class StructureFactors(InMemory):
         number.
         """
         from nbkernel.io.factors.model import model_factors
-        from nbkernel.io.factors.unique import LABEL, mtz_bytes
+        from nbkernel.io.factors.unique import LABEL, mtz_of
         from nbkernel.io.files.opening import read_bytes
         from nbkernel.support.validation import number
 
@@ -92,7 +92,7 @@ class StructureFactors(InMemory):
                     f"{name}: needs {'a number greater than 0' if name == 'dmin' else 'at least 0'}, not {value:g}"
                 )
         unique = model_factors(path, read_bytes("from_model", path), dmin, ksol, bsol)
-        return cls.from_content(mtz_bytes(unique), os.fspath(path), LABEL)
+        return cls.from_content(mtz_of(unique), os.fspath(path), LABEL)
 
     @classmethod
     def from_content(cls, content: bytes, name: str, column: str | None = None) -> StructureFactors:

@@ -7,6 +7,7 @@ atoms (Jiang & Bruenger 1994, J. Mol. Biol. 243, 100; k_sol and B_sol: Fokine & 
 import math
 import os
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,26 @@ ATOMS = re.compile(rb"^(?:CRYST1|ATOM  |HETATM|\s*_atom_site\.)", re.MULTILINE)
 CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+data_", re.IGNORECASE)
 
 
+class Complex(NamedTuple):
+    """Structure factors with their phases. indices: (n, 3) int32; F: (n,) complex128, electrons; structure: gemmi.Structure;
+    group: gemmi.SpaceGroup; remarks, report: as of Unique."""
+
+    indices: np.ndarray
+    F: np.ndarray
+    structure: Any
+    group: Any
+    remarks: tuple
+    report: tuple
+
+
 def model_factors(path, content, d_min, k_sol=KSOL, B_sol=BSOL):
-    """The Unique structure factors, F000 too, of a model in a file's bytes.
+    """The Unique structure factors, F000 too, of a model in a file's bytes: see `complex_factors`."""
+    found = complex_factors(path, content, d_min, k_sol, B_sol)
+    return Unique(found.indices, np.abs(found.F), found.structure.cell, found.group, found.remarks, found.report)
+
+
+def complex_factors(path, content, d_min, k_sol=KSOL, B_sol=BSOL):
+    """The Complex structure factors, F000 too, of a model in a file's bytes.
 
     d_min: Angstrom; k_sol: electrons/Angstrom^3, 0 for no solvent (a vacuum); B_sol: Angstrom^2. Atoms scatter as in
     International Tables vol. C (1992), without f' and f''; isotropic and anisotropic B and occupancies are the file's.
@@ -58,7 +77,7 @@ def model_factors(path, content, d_min, k_sol=KSOL, B_sol=BSOL):
         f"{os.fspath(path)}: {model.count_atom_sites()} atoms in {group.xhm()}, cell of {volume:.0f} A^3; {ours}",
         f"{len(F)} unique reflections to {d_min:g} A; F000 {abs(F[at_origin(indices)]):.6g} electrons",
     )
-    return Unique(indices, np.abs(F), structure.cell, group, remarks, report)
+    return Complex(indices, F, structure, group, remarks, report)
 
 
 def is_model(content):

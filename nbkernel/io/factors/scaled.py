@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-ENTRIES_AT_A_TIME = 1 << 22
+PLANES = 1 << 22  # entries of the table at a time
 
 
 def scaled(reflections, metric, B, scale):
@@ -12,17 +12,33 @@ def scaled(reflections, metric, B, scale):
 
     metric: products of a*, b*, c* with each other (1/Angstrom^2), nine numbers; B: Angstrom^2; scale: greater than 0.
     """
-    metric = np.array(metric).reshape(3, 3)
-    F, first = reflections.F, np.array([reflections.h_min, reflections.k_min, reflections.l_min])
-    found = np.zeros(F.shape)
-    flat, target = F.reshape(-1), found.reshape(-1)
-    filled = reflections.nonzero
-    count = flat.size if filled is None else filled.size
-    for start in range(0, count, ENTRIES_AT_A_TIME):
-        stop = min(start + ENTRIES_AT_A_TIME, count)
-        at = np.arange(start, stop) if filled is None else filled[start:stop]
-        hkl = np.stack(np.unravel_index(at, F.shape), axis=1) + first
-        stol_square = np.einsum("ni,ij,nj->n", hkl, metric, hkl) / 4.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            target[at] = flat[at] * (np.sqrt(scale) * np.exp(-B * stol_square))
+    F, first = reflections.F, (reflections.h_min, reflections.k_min, reflections.l_min)
+    found, filled = np.zeros(F.shape), reflections.nonzero
+    # of 0 times an infinite factor
+    with np.errstate(over="ignore", invalid="ignore"):
+        if filled is not None:
+            at = np.unravel_index(filled, F.shape)
+            indices = at[0] + first[0], at[1] + first[1], at[2] + first[2]
+            found.reshape(-1)[filled] = F.reshape(-1)[filled] * factor(indices, metric, B, scale)
+            return replace(reflections, F=found)
+        planes = max(1, PLANES // max(1, F[0].size))
+        for start in range(0, F.shape[0], planes):
+            part = F[start : start + planes]
+            h, k, l = np.ogrid[tuple(slice(n) for n in part.shape)]
+            indices = h + start + first[0], k + first[1], l + first[2]
+            np.multiply(part, factor(indices, metric, B, scale), out=found[start : start + planes])
     return replace(reflections, F=found)
+
+
+def factor(hkl, metric, B, scale):
+    """What multiplies F_cell. hkl: three arrays that fit together; the others are those of `scaled`."""
+    h, k, l = hkl
+    aa, ab, ac, _, bb, bc, _, _, cc = metric
+    d_star_square = h * (h * aa + k * (2.0 * ab) + l * (2.0 * ac)) + k * (k * bb + l * (2.0 * bc)) + l * l * cc
+    return np.sqrt(scale) * np.exp(d_star_square * (-0.25 * B))
+
+
+def all_scaled(tables, metric, B, scale):
+    """`scaled` of several, of which some may be the same; a tuple."""
+    found = {id(table): scaled(table, metric, B, scale) for table in {id(table): table for table in tables}.values()}
+    return tuple(found[id(table)] for table in tables)

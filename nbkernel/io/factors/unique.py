@@ -10,7 +10,7 @@ from nbkernel.io.files.npy import npy_bytes
 from nbkernel.io.reflections.structure_factors import reflections_of
 from nbkernel.support.memory import require_memory
 
-LABEL = "FC"
+LABEL, MATES = "FC", ("F(+)", "F(-)")
 ROW = 150  # bytes of memory that a row of the table takes on its way to a file
 EDGE = 1e-6  # relative, in 1/d^2: above the rounding of a reflection at the limit
 
@@ -44,7 +44,7 @@ def file_bytes(unique, path):
         raise InputError(
             f"--output {path}: amplitudes of up to {np.max(np.abs(unique.F)):g} are too large; see --scale and --B"
         )
-    content = mtz_bytes(unique)
+    content = mtz_of(unique)
     if ending(path) == ".mtz":
         return content
     require_memory(ROW * len(unique.F) * 2 * len(unique.group.operations().sym_ops), f"--output {path}", "its table")
@@ -59,16 +59,23 @@ def ending(path):
     return os.path.splitext(os.fspath(path))[1].lower()
 
 
-def mtz_bytes(unique):
-    """A merged MTZ file with the amplitudes in a column FC."""
+def mtz_of(unique):
+    """A merged MTZ file, bytes, with Unique amplitudes in a column FC."""
+    return mtz_bytes(unique.group, unique.cell, unique.indices, {LABEL: unique.F}, "F")
+
+
+def mtz_bytes(group, cell, indices, columns, kind):
+    """A merged MTZ file. group, cell: gemmi's SpaceGroup and UnitCell; columns: {label: values}, all of MTZ's type
+    `kind`."""
     import gemmi
 
     mtz = gemmi.Mtz(with_base=True)
-    mtz.spacegroup = unique.group
-    mtz.set_cell_for_all(unique.cell)
+    mtz.spacegroup = group
+    mtz.set_cell_for_all(cell)
     mtz.add_dataset("nbkernel")
-    mtz.add_column(LABEL, "F")
-    mtz.set_data(np.column_stack([unique.indices, unique.F]).astype(np.float32))
+    for label in columns:
+        mtz.add_column(label, kind)
+    mtz.set_data(np.column_stack([indices, *columns.values()]).astype(np.float32))
     return mtz.write_to_bytes()
 
 

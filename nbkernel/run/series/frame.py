@@ -15,6 +15,7 @@ from nbkernel.image.counts import noisy_images, noisy_strips
 from nbkernel.image.panel_image import PanelImage, as_ndarray
 from nbkernel.image.response.detect import detected_strips
 from nbkernel.image.response.maps import checked_responses
+from nbkernel.io.factors.of_run import MODEL_FIELDS
 from nbkernel.kernels.physics.vectors import rotate
 from nbkernel.run.simulate import changed
 from nbkernel.setup.checks.contradictions import complete_cell
@@ -26,8 +27,9 @@ from .draws import draws_of
 
 # an amplitude that adds nothing to the water's scattering, since none at all is refused
 NO_CRYSTAL = {
-    "hkl": None, "column": None, "dump": None, "default_F": 1e-30, "mosaic_domains": 1, "mosaic_spread": 0.0,
-    "mosaic_blocks": None, "mosaic_sigma": None, "cell_spread": None, "lattices": (),
+    "hkl": None, "hkl_per_energy": None, "column": None, "dump": None, "default_F": 1e-30, "mosaic_domains": 1,
+    "mosaic_spread": 0.0, "mosaic_blocks": None, "mosaic_sigma": None, "cell_spread": None, "lattices": (), "B": 0.0,
+    "spot_scale": 1.0, **{name: DEFAULTS[name] for name in MODEL_FIELDS},
 }  # fmt: skip
 RNG = "philox"  # of the noise
 ROWS_AT_A_TIME = 64  # that stay in the cache

@@ -6,16 +6,19 @@ import numpy as np
 
 from nbkernel.io.tables.columns import read_columns
 
-from .sources import Sources, generated_sources, sources_from_rows, weighted_sources
+from .sources import Sources, dispersion_sweep, generated_sources, sources_from_rows, weighted_sources
 
 
 class Beam(NamedTuple):
     """sources: the Sources that are rendered; weight: (n,) the weight of each; given_weight: the weights of all sources as
-    given in the file, which nanoBragg.c ignores."""
+    given in the file, which nanoBragg.c ignores; energies: wavelengths (m) that the spectrum, the dispersion or the list of
+    sources names; energy: (n,) which of them each source has."""
 
     sources: Sources
     weight: np.ndarray
     given_weight: np.ndarray
+    energies: np.ndarray
+    energy: np.ndarray
 
 
 def find_beam(experiment, detector, wavelength, kept):
@@ -24,14 +27,25 @@ def find_beam(experiment, detector, wavelength, kept):
     sources = find_sources(experiment, detector, wavelength, kept)
     given_weight = sources.weight
     lead = source_lead(experiment)
+    # each direction has all wavelengths, in the same order
+    energies = sources.wavelength[: count_energies(experiment, sources.wavelength, kept)]
+    energy = np.arange(len(sources.wavelength)) % len(energies)
     if experiment.spectrum is not None:
         # not a quirk: they are meant to count
         sources = weighted_sources(sources, lead)
-        return Beam(sources, sources.weight, np.ones_like(sources.weight))
+        return Beam(sources, sources.weight, np.ones_like(sources.weight), energies, energy[given_weight > 0.0])
     if lead is None or "weights" not in experiment.fix:
-        return Beam(sources, np.ones_like(given_weight), given_weight)
+        return Beam(sources, np.ones_like(given_weight), given_weight, energies, energy)
     sources = weighted_sources(sources, lead)
-    return Beam(sources, sources.weight, given_weight)
+    return Beam(sources, sources.weight, given_weight, energies, energy[given_weight > 0.0])
+
+
+def count_energies(experiment, wavelengths, kept):
+    """How many of the wavelengths of all sources are those of a single direction; a list of sources has one for each."""
+    if experiment.sources is not None or experiment.sourcefile is not None:
+        return len(wavelengths)
+    spectrum = find_spectrum(experiment, kept)
+    return dispersion_sweep(experiment).steps if spectrum is None else len(spectrum[0])
 
 
 def find_sources(experiment, detector, wavelength, kept):

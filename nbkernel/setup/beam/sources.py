@@ -53,7 +53,7 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     """
     hdiv, vdiv = divergence_sweeps(experiment)
     first_h, first_v = (first_point(sweep, "divergence" in experiment.fix) for sweep in (hdiv, vdiv))
-    disp = source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
+    disp = dispersion_sweep(experiment)
     count = hdiv.steps * vdiv.steps * (disp.steps if spectrum is None else len(spectrum[0]))
     require_memory(count * BYTES_PER_SOURCE, "-hdivsteps, -vdivsteps, -dispsteps", "this many sources")
     directions, wavelengths, weights = [], [], []
@@ -79,6 +79,11 @@ def generated_sources(experiment, wavelength, beam_vector, polar_vector, vert_ve
     if not directions:
         raise InputError("-hdivsteps, -vdivsteps: the elliptical cut leaves no source; try -square_div")
     return assemble(directions, wavelengths, weights)
+
+
+def dispersion_sweep(experiment):
+    """The Sweep of an Experiment's wavelengths, relative to the central one."""
+    return source_sweep(experiment.dispsteps, experiment.dispersion / 100.0, None)
 
 
 def weighted_sources(sources, lead):

@@ -1,6 +1,7 @@
 """Warnings about a run that may not be what the user intended."""
 
 from nbkernel.experiment.fields import DEFAULTS
+from nbkernel.experiment.input_files import has_no_factors
 from nbkernel.geometry.panels import ROUNDING
 from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.vectors import magnitude
@@ -27,7 +28,7 @@ def run_remarks(runs):
             f"a crystal this large with pixels this large needs {plan.oversample} x {plan.oversample} sub-pixels to resolve "
             "its spots; -oversample N can set fewer"
         )
-    if experiment.hkl is None and runs[0].reflections.count:
+    if has_no_factors(experiment) and runs[0].reflections.count:
         yield f"structure factors come from the dump file {experiment.dump}, because there is no -hkl"
     yield from runs[0].remarks
 

@@ -289,3 +289,83 @@ def test_in_memory_factors_say_how_a_model_becomes_some():
         nbkernel.StructureFactors.read("model.pdb")
     with pytest.raises(nbkernel.InputError, match="^dmin: needs a number greater than 0, not 0"):
         nbkernel.StructureFactors.from_model("model.pdb", 0)
+
+
+def summed_with_dispersion(indices, path, group, wavelength, elements):
+    """|F| (n,) of indices (n, 3): a sum over all atoms and copies of f0 + f' + i f''."""
+    read = gemmi.read_structure(path)
+    star = np.array(read.cell.frac.mat)
+    total = np.zeros(len(indices), complex)
+    for site in read[0].all():
+        atom = site.atom
+        place = np.array(read.cell.fractionalize(atom.pos).tolist())
+        f1, f2 = gemmi.cromer_liberman(z=atom.element.atomic_number, energy=12398.42 / wavelength)
+        if atom.element.name.upper() not in elements:
+            f1 = f2 = 0.0
+        for W, w in Molecule(group, np.zeros(0)).operations():
+            turned = indices @ W
+            s = turned @ star
+            s2 = (s * s).sum(axis=1)
+            a, b, c = atom.element.it92.a, atom.element.it92.b, atom.element.it92.c
+            f = c + sum(a_n * np.exp(-b_n * s2 / 4.0) for a_n, b_n in zip(a, b, strict=True)) + f1 + 1j * f2
+            U = np.eye(3) * atom.b_iso / (8.0 * math.pi**2)
+            if atom.aniso.nonzero():
+                U = np.array(atom.aniso.as_mat33().tolist())
+            f = f * np.exp(-2.0 * math.pi**2 * np.einsum("ni,ij,nj->n", s, U, s))
+            total += atom.occ * f * np.exp(2j * math.pi * (turned @ place + indices @ w))
+    return np.abs(total)
+
+
+def test_anomalous_scatterers_at_each_energy():
+    """Both Friedel mates, of all of P1, to 3e-4 of F000: S and Zn with their dispersion, C and O without."""
+    group, wavelengths = "C 1 2 1", (1.0, 1.28, 1.9)
+    Path("polar.pdb").write_text(structure(group=group).make_pdb_string())
+    experiment = nbkernel.Experiment(
+        hkl="polar.pdb", anomalous=("S", "Zn"), ksol=0, model_dmin=2.2, spectrum=(wavelengths, (1, 2, 3)), Na=3, Nb=3, Nc=3,
+        distance=40, detpixels_f=10, detpixels_s=10, pixel=4, oversample=1, dump=None, fix="all",
+    )  # fmt: skip
+    parts = nbkernel.simulate(experiment, device="cpu").run.parts
+    assert len(parts) == 3
+    for wavelength, part in zip(wavelengths, parts, strict=True):
+        table = part.reflections
+        at = np.argwhere(table.F > 0.0)
+        indices = at + (table.h_min, table.k_min, table.l_min)
+        F = table.F[tuple(at.T)]
+        expected = summed_with_dispersion(indices, "polar.pdb", group, wavelength, ("S", "ZN"))
+        assert len(F) > 900 and abs(F - expected).max() < 3e-4 * expected.max()
+        mates = dict(zip(map(tuple, indices.tolist()), F.tolist(), strict=True))
+        differences = [abs(mates[h] - mates[tuple(-i for i in h)]) for h in mates]
+        assert max(differences) > 0.5  # electrons
+        assert part.plan.source_lambda * 1e10 == pytest.approx([wavelength])
+
+
+def test_an_anomalous_element_must_be_there(capsys):
+    arguments = ["-hkl", "model.pdb", "--anomalous", "S,Fe"]
+    assert main([*RUN, *arguments]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("--anomalous: model.pdb has no atom of Fe; it has C, O, S, ZN")
+
+
+def test_copies_by_operations_of_the_file_are_there():
+    """MTRIX records that are not given: the same as a file with gemmi's own expansion of them."""
+    made = structure(group="P 1")
+    turn = gemmi.Transform()
+    turn.mat.fromlist([[-1, 0, 0], [0, -1, 0], [0, 0, 1]])
+    turn.vec.fromlist([7.0, 9.0, 2.5])
+    made.ncs.append(gemmi.NcsOp(turn, "2", False))
+    Path("half.pdb").write_text(made.make_pdb_string())
+    made.make_mmcif_document().write_file("half.cif")
+    assert "MTRIX" in Path("half.pdb").read_text()
+    whole, other = structure(group="P 1"), structure(group="P 1")
+    for atom in other[0][0][0]:
+        atom.pos = gemmi.Position(7.0 - atom.pos.x, 9.0 - atom.pos.y, atom.pos.z + 2.5)
+        if atom.aniso.nonzero():
+            atom.aniso = atom.aniso.transformed_by(turn.mat)
+        whole[0][0][0].add_atom(atom.clone())
+    Path("whole.pdb").write_text(whole.make_pdb_string())
+    found = {}
+    for name in ("half.pdb", "half.cif", "whole.pdb"):
+        assert main(["structure-factors", name, "--dmin", "2.5", "--output", "out.hkl"]) == 0
+        found[name] = table("out.hkl")
+    for name in ("half.pdb", "half.cif"):
+        np.testing.assert_array_equal(found[name][0], found["whole.pdb"][0])
+        np.testing.assert_allclose(found[name][1], found["whole.pdb"][1], atol=TIGHT * found[name][1].max())
