@@ -1,4 +1,5 @@
-"""A rotation that DIALS processes from spots to scaled intensities: what it finds is what was put in."""
+"""A rotation with a background and the response of a detector that DIALS processes from spots to scaled intensities: what it
+finds is what was put in."""
 
 import json
 import math
@@ -16,6 +17,11 @@ from sharp_spots import CELL, GROUP, experiment_of_spots, gemmi, random_reflecti
 
 pytestmark = [pytest.mark.slow, pytest.mark.dials]
 
+# scatter of water, and a detector that spreads photons and has noise, a gain and a pedestal of its own
+WATER = nbkernel.Material([[0.0, 2.57], [0.08, 2.9], [0.12, 3.9], [0.16, 6.3], [0.25, 5.1], [0.6, 2.6]], volume=1e-14)
+RESPONSE = nbkernel.Response(
+    flicker=0.01, calibration=0.01, psf="gauss", psf_fwhm=100.0, gain=1.5, readout_noise=1.0, pedestal=20.0, bits=16
+)
 # rotations of a tetragonal lattice: signed permutations of a and b, with c so that the determinant is 1
 ROTATIONS = [
     np.array([[p, q, 0], [r, s, 0], [0, 0, p * s - q * r]])
@@ -30,7 +36,7 @@ def processed(tmp_path_factory):
     folder, before = tmp_path_factory.mktemp("dials"), Path.cwd()
     os.chdir(folder)
     try:
-        experiment = experiment_of_spots(misset=(10, 20, 30))
+        experiment = experiment_of_spots(misset=(10, 20, 30), background=WATER, response=RESPONSE)
         sweep = dict(kind="rotation", images=90, start=0.0, width=1.0, steps=4, seed=7, name="sweep")
         with nbkernel.Series({"series": sweep}, experiment, precision="mixed") as series:
             series.run("sweep")
