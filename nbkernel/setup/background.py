@@ -8,8 +8,11 @@ from nbkernel.io.tables.stol import read_pairs
 from nbkernel.kernels.physics.constants import AVOGADRO, R_E_SQR
 from nbkernel.kernels.response.background import DEGREE, FIRST, MIDDLE, PIECE, STEEPNESS, Scatter
 
+from .beam.resolution import finest_spacing
+
 PER_ANGSTROM = 1e10  # 1/m
 CUBIC = 3
+SAME_STOL = 1e-6  # relative; a table that ends so little before the last pixel does not end before it
 # where cubic polynomials of u are evaluated to find their coefficients
 NODES = np.array([-1.0, -1.0 / 3.0, 1.0 / 3.0, 1.0])
 
@@ -40,6 +43,23 @@ def find_scatter(experiment, beam, fluence, axis, kept):
         np.ascontiguousarray(beam.sources.wavelength, np.float64), np.ascontiguousarray(beam.weight / count, np.float64),
         np.array(axis, np.float64), float(experiment.polarization), bool(experiment.nopolar), 0.0,
     )  # fmt: skip
+
+
+def table_remarks(experiment, detectors, rois, sources, kept):
+    """Warnings about tables of an Experiment's materials that end before the largest stol of the panels' regions (fast
+    first, fast last, slow first, slow last) with any of the Sources."""
+    if not experiment.background:
+        return
+    reach = 0.5 / finest_spacing(detectors, rois, sources)
+    for number, material in enumerate(experiment.background):
+        end, F = rows_of(material, number, kept)[-1].tolist()
+        end /= VARIABLES[material.variable]
+        if reach > end * (1.0 + SAME_STOL):
+            name = f"--background {material.table}" if isinstance(material.table, str) else f"background: material {number}"
+            yield (
+                f"{name}: its table ends at sin(theta)/lambda = {end:.4g} 1/Angstrom, but pixels reach {reach:.4g}; F is "
+                f"{F:g} from there on"
+            )
 
 
 def in_sensor(scatter, sensor):

@@ -32,7 +32,7 @@ from nbkernel.kernels.plan import RenderPlan
 from nbkernel.kernels.response.background import Scatter
 from nbkernel.support.memory import require_memory
 
-from .background import find_scatter, in_sensor
+from .background import find_scatter, in_sensor, table_remarks
 from .beam.beam import beam_fluence, find_beam, with_wavelength
 from .beam.one_direction import with_one_source_per_direction
 from .beam.resolution import finest_spacing
@@ -193,6 +193,7 @@ def prepare_values(experiment, default_seed, kept, lattice):
     }
     plans = [RenderPlan(**shared, **sensor) for sensor in sensors]
     by_source = find_scatter(experiment, beam, shared["fluence"], detectors[0].polar_vector, kept)
+    remarks += table_remarks(experiment, detectors, [roi for roi, _ in rois], beam.sources, kept)
     scatter = (
         with_one_source_per_direction(by_source, sum(d.fpixels * d.spixels for d in detectors))
         if by_source is not None

@@ -259,6 +259,40 @@ def test_the_trace_ends_with_the_pixel_of_the_image(tmp_path, monkeypatch):
     assert out[-1] in run.out.splitlines()
 
 
+# the farthest corner: two thirds of the distance along each edge from the direct beam
+CORNER_STOL = math.sin(math.atan(math.sqrt(2) * 2 / 3) / 2)
+CORNERED = {**CRYSTAL, "distance": 30.0, "detpixels_f": 10, "detpixels_s": 10, "pixel": 4.0, "convention": "xds"}
+
+
+@pytest.mark.parametrize(
+    ("end", "variable", "changes", "warns"),
+    [
+        (0.99 * CORNER_STOL, "stol", {}, True),
+        (1.01 * CORNER_STOL, "stol", {}, False),
+        (0.99 * CORNER_STOL * 4 * math.pi, "Q", {}, True),
+        (1.01 * CORNER_STOL * 4 * math.pi, "Q", {}, False),
+        (0.99 * CORNER_STOL, "stol", {"roi": (1, 8, 1, 8)}, False),
+        (0.99 * CORNER_STOL, "stol", {"wavelength": 1.02}, False),
+    ],
+)
+def test_a_table_that_ends_before_the_last_pixel_gives_a_warning(end, variable, changes, warns):
+    material = nbkernel.Material([[0.0, 2.0], [end, 1.5]], variable=variable)
+    centred = {**CORNERED, "ORGX": 5.5, "ORGY": 5.5, **changes, "background": [nbkernel.Material(WATER), material]}
+    lines = prepare_panels(nbkernel.Experiment(**centred), 1)[0].remarks
+    expected = (
+        f"background: material 1: its table ends at sin(theta)/lambda = {0.99 * CORNER_STOL:.4g} 1/Angstrom, but pixels "
+        f"reach {CORNER_STOL:.4g}; F is 1.5 from there on"
+    )
+    assert lines == ((expected,) if warns else ())
+
+
+def test_the_warning_names_the_file(tmp_path):
+    np.savetxt(tmp_path / "water.stol", WATER[:3])
+    material = nbkernel.Material(tmp_path / "water.stol")
+    (line,) = prepare_panels(nbkernel.Experiment(**CORNERED, background=material), 1)[0].remarks
+    assert line.startswith(f"--background {tmp_path}/water.stol: its table ends at sin(theta)/lambda = 0.2 1/Angstrom, but ")
+
+
 def test_stol_has_no_effect_and_names_the_option_that_has(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savetxt("water.stol", WATER)
