@@ -146,7 +146,7 @@ NUMBERS += ["cell", "beam_vector"]
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_of_an_experiment_is_finite(name, value):
     """Except the attenuation depth of a sensor that absorbs nothing."""
-    several = name == "cell" or name.endswith(("_vector", "_axis", "misset"))
+    several = name in ("cell", "cell_spread") or name.endswith(("_vector", "_axis", "misset"))
     given = {name: (1.0, value, 0.0) if several else (1.0, value) if name == "Ybeam_from_far_edge" else value}
     if name == "detector_abs" and math.isinf(value):
         assert Experiment(**given).detector_abs == value

@@ -10,7 +10,7 @@ from nbkernel.kernels.physics.constants import RTD
 from nbkernel.kernels.physics.orientations import from_rotations, from_table
 from nbkernel.kernels.physics.rotations import mosaic_rotation_umat
 from nbkernel.kernels.physics.vectors import rotate_axis, rotate_umat
-from nbkernel.setup import orientations
+from nbkernel.setup.orientations import orientations
 from nbkernel.setup.prepare import prepare
 
 CELL = "-cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -distance 100 -detpixels 4 -default_F 1 -N 5"

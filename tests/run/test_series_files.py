@@ -60,6 +60,36 @@ def test_two_shards_make_the_files_of_one_process():
         )
 
 
+# scatter of water, and every stage of a detector's response; after [series], whose table they end
+CHAIN = """\
+[[background]]
+table = [[0.0, 2.57], [0.1, 3.3], [0.16, 6.3], [0.3, 5.0], [0.6, 2.6]]
+volume = 1e-12
+[detector.response]
+flicker = 0.02
+calibration = 0.05
+psf = "fiber"
+psf_fwhm = 1500.0
+psf_radius = {radius}
+gain = 1.5
+readout_noise = 3.0
+pedestal = 40.0
+bits = 16
+"""
+
+
+@pytest.mark.parametrize("radius", [5, 15], ids=["point spread as a sum", "by Fourier transforms"])
+def test_background_and_response_are_the_same_from_shards_and_threads(radius):
+    write_spec("spec.toml", SPEC + CHAIN.format(radius=radius), **LATTICES)
+    whole = made("whole", "--threads", "1")
+    with h5py.File("whole/spec_master.h5") as file:
+        counts = file["entry/data/data"][()]
+    assert len({frame.tobytes() for frame in counts}) == 5 and 40 < counts.min() < counts.max() < 65535
+    assert made("threads", "--threads", "3") == whole
+    made("shards", "--shard", "2/2", "--threads", "2")
+    assert made("shards", "--shard", "1/2") == whole
+
+
 def test_python_makes_the_files_of_the_command_line():
     write_spec("spec.toml", SPEC)
     whole, told = made("whole"), []
